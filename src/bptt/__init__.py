@@ -1,0 +1,10 @@
+"""How far back in time a recurrent network's gradient reaches, why no further, and what to change."""
+
+from bptt import errors
+from bptt.lags import LagProfile, by_lag
+from bptt.layers import RNN, Grads, Trace
+from bptt.rtrl import forward_mode
+
+__version__ = "0.1.0"
+
+__all__ = ["RNN", "Grads", "LagProfile", "Trace", "by_lag", "errors", "forward_mode"]

@@ -1,0 +1,121 @@
+"""Arrays at the door: what comes in is made a NumPy array of a known shape and type, or refused.
+
+Anything with ``__array__`` or DLPack is taken. Floating-point arrays stay in the type they came
+in (float32 or float64); Python numbers and lists become the type that is asked for.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bptt.errors import DTypeError, NonFiniteError, OptionError, ShapeError
+
+Array = npt.NDArray[Any]
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def as_floats(
+    name: str, value: Any, shape: Sequence[int | str], dtype: npt.DTypeLike | None = None
+) -> Array:
+    """A finite float32 or float64 array of the shape that is wanted.
+
+    Args:
+        name: the argument's name, for the error.
+        value: an array, or anything NumPy can read as one.
+        shape: one entry per axis: an int is the size wanted, a letter takes any size from 1.
+        dtype: the type wanted; None takes float32 or float64 as it comes.
+
+    Returns:
+        the array, C-contiguous; not copied where it already is what is wanted.
+
+    Raises:
+        ShapeError: if the shape differs, or an axis is empty.
+        DTypeError: if it is not of floating-point type, or of another one than ``dtype``.
+        NonFiniteError: if it holds NaN or infinity.
+    """
+    typed = hasattr(value, "dtype")
+    array = _to_numpy(name, value)
+    if not typed and array.dtype.kind in "iufb":  # a list of numbers has no type of its own
+        array = array.astype(dtype or np.float64)
+    if array.dtype not in FLOATS:
+        raise DTypeError(
+            name, "float32 or float64", str(array.dtype), f"Convert it: {name}.astype('float32')."
+        )
+    if dtype is not None and array.dtype != np.dtype(dtype):
+        wanted = str(np.dtype(dtype))
+        raise DTypeError(
+            name, f"{wanted}, as the weights are", str(array.dtype),
+            f"Convert one of the two: {name}.astype('{wanted}').",
+        )  # fmt: skip
+    check_shape(name, array, shape)
+    if not np.isfinite(array).all():
+        first = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise NonFiniteError(
+            name, "finite numbers", f"{array[first]} at index {first}",
+            "Look where it first appears: a division by zero, an overflow or a missing value.",
+        )  # fmt: skip
+    return np.ascontiguousarray(array)
+
+
+def as_classes(name: str, value: Any, shape: Sequence[int | str], classes: int) -> Array:
+    """Class labels 0 .. classes-1 as an integer array of the shape that is wanted.
+
+    Raises:
+        DTypeError: if it is not an array of integers.
+        ShapeError: if the shape differs.
+        OptionError: if a label is outside 0 .. classes-1.
+    """
+    array = _to_numpy(name, value)
+    if array.dtype.kind not in "iu":
+        raise DTypeError(
+            name, "integer class labels", str(array.dtype),
+            "Give one label per step, not one-hot rows; or use the loss 'mse' for numbers.",
+        )  # fmt: skip
+    check_shape(name, array, shape)
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high >= classes:
+        raise OptionError(
+            name, f"labels from 0 to {classes - 1}", f"labels from {low} to {high}",
+            "Give the readout one output per class, or renumber the labels.",
+        )  # fmt: skip
+    return array.astype(np.intp)
+
+
+def check_shape(name: str, array: Array, shape: Sequence[int | str]) -> None:
+    """Refuse an array whose axes are not those of ``shape`` (letters stand for any size from 1).
+
+    Raises:
+        ShapeError: naming the shape expected and the one that came.
+    """
+    wanted = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    if array.ndim != len(shape):
+        raise ShapeError(
+            name, f"shape {wanted}", f"{array.ndim} axes, {array.shape}",
+            "Axes are time first, then batch, then features." if len(shape) == 3
+            else "Check how it was made.",
+        )  # fmt: skip
+    for size, want in zip(array.shape, shape, strict=True):
+        if size == 0:
+            raise ShapeError(
+                name, f"shape {wanted}", f"an empty axis, {array.shape}", "Give at least one entry."
+            )
+        if isinstance(want, int) and size != want:
+            raise ShapeError(
+                name, f"shape {wanted}", str(array.shape),
+                "Transpose or cut it, or give the layer other sizes.",
+            )  # fmt: skip
+
+
+def _to_numpy(name: str, value: Any) -> Array:
+    """Through ``__array__`` or DLPack, whichever the object has."""
+    try:
+        if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+            return np.from_dlpack(value)
+        return np.asarray(value)
+    except (RuntimeError, TypeError, ValueError, BufferError) as error:
+        raise DTypeError(
+            name, "an array of numbers", f"{type(value).__name__} ({error})",
+            "Give a NumPy array; for a tensor that carries a gradient, .detach().cpu() first.",
+        ) from error  # fmt: skip

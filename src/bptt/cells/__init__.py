@@ -1,0 +1,1 @@
+"""One step forward and one step back of each cell: the equations as code."""

@@ -1,0 +1,124 @@
+r"""Activations φ and their derivatives φ′, by name or as a user's own pair.
+
+    h = φ(z),   dz = dh ⊙ φ′(z)
+
+Each derivative is given z and h = φ(z), because the cheapest form is often one in h: tanh′ = 1 - h².
+γ = sup φ′ enters Pascanu's bounds: below 1 a step back can only shrink the error by the activation,
+above 1 (the scaled tanh here) it can also grow.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bptt.arrays import Array
+from bptt.errors import OptionError
+
+Pair = tuple[Callable[[Array], Any], Callable[[Array], Any]]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One activation.
+
+    Attributes:
+        name: its name here, or "custom" for a user's own pair.
+        value: z -> φ(z), elementwise.
+        derivative: (z, h) -> φ′(z), elementwise.
+        steepest: γ = sup φ′, dimensionless; None where it is not known (a user's own pair).
+    """
+
+    name: str
+    value: Callable[[Array], Array]
+    derivative: Callable[[Array, Array], Array]
+    steepest: float | None
+
+
+def _logistic(z: Array) -> Array:
+    # exp of a negative number only: no overflow, and full relative accuracy in both tails.
+    e = np.exp(-np.abs(z))
+    return np.asarray(np.where(z >= 0, 1, e) / (1 + e))
+
+
+def _scaled_tanh_slope(z: Array, h: Array) -> Array:
+    return np.asarray(_B * (_A - h * h / _A))
+
+
+# LeCun 1998, "Efficient BackProp": 1.7159 tanh(2z/3). Its slope at 0 is 1.1439, above one.
+_A, _B = 1.7159, 2.0 / 3.0
+_LEAK = 0.01
+
+ACTIVATIONS: dict[str, Activation] = {
+    a.name: a
+    for a in (
+        Activation("tanh", np.tanh, lambda z, h: 1 - h * h, 1.0),
+        Activation("relu", lambda z: np.maximum(z, 0), lambda z, h: (h > 0).astype(h.dtype), 1.0),
+        Activation(
+            "leaky_relu",
+            lambda z: np.where(z > 0, z, z.dtype.type(_LEAK) * z),
+            lambda z, h: np.where(h > 0, h.dtype.type(1), h.dtype.type(_LEAK)),
+            1.0,
+        ),
+        Activation("logistic", _logistic, lambda z, h: h * (1 - h), 0.25),
+        Activation("softsign", lambda z: z / (1 + np.abs(z)), lambda z, h: (1 - np.abs(h)) ** 2, 1.0),
+        Activation(
+            "hard_tanh",
+            lambda z: np.clip(z, -1, 1),
+            lambda z, h: (np.abs(h) < 1).astype(h.dtype),
+            1.0,
+        ),
+        Activation("identity", lambda z: z.copy(), lambda z, h: np.ones_like(h), 1.0),
+        Activation("scaled_tanh", lambda z: _A * np.tanh(_B * z), _scaled_tanh_slope, _A * _B),
+    )
+}  # fmt: skip
+ALIASES = {"sigmoid": "logistic", "linear": "identity", "hardtanh": "hard_tanh"}
+
+
+def activation(choice: "str | Pair | Activation") -> Activation:
+    """The activation of that name, or one made of a pair of functions (φ, φ′) of z.
+
+    Args:
+        choice: a name from ``ACTIVATIONS`` (or its alias "sigmoid", "linear", "hardtanh"), or a
+            pair of functions that take z, an array of any shape, and return one of that shape.
+
+    Raises:
+        OptionError: if the name is unknown, or the pair is not two functions that keep the shape.
+    """
+    if isinstance(choice, Activation):
+        return choice
+    if isinstance(choice, str):
+        name = ALIASES.get(choice, choice)
+        if name in ACTIVATIONS:
+            return ACTIVATIONS[name]
+        raise OptionError(
+            "activation", "one of " + ", ".join(ACTIVATIONS), repr(choice),
+            "Or give a pair of functions (φ, φ′) of z.",
+        )  # fmt: skip
+    if isinstance(choice, tuple) and len(choice) == 2 and all(map(callable, choice)):
+        return _own_pair(*choice)
+    raise OptionError(
+        "activation", "a name or a pair of functions (φ, φ′)", repr(choice),
+        "For example activation=(np.sin, np.cos).",
+    )  # fmt: skip
+
+
+def _own_pair(phi: Callable[[Array], Any], dphi: Callable[[Array], Any]) -> Activation:
+    probe = np.linspace(-2, 2, 5).reshape(5, 1)
+    for label, f in (("φ", phi), ("φ′", dphi)):
+        shape = np.shape(f(probe))
+        if shape != probe.shape:
+            raise OptionError(
+                "activation", f"{label} to keep the shape of z, (5, 1)", f"shape {shape}",
+                "Write it elementwise, with NumPy functions.",
+            )  # fmt: skip
+
+    # A pair may compute in float64 whatever comes in; the layer's own type is kept.
+    def value(z: Array) -> Array:
+        return np.asarray(phi(z)).astype(z.dtype, copy=False)
+
+    def derivative(z: Array, h: Array) -> Array:
+        return np.asarray(dphi(z)).astype(z.dtype, copy=False)
+
+    return Activation("custom", value, derivative, None)

@@ -1,0 +1,43 @@
+"""The errors of this library: which argument, what was expected, what came, and the cure."""
+
+
+class BpttError(ValueError):
+    """Bad input, refused at the door. Every error the library raises on purpose is one of these.
+
+    Args:
+        argument: name of the argument, file or option at fault.
+        expected: what it should have been.
+        got: what it was.
+        cure: one sentence that says what to do about it.
+    """
+
+    def __init__(self, argument: str, expected: str, got: str, cure: str) -> None:
+        self.argument = argument
+        self.expected = expected
+        self.got = got
+        self.cure = cure
+        super().__init__(f"{argument}: expected {expected}, got {got}. {cure}")
+
+
+class ShapeError(BpttError):
+    """An array has the wrong number of axes or the wrong size along one of them."""
+
+
+class DTypeError(BpttError):
+    """An array is not of the floating-point or integer type that is needed."""
+
+
+class NonFiniteError(BpttError):
+    """A number that must be finite is NaN or infinite."""
+
+
+class OptionError(BpttError):
+    """A name or number is outside the choices there are."""
+
+
+class FileError(BpttError):
+    """A file is missing, or is not what its name says."""
+
+
+class ResidualError(BpttError):
+    """The gradient by lag does not add up to the gradient: the result cannot be trusted."""
