@@ -16,7 +16,7 @@ from bptt.arrays import Array
 LOG2 = float(np.log(2.0))
 # Row norms are kept within 2^±REACH: far enough from the range's ends that one step back, and the
 # square of what it gives, still fit.
-REACH = {np.dtype(np.float32): 20, np.dtype(np.float64): 200}
+REACH = {np.dtype(np.float32): 40, np.dtype(np.float64): 200}
 
 
 @dataclass(eq=False)
@@ -50,18 +50,25 @@ class Rows:
         return rows
 
     def rescale(self) -> None:
-        """Bring row norms that left 2^±REACH back to about 1, exactly; take all squares anew."""
+        """Bring row norms back that left 2^±REACH, exactly; take all squares anew."""
         self.squares = squares(self.D)
-        bound = 4.0 ** REACH[self.D.dtype]
-        astray = self.alive & ~((self.squares >= 1 / bound) & (self.squares <= bound))
-        if astray.any():
-            rows = self.D[astray]
-            peak = np.abs(rows).max(-1)
-            shift = np.frexp(peak)[1]
-            self.D[astray] = rows = np.ldexp(rows, -shift[:, None])
-            self.e[astray] += shift
-            self.alive[astray] = peak > 0
-            self.squares[astray] = squares(rows)
+        reach = REACH[self.D.dtype]
+        low, high = 4.0**-reach, 4.0**reach
+        if low <= self.squares.min() and self.squares.max() <= high:
+            return
+        astray = self.alive & ~((self.squares >= low) & (self.squares <= high))
+        if not astray.any():
+            return
+        self.alive[astray] = self.D[astray].any(-1)
+        if not self.alive.any():
+            return
+        # One scale for all while they lie close enough: a sum over rows then needs no alignment.
+        size = self.e + np.frexp(np.abs(self.D).max(-1))[1]
+        least, most = size[self.alive].min(), size[self.alive].max()
+        e = np.where(self.alive & (most - least >= reach), size, most)
+        self.D[...] = np.ldexp(self.D, (self.e - e)[..., None])
+        self.e[...] = e
+        self.squares = squares(self.D)
 
     def drop_first(self, count: int) -> "Rows":
         """Without the first ``count`` loss steps; views, not copies."""
@@ -69,83 +76,81 @@ class Rows:
 
     def log_norm(self) -> float:
         """ln of the Frobenius norm of all rows together; -inf where all are zero."""
-        return log_norm(self.squares, self.e)
+        return float(log_norm(self.squares, self.e))
+
+    def outer_sum(self, h_prev: Array) -> "Scaled":
+        """Σ over loss steps and sequences of D 2^e ⊗ h_prev: one matrix product.
+
+        Args:
+            h_prev: (N, B, H) what the weight multiplied.
+        """
+        D, H = self.D, self.D.shape[-1]
+        e = int(self.e.flat[0])
+        if (self.e != e).any():
+            e = int(self.e[self.alive].max(initial=self.e.min()))
+            D = np.ldexp(D, self.e[..., None] - e)  # rows that fall to 0 add nothing to the sum
+        return Scaled((D.reshape(-1, H).T @ h_prev.reshape(-1, H)).astype(np.float64), e)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Scaled:
     """A float64 matrix times 2^e."""
 
     M: Array
     e: int = 0
 
-    def plus(self, other: "Scaled") -> "Scaled":
-        """The sum, at the larger of the two scales; a zero has no scale of its own."""
-        if not self.M.any():
-            return other
-        if not other.M.any():
-            return self
-        e = max(self.e, other.e)
-        return Scaled(np.ldexp(self.M, self.e - e) + np.ldexp(other.M, other.e - e), e)
+    @classmethod
+    def zeros(cls, shape: tuple[int, ...]) -> "Scaled":
+        """The zero matrix."""
+        return cls(np.zeros(shape))
 
-    def minus(self, other: "Scaled") -> "Scaled":
+    def __iadd__(self, other: "Scaled") -> "Scaled":
+        """Add in place, at the larger of the two scales; a zero has no scale of its own."""
+        if self.e == other.e:
+            self.M += other.M
+        elif other.M.any():
+            e = max(self.e, other.e) if self.M.any() else other.e
+            self.M = np.ldexp(self.M, self.e - e) + np.ldexp(other.M, other.e - e)
+            self.e = e
+        return self
+
+    def __sub__(self, other: "Scaled") -> "Scaled":
         """The difference."""
-        return self.plus(Scaled(-other.M, other.e))
+        difference = Scaled(-other.M, other.e)
+        difference += self
+        return difference
 
     def log_norm(self) -> float:
         """ln ‖M 2^e‖_F; -inf for zero."""
-        peak = float(np.abs(self.M).max())
+        norm = float(np.linalg.norm(self.M))
+        if 1e-140 < norm < 1e140:
+            return float(np.log(norm)) + self.e * LOG2
+        peak = float(np.abs(self.M).max())  # the squares may have left the range
         if peak == 0:
             return -np.inf
-        return float(np.log(peak) + np.log(np.linalg.norm(self.M / peak)) + self.e * LOG2)
+        return float(np.log(peak) + np.log(np.linalg.norm(self.M / peak))) + self.e * LOG2
 
     def value(self, dtype: np.dtype[np.floating]) -> Array:
         """The matrix itself; infinite or zero where ``dtype`` cannot hold it."""
         with np.errstate(over="ignore", under="ignore"):
             return np.ldexp(self.M, self.e).astype(dtype)
 
-    def log2_peak(self) -> float:
-        """log2 of the largest magnitude; -inf for zero."""
-        with np.errstate(divide="ignore"):
-            return float(np.log2(np.abs(self.M).max()) + self.e)
-
 
 def squares(D: Array) -> Array:
     """Σ_h D² per row; float32 rows that would leave its range are summed in float64."""
     s = np.einsum("...h,...h->...", D, D)
-    if D.dtype == np.float32:
+    if D.dtype == np.float32 and not (s.min() > 1e-30 and s.max() < 1e38):
         doubtful = ~((s > 1e-30) & (s < 1e38))
-        if doubtful.any():
-            s = s.astype(np.float64)
-            s[doubtful] = np.square(D[doubtful], dtype=np.float64).sum(-1)
+        s = s.astype(np.float64)
+        s[doubtful] = np.square(D[doubtful], dtype=np.float64).sum(-1)
     return np.asarray(s)
 
 
-def log_norm(s: Array, e: Array) -> float:
-    """ln √(Σ s 4^e) over all rows; -inf where all are zero."""
+def log_norm(s: Array, e: Array, axis: int | None = None) -> Array:
+    """ln √(Σ s 4^e) over all rows, or along one axis; -inf where all are zero."""
     with np.errstate(divide="ignore"):
-        if not e.any():
-            return 0.5 * float(np.log(s.sum(dtype=np.float64)))
-        log_squares = np.log(s, dtype=np.float64) + 2 * LOG2 * e
-        peak = float(log_squares.max())
-        if peak == -np.inf:
-            return peak
-        return 0.5 * (peak + float(np.log(np.exp(log_squares - peak).sum())))
-
-
-def outer_sum(rows: Rows, h_prev: Array) -> Scaled:
-    """Σ over loss steps and sequences of D 2^e ⊗ h_prev: one matrix product.
-
-    Args:
-        rows: N loss steps.
-        h_prev: (N, B, H) what the weight multiplied.
-    """
-    D, e, H = rows.D, 0, rows.D.shape[-1]
-    if rows.e.any():
-        e = int(rows.e[rows.alive].max(initial=np.iinfo(np.int64).min // 2))
-        if not rows.alive.any():
-            e = 0
-        if (rows.e != e).any():
-            with np.errstate(under="ignore"):  # rows that small add nothing to a sum with e's
-                D = np.ldexp(D, np.maximum(rows.e - e, -10_000)[..., None])
-    return Scaled((D.reshape(-1, H).T @ h_prev.reshape(-1, H)).astype(np.float64), e)
+        first = e.flat[0]
+        if (e == first).all():
+            return np.asarray(0.5 * np.log(s.sum(axis, dtype=np.float64)) + LOG2 * first)
+        log_squares = np.where(s > 0, np.log(s, dtype=np.float64) + 2 * LOG2 * e, -np.inf)
+        return np.asarray(0.5 * np.logaddexp.reduce(log_squares, axis))

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from bptt import through_time
 from bptt.arrays import Array, as_floats
 from bptt.errors import OptionError, ResidualError
 from bptt.lags.profile import LagProfile
-from bptt.lags.scaled import Rows, Scaled, log_norm, outer_sum, squares
+from bptt.lags.scaled import Rows, Scaled, log_norm, squares
 from bptt.layers import Trace
 
 LN10 = float(np.log(10.0))
@@ -95,30 +96,28 @@ def by_lag(
 
 def _walk(trace: Trace, dh: Array, slope: Array) -> Iterator[Lag]:
     """Equations (1) to (4), lag after lag, until no loss step reaches further back."""
-    W_R, h = trace.layer.W_R, trace.h
+    W_R, h, H = trace.layer.W_R, trace.h, trace.layer.hidden
     steps = np.flatnonzero(dh.any((1, 2)))
     rows = Rows.of(_at(dh, steps) * _at(slope, steps))
     spare = np.empty_like(rows.D)
     gains = (np.nan, np.nan)
     for k in range(len(dh)):
         # h[s] is the state before step s = t - k.
-        yield Lag(steps, rows, outer_sum(rows, _at(h, steps - k)), *gains)
+        yield Lag(steps, rows, rows.outer_sum(_at(h, steps - k)), *gains)
         done = int(np.searchsorted(steps, k, "right"))  # these stand at the first step already
         steps, rows = steps[done:], rows.drop_first(done)
         if not len(steps):
             return
         before = rows.log_norm()
-        P = np.matmul(rows.D, W_R, out=spare[: len(steps)])
-        through_weights = log_norm(squares(P), rows.e)
+        P = spare[: len(steps)]
+        # Two axes: with three, NumPy makes one small product per loss step.
+        np.matmul(rows.D.reshape(-1, H), W_R, out=P.reshape(-1, H))
+        through_weights = float(log_norm(squares(P), rows.e))
         spare = rows.D
         P *= _at(slope, steps - k - 1)
         rows = replace(rows, D=P)
         rows.rescale()
-        with np.errstate(invalid="ignore"):  # a signal that is zero has no gain: NaN
-            gains = (
-                float(np.subtract(through_weights, before)),
-                float(np.subtract(rows.log_norm(), through_weights)),
-            )
+        gains = (through_weights - before, rows.log_norm() - through_weights)  # NaN for no signal
 
 
 def _at(array: Array, steps: Array) -> Array:
@@ -135,8 +134,10 @@ class _Tally:
     def __init__(self, trace: Trace, whole: Scaled, keep_matrices: bool) -> None:
         self.trace, self.whole = trace, whole
         self.log_whole = whole.log_norm()
-        self.sum = Scaled(np.zeros_like(trace.layer.W_R, np.float64))
-        self.log_h = 0.5 * float(np.log(np.square(trace.h, dtype=np.float64).sum() or 1.0))
+        square = np.vdot(whole.M, whole.M)
+        self.direction = whole.M / square if square > 0 else whole.M
+        self.sum = Scaled.zeros(trace.layer.W_R.shape)
+        self.log_h = 0.5 * float(np.log(squares(trace.h).sum(dtype=np.float64) or 1.0))
         self.log_norm: list[float] = []
         self.share: list[float] = []
         self.log_total: list[float] = []  # ln ‖D_k‖_F over all rows
@@ -148,7 +149,7 @@ class _Tally:
 
     def add(self, k: int, lag: Lag) -> None:
         G, rows, dtype = lag.G, lag.rows, self.trace.layer.dtype
-        self.sum = self.sum.plus(G)
+        self.sum += G
         self.log_norm.append(G.log_norm())
         self.share.append(self._share(G))
         total = rows.log_norm()
@@ -159,17 +160,17 @@ class _Tally:
             self.gains.append((lag.weight_gain, lag.activation_gain))
         if self.matrices is not None:
             self.matrices.append(G.value(dtype))
-        if self.overflow_lag is None and G.log2_peak() >= np.finfo(dtype).maxexp:
+        # No entry is larger than the norm: only a norm beyond the type needs a closer look.
+        beyond = self.log_norm[-1] >= np.log(np.finfo(dtype).max)
+        if beyond and self.overflow_lag is None and not np.isfinite(G.value(dtype)).all():
             self.overflow_lag = k
 
     def _share(self, G: Scaled) -> float:
         """⟨G, dW_R⟩ / ‖dW_R‖²; NaN where dW_R is zero."""
         if self.log_whole == -np.inf:
             return float("nan")
-        norm = np.linalg.norm(self.whole.M)
         with np.errstate(over="ignore"):
-            ratio = np.ldexp(np.vdot(G.M, self.whole.M / norm), G.e - self.whole.e)
-        return float(ratio / norm)
+            return float(np.ldexp(np.vdot(G.M, self.direction), G.e - self.whole.e))
 
     def _log_magnitude(self) -> float:
         """ln Σ_k ‖D_k‖‖h‖: what rounding errors are measured against."""
@@ -180,10 +181,10 @@ class _Tally:
         bar = float(np.log(tolerance) + np.logaddexp.reduce(self.log_norm))
         if lag.rows.log_norm() + self.log_h > bar:
             return False
-        return self.whole.minus(self.sum).log_norm() <= bar
+        return (self.whole - self.sum).log_norm() <= bar
 
     def profile(self, rest: Scaled) -> LagProfile:
-        miss = self.sum.plus(rest).minus(self.whole).log_norm()
+        miss = (self.whole - self.sum - rest).log_norm()
         dtype = self.trace.layer.dtype
         K = len(self.log_norm)
         allowed = np.log(np.finfo(dtype).eps * (K + 16)) + self._log_magnitude()
@@ -216,17 +217,16 @@ class _Tally:
 
 def _log10_per_step(rows: Rows) -> Array:
     """log10 of the RMS over sequences of the signal's norm, per loss step."""
-    with np.errstate(divide="ignore"):
-        if not rows.e.any():
-            return np.asarray(0.5 * np.log10(rows.squares.mean(1)))
-    logs = [log_norm(s, e) for s, e in zip(rows.squares, rows.e, strict=True)]
-    return (np.array(logs) - 0.5 * np.log(rows.e.shape[1])) / LN10
+    B = rows.e.shape[1]
+    return (log_norm(rows.squares, rows.e, axis=1) - 0.5 * np.log(B)) / LN10
 
 
 def _whole(trace: Trace, dh: Array, slope: Array) -> Scaled:
     """dW_R by an ordinary backward pass; carried with its scale where that overflows."""
     with np.errstate(over="ignore", invalid="ignore"):
-        dW_R = trace.layer.backward(trace, dh).dW_R.astype(np.float64)
+        dz, _ = through_time.backward(dh, slope, trace.layer.W_R)
+        H = trace.layer.hidden
+        dW_R = (dz.reshape(-1, H).T @ trace.h[:-1].reshape(-1, H)).astype(np.float64)
     if np.isfinite(dW_R).all():
         return Scaled(dW_R)
     return _bptt(trace, dh * slope, np.zeros(dh.shape[:2], np.int64), slope)
@@ -234,13 +234,13 @@ def _whole(trace: Trace, dh: Array, slope: Array) -> Scaled:
 
 def _left_out(trace: Trace, slope: Array, lag: Lag, k: int) -> Scaled:
     """Σ of the G beyond lag k: one backward pass from where the signals stand."""
-    zero = Scaled(np.zeros_like(trace.layer.W_R, np.float64))
+    zero = Scaled.zeros(trace.layer.W_R.shape)
     if not (lag.steps > k).any():
         return zero
     error = np.zeros_like(trace.z)
     e = np.zeros(trace.z.shape[:2], np.int64)
     error[lag.steps - k], e[lag.steps - k] = lag.rows.D, lag.rows.e
-    return _bptt(trace, error, e, slope).minus(lag.G)
+    return _bptt(trace, error, e, slope) - lag.G
 
 
 def _bptt(trace: Trace, error: Array, e: Array, slope: Array) -> Scaled:
@@ -253,18 +253,15 @@ def _bptt(trace: Trace, error: Array, e: Array, slope: Array) -> Scaled:
         slope: (T, B, H) φ′(z_t).
     """
     W_R = trace.layer.W_R
-    dW_R = Scaled(np.zeros_like(W_R, np.float64))
+    dW_R = Scaled.zeros(W_R.shape)
     dz = Rows.of(np.zeros_like(error[:1]))
     for t in reversed(range(len(error))):
         back, entering = (dz.D @ W_R) * slope[t], error[t : t + 1]
         # Add at the larger scale of the two; a zero has none.
         old = np.where(back.any(-1), dz.e, e[t])
-        new = np.where(entering.any(-1), e[t], old)
-        scale = np.maximum(old, new)
-        with np.errstate(under="ignore"):
-            total = np.ldexp(back, np.maximum(dz.e - scale, -10_000)[..., None] * 1) + np.ldexp(
-                entering, np.maximum(e[t] - scale, -10_000)[..., None]
-            )
+        scale = np.maximum(old, np.where(entering.any(-1), e[t], old))
+        total = np.ldexp(back, (dz.e - scale)[..., None])
+        total += np.ldexp(entering, (e[t] - scale)[..., None])
         dz = Rows.of(total, scale)
-        dW_R = dW_R.plus(outer_sum(dz, trace.h[t : t + 1]))
+        dW_R += dz.outer_sum(trace.h[t : t + 1])
     return dW_R
