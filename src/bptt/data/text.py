@@ -1,0 +1,129 @@
+"""Text as sequences of characters: each step sees one and must name the next.
+
+The default text is the standard library's own documentation (``pydoc_data.topics``): some 465,000
+characters of English on every machine that has Python, no download.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bptt.arrays import Array
+from bptt.errors import FileError, OptionError
+
+HELD_OUT = 0.05  # of the text, from its end
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """A text, coded by its characters, in a part to train on and a part held out.
+
+    Attributes:
+        name: where it came from.
+        characters: the vocabulary, sorted; a character's place is its class.
+        train: (n,) codes of the first 95 %.
+        held_out: (m,) codes of the rest.
+    """
+
+    name: str
+    characters: str
+    train: Array
+    held_out: Array
+
+    @classmethod
+    def of(cls, text: str, name: str, characters: str | None = None) -> "Text":
+        """Code a text.
+
+        Args:
+            text: at least 1,000 characters.
+            name: for reports.
+            characters: the vocabulary; the text's own if not given.
+
+        Raises:
+            FileError: if the text is too short, or has a character outside the vocabulary.
+        """
+        if len(text) < 1000:
+            raise FileError(
+                name, "a text of at least 1,000 characters", f"{len(text)}", "Give a longer text."
+            )
+        characters = characters or "".join(sorted(set(text)))
+        unknown = sorted(set(text) - set(characters))
+        if unknown:
+            raise FileError(
+                name, f"the model's {len(characters)} characters", f"others: {unknown[:5]}",
+                "Diagnose the model on the text it was trained on, or train it on this one.",
+            )  # fmt: skip
+        code = {c: i for i, c in enumerate(characters)}
+        codes = np.array([code[c] for c in text], np.intp)
+        cut = int(len(codes) * (1 - HELD_OUT))
+        return cls(name, characters, codes[:cut], codes[cut:])
+
+    @classmethod
+    def load(cls, source: str = "text", characters: str | None = None) -> "Text":
+        """"text" is the standard library's documentation; anything else is a file's path.
+
+        Raises:
+            FileError: if the file is missing, not UTF-8 or too short.
+        """
+        if source == "text":
+            return cls.of(_python_topics(), "Python's own documentation", characters)
+        path = Path(source)
+        if not path.is_file():
+            raise FileError(source, '"text" or the path of a text file', "no such file", "Check it.")
+        try:
+            return cls.of(path.read_text("utf-8"), path.name, characters)
+        except UnicodeDecodeError as error:
+            raise FileError(source, "a text in UTF-8", str(error), "Convert it to UTF-8.") from error
+
+    def one_hot(self, codes: Array, dtype: npt.DTypeLike = np.float32) -> Array:
+        """(..., I) inputs of codes (...), one input per character of the vocabulary."""
+        return np.asarray(np.eye(len(self.characters), dtype=dtype)[codes])
+
+
+def streams(codes: Array, batch: int) -> Array:
+    """B streams side by side, (n, B): row t+1 follows row t in every stream.
+
+    Raises:
+        OptionError: if the text is too short for so many streams.
+    """
+    n = len(codes) // batch if batch > 0 else 0
+    if n < 2:
+        raise OptionError(
+            "batch", f"from 1 to {len(codes) // 2} streams", str(batch), "Give a smaller batch."
+        )
+    return np.ascontiguousarray(codes[: n * batch].reshape(batch, n).T)
+
+
+def chunk(stream: Array, length: int, number: int) -> tuple[Array, Array, bool]:
+    """Chunk ``number`` of the streams, counted on past the end, which starts the text again.
+
+    Args:
+        stream: (n, B) from ``streams``.
+        length: steps per chunk.
+        number: from 0.
+
+    Returns:
+        codes (length, B), the next character of each (length, B), and whether the text starts
+        (again) here, so that the carried state must be forgotten.
+
+    Raises:
+        OptionError: if the streams are shorter than one chunk.
+    """
+    per_pass = (len(stream) - 1) // length if length > 0 else 0
+    if per_pass < 1:
+        raise OptionError(
+            "length", f"from 1 to {len(stream) - 1} steps", str(length),
+            "Give shorter chunks, fewer streams or a longer text.",
+        )  # fmt: skip
+    place = number % per_pass
+    first = place * length
+    codes = stream[first : first + length + 1]
+    return codes[:-1], codes[1:], place == 0
+
+
+def _python_topics() -> str:
+    from pydoc_data.topics import topics  # a large module: only where it is needed
+
+    return "\n".join(topics[name] for name in sorted(topics))
