@@ -1,0 +1,403 @@
+r"""The lecture's equations, derived: made with SymPy by differentiating, not typed in.
+
+Scalar. One step's definition is differentiated by W_R (product and chain rule), which gives (2) and
+(3). Putting them into one another gives (4) and, n times over, the unrolled expression (Q4). It is
+checked against SymPy's own derivative of the network written out as one nested expression.
+
+Matrix. W_R is moved to W_R + ε δW_R and h_{t-1} to h_{t-1} + ε δh_{t-1}, symbols that do not commute;
+the part of first order in ε is (2). The unrolled result is checked entry by entry against SymPy's
+derivative of a network of two units.
+"""
+
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+from sympy.printing.latex import LatexPrinter
+from sympy.printing.str import StrPrinter
+
+from bptt.errors import OptionError
+
+MAX_STEPS = 50
+MAX_MATRIX_CHECK = 5  # the two-unit network written out doubles in size with every step
+Form = Literal["scalar", "matrix"]
+
+W_F, W_R, x_t, b, eps = sp.symbols("W_F W_R x_t b epsilon")
+
+
+class phi(sp.Function):  # type: ignore[misc]
+    """The activation φ, left general."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        """φ′ of the same argument."""
+        return dphi(self.args[0])
+
+
+class dphi(sp.Function):  # type: ignore[misc]
+    """Its derivative φ′."""
+
+    nargs = 1
+
+
+@dataclass(frozen=True)
+class Equation:
+    """left = right, with the number it goes by."""
+
+    number: str
+    left: Any
+    right: Any
+
+
+@dataclass(frozen=True)
+class Term:
+    """One summand of the unrolled expression: the factors in the order in which they act."""
+
+    lag: int | None  # None: what is left after the last step
+    factors: tuple[Any, ...]
+
+
+class Scalar:
+    """The derivation for one unit, as the lecture writes it."""
+
+    @staticmethod
+    def at(name: str, back: int) -> Any:
+        """h or z, ``back`` steps before t, a function of W_R."""
+        return sp.Function(name + _index(back))(W_R)
+
+    @cached_property
+    def step(self) -> Any:
+        """(2): the derivative of z_t = W_F x_t + W_R h_{t-1} + b."""
+        return sp.diff(W_F * x_t + W_R * self.at("h", 1) + b, W_R)
+
+    def inner(self, back: int) -> Any:
+        """(3): the derivative of h = φ(z), ``back`` steps before t."""
+        return sp.diff(phi(self.at("z", back)), W_R)
+
+    def equations(self) -> list[Equation]:
+        """(1) to (4)."""
+        h, z = self.at("h", 1), self.at("z", 0)
+        dz = sp.Derivative(z, W_R)
+        return [
+            Equation("1", z, W_F * x_t + W_R * h + b),
+            Equation("1", self.at("h", 0), phi(z)),
+            Equation("2", dz, self.step),
+            Equation("3", sp.Derivative(h, W_R), self.inner(1)),
+            Equation("4", dz, self._put_in(self.step, 1)),
+        ]
+
+    def _put_in(self, expression: Any, back: int) -> Any:
+        """Replace ∂h_{t-back}/∂W_R by (3), and the ∂z in it by (2) one step earlier."""
+        earlier = self.step.xreplace({self.at("h", 1): self.at("h", back + 1)})
+        inner = self.inner(back).subs(sp.Derivative(self.at("z", back), W_R), earlier)
+        return expression.subs(sp.Derivative(self.at("h", back), W_R), inner)
+
+    def unrolled(self, n: int) -> list[Term]:
+        """(Q4): n - 1 substitutions, multiplied out, by lag."""
+        expression = self.step
+        for back in range(1, n):
+            expression = sp.expand(self._put_in(expression, back))
+        terms = [_scalar_term(term) for term in sp.Add.make_args(expression)]
+        return sorted(terms, key=lambda term: n if term.lag is None else term.lag)
+
+    def check(self, n: int) -> int:
+        """Compare with SymPy's derivative of the network written out over n steps; returns n.
+
+        Raises:
+            ArithmeticError: if they differ.
+        """
+        # From the far end: h_{t-n} is left a function of W_R, the rest is nested in full.
+        h = self.at("h", n)
+        short: dict[Any, Any] = {}
+        for back in range(n - 1, 0, -1):
+            z = W_F * sp.Symbol(f"x{_index(back)}") + W_R * h + b
+            h = phi(z)
+            short |= {h: self.at("h", back), dphi(z): dphi(self.at("z", back))}
+        written_out = sp.diff(W_F * x_t + W_R * h + b, W_R).xreplace(short)
+        unrolled = sum(sp.Mul(*term.factors) for term in self.unrolled(n))
+        if sp.expand(written_out - unrolled) != 0:
+            raise ArithmeticError(f"the unrolled expression is wrong at n = {n}")
+        return n
+
+
+class Matrix:
+    """The derivation for H units: order matters, and φ′ is a diagonal matrix."""
+
+    W, dW = sp.Symbol("W_R", commutative=False), sp.Symbol("δW_R", commutative=False)
+
+    @staticmethod
+    def at(name: str, back: int) -> Any:
+        """A vector or matrix, ``back`` steps before t: does not commute."""
+        return sp.Symbol(name + _index(back), commutative=False)
+
+    @cached_property
+    def step(self) -> Any:
+        """(2): the part of first order in ε of W_F x_t + (W_R + ε δW_R)(h + ε δh) + b."""
+        moved = (self.W + eps * self.dW) * (self.at("h", 1) + eps * self.at("δh", 1))
+        return sp.expand(moved).diff(eps).subs(eps, 0)
+
+    def inner(self, back: int) -> Any:
+        """(3): φ(z_i + ε δz_i) to first order is φ′(z_i) δz_i for every unit i: a diagonal."""
+        z, dz = sp.symbols("z dz")
+        first = phi(z + eps * dz).diff(eps).subs(eps, 0)
+        return self.at("Φ′", back) * (first / dphi(z)).subs(dz, self.at("δz", back))
+
+    def equations(self) -> list[Equation]:
+        """(1) to (4), with δ for the change that a change δW_R makes."""
+        h, z = self.at("h", 1), self.at("z", 0)
+        W_Fm, x = sp.symbols("W_F x_t", commutative=False)
+        return [
+            Equation("1", z, W_Fm * x + self.W * h + b),
+            Equation("1", self.at("h", 0), phi(z)),
+            Equation("2", self.at("δz", 0), self.step),
+            Equation("3", self.at("δh", 1), self.inner(1)),
+            Equation("4", self.at("δz", 0), self._put_in(self.step, 1)),
+        ]
+
+    def _put_in(self, expression: Any, back: int) -> Any:
+        earlier = self.step.xreplace(
+            {
+                self.at("h", 1): self.at("h", back + 1),
+                self.at("δh", 1): self.at("δh", back + 1),
+            }
+        )
+        inner = self.inner(back).xreplace({self.at("δz", back): earlier})
+        return expression.xreplace({self.at("δh", back): inner})
+
+    def unrolled(self, n: int) -> list[Term]:
+        """(Q4) with the ordered product Π_j W_R Φ′_{t-j} in place of the power."""
+        expression = self.step
+        for back in range(1, n):
+            expression = sp.expand(self._put_in(expression, back))
+        terms = [_matrix_term(term) for term in sp.Add.make_args(expression)]
+        return sorted(terms, key=lambda term: n if term.lag is None else term.lag)
+
+    def check(self, n: int) -> int:
+        """Compare with SymPy's derivative of two units written out; returns how many steps.
+
+        Raises:
+            ArithmeticError: if they differ.
+        """
+        n = min(n, MAX_MATRIX_CHECK)
+        w = sp.Matrix(2, 2, sp.symbols("w_11 w_12 w_21 w_22"))
+        far = sp.Matrix([sp.Function(f"h_{n}{i}")(*w) for i in range(2)])
+        names, short, h = {self.at("h", n): far}, {}, far
+        for back in range(n - 1, 0, -1):
+            z = w * h + sp.Matrix(sp.symbols(f"u_{back}0 u_{back}1"))  # u is W_F x + b
+            h = z.applyfunc(phi)
+            here = sp.Matrix(sp.symbols(f"h_{back}0 h_{back}1"))
+            slope = sp.Matrix(sp.symbols(f"d_{back}0 d_{back}1"))
+            short |= dict(zip(h, here, strict=True)) | dict(
+                zip(z.applyfunc(dphi), slope, strict=True)
+            )
+            names |= {self.at("h", back): here, self.at("Φ′", back): sp.diag(*slope)}
+        terms = self.unrolled(n)
+        for entry in w:
+            unit = w.diff(entry)
+            known = names | {self.W: w, self.dW: unit, self.at("δh", n): far.diff(entry)}
+            unrolled = sp.zeros(2, 1)
+            for term in terms:
+                unrolled += sp.prod([known[factor] for factor in term.factors])
+            written_out = (w * h).diff(entry).xreplace(short)
+            if (written_out - unrolled).expand() != sp.zeros(2, 1):
+                raise ArithmeticError(f"the unrolled expression is wrong at n = {n}")
+        return n
+
+
+class Derivation:
+    """The lecture's equations (1) to (4) and the expression unrolled over n steps.
+
+    Args:
+        steps: n, from 1 to 50: the power of W_R in the last term.
+        form: "scalar", as the lecture writes it, or "matrix".
+
+    Raises:
+        OptionError: if the steps or the form are outside their choices.
+
+    >>> print(Derivation(2).text())
+    (1)  z_t = W_F x_t + W_R h_{t-1} + b
+    (1)  h_t = φ(z_t)
+    (2)  ∂z_t/∂W_R = h_{t-1} + W_R ∂h_{t-1}/∂W_R
+    (3)  ∂h_{t-1}/∂W_R = φ′(z_{t-1}) ∂z_{t-1}/∂W_R
+    (4)  ∂z_t/∂W_R = h_{t-1} + W_R φ′(z_{t-1}) (h_{t-2} + W_R ∂h_{t-2}/∂W_R)
+    <BLANKLINE>
+    Unrolled over 2 steps:
+         ∂z_t/∂W_R = h_{t-1}
+                   + W_R φ′(z_{t-1}) h_{t-2}
+                   + W_R² φ′(z_{t-1}) ∂h_{t-2}/∂W_R
+    """
+
+    def __init__(self, steps: int = 3, form: Form = "scalar") -> None:
+        if not 1 <= steps <= MAX_STEPS:
+            raise OptionError(
+                "steps", f"a number from 1 to {MAX_STEPS}", str(steps), "3 shows the pattern."
+            )
+        if form not in ("scalar", "matrix"):
+            raise OptionError("form", '"scalar" or "matrix"', repr(form), "Choose one.")
+        self.steps = steps
+        self.rules: Scalar | Matrix = Scalar() if form == "scalar" else Matrix()
+
+    @cached_property
+    def equations(self) -> list[Equation]:
+        """(1) to (4)."""
+        return self.rules.equations()
+
+    @cached_property
+    def terms(self) -> list[Term]:
+        """The unrolled expression, lag after lag, and last what is left."""
+        return self.rules.unrolled(self.steps)
+
+    def check(self) -> int:
+        """Compare with SymPy's own derivative of the network written out; how many steps of it.
+
+        Raises:
+            ArithmeticError: if they differ.
+        """
+        depth = sys.getrecursionlimit()
+        sys.setrecursionlimit(depth + 100 * self.steps)  # SymPy descends the nesting by recursion
+        try:
+            return self.rules.check(self.steps)
+        finally:
+            sys.setrecursionlimit(depth)
+
+    def text(self) -> str:
+        """For a terminal."""
+        left = _Text().doprint(self.equations[-1].left)
+        lines = [
+            f"({e.number})  {_Text().doprint(e.left)} = {_Text().doprint(e.right)}"
+            for e in self.equations
+        ]
+        terms = [" ".join(_powers(term, _Text())) for term in self.terms]
+        indent = "\n" + " " * (5 + len(left)) + " + "
+        many = f"{self.steps} step" + "s" * (self.steps > 1)
+        return "\n".join(
+            [*lines, "", f"Unrolled over {many}:", f"     {left} = {indent.join(terms)}"]
+        )
+
+    def latex(self) -> str:
+        """For a paper: two ``align*`` environments (amsmath)."""
+        printer = _Latex()
+        lines = [
+            rf"  {printer.doprint(e.left)} &= {printer.doprint(e.right)} \tag{{{e.number}}}"
+            for e in self.equations
+        ]
+        left = printer.doprint(self.equations[-1].left)
+        terms = [r" \, ".join(_powers(term, printer)) for term in self.terms]
+        unrolled = " \\\\\n  &\\quad + ".join(terms)
+        return "\n".join(
+            [
+                r"\begin{align*}",
+                " \\\\\n".join(lines),
+                r"\end{align*}",
+                r"\begin{align*}",
+                f"  {left} &= {unrolled}",
+                r"\end{align*}",
+            ]
+        )
+
+
+def _index(back: int) -> str:
+    return "_t" if back == 0 else f"_{{t-{back}}}"
+
+
+def _back(factor: Any) -> int:
+    """How many steps before t a factor stands: read off its name."""
+    name = str(factor.args[0] if isinstance(factor, dphi | sp.Derivative) else factor)
+    return int(name.split("t-")[1].split("}")[0])
+
+
+def _scalar_term(term: Any) -> Term:
+    """W_R first, then the slopes from t backwards, then the state."""
+    factors = sp.Mul.make_args(term)
+    weights = [f for f in factors if f.has(W_R) and f.as_base_exp()[0] == W_R]
+    slopes = sorted((f for f in factors if isinstance(f, dphi)), key=_back)
+    state = [f for f in factors if f not in weights and f not in slopes]
+    lag = None if isinstance(state[0], sp.Derivative) else len(slopes)
+    return Term(lag, (*weights, *slopes, *state))
+
+
+def _matrix_term(term: Any) -> Term:
+    factors = sp.Mul.make_args(term)
+    rest = str(factors[-1]).startswith("δ")
+    return Term(None if rest else (len(factors) - 2) // 2, factors)
+
+
+def _powers(term: Term, printer: Any) -> list[str]:
+    return [printer.factor(factor) for factor in term.factors]
+
+
+_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class _Order:
+    """Factors in the order weights, slopes, brackets, states; sums from recent to remote."""
+
+    def _ordered(self, expr: Any) -> list[Any]:
+        commuting, rest = expr.args_cnc()
+
+        def rank(f: Any) -> int:
+            if f.as_base_exp()[0] in (W_F, W_R):
+                return 0
+            return 1 if isinstance(f, dphi) else 3 if isinstance(f, sp.Add) else 2
+
+        return [*sorted(commuting, key=rank), *rest]
+
+    def _summands(self, expr: Any) -> list[Any]:
+        def remoteness(term: Any) -> tuple[bool, bool, int]:
+            return term == b, term.has(W_R, Matrix.W) and not term.is_Function, len(str(term))
+
+        inputs = [t for t in expr.args if t.has(x_t) or "x_t" in str(t)]
+        others = sorted((t for t in expr.args if t not in inputs), key=remoteness)
+        return [*inputs, *others]
+
+
+class _Text(_Order, StrPrinter):  # type: ignore[misc]
+    def factor(self, expr: Any) -> str:
+        text = self._print(expr)
+        return f"({text})" if isinstance(expr, sp.Add) else str(text)
+
+    def _print_AppliedUndef(self, expr: AppliedUndef) -> str:
+        return str(expr.func)
+
+    def _print_Function(self, expr: Any) -> str:
+        return f"{'φ′' if isinstance(expr, dphi) else 'φ'}({self._print(expr.args[0])})"
+
+    def _print_Derivative(self, expr: Any) -> str:
+        return f"∂{self._print(expr.expr)}/∂W_R"
+
+    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
+        return self._print(expr.base) + str(expr.exp).translate(_SUPERSCRIPT)
+
+    def _print_Mul(self, expr: Any) -> str:
+        return " ".join(map(self.factor, self._ordered(expr)))
+
+    def _print_Add(self, expr: Any, order: Any = None) -> str:
+        return " + ".join(map(self._print, self._summands(expr)))
+
+
+class _Latex(_Order, LatexPrinter):  # type: ignore[misc]
+    def factor(self, expr: Any) -> str:
+        text = self._print(expr)
+        return rf"\left({text}\right)" if isinstance(expr, sp.Add) else str(text)
+
+    def _print_AppliedUndef(self, expr: AppliedUndef) -> str:
+        return str(expr.func)
+
+    def _print_Symbol(self, expr: Any, style: str = "plain") -> str:
+        return str(expr).replace("δ", r"\delta ").replace("Φ′", r"\Phi'")
+
+    def _print_Function(self, expr: Any, exp: Any = None) -> str:
+        return rf"\varphi{chr(39) * isinstance(expr, dphi)}({self._print(expr.args[0])})"
+
+    def _print_Derivative(self, expr: Any) -> str:
+        return rf"\frac{{\partial {self._print(expr.expr)}}}{{\partial W_R}}"
+
+    def _print_Mul(self, expr: Any) -> str:
+        return r" \, ".join(map(self.factor, self._ordered(expr)))
+
+    def _print_Add(self, expr: Any, order: Any = None) -> str:
+        return " + ".join(map(self._print, self._summands(expr)))
