@@ -3,8 +3,21 @@
 from bptt import errors
 from bptt.lags import LagProfile, by_lag
 from bptt.layers import RNN, Grads, Trace
+from bptt.network import Network
+from bptt.report import Report, diagnose
 from bptt.rtrl import forward_mode
 
 __version__ = "0.1.0"
 
-__all__ = ["RNN", "Grads", "LagProfile", "Trace", "by_lag", "errors", "forward_mode"]
+__all__ = [
+    "RNN",
+    "Grads",
+    "LagProfile",
+    "Network",
+    "Report",
+    "Trace",
+    "by_lag",
+    "diagnose",
+    "errors",
+    "forward_mode",
+]

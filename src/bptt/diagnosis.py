@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bptt.dynamics import Spectrum, spectrum
-from bptt.errors import OptionError
+from bptt.errors import OptionError, ShapeError
 from bptt.lags import LagProfile, by_lag
 from bptt.network import Network, Run
 
@@ -120,6 +120,8 @@ def diagnose_network(
         )
     run = network.run(*batch)
     T, B, _ = run.trace.x.shape
+    if T < 2:
+        raise ShapeError("x", "at least 2 steps", f"{T}", "There is no past in a single step.")
     assumed = [_needed_lag_sentence(needed_lag, T)]
     needed = T // 2 if needed_lag is None else needed_lag
     if not 0 <= needed < T:
@@ -148,7 +150,7 @@ def _diagnose_layer(name: str, run: Run, needed: int) -> LayerDiagnosis:
     attenuation = profile.log10_attenuation(needed) if reached else -np.inf
     verdict = _verdict(profile, attenuation)
     mean_slope = float(slope.mean(dtype=np.float64))
-    cause = _cause(verdict, profile, needed, weights, mean_slope, saturated)
+    cause = _cause(verdict, profile, needed, weights, steepest, mean_slope, saturated)
     return LayerDiagnosis(
         name=name,
         profile=profile,
@@ -178,6 +180,7 @@ def _cause(
     profile: LagProfile,
     needed: int,
     weights: Spectrum,
+    steepest: float,
     mean_slope: float,
     saturated: float,
 ) -> Cause:
@@ -213,21 +216,20 @@ def _cause(
         return Cause("weights", total_w / steps, f"W_R grows the signal: {numbers}.")
     if total_w < total_a:
         return Cause("weights", total_w / steps, f"W_R shrinks the signal: {numbers}.")
-    if saturated >= 0.1:
+    # What even the steepest slope would do, lag after lag; the rest is where the units work.
+    if steps * np.log(steepest) < 0.5 * total_a:
         return Cause(
-            "saturation", saturated,
-            f"{saturated:.0%} of the units are saturated and the mean slope is {mean_slope:.2f}: "
-            f"{numbers}.",
+            "activation slope", steepest,
+            f"φ′ of this activation is at most {steepest:.2g}: {numbers}.",
         )  # fmt: skip
     return Cause(
-        "activation slope", mean_slope,
-        f"The mean slope is {mean_slope:.2f}, though few units are saturated: {numbers}.",
+        "saturation", mean_slope,
+        f"Units work where φ′ is small, {mean_slope:.2f} in the mean and below {SATURATED} of the "
+        f"steepest slope for {saturated:.0%} of them: {numbers}.",
     )  # fmt: skip
 
 
-def _advice(
-    verdict: Verdict, cause: Cause, profile: LagProfile, needed: int
-) -> tuple[str, ...]:
+def _advice(verdict: Verdict, cause: Cause, profile: LagProfile, needed: int) -> tuple[str, ...]:
     if verdict == "steady":
         if cause.name == "cancellation":
             return ("Give larger batches or longer sequences: what is left is mostly noise.",)
@@ -256,8 +258,8 @@ def _advice(
             "If the task needs more than a few dozen steps, use a gated cell (LSTM, GRU).",
         ),
         "activation slope": (
-            "Use an activation with slope 1 around zero: tanh instead of the logistic; or identity W_R "
-            "with relu.",
+            "Use an activation whose slope reaches 1: tanh instead of the logistic, or relu with "
+            "identity W_R (--init identity --activation relu).",
             "If the task needs more than a few dozen steps, use a gated cell (LSTM, GRU).",
         ),
     }[cause.name]

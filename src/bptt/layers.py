@@ -3,6 +3,8 @@
     layer = bptt.RNN(W_F, W_R, b)
     trace = layer.forward(x)          # z_t, h_t for every step
     grads = layer.backward(trace, dh) # dW_F, dW_R, db, dx, dh0
+
+A layer is checked once, when it is made; a sequence when it comes in.
 """
 
 from dataclasses import dataclass

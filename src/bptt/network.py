@@ -16,7 +16,7 @@ import numpy.typing as npt
 from bptt import files
 from bptt.arrays import Array, as_classes, as_floats
 from bptt.cells.activations import Activation, Pair
-from bptt.cells.initialise import readout_weights
+from bptt.cells.initialise import random_generator, readout_weights
 from bptt.errors import FileError, OptionError, ShapeError
 from bptt.layers import RNN, Trace
 from bptt.losses import LOSSES
@@ -104,7 +104,7 @@ class Network:
         Raises:
             OptionError: if one of them is outside its choices.
         """
-        generator = np.random.default_rng(rng)
+        generator = random_generator(rng)
         layer = RNN.init(
             inputs, hidden, scheme, activation=activation, gain=gain, rng=generator, dtype=dtype
         )

@@ -2,6 +2,8 @@ r"""Forward and backward over a whole sequence. Which loop runs is decided in th
 
     forward    z_t, h_t from h_{t-1}, for t = 1 .. T                     (Q1)
     backward   dz_t = (∂⁺E/∂h_t + dz_{t+1} W_R) ⊙ φ′(z_t), for t = T .. 1   (Q2; Werbos 1990)
+
+Arrays in, arrays out: what the layers are made of, and a compiled loop can stand in for.
 """
 
 import numpy as np

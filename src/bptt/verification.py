@@ -18,6 +18,7 @@ import numpy as np
 from bptt import reference
 from bptt.arrays import Array
 from bptt.cells.activations import Activation
+from bptt.errors import OptionError
 from bptt.lags import by_lag
 from bptt.network import Network, Run
 from bptt.rtrl import sensitivities
@@ -106,6 +107,8 @@ def verify(
     Raises:
         ShapeError, DTypeError, NonFiniteError, OptionError: if the data do not fit.
     """
+    if entries < 1:
+        raise OptionError("entries", "a number from 1", str(entries), "200 is the default.")
     say = progress or (lambda stage: None)
     say("reverse mode")
     run = network.run(x, targets, h0)
@@ -198,7 +201,7 @@ def _central_difference(f: Callable[[Array], Any], at: Array, index: tuple[int, 
 
 def _readout_loops(run: Run) -> dict[str, Array]:
     """dW_O and db_O, one step and sequence at a time."""
-    N, B, O = run.do.shape
+    _, B, O = run.do.shape
     dW_O, db_O = np.zeros((O, run.trace.h.shape[-1])), np.zeros(O)
     for i, t in enumerate(run.steps):
         for n in range(B):

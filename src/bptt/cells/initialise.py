@@ -12,6 +12,7 @@ r"""Initial weights by name.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -86,7 +87,7 @@ def recurrent_weights(
         )
     if not np.isfinite(gain):
         raise OptionError("gain", "a finite number", str(gain), "1 is the scheme as published.")
-    W_F, W_R, b = SCHEMES[scheme](np.random.default_rng(rng), inputs, hidden)
+    W_F, W_R, b = SCHEMES[scheme](random_generator(rng), inputs, hidden)
     kind = float_type(dtype)
     return W_F.astype(kind), (gain * W_R).astype(kind), b.astype(kind)
 
@@ -101,12 +102,12 @@ def readout_weights(
     """
     if outputs < 1:
         raise OptionError("outputs", "a size from 1", str(outputs), "One output per class.")
-    generator, kind = np.random.default_rng(rng), float_type(dtype)
+    generator, kind = random_generator(rng), float_type(dtype)
     W_O = _uniform(generator, hidden**-0.5, (outputs, hidden))
     return W_O.astype(kind), _uniform(generator, hidden**-0.5, (outputs,)).astype(kind)
 
 
-def float_type(dtype: npt.DTypeLike) -> np.dtype[np.floating]:
+def float_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
     """float32 or float64.
 
     Raises:
@@ -116,3 +117,14 @@ def float_type(dtype: npt.DTypeLike) -> np.dtype[np.floating]:
     if kind not in FLOATS:
         raise OptionError("dtype", "float32 or float64", str(kind), "Nothing else is computed in.")
     return kind
+
+
+def random_generator(rng: np.random.Generator | int | None) -> np.random.Generator:
+    """The generator itself, or a new one of that seed.
+
+    Raises:
+        OptionError: if the seed is negative.
+    """
+    if isinstance(rng, int) and rng < 0:
+        raise OptionError("seed", "a whole number from 0", str(rng), "Give 0, for example.")
+    return np.random.default_rng(rng)

@@ -17,7 +17,9 @@ from bptt.cells.activations import Activation
 GATES = 1
 
 
-def step(drive_t: Array, h_prev: Array, W_R: Array, phi: Activation, z_t: Array, h_t: Array) -> None:
+def step(
+    drive_t: Array, h_prev: Array, W_R: Array, phi: Activation, z_t: Array, h_t: Array
+) -> None:
     """Equation (1), into z_t and h_t.
 
     Args:

@@ -62,7 +62,7 @@ class Text:
 
     @classmethod
     def load(cls, source: str = "text", characters: str | None = None) -> "Text":
-        """"text" is the standard library's documentation; anything else is a file's path.
+        """The standard library's documentation for "text", else the text file of that path.
 
         Raises:
             FileError: if the file is missing, not UTF-8 or too short.
@@ -71,11 +71,15 @@ class Text:
             return cls.of(_python_topics(), "Python's own documentation", characters)
         path = Path(source)
         if not path.is_file():
-            raise FileError(source, '"text" or the path of a text file', "no such file", "Check it.")
+            raise FileError(
+                source, '"text" or the path of a text file', "no such file", "Check it."
+            )
         try:
             return cls.of(path.read_text("utf-8"), path.name, characters)
         except UnicodeDecodeError as error:
-            raise FileError(source, "a text in UTF-8", str(error), "Convert it to UTF-8.") from error
+            raise FileError(
+                source, "a text in UTF-8", str(error), "Convert it to UTF-8."
+            ) from error
 
     def one_hot(self, codes: Array, dtype: npt.DTypeLike = np.float32) -> Array:
         """(..., I) inputs of codes (...), one input per character of the vocabulary."""

@@ -218,7 +218,7 @@ class _Tally:
 def _log10_per_step(rows: Rows) -> Array:
     """log10 of the RMS over sequences of the signal's norm, per loss step."""
     B = rows.e.shape[1]
-    return (log_norm(rows.squares, rows.e, axis=1) - 0.5 * np.log(B)) / LN10
+    return np.asarray((log_norm(rows.squares, rows.e, axis=1) - 0.5 * np.log(B)) / LN10)
 
 
 def _whole(trace: Trace, dh: Array, slope: Array) -> Scaled:

@@ -96,8 +96,8 @@ def train(
     _check(network, text, steps=steps, checkpoint_every=checkpoint_every, clip=clip)
     stream = streams(text.train, batch)
     settings = {
-        "text": text.name, "length": length, "batch": batch, "clip": clip,
-        "optimiser": type(optimiser).__name__,
+        "text": text.name, "hidden": network.layer.hidden, "activation": network.layer.phi.name,
+        "length": length, "batch": batch, "clip": clip, "optimiser": type(optimiser).__name__,
     } | {k: v for k, v in asdict(optimiser).items() if k != "state"}  # fmt: skip
     notes = {"characters": text.characters, "text": text.name}
     if resume and checkpoint is not None:

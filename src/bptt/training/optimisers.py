@@ -4,6 +4,8 @@ r"""Optimisers and clipping, in PyTorch's conventions; they change the parameter
     Adam   m ← β₁ m + (1-β₁) g,  v ← β₂ v + (1-β₂) g²,
            θ ← θ - η m̂ / (√v̂ + ε),  m̂ = m/(1-β₁ⁿ), v̂ = v/(1-β₂ⁿ)           (Kingma & Ba 2015)
     clip   g ← g · min(1, c/‖g‖)                                            (Pascanu 2013)
+
+g is the gradient, θ a parameter, n the number of the step.
 """
 
 from dataclasses import dataclass, field

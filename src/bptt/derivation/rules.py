@@ -9,21 +9,13 @@ the part of first order in ε is (2). The unrolled result is checked entry by en
 derivative of a network of two units.
 """
 
-import sys
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import sympy as sp
-from sympy.core.function import AppliedUndef
-from sympy.printing.latex import LatexPrinter
-from sympy.printing.str import StrPrinter
 
-from bptt.errors import OptionError
-
-MAX_STEPS = 50
 MAX_MATRIX_CHECK = 5  # the two-unit network written out doubles in size with every step
-Form = Literal["scalar", "matrix"]
 
 W_F, W_R, x_t, b, eps = sp.symbols("W_F W_R x_t b epsilon")
 
@@ -185,7 +177,9 @@ class Matrix:
         n = min(n, MAX_MATRIX_CHECK)
         w = sp.Matrix(2, 2, sp.symbols("w_11 w_12 w_21 w_22"))
         far = sp.Matrix([sp.Function(f"h_{n}{i}")(*w) for i in range(2)])
-        names, short, h = {self.at("h", n): far}, {}, far
+        names: dict[Any, Any] = {self.at("h", n): far}
+        short: dict[Any, Any] = {}
+        h = far
         for back in range(n - 1, 0, -1):
             z = w * h + sp.Matrix(sp.symbols(f"u_{back}0 u_{back}1"))  # u is W_F x + b
             h = z.applyfunc(phi)
@@ -206,98 +200,6 @@ class Matrix:
             if (written_out - unrolled).expand() != sp.zeros(2, 1):
                 raise ArithmeticError(f"the unrolled expression is wrong at n = {n}")
         return n
-
-
-class Derivation:
-    """The lecture's equations (1) to (4) and the expression unrolled over n steps.
-
-    Args:
-        steps: n, from 1 to 50: the power of W_R in the last term.
-        form: "scalar", as the lecture writes it, or "matrix".
-
-    Raises:
-        OptionError: if the steps or the form are outside their choices.
-
-    >>> print(Derivation(2).text())
-    (1)  z_t = W_F x_t + W_R h_{t-1} + b
-    (1)  h_t = φ(z_t)
-    (2)  ∂z_t/∂W_R = h_{t-1} + W_R ∂h_{t-1}/∂W_R
-    (3)  ∂h_{t-1}/∂W_R = φ′(z_{t-1}) ∂z_{t-1}/∂W_R
-    (4)  ∂z_t/∂W_R = h_{t-1} + W_R φ′(z_{t-1}) (h_{t-2} + W_R ∂h_{t-2}/∂W_R)
-    <BLANKLINE>
-    Unrolled over 2 steps:
-         ∂z_t/∂W_R = h_{t-1}
-                   + W_R φ′(z_{t-1}) h_{t-2}
-                   + W_R² φ′(z_{t-1}) ∂h_{t-2}/∂W_R
-    """
-
-    def __init__(self, steps: int = 3, form: Form = "scalar") -> None:
-        if not 1 <= steps <= MAX_STEPS:
-            raise OptionError(
-                "steps", f"a number from 1 to {MAX_STEPS}", str(steps), "3 shows the pattern."
-            )
-        if form not in ("scalar", "matrix"):
-            raise OptionError("form", '"scalar" or "matrix"', repr(form), "Choose one.")
-        self.steps = steps
-        self.rules: Scalar | Matrix = Scalar() if form == "scalar" else Matrix()
-
-    @cached_property
-    def equations(self) -> list[Equation]:
-        """(1) to (4)."""
-        return self.rules.equations()
-
-    @cached_property
-    def terms(self) -> list[Term]:
-        """The unrolled expression, lag after lag, and last what is left."""
-        return self.rules.unrolled(self.steps)
-
-    def check(self) -> int:
-        """Compare with SymPy's own derivative of the network written out; how many steps of it.
-
-        Raises:
-            ArithmeticError: if they differ.
-        """
-        depth = sys.getrecursionlimit()
-        sys.setrecursionlimit(depth + 100 * self.steps)  # SymPy descends the nesting by recursion
-        try:
-            return self.rules.check(self.steps)
-        finally:
-            sys.setrecursionlimit(depth)
-
-    def text(self) -> str:
-        """For a terminal."""
-        left = _Text().doprint(self.equations[-1].left)
-        lines = [
-            f"({e.number})  {_Text().doprint(e.left)} = {_Text().doprint(e.right)}"
-            for e in self.equations
-        ]
-        terms = [" ".join(_powers(term, _Text())) for term in self.terms]
-        indent = "\n" + " " * (5 + len(left)) + " + "
-        many = f"{self.steps} step" + "s" * (self.steps > 1)
-        return "\n".join(
-            [*lines, "", f"Unrolled over {many}:", f"     {left} = {indent.join(terms)}"]
-        )
-
-    def latex(self) -> str:
-        """For a paper: two ``align*`` environments (amsmath)."""
-        printer = _Latex()
-        lines = [
-            rf"  {printer.doprint(e.left)} &= {printer.doprint(e.right)} \tag{{{e.number}}}"
-            for e in self.equations
-        ]
-        left = printer.doprint(self.equations[-1].left)
-        terms = [r" \, ".join(_powers(term, printer)) for term in self.terms]
-        unrolled = " \\\\\n  &\\quad + ".join(terms)
-        return "\n".join(
-            [
-                r"\begin{align*}",
-                " \\\\\n".join(lines),
-                r"\end{align*}",
-                r"\begin{align*}",
-                f"  {left} &= {unrolled}",
-                r"\end{align*}",
-            ]
-        )
 
 
 def _index(back: int) -> str:
@@ -324,80 +226,3 @@ def _matrix_term(term: Any) -> Term:
     factors = sp.Mul.make_args(term)
     rest = str(factors[-1]).startswith("δ")
     return Term(None if rest else (len(factors) - 2) // 2, factors)
-
-
-def _powers(term: Term, printer: Any) -> list[str]:
-    return [printer.factor(factor) for factor in term.factors]
-
-
-_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-class _Order:
-    """Factors in the order weights, slopes, brackets, states; sums from recent to remote."""
-
-    def _ordered(self, expr: Any) -> list[Any]:
-        commuting, rest = expr.args_cnc()
-
-        def rank(f: Any) -> int:
-            if f.as_base_exp()[0] in (W_F, W_R):
-                return 0
-            return 1 if isinstance(f, dphi) else 3 if isinstance(f, sp.Add) else 2
-
-        return [*sorted(commuting, key=rank), *rest]
-
-    def _summands(self, expr: Any) -> list[Any]:
-        def remoteness(term: Any) -> tuple[bool, bool, int]:
-            return term == b, term.has(W_R, Matrix.W) and not term.is_Function, len(str(term))
-
-        inputs = [t for t in expr.args if t.has(x_t) or "x_t" in str(t)]
-        others = sorted((t for t in expr.args if t not in inputs), key=remoteness)
-        return [*inputs, *others]
-
-
-class _Text(_Order, StrPrinter):  # type: ignore[misc]
-    def factor(self, expr: Any) -> str:
-        text = self._print(expr)
-        return f"({text})" if isinstance(expr, sp.Add) else str(text)
-
-    def _print_AppliedUndef(self, expr: AppliedUndef) -> str:
-        return str(expr.func)
-
-    def _print_Function(self, expr: Any) -> str:
-        return f"{'φ′' if isinstance(expr, dphi) else 'φ'}({self._print(expr.args[0])})"
-
-    def _print_Derivative(self, expr: Any) -> str:
-        return f"∂{self._print(expr.expr)}/∂W_R"
-
-    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
-        return self._print(expr.base) + str(expr.exp).translate(_SUPERSCRIPT)
-
-    def _print_Mul(self, expr: Any) -> str:
-        return " ".join(map(self.factor, self._ordered(expr)))
-
-    def _print_Add(self, expr: Any, order: Any = None) -> str:
-        return " + ".join(map(self._print, self._summands(expr)))
-
-
-class _Latex(_Order, LatexPrinter):  # type: ignore[misc]
-    def factor(self, expr: Any) -> str:
-        text = self._print(expr)
-        return rf"\left({text}\right)" if isinstance(expr, sp.Add) else str(text)
-
-    def _print_AppliedUndef(self, expr: AppliedUndef) -> str:
-        return str(expr.func)
-
-    def _print_Symbol(self, expr: Any, style: str = "plain") -> str:
-        return str(expr).replace("δ", r"\delta ").replace("Φ′", r"\Phi'")
-
-    def _print_Function(self, expr: Any, exp: Any = None) -> str:
-        return rf"\varphi{chr(39) * isinstance(expr, dphi)}({self._print(expr.args[0])})"
-
-    def _print_Derivative(self, expr: Any) -> str:
-        return rf"\frac{{\partial {self._print(expr.expr)}}}{{\partial W_R}}"
-
-    def _print_Mul(self, expr: Any) -> str:
-        return r" \, ".join(map(self.factor, self._ordered(expr)))
-
-    def _print_Add(self, expr: Any, order: Any = None) -> str:
-        return " + ".join(map(self._print, self._summands(expr)))

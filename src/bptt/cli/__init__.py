@@ -1,0 +1,56 @@
+"""The command line: parsing and printing, nothing else.
+
+Every command imports what it needs when it runs, so that ``--help`` answers at once.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from bptt.cli.derive import derive
+from bptt.cli.diagnose import diagnose
+from bptt.cli.train import train
+from bptt.cli.verify import verify
+
+app = typer.Typer(
+    name="bptt",
+    help="How far back in time a recurrent network's gradient reaches, why no further, and what to "
+    "change.\n\nStart with: bptt diagnose",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (diagnose, train, verify, derive):
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import bptt
+
+        print(f"bptt {bptt.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; bad input ends in one line and exit code 2."""
+    from bptt.errors import BpttError
+
+    try:
+        app()
+    except BpttError as error:
+        print(f"bptt: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("bptt: stopped", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,48 @@
+"""``bptt derive``: the lecture's equations, made with SymPy."""
+
+from typing import Annotated
+
+import typer
+
+from bptt.cli.options import Json
+
+
+def derive(
+    steps: Annotated[int, typer.Option(help="How many steps to unroll.")] = 3,
+    form: Annotated[
+        str, typer.Option(help="scalar (one unit, as the lecture) or matrix.")
+    ] = "scalar",
+    latex: Annotated[
+        bool, typer.Option("--latex", help="LaTeX (amsmath) instead of text.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Derive the lecture's equations (1) to (4) and unroll the gradient over any number of steps.
+
+    The equations are made by differentiating with SymPy, and the result is compared with SymPy's own
+    derivative of the network written out.
+
+    Example: bptt derive --steps 5 --latex
+    """
+    from bptt.derivation import Derivation
+
+    derivation = Derivation(steps, form)  # type: ignore[arg-type]  # refused at that door
+    checked = derivation.check()
+    if json:
+        from json import dumps
+
+        document = {
+            "form": form,
+            "steps": steps,
+            "checked_steps": checked,
+            "text": derivation.text(),
+            "latex": derivation.latex(),
+        }
+        print(dumps(document, ensure_ascii=False, indent=1))
+        return
+    print(derivation.latex() if latex else derivation.text())
+    mark = "% " if latex else ""
+    print(
+        f"\n{mark}Checked: equal to SymPy's derivative of the network written out over "
+        f"{checked} step{'s' * (checked > 1)}."
+    )

@@ -1,0 +1,229 @@
+"""The four pictures of a report, as Altair charts; each answers one question."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from bptt.arrays import Array
+from bptt.diagnosis import LayerDiagnosis
+from bptt.lags import LagProfile
+
+Stages = Sequence[tuple[str, LayerDiagnosis]]
+
+# Okabe & Ito: told apart in every kind of colour blindness, on white and on black.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
+WIDTH, HEIGHT = 680, 260
+CELLS = 120  # most rows and columns of the heat map
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A chart with its heading and one sentence on how to read it."""
+
+    key: str
+    heading: str
+    reading: str
+    chart: Any
+
+
+def figures(stages: Stages) -> list[Figure]:
+    """All of them, for one layer."""
+    now = stages[-1][1]
+    return [
+        Figure(
+            "by_lag", "Gradient by lag",
+            "Each point is the size of the part of dW_R that comes from k steps back, on a log scale: "
+            "a straight line down is vanishing at a constant rate. The dashed rule marks the horizon, "
+            "the dotted one the lag that was taken to be needed.",
+            by_lag(stages),
+        ),
+        Figure(
+            "shares", "Signed shares",
+            "How much of dW_R each lag makes up; all bars add up to 1. A bar below zero pulls against "
+            "the gradient.",
+            shares(stages),
+        ),
+        Figure(
+            "gains", "Why: two gains per step back",
+            "ln of the factor by which W_R and the activation's slope φ′ change the error signal from "
+            "lag k to k+1. Below zero shrinks it; their sum is the slope of the signal.",
+            gains(now),
+        ),
+        Figure(
+            "steps", "Loss step by lag",
+            "Each row is one step at which the loss is taken; its colour fades to the right as its "
+            "error signal is carried back. A row that fades early is a moment whose past cannot be "
+            "learnt from.",
+            steps(now.profile),
+        ),
+    ]  # fmt: skip
+
+
+def by_lag(stages: Stages) -> Any:
+    """log10 ‖G_k‖ against k, a line per stage, with the horizon and the needed lag."""
+    names = [stage for stage, _ in stages]
+    colours = [GREY, BLUE][-len(names) :]
+    rows = [
+        {"lag": k, "log10": round(float(v), 3), "stage": stage}
+        for stage, layer in stages
+        for k, v in _thinned(layer.profile.log10_norm)
+        if np.isfinite(v)
+    ]
+    now = stages[-1][1]
+    marks: list[dict[str, Any]] = [
+        {"lag": now.horizon, "mark": f"horizon {now.horizon}"},
+        {"lag": now.needed_lag, "mark": f"needed lag {now.needed_lag}"},
+    ]
+    lines = (
+        alt.Chart(_data(rows))
+        .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=14))
+        .encode(
+            x=alt.X("lag:Q", title="lag k (steps back from the loss)", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y(
+                "log10:Q", title="‖G_k‖",
+                axis=alt.Axis(labelExpr="'1e' + datum.value", tickMinStep=1),
+                scale=alt.Scale(zero=False),
+            ),
+            color=alt.Color(
+                "stage:N", title=None, scale=alt.Scale(domain=names, range=colours),
+                legend=alt.Legend(orient="top") if len(names) > 1 else None,
+            ),
+            tooltip=["stage:N", "lag:Q", alt.Tooltip("log10:Q", title="log10 ‖G_k‖")],
+        )
+    )  # fmt: skip
+    rules = (
+        alt.Chart(_data(marks))
+        .mark_rule(color=ORANGE)
+        .encode(
+            x="lag:Q",
+            strokeDash=alt.StrokeDash(
+                "mark:N", title=None,
+                scale=alt.Scale(domain=[m["mark"] for m in marks], range=[[6, 4], [2, 3]]),
+                legend=alt.Legend(orient="top", symbolStrokeColor=ORANGE),
+            ),
+            tooltip=["mark:N"],
+        )
+    )  # fmt: skip
+    return _sized(lines + rules, "Line chart: size of the gradient's part by lag, log scale.")
+
+
+def shares(stages: Stages) -> Any:
+    """Signed shares as bars, up to the lag that holds 99.9 % of Σ‖G_k‖; one row per stage."""
+    names = [stage for stage, _ in stages]
+    last = max(layer.profile.horizon(0.999) for _, layer in stages)
+    rows = [
+        {"lag": k, "share": float(f"{v:.4g}"), "stage": stage}
+        for stage, layer in stages
+        for k, v in enumerate(layer.profile.share[: last + 1])
+        if np.isfinite(v)
+    ]
+    bars = (
+        alt.Chart(_data(rows))
+        .mark_bar(width={"band": 0.8} if last < 200 else 1)
+        .encode(
+            x=alt.X("lag:O", title="lag k", axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            y=alt.Y("share:Q", title="share of dW_R", axis=alt.Axis(format="%")),
+            color=alt.condition("datum.share < 0", alt.value(ORANGE), alt.value(BLUE)),
+            tooltip=["stage:N", "lag:O", alt.Tooltip("share:Q", format=".2%")],
+        )
+        .properties(width=WIDTH, height=HEIGHT // len(names) - 10 * (len(names) - 1))
+    )
+    row = alt.Row(
+        "stage:N", title=None, sort=names, header=alt.Header(orient="top", labelAnchor="start")
+    )
+    chart = bars.encode(row=row).resolve_scale(y="independent") if len(names) > 1 else bars
+    return chart.properties(description="Bar chart: signed share of the gradient by lag.")
+
+
+def gains(layer: LayerDiagnosis) -> Any:
+    """Weight gain, activation gain and their sum, per step back."""
+    profile = layer.profile
+    series = {
+        "W_R": profile.weight_gain,
+        "activation φ′": profile.activation_gain,
+        "both together": profile.gain,
+    }
+    rows = [
+        {"lag": k, "gain": round(float(v), 4), "of": name}
+        for name, values in series.items()
+        for k, v in _thinned(values)
+        if np.isfinite(v)
+    ]
+    lines = (
+        alt.Chart(_data(rows))
+        .mark_line(strokeWidth=2)
+        .encode(
+            x=alt.X("lag:Q", title="from lag k to k+1", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("gain:Q", title="gain (ln per step)"),
+            color=alt.Color(
+                "of:N", title=None, sort=list(series),
+                scale=alt.Scale(domain=list(series), range=[BLUE, ORANGE, GREEN]),
+                legend=alt.Legend(orient="top"),
+            ),
+            strokeDash=alt.StrokeDash(
+                "of:N", sort=list(series), title=None,
+                scale=alt.Scale(domain=list(series), range=[[1, 0], [1, 0], [5, 3]]),
+                legend=alt.Legend(orient="top"),
+            ),
+            tooltip=["of:N", "lag:Q", "gain:Q"],
+        )
+    )  # fmt: skip
+    zero = alt.Chart(_data([{"y": 0}])).mark_rule(color=GREY).encode(y="y:Q")
+    return _sized(zero + lines, "Line chart: weight gain and activation gain by lag.")
+
+
+def steps(profile: LagProfile) -> Any:
+    """Signal of each loss step at each lag, as a heat map."""
+    signal = profile.log10_signal_by_step
+    rows = _cells(signal)
+    flush, axis = alt.Scale(nice=False), alt.Axis(tickMinStep=1, grid=False)
+    chart = (
+        alt.Chart(_data(rows))
+        .mark_rect()
+        .encode(
+            x=alt.X("k:Q", title="lag k", scale=flush, axis=axis),
+            x2="k2:Q",
+            y=alt.Y("t:Q", title="loss step t", scale=flush, axis=axis),
+            y2="t2:Q",
+            color=alt.Color(
+                "v:Q", title="signal", scale=alt.Scale(scheme="viridis"),
+                legend=alt.Legend(labelExpr="'1e' + datum.label", tickMinStep=1),
+            ),
+            tooltip=[
+                alt.Tooltip("t:Q", title="loss step"), alt.Tooltip("k:Q", title="lag"),
+                alt.Tooltip("v:Q", title="log10 signal"),
+            ],
+        )
+    )  # fmt: skip
+    return _sized(chart, "Heat map: error signal by loss step and lag.", HEIGHT + 120)
+
+
+def _cells(signal: Array) -> list[dict[str, float]]:
+    """Rectangles, at most CELLS along a side; a cell shows the strongest signal it covers."""
+    T, K = signal.shape
+    dt, dk = -(-T // CELLS), -(-K // CELLS)
+    rows = []
+    for t in range(0, T, dt):
+        for k in range(0, K, dk):
+            strongest = float(signal[t : t + dt, k : k + dk].max())
+            if np.isfinite(strongest):
+                edge = {"t2": min(t + dt, T), "k2": min(k + dk, K)}
+                rows.append({"t": t, "k": k, "v": round(strongest, 2)} | edge)
+    return rows
+
+
+def _thinned(values: Array, most: int = 400) -> list[tuple[int, float]]:
+    """(lag, value) pairs, at most so many."""
+    stride = -(-len(values) // most) or 1
+    return [(k, float(values[k])) for k in range(0, len(values), stride)]
+
+
+def _data(rows: list[Any]) -> Any:
+    return alt.Data(values=rows)  # type: ignore[no-untyped-call]
+
+
+def _sized(chart: Any, description: str, height: int = HEIGHT) -> Any:
+    return chart.properties(width=WIDTH, height=height, description=description)

@@ -1,0 +1,64 @@
+"""The report as one HTML file: text, table, charts and the script that draws them, all inside."""
+
+import json
+from typing import Any
+
+import altair as alt
+import jinja2
+import vl_convert
+from markupsafe import Markup
+
+import bptt
+from bptt.report.charts import figures
+from bptt.report.report import Report
+from bptt.report.words import headline, numbers
+
+
+def page(report: Report) -> str:
+    """The whole file as text."""
+    stages = report.stages()
+    layers: list[dict[str, Any]] = []
+    for name, now in report.layers.items():
+        columns = [numbers(diagnosis, diagnosis.layers[name]) for _, diagnosis in stages]
+        rows = [(row[0][0], [value for _, value in row]) for row in zip(*columns, strict=True)]
+        charts = figures([(stage, diagnosis.layers[name]) for stage, diagnosis in stages])
+        layers.append(
+            {
+                "name": name,
+                "now": now,
+                "headline": headline(now),
+                "rows": rows,
+                "figures": [
+                    {
+                        "id": f"chart-{name.replace('.', '-')}-{figure.key}",
+                        "heading": figure.heading,
+                        "reading": figure.reading,
+                        "spec": figure.chart.to_dict(),
+                    }
+                    for figure in charts
+                ],
+            }
+        )
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("bptt.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    specs = {figure["id"]: figure["spec"] for layer in layers for figure in layer["figures"]}
+    return environment.get_template("page.html.j2").render(
+        report=report,
+        stages=[stage for stage, _ in stages],
+        layers=layers,
+        # "</" would end the script element
+        specs=Markup(json.dumps(specs).replace("</", r"<\/")),
+        script=Markup(_script()),
+        version=bptt.__version__,
+    )
+
+
+def _script() -> str:
+    """Vega, Vega-Lite and vega-embed in one script, as the installed packages ship them."""
+    version = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+    # Altair calls it so too; the stub asks for a snippet that is optional.
+    bundle = vl_convert.javascript_bundle(vl_version=version)  # type: ignore[call-arg]
+    return str(bundle).replace("</script", r"<\/script")

@@ -1,0 +1,174 @@
+"""A diagnosis in every form it is read in."""
+
+import io
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bptt import files
+from bptt.diagnosis import Cause, Diagnosis, LayerDiagnosis, Verdict, diagnose_network
+from bptt.errors import OptionError
+from bptt.network import Network
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """How far back the gradient of a network reaches, why no further, and what to change.
+
+    Attributes:
+        diagnosis: of the network as it is now.
+        before: of the same network before training, on the same batch, or None.
+        title: what was measured, in a line.
+        facts: (name, value) pairs about data and training, for the head of the page.
+    """
+
+    diagnosis: Diagnosis
+    before: Diagnosis | None = None
+    title: str = "A recurrent network"
+    facts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def layers(self) -> dict[str, LayerDiagnosis]:
+        """One entry per recurrent layer."""
+        return self.diagnosis.layers
+
+    @property
+    def verdict(self) -> Verdict:
+        """One of vanishing, exploding and steady: of the layer that decides."""
+        return self.diagnosis.decisive.verdict
+
+    @property
+    def cause(self) -> Cause:
+        """Why, with its number."""
+        return self.diagnosis.decisive.cause
+
+    @property
+    def horizon(self) -> int:
+        """Lags 0..horizon hold 95 % of Σ‖G_k‖."""
+        return self.diagnosis.decisive.horizon
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What to change, the likeliest first."""
+        return self.diagnosis.decisive.advice
+
+    def stages(self) -> list[tuple[str, Diagnosis]]:
+        """("before training", ...), ("after training", ...), or the one there is."""
+        if self.before is None:
+            return [("measured", self.diagnosis)]
+        return [("before training", self.before), ("after training", self.diagnosis)]
+
+    def to_json(self) -> str:
+        """Everything that was measured, as JSON; -inf and NaN become null."""
+        document = {
+            "title": self.title,
+            "facts": dict(self.facts),
+            "stages": {name: _plain(diagnosis) for name, diagnosis in self.stages()},
+        }
+        return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+
+    def html(self) -> str:
+        """The page, complete in itself: no request leaves it."""
+        from bptt.report.page import page  # Altair is heavy: only where a page is made
+
+        return page(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page (.html) or the numbers (.json).
+
+        Raises:
+            OptionError: if the path ends in anything else.
+            FileError: if it cannot be written.
+        """
+        suffix = Path(path).suffix
+        if suffix not in (".html", ".json"):
+            raise OptionError("path", "a name ending in .html or .json", str(path), "Rename it.")
+        content = self.html() if suffix == ".html" else self.to_json()
+        return files.write_bytes(path, content.encode())
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        """For a terminal that uses rich."""
+        from bptt.report.terminal import render
+
+        yield from render(self)
+
+    def _repr_html_(self) -> str:
+        """In a notebook, the page in a frame of its own."""
+        import html
+
+        return (
+            f'<iframe srcdoc="{html.escape(self.html())}" style="width:100%;height:60em;border:0">'
+            "</iframe>"
+        )
+
+    def __str__(self) -> str:
+        """What a terminal shows, without colours."""
+        from rich.console import Console
+
+        text = io.StringIO()
+        Console(file=text, width=100).print(self)
+        return text.getvalue()
+
+
+def diagnose(
+    model: Network,
+    batch: tuple[Any, ...],
+    loss: None = None,
+    needed_lag: int | None = None,
+) -> Report:
+    """Show how far back the gradient of a network reaches on a batch, and why no further.
+
+    Args:
+        model: a ``bptt.Network``.
+        batch: (x, targets) or (x, targets, h0): x (T, B, I), targets as for ``Network.run``.
+        loss: a Network has its own; leave it out.
+        needed_lag: how far back the task needs the gradient to reach; half the sequence if None.
+
+    Raises:
+        OptionError: if the model is not a Network, or the needed lag lies outside the sequence.
+        ShapeError, DTypeError, NonFiniteError: if the batch does not fit.
+
+    >>> import numpy as np, bptt
+    >>> net = bptt.Network.init(inputs=3, hidden=16, outputs=2, loss_at="last", rng=0)
+    >>> x = np.random.default_rng(0).standard_normal((60, 8, 3)).astype("float32")
+    >>> report = bptt.diagnose(net, (x, np.zeros(8, int)))
+    >>> report.verdict, report.cause.name
+    ('vanishing', 'weights')
+    """
+    if not isinstance(model, Network):
+        raise OptionError(
+            "model", "a bptt.Network", type(model).__name__,
+            "Build one: bptt.Network(bptt.RNN(W_F, W_R, b), W_O, b_O).",
+        )  # fmt: skip
+    if loss is not None:
+        raise OptionError(
+            "loss", "None for a bptt.Network, which has its own", repr(loss), "Leave it out."
+        )
+    return Report(diagnose_network(model, batch, needed_lag), title=repr(model))
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses, arrays and tuples as JSON knows them."""
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, Cause):
+        return asdict(value)
+    if hasattr(value, "__dataclass_fields__"):
+        # dW_R is the gradient itself, not a finding; by-step signals are in the page.
+        left_out = {"dW_R", "matrices", "log10_signal_by_step"}
+        return {
+            f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in left_out
+        }
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
