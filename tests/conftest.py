@@ -1,0 +1,54 @@
+"""What several tests need: networks, real text, golden cases."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+import bptt
+from bptt.data import Text
+
+GOLDEN = Path(__file__).parent / "golden"
+
+# The same examples every time: a failure on one machine is a failure on all.
+settings.register_profile("bptt", derandomize=True, deadline=None, max_examples=30)
+settings.load_profile("bptt")
+
+
+@pytest.fixture(scope="session")
+def text():
+    return Text.load()
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20)
+
+
+def golden_names(cell, layers=None):
+    index = json.loads((GOLDEN / "index.json").read_text())
+    return [
+        name
+        for name, case in index.items()
+        if case["cell"] == cell and layers in (None, case["layers"])
+    ]
+
+
+def golden(name):
+    """The case's description and its arrays."""
+    index = json.loads((GOLDEN / "index.json").read_text())
+    with np.load(GOLDEN / f"{name}.npz") as arrays:
+        return index[name], dict(arrays)
+
+
+def random_layer(rng, I=3, H=5, activation="tanh", gain=1.0, dtype="float64"):
+    """Dense weights of no special structure."""
+    W_F, W_R, b = rng.normal(size=(H, I)), gain * rng.normal(size=(H, H)) / H**0.5, rng.normal(size=H)
+    return bptt.RNN(W_F.astype(dtype), W_R.astype(dtype), (0.3 * b).astype(dtype), activation)
+
+
+def relative(a, b):
+    """Largest difference over the largest entry."""
+    return np.abs(a - b).max() / np.abs(b).max()
