@@ -169,8 +169,7 @@ def _diagnose_layer(name: str, run: Run, needed: int) -> LayerDiagnosis:
 
 
 def _verdict(profile: LagProfile, log10_attenuation: float) -> Verdict:
-    growth = profile.log10_signal - profile.log10_signal[0]
-    if profile.overflow_lag is not None or growth.max() > LOG10_EXPLODED:
+    if profile.overflow_lag is not None or profile.log10_growth.max() > LOG10_EXPLODED:
         return "exploding"
     return "vanishing" if log10_attenuation < LOG10_VANISHED else "steady"
 
@@ -193,11 +192,10 @@ def _cause(
                 "of the gradient.",
             )  # fmt: skip
         return Cause("none", 0.0, "Neither factor takes the signal below 1/100 or above 100.")
-    growth = profile.log10_signal - profile.log10_signal[0]
-    upto = needed if verdict == "vanishing" else int(np.argmax(growth))
+    upto = needed if verdict == "vanishing" else int(np.argmax(profile.log10_growth))
     w, a = profile.weight_gain[:upto], profile.activation_gain[:upto]
     if not np.isfinite(np.append(w, a)).all():
-        lag = int(np.argmax(~np.isfinite(w + a))) + 1
+        lag = int(np.argmax(profile.log10_signal == -np.inf))
         return Cause("saturation", saturated, f"At lag {lag} no unit passes any signal on.")
     total_w, total_a, steps = float(w.sum()), float(a.sum()), len(w)
     numbers = (

@@ -103,6 +103,14 @@ class LagProfile:
         gain = gain[np.isfinite(gain)]
         return float(gain.mean()) if len(gain) else float("nan")
 
+    @property
+    def log10_growth(self) -> Array:
+        """(K,) log10 of the signal over the signal at lag 0; -inf where there is none."""
+        nothing = self.log10_signal == -np.inf
+        return np.subtract(
+            self.log10_signal, self.log10_signal[0], where=~nothing, out=self.log10_signal.copy()
+        )
+
     def log10_attenuation(self, lag: int) -> float:
         """log10 of the signal at that lag over the signal at lag 0 (Q12).
 
@@ -114,7 +122,7 @@ class LagProfile:
                 "lag", f"a lag from 0 to {len(self.log10_signal) - 1}", str(lag),
                 "Give longer sequences, or a larger max_lag.",
             )  # fmt: skip
-        return float(self.log10_signal[lag] - self.log10_signal[0])
+        return float(self.log10_growth[lag])
 
     def __repr__(self) -> str:
         """The three numbers one looks at first."""

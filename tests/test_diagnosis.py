@@ -1,0 +1,127 @@
+"""Networks whose fault is built in: the diagnosis must find it."""
+
+import numpy as np
+import pytest
+
+import bptt
+from bptt.dynamics import spectrum
+
+T, B, I, H = 60, 4, 3, 24
+
+
+def diagnose(W_R, activation="tanh", b=0.0, scale=0.1, needed_lag=None, loss_at="last"):
+    rng = np.random.default_rng(5)
+    size = len(W_R)
+    layer = bptt.RNN(rng.normal(size=(size, I)), W_R, np.full(size, b), activation)
+    net = bptt.Network(
+        layer, rng.normal(size=(2, size)), np.zeros(2), loss="mse", loss_at=loss_at
+    )  # fmt: skip
+    x = scale * rng.normal(size=(T, B, I))
+    N = len(net.loss_steps(T))
+    return bptt.diagnose(net, (x, rng.normal(size=(N, B, 2))), needed_lag=needed_lag)
+
+
+def orthogonal(H=H):
+    return np.linalg.qr(np.random.default_rng(0).normal(size=(H, H)))[0]
+
+
+def test_small_weights():
+    report = diagnose(0.5 * orthogonal(), scale=1e-3)
+    assert (report.verdict, report.cause.name) == ("vanishing", "weights")
+    assert report.cause.number == pytest.approx(np.log(0.5), abs=1e-3)
+    assert report.layers["rnn.0"].log10_attenuation == pytest.approx(30 * np.log10(0.5), abs=1e-2)
+    assert "orthogonal" in report.advice[0]
+
+
+def test_large_weights():
+    report = diagnose(1.2 * orthogonal(), "identity", scale=1e-3)
+    assert (report.verdict, report.cause.name) == ("exploding", "weights")
+    assert report.cause.number == pytest.approx(np.log(1.2), abs=1e-6)
+    assert "Clip" in report.advice[0]
+
+
+def test_logistic():
+    report = diagnose(orthogonal(), "logistic")
+    assert (report.verdict, report.cause.name) == ("vanishing", "activation slope")
+    assert report.cause.number == 0.25
+    assert "tanh" in report.advice[0]
+
+
+def test_saturated_tanh():
+    report = diagnose(1.1 * orthogonal(), b=2.0)
+    assert (report.verdict, report.cause.name) == ("vanishing", "saturation")
+    assert report.cause.number < 0.3  # the mean slope
+
+
+def test_slope_above_one():
+    steep = (lambda z: 1.5 * z, lambda z: np.full_like(z, 1.5))
+    report = diagnose(0.9 * orthogonal(), steep, scale=1e-3)
+    assert (report.verdict, report.cause.name) == ("exploding", "activation slope")
+    assert report.cause.number == pytest.approx(np.log(1.5), abs=1e-6)
+
+
+def test_non_normal_transient():
+    """A chain of units that feed each next one 1.5-fold: spectral radius 0.3, growth for H steps."""
+    W_R = 0.3 * np.eye(H) + np.diag(np.full(H - 1, 1.5), 1)
+    report = diagnose(W_R, "identity", scale=1e-3)
+    assert (report.verdict, report.cause.name) == ("exploding", "non-normal transient")
+    assert report.cause.number == spectrum(W_R).peak > 100
+
+
+def test_steady():
+    report = diagnose(orthogonal(), scale=1e-3)
+    assert (report.verdict, report.cause.name) == ("steady", "none")
+
+
+def test_cancellation():
+    """A loss at two steps that ask for opposite changes of an integrator: the lags cancel."""
+    layer = bptt.RNN([[1.0]], [[1.0]], [0.0], "identity")
+    x = np.ones((T, 1, 1))
+    net = bptt.Network(layer, [[1.0]], [0.0], loss="mse", loss_at=[29, 59])
+    h = layer.forward(x).h[[30, 60], :, 0]
+    early, late = sum(range(30)), sum(range(60))  # ∂h/∂w of an integrator of ones
+    miss = np.array([[1.0], [-(early - 0.5) / late]])
+    report = bptt.diagnose(net, (x, (h - miss)[..., None]))
+    assert (report.verdict, report.cause.name) == ("steady", "cancellation")
+    assert report.cause.number > 10
+
+
+def test_dead_relu_is_named():
+    report = diagnose(orthogonal(), "relu", b=-50.0, loss_at="every", scale=0)
+    assert report.verdict == "vanishing"
+    assert report.cause.name == "saturation"
+    assert "At lag 0 no unit passes any signal on" in report.cause.sentence
+
+
+def test_needed_lag_decides():
+    """A short horizon is no fault where the task needs no more."""
+    W_R = 0.8 * orthogonal()
+    assert diagnose(W_R, needed_lag=5, scale=1e-3).verdict == "steady"
+    assert diagnose(W_R, needed_lag=40, scale=1e-3).verdict == "vanishing"
+
+
+def test_assumptions_are_said():
+    given = diagnose(orthogonal(), needed_lag=7).diagnosis.assumed
+    assert given[0] == "The task needs lag 7, as you said."
+    assert "half the sequence" in diagnose(orthogonal()).diagnosis.assumed[0]
+    assert any("state before the first step is zero" in s for s in given)
+
+
+def test_spectrum_of_a_normal_matrix():
+    s = spectrum(0.7 * orthogonal())
+    assert s.radius == pytest.approx(0.7)
+    assert s.sigma_max == pytest.approx(0.7)
+    assert s.peak == pytest.approx(0.7)
+    assert s.peak_power == 1
+
+
+def test_bound():
+    """Pascanu: σ_max < 1/γ is sufficient for vanishing."""
+    assert "must vanish" in spectrum(0.9 * orthogonal()).bound(1.0)
+    assert "must vanish" in spectrum(3.9 * orthogonal()).bound(0.25)
+    assert "may explode" in spectrum(1.1 * orthogonal()).bound(1.0)
+
+
+def test_powers_of_a_nilpotent_matrix_end():
+    s = spectrum(np.array([[0.0, 3.0], [0.0, 0.0]]))
+    assert (s.radius, s.peak, s.peak_power) == (0, pytest.approx(3), 1)

@@ -1,0 +1,168 @@
+"""Training on real text."""
+
+import numpy as np
+import pytest
+
+import bptt
+from bptt import errors, training
+from bptt.data import Text
+from bptt.data.text import chunk, streams
+
+
+def fresh(text, hidden=24, **options):
+    size = len(text.characters)
+    return bptt.Network.init(size, hidden, size, rng=0, **options)
+
+
+def test_it_learns(text):
+    network = fresh(text, 48)
+    before = network.copy()
+    untrained = training.bits_per_character(network, text)
+    result = training.train(network, text, steps=300)
+    assert untrained > np.log2(len(text.characters)) - 0.5  # no better than guessing
+    # single characters' frequencies alone give 4.5 bits
+    assert result.held_out_bits < 3.5
+    assert result.history[-1][1] < result.history[0][1]
+    for name, value in network.parameters().items():
+        assert (value == before.parameters()[name]).all(), "the network given was changed"
+
+
+@pytest.mark.parametrize("optimiser", [training.SGD(0.5, 0.9), training.Adam(5e-3)])
+def test_both_optimisers_learn(text, optimiser):
+    result = training.train(fresh(text), text, steps=150, optimiser=optimiser)
+    assert result.held_out_bits < 4.3
+
+
+def test_clipping_is_counted(text):
+    never = training.train(fresh(text), text, steps=20, clip=1e9)
+    always = training.train(fresh(text), text, steps=20, clip=1e-4)
+    assert (never.clipped, always.clipped) == (0, 1)
+
+
+def test_streams_are_carried(text):
+    """Two chunks of 8 with the state carried see the same outputs as one of 16."""
+    network = fresh(text)
+    stream = streams(text.train, 4)
+    (a, _, start), (b, _, again), (both, y, _) = (
+        chunk(stream, 8, 0), chunk(stream, 8, 1), chunk(stream, 16, 0),
+    )  # fmt: skip
+    assert (start, again) == (True, False)
+    first = network.run(text.one_hot(a), y[:8])
+    second = network.run(text.one_hot(b), y[8:], first.trace.h[-1])
+    whole = network.run(text.one_hot(both), y)
+    assert np.allclose(np.concatenate([first.o, second.o]), whole.o, atol=1e-6)
+
+
+def test_streams_keep_the_order_of_the_text(text):
+    stream = streams(text.train, 7)
+    n = len(stream)
+    assert (stream.T.ravel() == text.train[: 7 * n]).all()
+    codes, following, _ = chunk(stream, 50, 3)
+    assert (codes[1:] == following[:-1]).all()
+    assert (following[:, 2] == text.train[2 * n + 151 : 2 * n + 201]).all()
+
+
+def test_the_end_of_the_text_starts_it_again(text):
+    stream = streams(text.train[:1000], 2)
+    per_pass = (len(stream) - 1) // 64
+    first, wrapped = chunk(stream, 64, 0), chunk(stream, 64, per_pass)
+    assert (first[0] == wrapped[0]).all()
+    assert wrapped[2]
+
+
+def test_held_out_text_is_not_trained_on(text):
+    assert len(text.train) + len(text.held_out) == 465_048 or len(text.train) > 100_000
+    joined = np.concatenate([text.train, text.held_out])
+    assert 0.94 < len(text.train) / len(joined) < 0.96
+
+
+def test_bits_do_not_depend_on_the_batch_much(text):
+    network = fresh(text)
+    a, b = (training.bits_per_character(network, text, batch) for batch in (4, 16))
+    assert a == pytest.approx(b, rel=1e-2)
+
+
+def test_resume_is_bit_for_bit(text, tmp_path):
+    whole = training.train(fresh(text), text, steps=40, checkpoint=tmp_path / "a")
+    training.train(fresh(text), text, steps=17, checkpoint=tmp_path / "b")
+    rest = training.train(fresh(text), text, steps=40, checkpoint=tmp_path / "b", resume=True)
+    for name, value in whole.network.parameters().items():
+        assert (rest.network.parameters()[name] == value).all()
+    assert rest.held_out_bits == whole.held_out_bits
+
+
+def test_resume_with_momentum_and_other_settings(text, tmp_path):
+    path = tmp_path / "run"
+    training.train(fresh(text), text, steps=5, checkpoint=path, optimiser=training.SGD(0.1, 0.9))
+    with pytest.raises(errors.OptionError, match=r"lr: expected 0.1, as the run began, got 0.2"):
+        training.train(
+            fresh(text), text, steps=9, checkpoint=path, optimiser=training.SGD(0.2, 0.9),
+            resume=True,
+        )  # fmt: skip
+    with pytest.raises(errors.OptionError, match="hidden: expected 24"):
+        training.train(
+            fresh(text, 25), text, steps=9, checkpoint=path, optimiser=training.SGD(0.1, 0.9),
+            resume=True,
+        )  # fmt: skip
+
+
+def test_resume_needs_a_checkpoint(text, tmp_path):
+    path = fresh(text).save(tmp_path / "net.safetensors")
+    with pytest.raises(errors.FileError, match="a network without a run"):
+        training.train(fresh(text), text, steps=9, checkpoint=path, resume=True)
+
+
+def test_divergence_names_the_step(text):
+    with pytest.raises(errors.NonFiniteError, match=r"step \d+: expected a finite loss|h: expected"):
+        training.train(
+            fresh(text, activation="relu"), text, steps=200, clip=None,
+            optimiser=training.SGD(1e4, 0.9),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"steps": 0}, "steps"),
+        ({"clip": 0}, "clip"),
+        ({"batch": 0}, "batch"),
+        ({"batch": 10**7}, "batch"),
+        ({"length": 0}, "length"),
+        ({"length": 10**6}, "length"),
+        ({"checkpoint_every": 0}, "checkpoint_every"),
+    ],
+)
+def test_refused(text, options, name):
+    with pytest.raises(errors.OptionError, match=f"^{name}: expected"):
+        training.train(fresh(text), text, **options)
+
+
+def test_network_must_fit_the_text(text):
+    with pytest.raises(errors.OptionError, match="one per character"):
+        training.train(bptt.Network.init(5, 4, 5, rng=0), text)
+
+
+def test_own_text(tmp_path):
+    path = tmp_path / "rhyme.txt"
+    path.write_text("the cat sat on the mat. " * 200, "utf-8")
+    text = Text.load(str(path))
+    assert text.characters == " .acehmnost"
+    assert training.train(fresh(text), text, steps=200).held_out_bits < 0.5
+
+
+def test_own_text_refused(tmp_path):
+    short, binary = tmp_path / "short.txt", tmp_path / "binary.txt"
+    short.write_text("abc")
+    binary.write_bytes(b"\xff\xfe" * 1000)
+    for source, message in [
+        (str(short), "at least 1,000 characters"),
+        (str(binary), "UTF-8"),
+        (str(tmp_path / "none.txt"), "no such file"),
+    ]:
+        with pytest.raises(errors.FileError, match=message):
+            Text.load(source)
+
+
+def test_unknown_characters_refused(text):
+    with pytest.raises(errors.FileError, match="the model's 3 characters"):
+        Text.of("abcd" * 300, "x", "abc")
