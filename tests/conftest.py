@@ -45,7 +45,11 @@ def golden(name):
 
 def random_layer(rng, I=3, H=5, activation="tanh", gain=1.0, dtype="float64"):
     """Dense weights of no special structure."""
-    W_F, W_R, b = rng.normal(size=(H, I)), gain * rng.normal(size=(H, H)) / H**0.5, rng.normal(size=H)
+    W_F, W_R, b = (
+        rng.normal(size=(H, I)),
+        gain * rng.normal(size=(H, H)) / H**0.5,
+        rng.normal(size=H),
+    )
     return bptt.RNN(W_F.astype(dtype), W_R.astype(dtype), (0.3 * b).astype(dtype), activation)
 
 

@@ -33,7 +33,9 @@ def test_every_activation(activation, loss, loss_at, rng):
     )  # fmt: skip
     x, h0 = rng.normal(size=(8, 3, 3)), rng.normal(size=(3, 6))
     N = len(net.loss_steps(8))
-    targets = rng.integers(4, size=(N, 3)) if loss == "cross_entropy" else rng.normal(size=(N, 3, 4))
+    targets = (
+        rng.integers(4, size=(N, 3)) if loss == "cross_entropy" else rng.normal(size=(N, 3, 4))
+    )
     result = verify(net, x, targets, h0)
     assert result.method == "complex step"
     assert result.numerical_tolerance == 1e-12

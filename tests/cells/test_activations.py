@@ -36,7 +36,9 @@ def test_steepest_slope(name):
 def test_type_and_range(name, dtype):
     a = ACTIVATIONS[name]
     z = np.array([-1e4, 0, 1e4], dtype)
-    with np.errstate(over="raise", invalid="raise", divide="raise"):  # no overflow on the way, however large z is
+    with np.errstate(
+        over="raise", invalid="raise", divide="raise"
+    ):  # no overflow on the way, however large z is
         h = a.value(z)
         slope = a.derivative(z, h)
     assert h.dtype == slope.dtype == dtype

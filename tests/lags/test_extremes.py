@@ -20,7 +20,9 @@ def last_step(T, B, H, dtype="float64"):
 def silent(rho, T, dtype, Q):
     """A linear network at rest: its error signals are ρ^k, whatever the data."""
     H = len(Q)
-    layer = bptt.RNN(np.eye(H, dtype=dtype), (rho * Q).astype(dtype), np.zeros(H, dtype), "identity")
+    layer = bptt.RNN(
+        np.eye(H, dtype=dtype), (rho * Q).astype(dtype), np.zeros(H, dtype), "identity"
+    )
     return layer.forward(np.zeros((T, 2, H), dtype))
 
 

@@ -158,9 +158,9 @@ def test_no_loss_reaches_the_layer(case):
 
 def test_profile_refuses(case):
     profile = bptt.by_lag(*case)
-    with pytest.raises(OptionError, match="^p: expected"):
+    with pytest.raises(OptionError, match=r"^p: expected"):
         profile.horizon(0)
-    with pytest.raises(OptionError, match="^lag: expected"):
+    with pytest.raises(OptionError, match=r"^lag: expected"):
         profile.log10_attenuation(40)
 
 

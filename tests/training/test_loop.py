@@ -113,7 +113,9 @@ def test_resume_needs_a_checkpoint(text, tmp_path):
 
 
 def test_divergence_names_the_step(text):
-    with pytest.raises(errors.NonFiniteError, match=r"step \d+: expected a finite loss|h: expected"):
+    with pytest.raises(
+        errors.NonFiniteError, match=r"step \d+: expected a finite loss|h: expected"
+    ):
         training.train(
             fresh(text, activation="relu"), text, steps=200, clip=None,
             optimiser=training.SGD(1e4, 0.9),

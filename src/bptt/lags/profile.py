@@ -106,10 +106,9 @@ class LagProfile:
     @property
     def log10_growth(self) -> Array:
         """(K,) log10 of the signal over the signal at lag 0; -inf where there is none."""
-        nothing = self.log10_signal == -np.inf
-        return np.subtract(
-            self.log10_signal, self.log10_signal[0], where=~nothing, out=self.log10_signal.copy()
-        )
+        growth = self.log10_signal.copy()  # -inf - -inf would be NaN
+        np.subtract(growth, growth[0], where=np.isfinite(growth), out=growth)
+        return growth
 
     def log10_attenuation(self, lag: int) -> float:
         """log10 of the signal at that lag over the signal at lag 0 (Q12).

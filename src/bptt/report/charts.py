@@ -21,7 +21,7 @@ CELLS = 120  # most rows and columns of the heat map
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A chart with its heading and one sentence on how to read it."""
+    """A chart with its heading and one sentence on how to read it; None where all is zero."""
 
     key: str
     heading: str
@@ -72,6 +72,8 @@ def by_lag(stages: Stages) -> Any:
         for k, v in _thinned(layer.profile.log10_norm)
         if np.isfinite(v)
     ]
+    if not rows:
+        return None
     now = stages[-1][1]
     marks: list[dict[str, Any]] = [
         {"lag": now.horizon, "mark": f"horizon {now.horizon}"},
@@ -120,6 +122,8 @@ def shares(stages: Stages) -> Any:
         for k, v in enumerate(layer.profile.share[: last + 1])
         if np.isfinite(v)
     ]
+    if not rows:
+        return None
     bars = (
         alt.Chart(_data(rows))
         .mark_bar(width={"band": 0.8} if last < 200 else 1)
@@ -152,6 +156,8 @@ def gains(layer: LayerDiagnosis) -> Any:
         for k, v in _thinned(values)
         if np.isfinite(v)
     ]
+    if not rows:
+        return None
     lines = (
         alt.Chart(_data(rows))
         .mark_line(strokeWidth=2)
@@ -179,6 +185,8 @@ def steps(profile: LagProfile) -> Any:
     """Signal of each loss step at each lag, as a heat map."""
     signal = profile.log10_signal_by_step
     rows = _cells(signal)
+    if not rows:
+        return None
     flush, axis = alt.Scale(nice=False), alt.Axis(tickMinStep=1, grid=False)
     chart = (
         alt.Chart(_data(rows))

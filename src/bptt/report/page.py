@@ -33,7 +33,7 @@ def page(report: Report) -> str:
                         "id": f"chart-{name.replace('.', '-')}-{figure.key}",
                         "heading": figure.heading,
                         "reading": figure.reading,
-                        "spec": figure.chart.to_dict(),
+                        "spec": figure.chart.to_dict() if figure.chart else None,
                     }
                     for figure in charts
                 ],
@@ -44,7 +44,8 @@ def page(report: Report) -> str:
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
-    specs = {figure["id"]: figure["spec"] for layer in layers for figure in layer["figures"]}
+    drawn = [figure for layer in layers for figure in layer["figures"] if figure["spec"]]
+    specs = {figure["id"]: figure["spec"] for figure in drawn}
     return environment.get_template("page.html.j2").render(
         report=report,
         stages=[stage for stage, _ in stages],

@@ -1,0 +1,154 @@
+"""The command line as a user runs it: in an empty directory, in a process of its own."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from bptt import files
+
+
+def bptt(*arguments, cwd, code=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "bptt", *arguments], cwd=cwd, capture_output=True, text=True
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_main_job(tmp_path):
+    done = bptt("diagnose", "--steps", "60", "--hidden", "32", cwd=tmp_path)
+    for part in ("before training", "after training", "horizon", "What to change", "report.html"):
+        assert part in done.stdout
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+    assert "60/60" in done.stderr  # the bar
+
+
+def test_main_job_as_json(tmp_path):
+    done = bptt(
+        "diagnose", "--steps", "60", "--hidden", "32", "--no-report", "--json", "--needed-lag", "9",
+        cwd=tmp_path,
+    )  # fmt: skip
+    stages = json.loads(done.stdout)["stages"]
+    assert list(stages) == ["before training", "after training"]
+    assert stages["after training"]["layers"]["rnn.0"]["needed_lag"] == 9
+    assert not list(tmp_path.iterdir())
+
+
+def test_train_then_diagnose_and_verify_the_saved_model(tmp_path):
+    done = bptt("train", "--steps", "40", "--hidden", "16", "--out", "m.safetensors", cwd=tmp_path)
+    assert "bits per character" in done.stdout
+    done = bptt("diagnose", "--model", "m.safetensors", "--json", cwd=tmp_path)
+    stages = json.loads(done.stdout)["stages"]
+    assert list(stages) == ["measured"]
+    done = bptt("verify", "--model", "m.safetensors", "--length", "8", cwd=tmp_path)
+    assert "They agree, to 1e-04." in done.stdout  # float32
+    again = bptt("train", "--steps", "40", "--out", "m.safetensors", cwd=tmp_path, code=2)
+    assert "--resume" in again.stderr
+    bptt(
+        "train",
+        "--steps",
+        "41",
+        "--hidden",
+        "16",
+        "--out",
+        "m.safetensors",
+        "--resume",
+        cwd=tmp_path,
+    )
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "scaled_tanh"])
+def test_verify(activation, tmp_path):
+    arguments = ("--activation", activation, "--length", "8", "--hidden", "6", "--entries", "30")
+    assert "They agree, to 1e-12." in bptt("verify", *arguments, cwd=tmp_path).stdout
+    result = json.loads(bptt("verify", *arguments, "--json", cwd=tmp_path).stdout)
+    assert result["agrees"]
+    assert {row["parameter"] for row in result["rows"]} >= {"W_F", "W_R", "b", "h0", "W_O", "b_O"}
+
+
+def test_derive(tmp_path):
+    text = bptt("derive", "--steps", "4", cwd=tmp_path).stdout
+    assert "W_R⁴ φ′(z_{t-1}) φ′(z_{t-2}) φ′(z_{t-3}) ∂h_{t-4}/∂W_R" in text
+    assert "Checked: equal to SymPy's derivative" in text
+    latex = bptt("derive", "--form", "matrix", "--latex", cwd=tmp_path).stdout
+    assert latex.startswith(r"\begin{align*}")
+    assert json.loads(bptt("derive", "--json", cwd=tmp_path).stdout)["checked_steps"] == 3
+
+
+BAD = {
+    "unknown activation": (["train", "--activation", "swish"], "activation: expected one of tanh"),
+    "unknown init": (["diagnose", "--init", "he"], "scheme: expected one of pytorch"),
+    "no units": (["train", "--hidden", "0"], "hidden: expected a size from 1"),
+    "negative seed": (["verify", "--seed", "-1"], "seed: expected a whole number"),
+    "no such text": (["train", "--data", "none.txt"], "none.txt: expected"),
+    "no such model": (["diagnose", "--model", "none"], "none: expected a .safetensors file"),
+    "not a model": (["diagnose", "--model", "junk"], "junk: expected a .safetensors file"),
+    "another page type": (["diagnose", "--report", "a.pdf"], "--report: expected"),
+    "lag beyond the sequence": (
+        ["diagnose", "--length", "50", "--needed-lag", "50"], "needed_lag: expected"),
+    "one step": (["diagnose", "--length", "1"], "x: expected at least 2 steps"),
+    "no steps": (["train", "--steps", "0"], "steps: expected a number from 1"),
+    "no such optimizer": (["train", "--optimizer", "lion"], "--optimizer: expected adam or sgd"),
+    "nowhere to write": (["train", "--steps", "1", "--out", "no/where"], "expected a place to write"),
+    "no steps to derive": (["derive", "--steps", "0"], "steps: expected a number from 1"),
+    "unknown form": (["derive", "--form", "tensor"], "form: expected"),
+    "no entries": (["verify", "--entries", "0"], "entries: expected"),
+    "nothing to resume": (["train", "--resume", "--out", "new"], "new: expected a .safetensors file"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_code_2(case, tmp_path):
+    arguments, message = BAD[case]
+    (tmp_path / "junk").write_bytes(b"not a model" * 100)
+    before = sorted(tmp_path.iterdir())
+    done = bptt(*arguments, cwd=tmp_path, code=2)
+    *_, line = done.stderr.strip().splitlines()
+    assert message in line
+    assert line.startswith("bptt: ")
+    assert done.stdout == ""
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_model_of_another_text(tmp_path):
+    (tmp_path / "ab.txt").write_text("abba " * 1000)
+    bptt("train", "--data", "ab.txt", "--steps", "2", "--hidden", "4", cwd=tmp_path)
+    done = bptt("diagnose", "--model", "model.safetensors", cwd=tmp_path, code=2)
+    assert "expected the model's 3 characters" in done.stderr
+
+
+def test_a_model_with_nan(tmp_path):
+    import numpy as np
+
+    from bptt import Network
+
+    net = Network.init(2, 3, 2, rng=0)
+    tensors = net.parameters() | {"W_R": np.full((3, 3), np.nan, "f4")}
+    files.write_tensors(tmp_path / "nan.safetensors", tensors, net.describe())
+    done = bptt("diagnose", "--model", "nan.safetensors", cwd=tmp_path, code=2)
+    assert "W_R: expected finite numbers, got nan at index (0, 0)" in done.stderr
+
+
+def test_help_imports_nothing_heavy(tmp_path):
+    code = (
+        "import sys\nsys.argv = ['bptt', '--help']\nfrom bptt.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'sympy', 'altair', 'torch', 'vl_convert', 'jinja2'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")
+
+
+def test_help_teaches(tmp_path):
+    for command in ("diagnose", "train", "verify", "derive"):
+        text = bptt(command, "--help", cwd=tmp_path).stdout
+        assert f"bptt {command} --" in text  # an example that can be typed
+
+
+def test_version(tmp_path):
+    import bptt as package
+
+    assert bptt("--version", cwd=tmp_path).stdout == f"bptt {package.__version__}\n"

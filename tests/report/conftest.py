@@ -1,0 +1,64 @@
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bptt
+from bptt.diagnosis import diagnose_network
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium; every test of a page needs one."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must install Chromium")
+        pytest.skip("needs a browser: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        chromium = playwright.chromium.launch(executable_path=path, args=flags)
+        yield chromium
+        chromium.close()
+
+
+class Visit:
+    """One page, opened, with everything it asked for and complained of."""
+
+    def __init__(self, browser, path: Path, scheme="light"):
+        self.page = browser.new_page(viewport={"width": 900, "height": 1000}, color_scheme=scheme)
+        self.requests, self.complaints = [], []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(path.as_uri())
+        self.page.wait_for_selector("body[data-drawn]", timeout=30_000)
+
+
+@pytest.fixture
+def visit(browser):
+    return lambda path, scheme="light": Visit(browser, path, scheme)
+
+
+def random_case(seed, **options):
+    rng = np.random.default_rng(seed)
+    net = bptt.Network.init(3, 16, 4, "gaussian", rng=rng, **options)
+    x = rng.normal(size=(40, 4, 3)).astype("float32")
+    return net, (x, rng.integers(4, size=(40, 4)))
+
+
+@pytest.fixture(scope="session")
+def report():
+    """Before and after on one batch, as the command makes it."""
+    net, batch = random_case(0)
+    other, _ = random_case(1, gain=1.6)
+    return bptt.Report(
+        diagnose_network(other, batch),
+        before=diagnose_network(net, batch),
+        title="A network </script><b>with a hostile title",
+        facts=(("text", "none"),),
+    )

@@ -1,0 +1,122 @@
+"""The page, opened in a real browser."""
+
+import json
+import re
+
+import bptt
+from bptt.diagnosis import diagnose_network
+from bptt.report.charts import figures
+from tests.report.conftest import random_case
+
+CHARTS = ("by_lag", "shares", "gains", "steps")
+
+
+def test_every_chart_is_drawn_and_nothing_is_fetched(report, visit, tmp_path):
+    path = report.save(tmp_path / "report.html")
+    for scheme in ("light", "dark"):
+        seen = visit(path, scheme)
+        assert seen.requests == [path.as_uri()]
+        assert seen.complaints == []
+        for key in CHARTS:
+            svg = seen.page.locator(f"#chart-rnn-0-{key} svg.marks")
+            assert svg.bounding_box()["height"] > 150
+            marks = svg.locator(
+                ".mark-line path, .mark-rect path, .mark-bar path, .mark-symbol path"
+            )
+            assert marks.count() >= 2, key
+        # nothing sticks out: the page itself does not scroll sideways
+        assert seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_page_says_what_the_report_says(report, visit, tmp_path):
+    seen = visit(report.save(tmp_path / "report.html"))
+    text = seen.page.inner_text("body")
+    now, before = report.layers["rnn.0"], report.before.layers["rnn.0"]
+    assert seen.page.inner_text(".verdict strong").lower() == report.verdict
+    assert now.cause.sentence in text
+    for sentence in (*now.advice, *report.diagnosis.assumed):
+        assert sentence in text
+    row = seen.page.locator("tr", has_text="horizon").inner_text()
+    assert row.split("\t")[1:] == [str(before.horizon), str(now.horizon)]
+    assert "A network </script><b>with a hostile title" in text  # shown, not obeyed
+
+
+def test_the_charts_hold_the_measured_numbers(report):
+    stages = [(name, d.layers["rnn.0"]) for name, d in report.stages()]
+    now = stages[-1][1].profile
+    charts = {figure.key: figure.chart.to_dict() for figure in figures(stages)}
+
+    def data(chart):
+        part = chart["layer"][-1] if "layer" in chart else chart
+        return part["data"]["values"]
+
+    line = charts["by_lag"]["layer"][0]["data"]["values"]
+    after = [row["log10"] for row in line if row["stage"] == "after training"]
+    assert after == [round(v, 3) for v in now.log10_norm if v > -float("inf")]
+    marks = {row["mark"] for row in charts["by_lag"]["layer"][1]["data"]["values"]}
+    assert marks == {f"horizon {now.horizon()}", "needed lag 20"}
+    shares = [row for row in data(charts["shares"]) if row["stage"] == "after training"]
+    assert abs(shares[3]["share"] - now.share[3]) < 1e-3
+    weights = [row["gain"] for row in data(charts["gains"]) if row["of"] == "W_R"]
+    assert weights == [round(v, 4) for v in now.weight_gain]
+    cells = {(row["t"], row["k"]): row["v"] for row in charts["steps"]["data"]["values"]}
+    assert len(cells) == 40 * 41 // 2
+    assert cells[30, 5] == round(now.log10_signal_by_step[30, 5], 2)
+
+
+def test_long_sequences_stay_small(visit, tmp_path):
+    import numpy as np
+
+    net, _ = random_case(0)
+    rng = np.random.default_rng(0)
+    batch = rng.normal(size=(1000, 1, 3)).astype("float32"), rng.integers(4, size=(1000, 1))
+    path = bptt.diagnose(net, batch).save(tmp_path / "report.html")
+    assert path.stat().st_size < 2_000_000
+    assert visit(path).complaints == []
+
+
+def test_one_stage_and_a_dead_network(visit, tmp_path):
+    """Nothing to draw is no reason to fail: all signals are zero."""
+    net, batch = random_case(0, activation="relu")
+    net.layer.b[:] = -100
+    report = bptt.Report(diagnose_network(net, batch))
+    seen = visit(report.save(tmp_path / "report.html"))
+    text = seen.page.inner_text("body")
+    assert "No error signal is left" in text
+    assert text.count("Nothing to draw") == 4
+    assert seen.complaints == []
+
+
+def test_json(report, tmp_path):
+    path = report.save(tmp_path / "report.json")
+    document = json.loads(path.read_text())
+    layer = document["stages"]["after training"]["layers"]["rnn.0"]
+    now = report.layers["rnn.0"]
+    assert layer["verdict"] == report.verdict
+    assert layer["horizon"] == report.horizon
+    assert layer["profile"]["share"] == now.profile.share.tolist()
+    assert layer["profile"]["log10_norm"][-1] is None  # -inf: the initial state is zero
+    assert not re.search("NaN|Infinity", path.read_text())
+
+
+def test_terminal(report):
+    text = str(report)
+    now = report.layers["rnn.0"]
+    assert f"rnn.0: {now.verdict}" in text
+    assert "before training" in text
+    assert re.search(rf"horizon.*\s{now.horizon}\s*\n", text)
+    assert "What was assumed" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_notebook(report):
+    frame = report._repr_html_()
+    assert frame.startswith("<iframe srcdoc=")
+    assert "<script" not in frame  # escaped: the page is the frame's own document
+
+
+def test_other_suffix_is_refused(report, tmp_path):
+    import pytest
+
+    with pytest.raises(bptt.errors.OptionError, match=r"path: expected a name ending in \.html"):
+        report.save(tmp_path / "report.pdf")

@@ -1,0 +1,39 @@
+"""The plan of the house holds: imports point down, files stay small, nothing is unpickled."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+
+
+def test_import_contracts():
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 broken" in done.stdout
+
+
+def test_every_module_has_a_place():
+    """A new top-level module must be put into the plan, not beside it."""
+    plan = (ROOT / "pyproject.toml").read_text().split("[[tool.importlinter.contracts]]")[1]
+    rooms = set(re.findall(r"\w+", plan.split("layers = [")[1])) | {"reference", "derivation"}
+    modules = {path.relative_to(ROOT / "src/bptt").parts[0] for path in SOURCES}
+    modules = {name.removesuffix(".py") for name in modules} - {"__init__", "__main__"}
+    assert modules <= rooms
+
+
+def test_files_are_small():
+    long = {path.name: n for path in SOURCES if (n := len(path.read_text().splitlines())) > 300}
+    assert not long
+
+
+def test_nothing_is_unpickled():
+    for path in SOURCES:
+        assert not re.search(r"pickle\.load|import pickle|allow_pickle=True", path.read_text()), (
+            path
+        )
