@@ -133,7 +133,7 @@ def diagnose_network(
         assumed.append("The state before the first step is zero.")
     assumed.append(
         f"The loss is taken at {_loss_at(network)}; the numbers are of one batch, "
-        f"{B} sequences of {T} steps."
+        f"{B} sequence{'s' * (B > 1)} of {T} steps."
     )
     layer = _diagnose_layer("rnn.0", run, needed)
     return Diagnosis({layer.name: layer}, run.E, tuple(assumed))

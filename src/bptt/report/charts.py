@@ -128,7 +128,11 @@ def shares(stages: Stages) -> Any:
         alt.Chart(_data(rows))
         .mark_bar(width={"band": 0.8} if last < 200 else 1)
         .encode(
-            x=alt.X("lag:O", title="lag k", axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            x=alt.X(
+                "lag:O",
+                title="lag k",
+                axis=alt.Axis(labelAngle=0, labelOverlap=True, ticks=last < 60),
+            ),
             y=alt.Y("share:Q", title="share of dW_R", axis=alt.Axis(format="%")),
             color=alt.condition("datum.share < 0", alt.value(ORANGE), alt.value(BLUE)),
             tooltip=["stage:N", "lag:O", alt.Tooltip("share:Q", format=".2%")],
