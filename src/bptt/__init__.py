@@ -6,8 +6,7 @@ from bptt.layers import RNN, Grads, Trace
 from bptt.network import Network
 from bptt.report import Report, diagnose
 from bptt.rtrl import forward_mode
-
-__version__ = "0.1.0"
+from bptt.version import __version__
 
 __all__ = [
     "RNN",
@@ -16,6 +15,7 @@ __all__ = [
     "Network",
     "Report",
     "Trace",
+    "__version__",
     "by_lag",
     "diagnose",
     "errors",

@@ -27,9 +27,9 @@ for command in (diagnose, train, verify, derive):
 
 def _version(wanted: bool) -> None:
     if wanted:
-        import bptt
+        from bptt.version import __version__
 
-        print(f"bptt {bptt.__version__}")
+        print(f"bptt {__version__}")
         raise typer.Exit
 
 

@@ -8,17 +8,25 @@ import jinja2
 import vl_convert
 from markupsafe import Markup
 
-import bptt
+from bptt.diagnosis import Diagnosis
 from bptt.report.charts import figures
-from bptt.report.report import Report
 from bptt.report.words import headline, numbers
+from bptt.version import __version__
 
 
-def page(report: Report) -> str:
-    """The whole file as text."""
-    stages = report.stages()
+def page(
+    stages: list[tuple[str, Diagnosis]], title: str, facts: tuple[tuple[str, str], ...]
+) -> str:
+    """The whole file as text.
+
+    Args:
+        stages: (name, diagnosis) of the same network at different times, the one to judge last.
+        title: what was measured.
+        facts: (name, value) pairs about data and training.
+    """
+    judged = stages[-1][1]
     layers: list[dict[str, Any]] = []
-    for name, now in report.layers.items():
+    for name, now in judged.layers.items():
         columns = [numbers(diagnosis, diagnosis.layers[name]) for _, diagnosis in stages]
         rows = [(row[0][0], [value for _, value in row]) for row in zip(*columns, strict=True)]
         charts = figures([(stage, diagnosis.layers[name]) for stage, diagnosis in stages])
@@ -47,13 +55,15 @@ def page(report: Report) -> str:
     drawn = [figure for layer in layers for figure in layer["figures"] if figure["spec"]]
     specs = {figure["id"]: figure["spec"] for figure in drawn}
     return environment.get_template("page.html.j2").render(
-        report=report,
+        title=title,
+        facts=facts,
+        judged=judged,
         stages=[stage for stage, _ in stages],
         layers=layers,
         # "</" would end the script element
         specs=Markup(json.dumps(specs).replace("</", r"<\/")),
         script=Markup(_script()),
-        version=bptt.__version__,
+        version=__version__,
     )
 
 

@@ -77,7 +77,7 @@ class Report:
         """The page, complete in itself: no request leaves it."""
         from bptt.report.page import page  # Altair is heavy: only where a page is made
 
-        return page(self)
+        return page(self.stages(), self.title, self.facts)
 
     def save(self, path: str | Path) -> Path:
         """Write the page (.html) or the numbers (.json).
@@ -96,7 +96,7 @@ class Report:
         """For a terminal that uses rich."""
         from bptt.report.terminal import render
 
-        yield from render(self)
+        yield from render(self.stages())
 
     def _repr_html_(self) -> str:
         """In a notebook, the page in a frame of its own."""

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from bptt.diagnosis import Diagnosis, LayerDiagnosis
 from bptt.lags import LagProfile
-from bptt.report.report import Report
 from bptt.report.words import headline, numbers, power_of_ten
 
 COLOUR = {"vanishing": "blue", "exploding": "red", "steady": "green"}
@@ -18,24 +17,23 @@ BAR = 22  # characters of a full bar
 DECADES = 8  # shown below the largest term; smaller ones have no bar
 
 
-def render(report: Report) -> Iterator[RenderableType]:
-    """The parts, from the verdict down to what was assumed."""
-    for name in report.layers:
-        stages = [(stage, diagnosis.layers[name]) for stage, diagnosis in report.stages()]
-        now = stages[-1][1]
+def render(stages: list[tuple[str, Diagnosis]]) -> Iterator[RenderableType]:
+    """The parts, from the verdict down to what was assumed; the last stage is the one judged."""
+    judged = stages[-1][1]
+    for name, now in judged.layers.items():
         yield Panel(
             Group(Text(headline(now)), Text(now.cause.sentence, style="dim")),
             title=f"{name}: {now.verdict}",
             title_align="left",
             border_style=COLOUR[now.verdict],
         )
-        yield _numbers(report.stages(), name)
-        yield _plot(stages)
+        yield _numbers(stages, name)
+        yield _plot([(stage, diagnosis.layers[name]) for stage, diagnosis in stages])
         yield Text("What to change", style="bold")
         for sentence in now.advice:
             yield Text(f"  • {sentence}")
     yield Text("What was assumed", style="bold")
-    for sentence in report.diagnosis.assumed:
+    for sentence in judged.assumed:
         yield Text(f"  • {sentence}")
 
 
