@@ -6,8 +6,7 @@ Attenuation at the needed lag K: signal at lag K over signal at lag 0.
     vanishing   the attenuation is below 1/100
     steady      neither
 
-The cause is the factor that carries most of it: each step back multiplies the signal by W_R and by φ′,
-and the two gains, in ln, add up to what happened (Q9).
+``causes`` says which factor carries most of it.
 """
 
 from collections.abc import Sequence
@@ -16,33 +15,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bptt.dynamics import Spectrum, spectrum
+from bptt.arrays import Array
+from bptt.causes import Cause, advice, cause
+from bptt.dynamics import Exponents, Spectrum, lyapunov, spectrum
 from bptt.errors import OptionError, ShapeError
 from bptt.lags import LagProfile, by_lag
+from bptt.layers import RNN, Trace
+from bptt.layers.sequences import inside
 from bptt.network import Network, Run
 
 LOG10_VANISHED, LOG10_EXPLODED = -2.0, 2.0
 SATURATED = 0.1  # a unit is saturated where its slope is below this part of the steepest slope
-MUCH_CANCELLATION = 10.0
-LN10 = float(np.log(10.0))
+EXPONENTS = 8  # how many of the leading Lyapunov exponents are computed
+CANDIDATE = 2  # the place of g among i, f, g, o and of n among r, z, n
 
 Verdict = Literal["vanishing", "exploding", "steady"]
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Why, with its number.
-
-    Attributes:
-        name: "weights", "saturation", "activation slope", "non-normal transient", "cancellation" or
-            "none".
-        number: the measured quantity behind it.
-        sentence: what the number is and says.
-    """
-
-    name: str
-    number: float
-    sentence: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +38,7 @@ class LayerDiagnosis:
 
     Attributes:
         name: its name in the network, "rnn.0".
+        kind: "rnn", "lstm" or "gru".
         profile: the gradient by lag.
         needed_lag: the lag the verdict is about.
         verdict: "vanishing", "exploding" or "steady".
@@ -59,13 +47,20 @@ class LayerDiagnosis:
         log10_attenuation: log10 of signal at the needed lag over signal at lag 0.
         horizon: lags 0..horizon hold 95 % of Σ‖G_k‖.
         rate: mean growth of the signal per step back, ln.
-        spectrum: of W_R.
-        mean_slope: mean φ′ over steps, sequences and units.
-        saturated: fraction of them with a slope below a tenth of the steepest.
-        bound: Pascanu's bound in words.
+        spectrum: of W_R; of a gated cell the candidate's block of it.
+        mean_slope: mean |φ′| over steps, sequences and units; of a gated cell of its candidate.
+        saturated: fraction of them with a slope below a tenth of the steepest; of a gated cell of all
+            gates.
+        carry_gate: mean of the gate that carries the state (LSTM f, GRU z); None for an RNN.
+        carry_strength: how strongly it passes on the error, along the error, geometric mean over the
+            lags up to the needed one; None for an RNN.
+        carry_share: the part of the signal that goes that way, mean over these lags; None for an RNN.
+        bound: Pascanu's bound in words, or None for a gated cell.
+        exponents: leading Lyapunov exponents over the batch's steps, or None where it is too short.
     """
 
     name: str
+    kind: str
     profile: LagProfile
     needed_lag: int
     verdict: Verdict
@@ -77,7 +72,11 @@ class LayerDiagnosis:
     spectrum: Spectrum
     mean_slope: float
     saturated: float
-    bound: str
+    carry_gate: float | None
+    carry_strength: float | None
+    carry_share: float | None
+    bound: str | None
+    exponents: Exponents | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,14 +84,16 @@ class Diagnosis:
     """A network on one batch.
 
     Attributes:
-        layers: one entry per recurrent layer, by name.
+        layers: one entry per recurrent layer and direction, by name.
         E: the loss on the batch.
         assumed: what was taken for granted, in sentences.
+        truncation: the K that the user truncates at, or None.
     """
 
     layers: dict[str, LayerDiagnosis]
     E: float
     assumed: tuple[str, ...]
+    truncation: int | None = None
 
     @property
     def decisive(self) -> LayerDiagnosis:
@@ -101,181 +102,187 @@ class Diagnosis:
 
 
 def diagnose_network(
-    network: Network, batch: tuple[Any, ...], needed_lag: int | None = None
+    network: Network,
+    batch: Any,
+    needed_lag: int | None = None,
+    *,
+    max_lag: int | None = None,
+    truncation: int | None = None,
 ) -> Diagnosis:
     """Measure a network on a batch and say what the numbers mean.
 
     Args:
         network: the network.
-        batch: (x, targets) or (x, targets, h0), as ``network.run`` takes them.
+        batch: (x, targets), (x, targets, h0), or a dict of ``network.run``'s arguments by name.
         needed_lag: how far back the task needs the gradient to reach; half the sequence if None.
+        max_lag: the largest lag to compute; None goes back as far as there is a past.
+        truncation: the K at which the user truncates BPTT, for the report.
 
     Raises:
-        OptionError: if the needed lag lies outside the sequence, or the batch is no such tuple.
+        OptionError: if the needed lag lies outside the sequence, or the batch is no such thing.
         ShapeError, DTypeError, NonFiniteError: if the batch does not fit.
     """
-    if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
-        raise OptionError(
-            "batch", "(x, targets) or (x, targets, h0)", type(batch).__name__, "Give a tuple."
-        )
-    run = network.run(*batch)
-    T, B, _ = run.trace.x.shape
+    arguments = _arguments(batch)
+    run = network.run(**arguments)
+    traces = run.stack_trace.traces
+    T, B, _ = traces[0].x.shape
     if T < 2:
         raise ShapeError("x", "at least 2 steps", f"{T}", "There is no past in a single step.")
-    assumed = [_needed_lag_sentence(needed_lag, T)]
-    needed = T // 2 if needed_lag is None else needed_lag
-    if not 0 <= needed < T:
+    needed = T // 2 if needed_lag is None else int(needed_lag)
+    if not 0 <= needed < T or needed != (needed if needed_lag is None else needed_lag):
         raise OptionError(
-            "needed_lag", f"a lag from 0 to {T - 1}, within the sequence", str(needed),
+            "needed_lag", f"a whole lag from 0 to {T - 1}, within the sequence", str(needed_lag),
             "Give longer sequences.",
         )  # fmt: skip
-    if len(batch) == 2:
-        assumed.append("The state before the first step is zero.")
-    assumed.append(
-        f"The loss is taken at {_loss_at(network)}; the numbers are of one batch, "
-        f"{B} sequence{'s' * (B > 1)} of {T} steps."
+    profiles = by_lag(run.stack_trace, run.dh, max_lag=max_lag)
+    layers = {
+        name: _diagnose_layer(name, trace, profile, needed)
+        for name, trace, profile in zip(network.stack.names, traces, profiles, strict=True)
+    }
+    return Diagnosis(
+        layers, run.E, tuple(_assumed(network, run, arguments, needed_lag, T, B)), truncation
     )
-    layer = _diagnose_layer("rnn.0", run, needed)
-    return Diagnosis({layer.name: layer}, run.E, tuple(assumed))
 
 
-def _diagnose_layer(name: str, run: Run, needed: int) -> LayerDiagnosis:
-    layer, slope = run.trace.layer, run.trace.slope()
-    profile = by_lag(run.trace, run.dh)
-    steepest = layer.phi.steepest or float(slope.max())
-    saturated = float((slope < SATURATED * steepest).mean())
-    weights = spectrum(layer.W_R)
-    # The last loss step may lie closer to the start than the needed lag: then nothing gets there.
-    reached = needed < len(profile.lags)
-    attenuation = profile.log10_attenuation(needed) if reached else -np.inf
+def _arguments(batch: Any) -> dict[str, Any]:
+    if isinstance(batch, dict) and {"x", "targets"} <= set(batch):
+        return batch
+    if isinstance(batch, tuple | list) and len(batch) in (2, 3):
+        return dict(zip(("x", "targets", "h0"), batch, strict=False))
+    raise OptionError(
+        "batch", "(x, targets), (x, targets, h0) or a dict with x and targets",
+        type(batch).__name__, "Give a tuple or a dict.",
+    )  # fmt: skip
+
+
+def _diagnose_layer(name: str, trace: Trace, profile: LagProfile, needed: int) -> LayerDiagnosis:
+    layer = trace.layer
+    slopes, steepest = _slopes(trace)
+    candidate = slopes if isinstance(layer, RNN) else slopes[:, CANDIDATE]
+    saturated = float((slopes < SATURATED * steepest).mean())
+    H = layer.hidden
+    block = layer.W_R if isinstance(layer, RNN) else layer.W_R[CANDIDATE * H :][:H]
+    weights = spectrum(block)
+    attenuation = (
+        profile.log10_attenuation(needed) if needed < len(profile.log10_signal) else -np.inf
+    )
     verdict = _verdict(profile, attenuation)
-    mean_slope = float(slope.mean(dtype=np.float64))
-    cause = _cause(verdict, profile, needed, weights, steepest, mean_slope, saturated)
+    mean_slope = float(candidate.mean(dtype=np.float64))
+    steepest_unit = float(np.max(steepest)) if isinstance(layer, RNN) else 1.0
+    why = cause(verdict, profile, needed, weights, steepest_unit, mean_slope, saturated, layer.kind)
+    carry = _carry(profile, needed)
     return LayerDiagnosis(
         name=name,
+        kind=layer.kind,
         profile=profile,
         needed_lag=needed,
         verdict=verdict,
-        cause=cause,
-        advice=_advice(verdict, cause, profile, needed),
+        cause=why,
+        advice=advice(verdict, why, profile, needed, layer.kind),
         log10_attenuation=attenuation,
         horizon=profile.horizon(),
         rate=profile.rate,
         spectrum=weights,
         mean_slope=mean_slope,
         saturated=saturated,
-        bound=weights.bound(layer.phi.steepest),
+        carry_gate=_carry_gate(trace),
+        carry_strength=carry[0],
+        carry_share=carry[1],
+        bound=weights.bound(layer.phi.steepest) if isinstance(layer, RNN) else None,
+        exponents=_exponents(trace),
     )
 
 
+def _slopes(trace: Trace) -> tuple[Array, Array]:
+    """|φ′| of every unit at every real step: (M, H), or (M, gates, H) of a gated cell; the steepest."""
+    layer, T = trace.layer, len(trace.x)
+    valid = np.ones(trace.x.shape[:2], bool)
+    if trace.lengths is not None:
+        valid = inside(trace.lengths, T)
+    if isinstance(layer, RNN):
+        slopes = np.abs(trace.local()[0][valid])
+        return slopes, np.asarray(layer.phi.steepest or float(slopes.max()))
+    gates = trace.saved[valid].reshape(-1, layer.cell.SAVED, layer.hidden)
+    if layer.kind == "gru":
+        gates = gates[:, :3]  # the fourth is not a gate: W_Rn h + b_Rn
+    slopes = gates * (1 - gates)
+    slopes[:, CANDIDATE] = 1 - gates[:, CANDIDATE] ** 2
+    steepest = np.full((slopes.shape[1], 1), 0.25)
+    steepest[CANDIDATE] = 1
+    return slopes, steepest
+
+
+def _carry_gate(trace: Trace) -> float | None:
+    """Mean of f of an LSTM, of z of a GRU; both stand second among the gates."""
+    if isinstance(trace.layer, RNN):
+        return None
+    H = trace.layer.hidden
+    return float(trace.saved[..., H : 2 * H].mean(dtype=np.float64))
+
+
+def _carry(profile: LagProfile, needed: int) -> tuple[float | None, float | None]:
+    """Strength and share of the carry over the lags up to the needed one."""
+    if profile.carry_gain is None or profile.carry_share is None:
+        return None, None
+    strength = profile.carry_gain[: max(1, needed)]
+    share = profile.carry_share[: max(1, needed)]
+    strength, share = strength[np.isfinite(strength)], share[np.isfinite(share)]
+    if not len(strength) or not len(share):
+        return None, None
+    return float(np.exp(strength.mean())), float(share.mean())
+
+
+def _exponents(trace: Trace) -> Exponents | None:
+    """Leading exponents over the longest sequences of the batch, a few at most."""
+    T = len(trace.x) if trace.lengths is None else int(trace.lengths.max())
+    if T < 20:
+        return None
+    longest = np.arange(trace.x.shape[1])
+    if trace.lengths is not None:
+        longest = longest[trace.lengths == T]
+    chosen = longest[:2]
+    part = Trace(
+        trace.layer,
+        trace.x[:T, chosen],
+        trace.saved[:T, chosen],
+        tuple(state[: T + 1, chosen] for state in trace.states),
+        None,
+        None if trace.resets is None else trace.resets[:T, chosen],
+    )
+    return lyapunov(part, count=min(EXPONENTS, trace.layer.state_size))
+
+
 def _verdict(profile: LagProfile, log10_attenuation: float) -> Verdict:
-    if profile.overflow_lag is not None or profile.log10_growth.max() > LOG10_EXPLODED:
+    if profile.log10_growth.max() > LOG10_EXPLODED:
         return "exploding"
     return "vanishing" if log10_attenuation < LOG10_VANISHED else "steady"
 
 
-def _cause(
-    verdict: Verdict,
-    profile: LagProfile,
-    needed: int,
-    weights: Spectrum,
-    steepest: float,
-    mean_slope: float,
-    saturated: float,
-) -> Cause:
-    if verdict == "steady":
-        if profile.cancellation > MUCH_CANCELLATION:
-            number = profile.cancellation
-            return Cause(
-                "cancellation", number,
-                f"The lags pull against each other: their norms sum to {number:.0f} times the norm "
-                "of the gradient.",
-            )  # fmt: skip
-        return Cause("none", 0.0, "Neither factor takes the signal below 1/100 or above 100.")
-    upto = needed if verdict == "vanishing" else int(np.argmax(profile.log10_growth))
-    w, a = profile.weight_gain[:upto], profile.activation_gain[:upto]
-    if not np.isfinite(np.append(w, a)).all():
-        lag = int(np.argmax(profile.log10_signal == -np.inf))
-        return Cause("saturation", saturated, f"At lag {lag} no unit passes any signal on.")
-    total_w, total_a, steps = float(w.sum()), float(a.sum()), len(w)
-    numbers = (
-        f"over lags 0 to {steps} W_R multiplies the signal by {_times(total_w)}, "
-        f"the activation by {_times(total_a)}"
-    )
-    if verdict == "exploding":
-        if total_a > total_w:
-            return Cause("activation slope", total_a / steps, f"φ′ above one: {numbers}.")
-        if weights.radius * mean_slope < 1:
-            return Cause(
-                "non-normal transient", weights.peak,
-                f"‖W_R^k‖ peaks at {weights.peak:.3g} (k = {weights.peak_power}) although spectral "
-                f"radius · mean slope = {weights.radius * mean_slope:.2f} < 1: {numbers}.",
-            )  # fmt: skip
-        return Cause("weights", total_w / steps, f"W_R grows the signal: {numbers}.")
-    if total_w < total_a:
-        return Cause("weights", total_w / steps, f"W_R shrinks the signal: {numbers}.")
-    # What even the steepest slope would do, lag after lag; the rest is where the units work.
-    if steps * np.log(steepest) < 0.5 * total_a:
-        return Cause(
-            "activation slope", steepest,
-            f"φ′ of this activation is at most {steepest:.2g}: {numbers}.",
-        )  # fmt: skip
-    return Cause(
-        "saturation", mean_slope,
-        f"Units work where φ′ is small, {mean_slope:.2f} in the mean and below {SATURATED} of the "
-        f"steepest slope for {saturated:.0%} of them: {numbers}.",
-    )  # fmt: skip
-
-
-def _advice(verdict: Verdict, cause: Cause, profile: LagProfile, needed: int) -> tuple[str, ...]:
-    if verdict == "steady":
-        if cause.name == "cancellation":
-            return ("Give larger batches or longer sequences: what is left is mostly noise.",)
-        return (f"Nothing, if the task needs no more than lag {needed}.",)
-    estimate = np.exp(-profile.rate)
-    scale = (
-        f"Scale W_R by about {estimate:.2f}, e^(-rate): a first guess, since the activation's slope "
-        "changes with it; measure again."
-    )
-    if verdict == "exploding":
-        clip = "Clip the gradient by its norm (bptt train --clip 1)."
-        return {
-            "weights": (clip, scale, "Start from an orthogonal W_R (--init orthogonal)."),
-            "activation slope": (clip, "Use an activation whose slope is at most 1 (tanh)."),
-        }.get(cause.name, (clip, "Start from an orthogonal W_R (--init orthogonal)."))
-    return {
-        "weights": (
-            "Start from an orthogonal W_R (--init orthogonal), or identity with relu "
-            "(--init identity --activation relu).",
-            scale,
-            "If the task needs more than a few dozen steps, use a gated cell (LSTM, GRU).",
-        ),
-        "saturation": (
-            "Make pre-activations smaller: scale the inputs or W_F down, or regularise the weights.",
-            "Identity W_R with relu does not saturate above zero (--init identity --activation relu).",
-            "If the task needs more than a few dozen steps, use a gated cell (LSTM, GRU).",
-        ),
-        "activation slope": (
-            "Use an activation whose slope reaches 1: tanh instead of the logistic, or relu with "
-            "identity W_R (--init identity --activation relu).",
-            "If the task needs more than a few dozen steps, use a gated cell (LSTM, GRU).",
-        ),
-    }[cause.name]
-
-
-def _times(ln: float) -> str:
-    """e^ln in digits that a person reads: 0.0021, 35, 1e-40."""
-    log10 = ln / LN10
-    return f"{10**log10:.2g}" if abs(log10) < 300 else f"1e{log10:+.0f}"
-
-
-def _needed_lag_sentence(needed_lag: int | None, T: int) -> str:
+def _assumed(
+    network: Network, run: Run, arguments: dict[str, Any], needed_lag: int | None, T: int, B: int
+) -> list[str]:
     if needed_lag is None:
-        return (
+        said = [
             f"The task is taken to need lag {T // 2}, half the sequence, because no needed lag was "
             "given. If it needs less, a short horizon is no fault."
+        ]
+    else:
+        said = [f"The task needs lag {needed_lag}, as you said."]
+    if arguments.get("h0") is None:
+        said.append("The state before the first step is zero.")
+    sequences = f"{B} sequence{'s' * (B > 1)}"
+    lengths = run.stack_trace.traces[0].lengths
+    steps = f"{T} steps" if lengths is None else f"{lengths.min()} to {lengths.max()} steps"
+    said.append(
+        f"The loss is taken at {_loss_at(network)}; the numbers are of one batch, "
+        f"{sequences} of {steps}."
+    )
+    if len(run.stack_trace.traces) > 1:
+        said.append(
+            "Lag is counted from the loss step through all layers: the number of recurrent steps in "
+            "between, in whichever layer they are taken."
         )
-    return f"The task needs lag {needed_lag}, as you said."
+    return said
 
 
 def _loss_at(network: Network) -> str:

@@ -2,13 +2,17 @@
 
 import os
 import tempfile
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import safetensors.numpy
 from safetensors import SafetensorError, safe_open
 
 from bptt.arrays import Array
 from bptt.errors import FileError
+
+T = TypeVar("T")
 
 
 def write_bytes(path: str | Path, content: bytes) -> Path:
@@ -52,20 +56,60 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
     Raises:
         FileError: if it is missing, cut short or not a safetensors file.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileError(str(path), "a .safetensors file", "no such file", "Check the path.")
     try:
+        with open(path, "rb"):
+            pass
         with safe_open(path, framework="np") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
-    except (SafetensorError, OSError) as error:
+    except (OSError, ValueError) as error:
+        raise FileError(
+            str(path), "a .safetensors file", reason(error), "Check the path."
+        ) from error
+    except (SafetensorError, TypeError, AttributeError) as error:  # the last two: bfloat16, float8
         raise FileError(
             str(path), "a .safetensors file", f"something else ({error})",
             "Save the model with bptt train or network.save; pickled files are never opened.",
         ) from error  # fmt: skip
 
 
+def reason(error: Exception) -> str:
+    """Why a file could not be read, in lower case: "no such file or directory"."""
+    text = getattr(error, "strerror", None) or str(error)
+    return text[:1].lower() + text[1:]
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def check_names(path: str | Path, found: Collection[str], wanted: Iterable[str], what: str) -> None:
+    """Refuse a file in which something is missing.
+
+    Raises:
+        FileError: naming what is.
+    """
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise FileError(
+            str(path), what, f"a file without {', '.join(missing)}",
+            "Save the model with bptt train or network.save.",
+        )  # fmt: skip
+
+
+def parsed(path: str | Path, name: str, parse: Callable[[], T]) -> T:
+    """What a note of a file says.
+
+    Raises:
+        FileError: if it cannot be read.
+    """
+    try:
+        return parse()
+    except (ValueError, KeyError, TypeError) as error:
+        raise FileError(
+            str(path),
+            f"a readable note {name!r}",
+            str(error),
+            "The file is damaged: save it again.",
+        ) from error

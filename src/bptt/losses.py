@@ -6,12 +6,16 @@ r"""Losses at the readout: E and ∂E/∂o in one pass.
 Both are means, as PyTorch's ``CrossEntropyLoss`` and ``MSELoss`` are unless told otherwise.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from bptt.arrays import Array
+from bptt.arrays import Array, as_classes, as_floats
+from bptt.errors import OptionError, ShapeError
 
+LossAt = Literal["every", "last"] | Sequence[int]
 Loss = Callable[[Array, Array], tuple[float, Array]]
 
 
@@ -51,3 +55,98 @@ def mean_squared_error(o: Array, targets: Array) -> tuple[float, Array]:
 
 
 LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "mse": mean_squared_error}
+
+
+def loss_where(name: str, o: Array, targets: Array, counted: Array | None) -> tuple[float, Array]:
+    """A loss over the (step, sequence) pairs that count; do is zero elsewhere.
+
+    Args:
+        name: of the loss.
+        o: (N, B, O) outputs.
+        targets: as the loss takes them.
+        counted: (N, B) booleans; None counts all.
+
+    Returns:
+        E and do (N, B, O).
+    """
+    if counted is None:
+        return LOSSES[name](o, targets)
+    do = np.zeros_like(o)
+    E, part = LOSSES[name](o[counted][:, None], targets[counted][:, None])
+    do[counted] = part[:, 0]
+    return E, do
+
+
+def as_targets(
+    name: str,
+    targets: Any,
+    shape: tuple[int, int, int],
+    dtype: npt.DTypeLike,
+    counted: Array | None,
+) -> Array:
+    """Targets checked: (N, B) classes for cross-entropy, (N, B, O) numbers for mse.
+
+    Args:
+        name: of the loss.
+        targets: what came; the step's axis may be left out where N is 1.
+        shape: (N, B, O).
+        dtype: of the numbers.
+        counted: (N, B) which are read; the others may be anything, -100 or NaN.
+
+    Raises:
+        ShapeError, DTypeError, NonFiniteError, OptionError: if they do not fit.
+    """
+    N, B, O = shape
+    classes = name == "cross_entropy"
+    if N == 1 and np.ndim(targets) == (1 if classes else 2):
+        targets = np.asarray(targets)[None]
+    if counted is not None and np.shape(targets)[:2] == counted.shape:
+        outside = ~counted if classes else ~counted[..., None]
+        targets = np.where(outside, np.zeros(1, np.asarray(targets).dtype), targets)
+    try:
+        if classes:
+            return as_classes("targets", targets, (N, B), O)
+        return as_floats("targets", targets, shape, dtype)
+    except ShapeError as error:
+        raise ShapeError(
+            "targets", error.expected, error.got,
+            f"One per loss step ({N} here) and sequence.",
+        ) from None  # fmt: skip
+
+
+def as_loss_at(loss_at: Any) -> LossAt:
+    """At which steps the loss is taken: "every", "last" or a tuple of steps, in order.
+
+    Raises:
+        OptionError: if it is none of them.
+    """
+    if isinstance(loss_at, str) and loss_at in ("every", "last"):
+        return loss_at  # type: ignore[return-value]
+    try:
+        steps = np.asarray(loss_at)
+    except ValueError:  # a ragged list
+        steps = np.empty(0)
+    if steps.dtype.kind not in "iu" or steps.ndim != 1 or not len(steps) or steps.min() < 0:
+        raise OptionError(
+            "loss_at", '"every", "last" or a list of steps from 0', repr(loss_at),
+            "For example loss_at=[9, 19].",
+        )  # fmt: skip
+    return tuple(int(step) for step in np.unique(steps))
+
+
+def steps_of(loss_at: LossAt, T: int) -> Array:
+    """(N,) the steps of a sequence of T at which the loss is taken.
+
+    Raises:
+        OptionError: if a step that was asked for lies outside 0 .. T-1.
+    """
+    if loss_at == "every":
+        return np.arange(T)
+    if loss_at == "last":
+        return np.array([T - 1])
+    steps = np.array(loss_at)
+    if steps[-1] >= T:
+        raise OptionError(
+            "loss_at", f"steps from 0 to {T - 1}", str(steps[-1]), "Give longer sequences."
+        )
+    return steps

@@ -1,28 +1,30 @@
-r"""The whole network of the lecture: a recurrent layer, a readout and a loss.
+r"""The whole network of the lecture: recurrent layers, a readout and a loss.
 
-    h_t = φ(W_F x_t + W_R h_{t-1} + b)       o_t = W_O h_t + b_O       E = mean_t E_t(o_t)
+    h_t = recurrent(x_t, h_{t-1})       o_t = W_O h_t + b_O       E = mean_t E_t(o_t)
 
-The loss is taken at every step, at some steps, or at the last.
+The loss is taken at every step, at some steps, or at the last: each sequence's own last step where they
+differ in length, and where a level runs both ways, the last state of either direction.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from bptt import files
-from bptt.arrays import Array, as_classes, as_floats
+from bptt.arrays import Array, as_floats
 from bptt.cells.activations import Activation, Pair
 from bptt.cells.initialise import random_generator, readout_weights
-from bptt.errors import FileError, OptionError, ShapeError
-from bptt.layers import RNN, Trace
-from bptt.losses import LOSSES
+from bptt.errors import OptionError
+from bptt.layers import Bidirectional, Layer, Stack, StackTrace, Trace
+from bptt.layers.build import build, described, named_tensors, rebuilt
+from bptt.layers.sequences import inside
+from bptt.losses import LOSSES, LossAt, as_loss_at, as_targets, loss_where, steps_of
 
 LossName = Literal["cross_entropy", "mse"]
-LossAt = Literal["every", "last"] | Sequence[int]
+Body = Layer | Bidirectional | Stack
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,35 +32,43 @@ class Run:
     """A network on one batch, forward: states, outputs, error, and what the error sends back.
 
     Attributes:
-        trace: the recurrent layer's forward pass.
-        steps: (N,) the loss steps.
+        stack_trace: the recurrent layers' forward pass.
+        steps: (N,) the loss steps; for the loss at the last step one, whatever its number.
         o: (N, B, O) outputs at the loss steps.
         E: the error, a number.
         do: (N, B, O) ∂E/∂o.
-        dh: (T, B, H) immediate gradient ∂⁺E/∂h_t; zero where there is no loss.
+        h: (N, B, ·) what the readout read.
+        dh: (T, B, ·) immediate gradient ∂⁺E/∂h_t on the top level; zero where there is no loss.
     """
 
-    trace: Trace
+    stack_trace: StackTrace
     steps: Array
     o: Array
     E: float
     do: Array
+    h: Array
     dh: Array
+
+    @property
+    def trace(self) -> Trace | StackTrace:
+        """The layer's trace where there is one layer, else the stack's."""
+        traces = self.stack_trace.traces
+        return traces[0] if len(traces) == 1 else self.stack_trace
 
 
 class Network:
-    """A recurrent layer with a linear readout and a loss.
+    """Recurrent layers with a linear readout and a loss.
 
     Args:
-        layer: the recurrent layer.
-        W_O: (O, H) weights of the readout.
+        body: a layer, a ``Bidirectional`` pair or a ``Stack``.
+        W_O: (O, H) weights of the readout, H what the top level hands up.
         b_O: (O,) its bias.
         loss: "cross_entropy" over classes or "mse".
         loss_at: "every" step, the "last", or a list of steps counted from 0.
 
     Raises:
-        ShapeError, DTypeError, NonFiniteError: if W_O or b_O do not fit the layer.
-        OptionError: if the loss or ``loss_at`` is not one of those.
+        ShapeError, DTypeError, NonFiniteError: if W_O or b_O do not fit the body.
+        OptionError: if the body, the loss or ``loss_at`` is not one of those.
 
     >>> import numpy as np, bptt
     >>> net = bptt.Network.init(inputs=2, hidden=4, outputs=3, rng=0, dtype="float64")
@@ -70,19 +80,20 @@ class Network:
 
     def __init__(
         self,
-        layer: RNN,
+        body: Body,
         W_O: Any,
         b_O: Any,
         loss: LossName = "cross_entropy",
         loss_at: LossAt = "every",
     ) -> None:
-        self.layer = layer
-        self.W_O = as_floats("W_O", W_O, ("O", layer.hidden), layer.dtype)
-        self.b_O = as_floats("b_O", b_O, (len(self.W_O),), layer.dtype)
-        if loss not in LOSSES:
+        self.body = body
+        self.stack = body if isinstance(body, Stack) else Stack([body])
+        self.W_O = as_floats("W_O", W_O, ("O", self.stack.outputs), self.stack.dtype)
+        self.b_O = as_floats("b_O", b_O, (len(self.W_O),), self.stack.dtype)
+        if not isinstance(loss, str) or loss not in LOSSES:
             raise OptionError("loss", "one of " + ", ".join(LOSSES), repr(loss), "Choose one.")
         self.loss: LossName = loss
-        self.loss_at = loss_at if loss_at in ("every", "last") else _step_list(loss_at)
+        self.loss_at = as_loss_at(loss_at)
 
     @classmethod
     def init(
@@ -92,33 +103,58 @@ class Network:
         outputs: int,
         scheme: str = "pytorch",
         *,
+        cell: str = "rnn",
+        layers: int = 1,
+        bidirectional: bool = False,
         activation: str | Pair | Activation = "tanh",
         gain: float = 1.0,
         loss: LossName = "cross_entropy",
         loss_at: LossAt = "every",
         rng: np.random.Generator | int | None = None,
         dtype: npt.DTypeLike = np.float32,
-    ) -> Self:
-        """A network with fresh weights; the arguments of ``RNN.init``, outputs and the loss.
+    ) -> "Network":
+        """A network with fresh weights.
+
+        Args:
+            inputs: I, size of x_t.
+            hidden: H, units of each layer.
+            outputs: O, size of the readout.
+            scheme: as for ``RNN.init``.
+            cell: "rnn", "lstm" or "gru".
+            layers: how many levels.
+            bidirectional: whether each level runs both ways.
+            activation: of an RNN.
+            gain: multiplies W_R.
+            loss: as for the class.
+            loss_at: as for the class.
+            rng: a seed or a ``numpy.random.Generator``.
+            dtype: float32 or float64.
 
         Raises:
             OptionError: if one of them is outside its choices.
         """
         generator = random_generator(rng)
-        layer = RNN.init(
-            inputs, hidden, scheme, activation=activation, gain=gain, rng=generator, dtype=dtype
+        body = build(
+            cell, inputs, hidden, layers, bidirectional, scheme, activation, gain, generator, dtype
         )
-        return cls(layer, *readout_weights(hidden, outputs, generator, dtype), loss, loss_at)
+        size = hidden * (1 + bidirectional)
+        return cls(body, *readout_weights(size, outputs, generator, dtype), loss, loss_at)
+
+    @property
+    def layer(self) -> Layer:
+        """The recurrent layer; of several the lowest."""
+        return self.stack.layers[0]
 
     def parameters(self) -> dict[str, Array]:
-        """The weights by name; the arrays themselves, so that an optimiser can change them."""
-        return self.layer.parameters() | {"W_O": self.W_O, "b_O": self.b_O}
+        """The weights by name; the arrays themselves, so that an optimiser can change them.
+
+        "W_R" where there is one layer, else "lstm.0.W_R" by the names of ``stack.names``.
+        """
+        return named_tensors(self.stack) | {"W_O": self.W_O, "b_O": self.b_O}
 
     def copy(self) -> "Network":
         """The same network with weights of its own."""
-        p = {name: value.copy() for name, value in self.parameters().items()}
-        layer = RNN(p["W_F"], p["W_R"], p["b"], self.layer.phi)
-        return Network(layer, p["W_O"], p["b_O"], self.loss, self.loss_at)
+        return Network(self.body.copy(), self.W_O.copy(), self.b_O.copy(), self.loss, self.loss_at)
 
     def loss_steps(self, T: int) -> Array:
         """(N,) the steps of a sequence of T at which the loss is taken.
@@ -126,53 +162,81 @@ class Network:
         Raises:
             OptionError: if a step that was asked for lies outside 0 .. T-1.
         """
-        if self.loss_at == "every":
-            return np.arange(T)
-        if self.loss_at == "last":
-            return np.array([T - 1])
-        steps = np.array(self.loss_at)
-        if steps[-1] >= T:
-            raise OptionError(
-                "loss_at", f"steps from 0 to {T - 1}", str(steps[-1]), "Give longer sequences."
-            )
-        return steps
+        return steps_of(self.loss_at, T)
 
-    def run(self, x: Any, targets: Any, h0: Any = None) -> Run:
+    def run(
+        self,
+        x: Any,
+        targets: Any,
+        h0: Any = None,
+        *,
+        c0: Any = None,
+        lengths: Any = None,
+        resets: Any = None,
+    ) -> Run:
         """Forward over a batch, with the loss.
 
         Args:
             x: (T, B, I) inputs.
             targets: (N, B) class labels for cross-entropy, (N, B, O) numbers for mse, where N is
-                the number of loss steps; the step's axis may be left out where N is 1.
-            h0: (B, H) initial state; zeros if not given.
+                the number of loss steps; the step's axis may be left out where N is 1. Behind a
+                sequence's end they are not read.
+            h0: (B, H) initial state, or one per layer; zeros if not given.
+            c0: the same for LSTM cell states.
+            lengths: (B,) steps of each sequence of a padded batch.
+            resets: (T, B) True where a new episode starts.
 
         Raises:
             ShapeError, DTypeError, NonFiniteError, OptionError: if one does not fit.
         """
-        trace = self.layer.forward(x, h0)
-        T, B, H = trace.z.shape
-        steps = self.loss_steps(T)
-        targets = self._targets(targets, len(steps), B)
-        h = trace.h[1:][steps]
-        o = (h.reshape(-1, H) @ self.W_O.T + self.b_O).reshape(len(steps), B, -1)
-        E, do = LOSSES[self.loss](o, targets)
-        dh = np.zeros_like(trace.z)
-        dh[steps] = (do.reshape(len(steps) * B, -1) @ self.W_O).reshape(h.shape)
-        return Run(trace, steps, o, E, do, dh)
+        h0, c0 = ((v if v is None or self.body is self.stack else [v]) for v in (h0, c0))
+        if isinstance(self.body, Bidirectional):
+            h0, c0 = (v if v is None else v[0] for v in (h0, c0))
+        trace = self.stack.forward(x, h0, c0, lengths=lengths, resets=resets)
+        T, B, _ = trace.traces[0].x.shape
+        steps, lengths = self.loss_steps(T), trace.traces[0].lengths
+        counted = None if lengths is None else inside(lengths, T)[steps]
+        if self.loss_at == "last":
+            counted, h = None, np.concatenate([t.h[-1:] for t in _top(trace)], axis=2)
+        else:
+            h = trace.outputs[steps]
+        if counted is not None and not counted.any():
+            raise OptionError(
+                "loss_at", "a step within the sequences", f"steps {steps.tolist()}",
+                "Every sequence ends before the first of them.",
+            )  # fmt: skip
+        targets = as_targets(
+            self.loss, targets, (len(steps), B, len(self.b_O)), self.stack.dtype, counted
+        )
+        o = (h.reshape(-1, h.shape[2]) @ self.W_O.T + self.b_O).reshape(len(steps), B, -1)
+        E, do = loss_where(self.loss, o, targets, counted)
+        at_readout = (do.reshape(len(steps) * B, -1) @ self.W_O).reshape(h.shape)
+        dh = self._immediate(trace, steps, at_readout)
+        return Run(trace, steps, o, E, do, h, dh)
 
     def backward(self, run: Run) -> dict[str, Array]:
-        """The gradient of E by every parameter and by the initial state "h0" (Q2)."""
-        grads = self.layer.backward(run.trace, run.dh)
+        """The gradient of E by every parameter, and by the initial states "h0" (and "c0") (Q2)."""
+        grads = self.stack.backward(run.stack_trace, run.dh).layers
         do = run.do.reshape(-1, len(self.b_O))
-        h = run.trace.h[1:][run.steps].reshape(len(do), -1)
-        return {
-            "W_F": grads.dW_F,
-            "W_R": grads.dW_R,
-            "b": grads.db,
-            "W_O": do.T @ h,
-            "b_O": do.sum(0),
-            "h0": grads.dh0,
-        }
+        found = named_tensors(self.stack, [g.parameters() for g in grads])
+        found |= {"W_O": do.T @ run.h.reshape(len(do), -1), "b_O": do.sum(0)}
+        return found | named_tensors(self.stack, [g.states() for g in grads])
+
+    def _immediate(self, trace: StackTrace, steps: Array, at_readout: Array) -> Array:
+        """∂⁺E/∂h on the top level from the errors at what the readout read."""
+        top = _top(trace)
+        T, B, _ = top[0].x.shape
+        dh = np.zeros((T, B, self.stack.outputs), self.stack.dtype)
+        if self.loss_at != "last":
+            dh[steps] = at_readout
+            return dh
+        H = top[0].layer.hidden
+        lengths = top[0].lengths
+        last = np.full(B, T - 1) if lengths is None else lengths - 1
+        dh[last, np.arange(B), :H] = at_readout[0, :, :H]
+        if len(top) == 2:  # the backward direction ends where the sequence begins
+            dh[0, :, H:] = at_readout[0, :, H:]
+        return dh
 
     def save(self, path: str | Path, notes: dict[str, str] | None = None) -> Path:
         """Write the network as a safetensors file, with notes (text by name) of your own.
@@ -189,22 +253,16 @@ class Network:
         Raises:
             FileError: if the activation is a pair of functions.
         """
-        if self.layer.phi.name == "custom":
-            raise FileError(
-                "activation", "a built-in one, which a file can name", "a pair of functions",
-                "Save network.parameters() yourself and rebuild the network in Python.",
-            )  # fmt: skip
         at = self.loss_at if isinstance(self.loss_at, str) else ",".join(map(str, self.loss_at))
         return {
             "format": "bptt network 1",
-            "cell": "rnn",
-            "activation": self.layer.phi.name,
+            "levels": described(self.stack),
             "loss": self.loss,
             "loss_at": at,
         }
 
     @classmethod
-    def load(cls, path: str | Path) -> tuple[Self, dict[str, str]]:
+    def load(cls, path: str | Path) -> "tuple[Network, dict[str, str]]":
         """A saved network and its notes.
 
         Raises:
@@ -216,53 +274,30 @@ class Network:
     @classmethod
     def of_tensors(
         cls, path: str | Path, tensors: dict[str, Array], notes: dict[str, str]
-    ) -> tuple[Self, dict[str, str]]:
+    ) -> "tuple[Network, dict[str, str]]":
         """The network in a file's arrays; ``path`` is for the errors.
 
         Raises:
-            FileError: if arrays or notes are missing.
+            FileError: if arrays or notes are missing, or the notes make no sense.
         """
-        p, n = tensors, notes
-        missing = [k for k in ("W_F", "W_R", "b", "W_O", "b_O") if k not in p]
-        missing += [k for k in ("activation", "loss", "loss_at") if k not in n]
-        if missing:
-            raise FileError(
-                str(path), "a network saved by bptt", f"a file without {', '.join(missing)}",
-                "Save the model with bptt train or network.save.",
-            )  # fmt: skip
-        at: Any = n["loss_at"]
+        files.check_names(path, tensors, ("W_O", "b_O"), "a network saved by bptt")
+        files.check_names(path, notes, ("levels", "loss", "loss_at"), "a network saved by bptt")
+        at: Any = notes["loss_at"]
         if at not in ("every", "last"):
-            at = [int(step) for step in at.split(",")]
-        layer = RNN(p["W_F"], p["W_R"], p["b"], n["activation"])
-        return cls(layer, p["W_O"], p["b_O"], n["loss"], at), notes  # type: ignore[arg-type]
-
-    def _targets(self, targets: Any, N: int, B: int) -> Array:
-        O = len(self.b_O)
-        if N == 1 and np.ndim(targets) == (1 if self.loss == "cross_entropy" else 2):
-            targets = np.asarray(targets)[None]
-        try:
-            if self.loss == "cross_entropy":
-                return as_classes("targets", targets, (N, B), O)
-            return as_floats("targets", targets, (N, B, O), self.layer.dtype)
-        except ShapeError as error:
-            raise ShapeError(
-                "targets", error.expected, error.got,
-                f"One per loss step ({N} here: loss_at={self.loss_at!r}) and sequence.",
-            ) from None  # fmt: skip
+            at = files.parsed(path, "loss_at", lambda: [int(step) for step in at.split(",")])
+        stack = rebuilt(path, notes["levels"], tensors)
+        body = stack.levels[0] if len(stack.levels) == 1 else stack
+        return cls(body, tensors["W_O"], tensors["b_O"], notes["loss"], at), notes  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
-        """The layer, the outputs and the loss."""
+        """The body, the outputs and the loss."""
         return (
-            f"Network({self.layer!r}, outputs={len(self.b_O)}, loss={self.loss!r}, "
+            f"Network({self.body!r}, outputs={len(self.b_O)}, loss={self.loss!r}, "
             f"loss_at={self.loss_at!r})"
         )
 
 
-def _step_list(loss_at: Any) -> tuple[int, ...]:
-    steps = np.asarray(loss_at)
-    if steps.dtype.kind not in "iu" or steps.ndim != 1 or not len(steps) or steps.min() < 0:
-        raise OptionError(
-            "loss_at", '"every", "last" or a list of steps from 0', repr(loss_at),
-            "For example loss_at=[9, 19].",
-        )  # fmt: skip
-    return tuple(int(step) for step in np.unique(steps))
+def _top(trace: StackTrace) -> list[Trace]:
+    """The traces of the top level: one, or forward and backward."""
+    levels = trace.stack.levels
+    return trace.traces[-1:] if isinstance(levels[-1], Layer) else trace.traces[-2:]

@@ -1,84 +1,107 @@
 r"""Forward mode: the lecture's own recursion, carried forward (Q3).
 
 Real-time recurrent learning (Williams & Zipser 1989). For a parameter θ the sensitivity
-S_t = ∂h_t/∂θ follows the state forward through time:
+S_t = ∂state_t/∂θ follows the state forward through time; for the plain RNN
 
     (2)  ∂z_t/∂W_R = h_{t-1} + W_R ∂h_{t-1}/∂W_R
     (3)  ∂h_t/∂W_R = φ′(z_t) ∂z_t/∂W_R
          ∂E/∂W_R   = Σ_t ∂⁺E/∂h_t · ∂h_t/∂W_R
 
-The first summand is the "immediate" part: h_{t-1} for W_R, x_t for W_F, 1 for b; for h_0 there is
-none, and its sensitivity starts at 1. The cost is O(T·B·H⁴): a check, not a way to train.
+The first summand is the "immediate" part: h_{t-1} for W_R, x_t for W_F, 1 for the biases; for the initial
+state there is none, and its sensitivity starts at 1. Gated cells put ∂z_t through their gates instead of
+(3). The cost is O(T·B·H⁴): a check, not a way to train.
 """
 
 from typing import Any
 
 import numpy as np
 
-from bptt.arrays import Array, as_floats
-from bptt.layers import RNN, Trace
+from bptt.arrays import Array
+from bptt.layers import Layer, Trace
 
 
-def forward_mode(layer: RNN, x: Any, dh: Any, h0: Any = None) -> Array:
+def forward_mode(layer: Layer, x: Any, dh: Any, h0: Any = None, c0: Any = None) -> Array:
     """dW_R by the lecture's recursion.
 
     Args:
-        layer: the plain RNN.
+        layer: one RNN, LSTM or GRU.
         x: (T, B, I) inputs.
         dh: (T, B, H) immediate gradient ∂⁺E/∂h_t.
         h0: (B, H) initial state; zeros if not given.
+        c0: (B, H) initial cell state of an LSTM; zeros if not given.
 
     Returns:
-        (H, H), what ``layer.backward`` gives by the opposite direction.
+        (G·H, H), what ``layer.backward`` gives by the opposite direction.
 
     Raises:
-        ShapeError, DTypeError, NonFiniteError: if x, dh or h0 do not fit the layer.
+        ShapeError, DTypeError, NonFiniteError: if x, dh or a state do not fit the layer.
 
     >>> import numpy as np, bptt
-    >>> layer = bptt.RNN.init(2, 3, rng=0, dtype="float64")
+    >>> layer = bptt.GRU.init(2, 3, rng=0, dtype="float64")
     >>> x, dh = np.ones((4, 1, 2)), np.ones((4, 1, 3))
     >>> bool(np.allclose(bptt.forward_mode(layer, x, dh),
     ...                  layer.backward(layer.forward(x), dh).dW_R, rtol=1e-14))
     True
     """
-    return sensitivities(layer.forward(x, h0), dh)["W_R"]
+    return sensitivities(layer.forward(x, h0, c0), dh)["W_R"]
 
 
 def sensitivities(trace: Trace, dh: Any) -> dict[str, Array]:
     """The gradient by every parameter and by the initial state, carried forward.
 
     Args:
-        trace: from a plain RNN's ``forward``.
+        trace: from a layer's ``forward``.
         dh: (T, B, H) immediate gradient ∂⁺E/∂h_t.
 
     Returns:
-        "W_F" (H, I), "W_R" (H, H), "b" (H,) and "h0" (B, H).
+        "W_F" (G·H, I), "W_R" (G·H, H), "b" (G·H,), "h0" (B, H); "b_Rn" (H,) of a GRU, "c0" (B, H) of
+        an LSTM.
 
     Raises:
         ShapeError, DTypeError, NonFiniteError: if dh does not fit the trace.
     """
-    layer, slope = trace.layer, trace.slope()
-    dh = as_floats("dh", dh, trace.z.shape, layer.dtype)
-    T, B, H = dh.shape
-    I, W_R = layer.inputs, layer.W_R
-    # S[θ] is ∂h_t/∂θ: (B, H, size of θ), θ flattened.
-    size = {"W_F": H * I, "W_R": H * H, "b": H}
-    S = {name: np.zeros((B, H, n), layer.dtype) for name, n in size.items()}
-    S["h0"] = np.broadcast_to(np.eye(H, dtype=layer.dtype), (B, H, H)).copy()
-    total = {name: np.zeros(n, layer.dtype) for name, n in size.items()}
-    dh0 = np.zeros((B, H), layer.dtype)
-    one = np.ones((B, 1), layer.dtype)
-    unit = np.arange(H)
+    layer = trace.layer
+    d, local, (h_prev, *_), keep = (
+        layer.state_errors(trace, dh),
+        trace.local(),
+        trace.before(),
+        trace.keep,
+    )
+    T, B, S = d.shape
+    H, rows, dtype = layer.hidden, len(layer.W_R), layer.dtype
+    names = [*layer.parameters(), "state0"]
+    shape = {name: value.shape for name, value in layer.parameters().items()} | {"state0": (S,)}
+    # S_t[θ] is ∂state_t/∂θ: (B, S, size of θ), θ flattened.
+    sensitivity = {name: np.zeros((B, S, int(np.prod(shape[name]))), dtype) for name in names}
+    sensitivity["state0"] += np.eye(S, dtype=dtype)
+    total = {name: np.zeros((B, sensitivity[name].shape[2]), dtype) for name in names}
     for t in range(T):
-        immediate = {"W_F": trace.x[t], "W_R": trace.h[t], "b": one}
-        for name, sensitivity in S.items():
-            dz = W_R @ sensitivity  # (B, H, n): W_R ∂h_{t-1}/∂θ
-            if name in immediate:
-                # ∂z_i/∂θ_ij has the immediate part of unit i only: the diagonal of (H, H, n/H).
-                dz.reshape(B, H, H, -1)[:, unit, unit] += immediate[name][:, None]
-            S[name] = slope[t][:, :, None] * dz  # (3)
-        for name in size:
-            total[name] += np.einsum("bh,bhn->n", dh[t], S[name])
-        dh0 += np.einsum("bh,bhn->bn", dh[t], S["h0"])
-    shapes = layer.parameters()
-    return {name: total[name].reshape(shapes[name].shape) for name in size} | {"h0": dh0}
+        here = tuple(array[t] for array in local)
+        for name in names:
+            prev = sensitivity[name]
+            if keep is not None:
+                prev = prev * keep[t][:, None, None]
+            dz_R = layer.W_R @ prev[:, :H]  # W_R ∂h_{t-1}/∂θ
+            dz_F = np.zeros_like(dz_R)
+            match name:
+                case "W_F":
+                    _add_immediate(dz_F, trace.x[t], 0)
+                case "W_R":
+                    _add_immediate(dz_R, h_prev[t], 0)
+                case "b":
+                    _add_immediate(dz_F, np.ones((B, 1), dtype), 0)
+                case "b_Rn":
+                    _add_immediate(dz_R, np.ones((B, 1), dtype), rows - H)
+            sensitivity[name] = layer.cell.tangent(dz_F, dz_R, prev, here, trace.saved[t])
+            total[name] += np.einsum("bs,bsn->bn", d[t], sensitivity[name])
+    state0 = total.pop("state0")
+    found = {name: value.sum(0).reshape(shape[name]) for name, value in total.items()}
+    found |= {"h0": state0[:, :H]}
+    return found if S == H else found | {"c0": state0[:, H:]}
+
+
+def _add_immediate(dz: Array, value: Array, first: int) -> None:
+    """∂z_i/∂θ_ij = value_j: the diagonal of (rows, rows of θ, n), from row ``first`` on."""
+    B, rows, _ = dz.shape
+    unit = np.arange(first, rows)
+    dz.reshape(B, rows, rows - first, -1)[:, unit, unit - first] += value[:, None]

@@ -169,13 +169,13 @@ def test_a_wrong_decomposition_is_refused(case, monkeypatch):
     from bptt.errors import ResidualError
     from bptt.lags import walk
 
-    whole = walk._whole
+    whole = walk.whole
 
-    def off_by_one_part_in_1e9(trace, dh, slope):
-        scaled = whole(trace, dh, slope)
-        scaled.M *= 1 + 1e-9
-        return scaled
+    def off_by_one_part_in_1e9(trace, errors):
+        found = whole(trace, errors)
+        found[0].M *= 1 + 1e-9
+        return found
 
-    monkeypatch.setattr(walk, "_whole", off_by_one_part_in_1e9)
+    monkeypatch.setattr(walk, "whole", off_by_one_part_in_1e9)
     with pytest.raises(ResidualError, match="by_lag: expected lags that add up to dW_R"):
         bptt.by_lag(*case)

@@ -2,7 +2,8 @@ r"""Activations φ and their derivatives φ′, by name or as a user's own pair.
 
     h = φ(z),   dz = dh ⊙ φ′(z)
 
-Each derivative is given z and h = φ(z), because the cheapest form is often one in h: tanh′ = 1 - h².
+Each derivative is given z and h = φ(z). Where φ saturates it is computed from z: 1 - h² would be 0 as soon
+as h rounds to 1, and a signal of 1e-20 is a result here, not a zero.
 γ = sup φ′ enters Pascanu's bounds: below 1 a step back can only shrink the error by the activation,
 above 1 (the scaled tanh here) it can also grow.
 """
@@ -36,14 +37,22 @@ class Activation:
     steepest: float | None
 
 
-def _logistic(z: Array) -> Array:
+def logistic(z: Array) -> Array:
+    """1 / (1 + e^-z)."""
     # exp of a negative number only: no overflow, and full relative accuracy in both tails.
     e = np.exp(-np.abs(z))
     return np.asarray(np.where(z >= 0, 1, e) / (1 + e))
 
 
-def _scaled_tanh_slope(z: Array, h: Array) -> Array:
-    return np.asarray(_B * (_A - h * h / _A))
+def _sech2(z: Array) -> Array:
+    """tanh′ = 4 e^-2|z| / (1 + e^-2|z|)², to full relative accuracy in both tails."""
+    e = np.exp(-2 * np.abs(z))
+    return np.asarray(4 * e / np.square(1 + e))
+
+
+def _logistic_slope(z: Array, h: Array) -> Array:
+    e = np.exp(-np.abs(z))
+    return np.asarray(e / np.square(1 + e))
 
 
 # LeCun 1998, "Efficient BackProp": 1.7159 tanh(2z/3). Its slope at 0 is 1.1439, above one.
@@ -53,7 +62,7 @@ _LEAK = 0.01
 ACTIVATIONS: dict[str, Activation] = {
     a.name: a
     for a in (
-        Activation("tanh", np.tanh, lambda z, h: 1 - h * h, 1.0),
+        Activation("tanh", np.tanh, lambda z, h: _sech2(z), 1.0),
         Activation("relu", lambda z: np.maximum(z, 0), lambda z, h: (h > 0).astype(h.dtype), 1.0),
         Activation(
             "leaky_relu",
@@ -61,8 +70,8 @@ ACTIVATIONS: dict[str, Activation] = {
             lambda z, h: np.where(h > 0, h.dtype.type(1), h.dtype.type(_LEAK)),
             1.0,
         ),
-        Activation("logistic", _logistic, lambda z, h: h * (1 - h), 0.25),
-        Activation("softsign", lambda z: z / (1 + np.abs(z)), lambda z, h: (1 - np.abs(h)) ** 2, 1.0),
+        Activation("logistic", logistic, _logistic_slope, 0.25),
+        Activation("softsign", lambda z: z / (1 + np.abs(z)), lambda z, h: 1 / np.square(1 + np.abs(z)), 1.0),
         Activation(
             "hard_tanh",
             lambda z: np.clip(z, -1, 1),
@@ -70,7 +79,7 @@ ACTIVATIONS: dict[str, Activation] = {
             1.0,
         ),
         Activation("identity", lambda z: z.copy(), lambda z, h: np.ones_like(h), 1.0),
-        Activation("scaled_tanh", lambda z: _A * np.tanh(_B * z), _scaled_tanh_slope, _A * _B),
+        Activation("scaled_tanh", lambda z: _A * np.tanh(_B * z), lambda z, h: _A * _B * _sech2(_B * z), _A * _B),
     )
 }  # fmt: skip
 ALIASES = {"sigmoid": "logistic", "linear": "identity", "hardtanh": "hard_tanh"}

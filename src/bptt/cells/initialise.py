@@ -71,8 +71,9 @@ def recurrent_weights(
     gain: float,
     rng: np.random.Generator | int | None,
     dtype: npt.DTypeLike,
+    gates: int = 1,
 ) -> Weights:
-    """W_F (H, I), W_R (H, H) and b (H,) of a plain RNN.
+    """W_F (G·H, I), W_R (G·H, H) and b (G·H,): the scheme anew for each gate.
 
     Raises:
         OptionError: if a size is below 1, the scheme is unknown, the gain is not finite or the type
@@ -87,9 +88,23 @@ def recurrent_weights(
         )
     if not np.isfinite(gain):
         raise OptionError("gain", "a finite number", str(gain), "1 is the scheme as published.")
-    W_F, W_R, b = SCHEMES[scheme](random_generator(rng), inputs, hidden)
-    kind = float_type(dtype)
-    return W_F.astype(kind), (gain * W_R).astype(kind), b.astype(kind)
+    generator, kind = random_generator(rng), float_type(dtype)
+    parts = [SCHEMES[scheme](generator, inputs, hidden) for _ in range(gates)]
+    W_F, W_R, b = (np.concatenate(part).astype(kind) for part in zip(*parts, strict=True))
+    W_R *= kind.type(gain)
+    return W_F, W_R, b
+
+
+def candidate_bias(
+    W_F: Array, W_R: Array, b: Array, scheme: str, rng: np.random.Generator
+) -> tuple[Array, Array, Array, Array]:
+    """The GRU's weights with b_Rn (H,) apart: in PyTorch b_n and b_Rn are one uniform bias each."""
+    H = W_R.shape[1]
+    b_Rn = np.zeros(H, W_R.dtype)
+    if scheme == "pytorch":
+        b[2 * H :] = _uniform(rng, H**-0.5, (H,))
+        b_Rn[...] = _uniform(rng, H**-0.5, (H,))
+    return W_F, W_R, b, b_Rn
 
 
 def readout_weights(

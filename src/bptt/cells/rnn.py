@@ -6,7 +6,11 @@ r"""The plain recurrent network, one step forward and one step back (the lecture
 
 Rows are sequences, so a matrix acts from the right: W_R h is ``h @ W_R.T`` and the error's W_Rᵀ dz
 is ``dz @ W_R``. W_F x_t + b does not depend on the past and comes in ready as ``drive_t``.
-The functions write into arrays they are given: a loop over time then allocates nothing.
+
+Every cell has the same five functions: ``step`` forward; ``local``, the derivatives of one step for all
+steps at once; ``back``, the error of a state taken to what W_R multiplies; ``at_input``, the same error
+at what W_F multiplies; and ``tangent``, a change of the past carried forward. What W_R does to the error
+is the caller's: it is one matrix product for all rows.
 """
 
 import numpy as np
@@ -15,38 +19,55 @@ from bptt.arrays import Array
 from bptt.cells.activations import Activation
 
 GATES = 1
+STATES = 1  # how many vectors of H units the state has
+SAVED = 1  # how many such vectors a step saves for the way back: z
+
+Local = tuple[Array, ...]
 
 
 def step(
-    drive_t: Array, h_prev: Array, W_R: Array, phi: Activation, z_t: Array, h_t: Array
+    drive_t: Array,
+    prev: tuple[Array, ...],
+    W_R: Array,
+    phi: Activation,
+    saved_t: Array,
+    now: tuple[Array, ...],
 ) -> None:
-    """Equation (1), into z_t and h_t.
+    """Equation (1), into saved_t (z_t) and now (h_t,).
 
     Args:
         drive_t: (B, H) W_F x_t + b.
-        h_prev: (B, H) state before the step.
+        prev: (h_{t-1},), (B, H).
         W_R: (H, H) recurrent weights.
         phi: the activation.
-        z_t: (B, H) takes the pre-activation.
-        h_t: (B, H) takes the state after the step.
+        saved_t: (B, H) takes z_t.
+        now: ((B, H),) takes h_t.
     """
-    np.matmul(h_prev, W_R.T, out=z_t)
-    z_t += drive_t
-    h_t[...] = phi.value(z_t)
+    np.matmul(prev[0], W_R.T, out=saved_t)
+    saved_t += drive_t
+    now[0][...] = phi.value(saved_t)
 
 
-def step_back(dh_t: Array, slope_t: Array, W_R: Array, dz_t: Array, dh_prev: Array) -> None:
-    """Equations (2) and (3), into dz_t and dh_prev (without its immediate part).
+def local(saved: Array, prev: tuple[Array, ...], now: tuple[Array, ...], phi: Activation) -> Local:
+    """(φ′(z_t),) for any steps: saved (..., H) and the states before and after them."""
+    return (phi.derivative(saved, now[0]),)
 
-    The axes before the last are free: one step for a batch, (B, H), or the same step of many
-    loss steps at once, (N, B, H).
+
+def back(d: Array, local: Local) -> tuple[Array, Array | None]:
+    """Equation (2): the error dz_t at what W_R multiplies; nothing is carried past W_R.
 
     Args:
-        dh_t: (..., H) error at the state after the step.
-        slope_t: (..., H) φ′(z_t).
-        W_R: (H, H) recurrent weights.
-        dz_t: (..., H) takes the error at the pre-activation.
-        dh_prev: (..., H) takes dz_t W_R.
+        d: (..., H) error of the state h_t.
+        local: of the same steps.
     """
-    np.multiply(dh_t, slope_t, out=dz_t)
-    np.matmul(dz_t, W_R, out=dh_prev)
+    return d * local[0], None
+
+
+def at_input(d: Array, dz_R: Array, local: Local) -> Array:
+    """The error at what W_F multiplies: the same dz_t."""
+    return dz_R
+
+
+def tangent(dz_F: Array, dz_R: Array, prev: Array, local: Local, saved_t: Array) -> Array:
+    """∂h_t of changes: dz_F, dz_R (..., H) on the two sides of z_t = (…W_F…) + (…W_R…)."""
+    return np.asarray(local[0][..., None] * (dz_F + dz_R))

@@ -51,6 +51,6 @@ def main() -> None:
     except BpttError as error:
         print(f"bptt: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("bptt: stopped", file=sys.stderr)
-        sys.exit(130)
+    except MemoryError as error:
+        print(f"bptt: not enough memory: {error}. Give smaller sizes.", file=sys.stderr)
+        sys.exit(2)

@@ -58,7 +58,7 @@ def diagnose(
         network, notes = Network.load(model)
         text = Text.load(data, notes.get("characters"))
     codes, targets, _ = chunk(streams(text.held_out, batch), length, 0)
-    measured = (text.one_hot(codes, network.layer.dtype), targets)
+    measured = (text.one_hot(codes, network.stack.dtype), targets)
     before = None if model else diagnose_network(network, measured, needed_lag)
     facts = [("Text", text.name)]
     if model is None:
@@ -78,7 +78,7 @@ def diagnose(
     made = Report(
         diagnose_network(network, measured, needed_lag),
         before,
-        title=f"A plain recurrent network, {layer.hidden} {layer.phi.name} units, on text",
+        title=f"{layer!r} on text",
         facts=tuple(facts),
     )
     if not no_report:

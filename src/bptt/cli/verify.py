@@ -56,7 +56,7 @@ def verify(
         text = Text.load(data, notes.get("characters"))
     codes, targets, _ = chunk(streams(text.held_out, batch), length, 0)
     with Status("", console=Console(stderr=True)) as status:
-        x = text.one_hot(codes, network.layer.dtype)
+        x = text.one_hot(codes, network.stack.dtype)
         result = run(network, x, targets, entries=entries, rng=seed, progress=status.update)
     if json:
         from json import dumps
@@ -85,8 +85,8 @@ def _table(result: "Verification") -> None:
             row.parameter,
             " × ".join(map(str, row.shape)),
             f"{row.size:.2e}",
-            "no recursion" if row.forward is None else f"{row.forward:.0e}",
-            f"{row.reference:.0e}",
+            "" if row.forward is None else f"{row.forward:.0e}",
+            "" if row.reference is None else f"{row.reference:.0e}",
             f"{row.numerical:.0e}",
         )
     console = Console()

@@ -4,12 +4,14 @@ The default text is the standard library's own documentation (``pydoc_data.topic
 characters of English on every machine that has Python, no download.
 """
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from bptt import files
 from bptt.arrays import Array
 from bptt.errors import FileError, OptionError
 
@@ -70,16 +72,23 @@ class Text:
         if source == "text":
             return cls.of(_python_topics(), "Python's own documentation", characters)
         path = Path(source)
-        if not path.is_file():
-            raise FileError(
-                source, '"text" or the path of a text file', "no such file", "Check it."
-            )
         try:
-            return cls.of(path.read_text("utf-8"), path.name, characters)
+            content = path.read_text("utf-8")
         except UnicodeDecodeError as error:
             raise FileError(
                 source, "a text in UTF-8", str(error), "Convert it to UTF-8."
             ) from error
+        except (OSError, ValueError) as error:
+            raise FileError(
+                source, '"text" or the path of a text file', files.reason(error), "Check the path."
+            ) from error
+        return cls.of(content, path.name, characters)
+
+    @property
+    def fingerprint(self) -> str:
+        """A name for this very text, so that a run is not resumed on another."""
+        digest = hashlib.sha256(self.characters.encode() + self.train.tobytes())
+        return f"{self.name} {digest.hexdigest()[:16]}"
 
     def one_hot(self, codes: Array, dtype: npt.DTypeLike = np.float32) -> Array:
         """(..., I) inputs of codes (...), one input per character of the vocabulary."""

@@ -1,4 +1,12 @@
-"""What is known of a gradient once it is split by lag (Q8, Q9)."""
+r"""What is known of a gradient once it is split by lag (Q8 to Q10).
+
+The truncation bill (Q10) comes from the same G_k. Truncating BPTT at K steps keeps
+
+    sliding window       Σ_{k<K} G_k
+    chunks of K          Σ_{k<K} (1 - k/K) G_k, averaged over where the chunks start
+
+of dW_R, so cutting into chunks weakens the short lags too.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,9 +17,24 @@ from bptt.arrays import Array
 from bptt.errors import OptionError
 
 
+@dataclass(frozen=True)
+class Truncation:
+    """What truncating at K steps keeps of dW_R.
+
+    Attributes:
+        K: how many lags are kept, 0 .. K-1.
+        relative_bias: ‖kept - dW_R‖ / ‖dW_R‖.
+        cosine: of the angle between what is kept and dW_R.
+    """
+
+    K: int
+    relative_bias: float
+    cosine: float
+
+
 @dataclass(frozen=True, eq=False)
 class LagProfile:
-    r"""dW_R = Σ_k G_k, lag by lag. K lags, T steps, H units.
+    r"""dW_R = Σ_k G_k, lag by lag. K lags, T steps, H units, G gates (1, 3 or 4).
 
     Norms are kept as log10, because they leave the range of float64: log10_norm = -2000 is a result.
 
@@ -19,30 +42,43 @@ class LagProfile:
         log10_norm: (K,) log10 ‖G_k‖_F; -inf for zero.
         share: (K,) signed share ⟨G_k, dW_R⟩ / ‖dW_R‖²; all lags together give 1. NaN if dW_R is 0.
         log10_signal: (K,) log10 of the error signal at lag k, RMS over the loss steps that reach
-            that far back and over sequences of ‖D_k[t]‖.
-        log10_signal_by_step: (T, K) the same for each loss step t; -inf where there is none.
-        weight_gain: (K-1,) ln of what W_R does to the signal in the step from lag k to k+1.
-        activation_gain: (K-1,) ln of what φ′ does to it in the same step.
-        dW_R: (H, H) the whole gradient, by an ordinary backward pass.
+            that far back and over sequences of its norm. The signal is the error at the
+            pre-activation of an RNN, and on the whole state, h or [h; c], of a GRU or LSTM.
+        log10_signal_by_step: (T, K) the same for each loss step t; -inf where there is none. None
+            where the table would be too large, or both directions of a stack mix.
+        weight_gain: (K-1,) ln of what W_R does to what passes it in the step from lag k to k+1.
+        activation_gain: (K-1,) ln of what φ′ (RNN), or the slopes of the gates, do to the signal.
+        gain: (K-1,) ln of the growth of the signal: of an RNN the sum of the two; of a gated cell
+            also by way of the carry.
+        carry_gain: (K-1,) ln of how strongly the carry passes on the error (LSTM: f along dc; GRU: z
+            along dh); None for an RNN.
+        carry_share: (K-1,) the part of the signal, squared, that goes by the carry and not through
+            W_R; None for an RNN.
+        dW_R: (G·H, H) the whole gradient, by an ordinary backward pass.
         log10_whole: log10 ‖dW_R‖_F, known also where dW_R itself overflows.
-        matrices: (K, H, H) every G_k, or None if they were not kept.
+        matrices: (K, G·H, H) every G_k, or None if they were not kept.
         residual: ‖Σ_k G_k - dW_R‖ / ‖dW_R‖, with what was left out counted in.
         rest: ‖sum of the lags left out‖ / Σ_k ‖G_k‖; 0 where none was.
         overflow_lag: the first lag whose G_k the type cannot hold, or None.
+        kept: (4, K) inner products that the truncation bill is made of.
     """
 
     log10_norm: Array
     share: Array
     log10_signal: Array
-    log10_signal_by_step: Array
+    log10_signal_by_step: Array | None
     weight_gain: Array
     activation_gain: Array
+    gain: Array
+    carry_gain: Array | None
+    carry_share: Array | None
     dW_R: Array
     log10_whole: float
     matrices: Array | None
     residual: float
     rest: float
     overflow_lag: int | None
+    kept: Array
 
     @property
     def lags(self) -> Array:
@@ -58,11 +94,6 @@ class LagProfile:
     def signal(self) -> Array:
         """(K,) the error signal's RMS norm; 0 or infinite where float64 ends."""
         return _power(self.log10_signal)
-
-    @property
-    def gain(self) -> Array:
-        """(K-1,) weight gain + activation gain: ln of the growth of the signal, step by step."""
-        return self.weight_gain + self.activation_gain
 
     @cached_property
     def cumulative(self) -> Array:
@@ -109,6 +140,56 @@ class LagProfile:
         growth = self.log10_signal.copy()  # -inf - -inf would be NaN
         np.subtract(growth, growth[0], where=np.isfinite(growth), out=growth)
         return growth
+
+    def truncation(self, K: int, chunked: bool = False) -> Truncation:
+        """What truncating BPTT at K steps keeps of dW_R, before any training.
+
+        Args:
+            K: how many lags are kept: 0 .. K-1.
+            chunked: cut the sequence into chunks of K and detach between them (averaged over where
+                the chunks start), instead of a window that slides with every step.
+
+        Raises:
+            OptionError: if K is below 1, or beyond the lags that were computed.
+        """
+        complete = self.rest == 0
+        if K < 1 or (K > len(self.lags) and not complete):
+            raise OptionError(
+                "K", f"from 1 to {len(self.lags)}, the lags computed", str(K),
+                "Compute more lags: a larger max_lag, tolerance=0.",
+            )  # fmt: skip
+        # R = dW_R - Σ_{k<K} G_k and M = Σ_{k<K} k G_k, as inner products over ‖dW_R‖².
+        rr, rm, mm, mw = self.kept[:, min(K, len(self.lags)) - 1]
+        cosine_part = float(self.share[:K].sum())  # ⟨kept, dW_R⟩
+        missing = rr
+        if chunked:  # kept = dW_R - R - M/K
+            missing = rr + 2 * rm / K + mm / K**2
+            cosine_part -= mw / K
+        kept = 2 * cosine_part - 1 + missing  # ‖kept‖², since dW_R = kept + missing part
+        cosine = cosine_part / kept**0.5 if kept > 0 else float("nan")
+        return Truncation(K, float(max(missing, 0.0) ** 0.5), float(min(cosine, 1.0)))
+
+    def shortest_truncation(self, relative_bias: float = 0.05, chunked: bool = False) -> int | None:
+        """The smallest K from which on the bias stays at or below this; None if no computed K does.
+
+        Raises:
+            OptionError: if the bias is not in (0, 1).
+        """
+        if not 0 < relative_bias < 1:
+            raise OptionError(
+                "relative_bias", "a number in (0, 1)", str(relative_bias), "0.05 is 5 %."
+            )
+        longest = len(self.lags)
+        if chunked and self.rest == 0:
+            while longest < 10**9 and self.truncation(longest, True).relative_bias > relative_bias:
+                longest *= 2
+        above = [
+            K
+            for K in range(1, longest + 1)
+            if not self.truncation(K, chunked).relative_bias <= relative_bias
+        ]
+        shortest = above[-1] + 1 if above else 1
+        return shortest if shortest <= longest else None
 
     def log10_attenuation(self, lag: int) -> float:
         """log10 of the signal at that lag over the signal at lag 0 (Q12).

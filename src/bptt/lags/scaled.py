@@ -21,46 +21,50 @@ REACH = {np.dtype(np.float32): 40, np.dtype(np.float64): 200}
 
 @dataclass(eq=False)
 class Rows:
-    """Error signals of many loss steps at once.
+    """Error signals at consecutive steps of many sequences.
 
     Attributes:
-        D: (N, B, H) signals, each row times 2^e.
+        first: the step that row 0 stands at.
+        D: (N, B, S) signals, each row times 2^e.
         e: (N, B) exponents.
-        squares: (N, B) Σ_h D², of D as stored.
-        alive: (N, B) False once a row has become zero; it stays so.
+        reach: (N, B) whether the error of some loss step has got here (it may have become zero).
+        squares: (N, B) Σ D², of D as stored.
+        alive: (N, B) False once a row has become zero.
     """
 
+    first: int
     D: Array
     e: Array
+    reach: Array
     squares: Array
     alive: Array
 
     @classmethod
-    def of(cls, D: Array, e: Array | None = None) -> "Rows":
-        """Rows of the true size given, brought within range.
+    def of(cls, first: int, D: Array, e: Array, reach: Array, known: Array | None = None) -> "Rows":
+        """Rows of the true size D 2^e, brought within range; D and e are changed in place.
 
-        Args:
-            D: (N, B, H); changed in place.
-            e: (N, B) exponents; zeros if not given.
+        ``known`` are the squares of D, if somebody has them already.
         """
-        if e is None:
-            e = np.zeros(D.shape[:2], np.int64)
-        rows = cls(D, e, D[..., 0], np.ones(D.shape[:2], bool))
+        s = squares(D) if known is None else known
+        rows = cls(first, D, e, reach, s, np.ones(e.shape, bool))
         rows.rescale()
         return rows
 
+    @property
+    def last(self) -> int:
+        """The step behind the last row's."""
+        return self.first + len(self.D)
+
     def rescale(self) -> None:
-        """Bring row norms back that left 2^±REACH, exactly; take all squares anew."""
-        self.squares = squares(self.D)
+        """Bring row norms back that left 2^±REACH, exactly."""
         reach = REACH[self.D.dtype]
         low, high = 4.0**-reach, 4.0**reach
         if low <= self.squares.min() and self.squares.max() <= high:
             return
-        astray = self.alive & ~((self.squares >= low) & (self.squares <= high))
-        if not astray.any():
-            return
+        astray = ~((self.squares >= low) & (self.squares <= high))
         self.alive[astray] = self.D[astray].any(-1)
-        if not self.alive.any():
+        astray &= self.alive
+        if not astray.any():
             return
         # One scale for all while they lie close enough: a sum over rows then needs no alignment.
         size = self.e + np.frexp(np.abs(self.D).max(-1))[1]
@@ -70,26 +74,51 @@ class Rows:
         self.e[...] = e
         self.squares = squares(self.D)
 
-    def drop_first(self, count: int) -> "Rows":
-        """Without the first ``count`` loss steps; views, not copies."""
-        return Rows(self.D[count:], self.e[count:], self.squares[count:], self.alive[count:])
+    def plus(self, other: "Rows") -> "Rows":
+        """The sum, step by step; each row at the larger of the two scales, a zero has none."""
+        a, b = self, other
+        if (a.first, a.last) != (b.first, b.last):
+            first, last = min(a.first, b.first), max(a.last, b.last)
+            a, b = a.widened(first, last), b.widened(first, last)
+        if (a.e == b.e).all():
+            D, e = a.D + b.D, a.e.copy()
+        else:
+            e = np.where(a.alive, np.where(b.alive, np.maximum(a.e, b.e), a.e), b.e)
+            D = np.ldexp(a.D, (a.e - e)[..., None]) + np.ldexp(b.D, (b.e - e)[..., None])
+        return Rows.of(a.first, D, e, a.reach | b.reach)
+
+    def widened(self, first: int, last: int) -> "Rows":
+        """The same rows among zeros for steps first .. last-1."""
+        pad = ((self.first - first, last - self.last), (0, 0))
+        return Rows(
+            first,
+            np.pad(self.D, (*pad, (0, 0))),
+            *(np.pad(array, pad) for array in (self.e, self.reach, self.squares, self.alive)),
+        )
 
     def log_norm(self) -> float:
         """ln of the Frobenius norm of all rows together; -inf where all are zero."""
         return float(log_norm(self.squares, self.e))
 
-    def outer_sum(self, h_prev: Array) -> "Scaled":
-        """Σ over loss steps and sequences of D 2^e ⊗ h_prev: one matrix product.
 
-        Args:
-            h_prev: (N, B, H) what the weight multiplied.
-        """
-        D, H = self.D, self.D.shape[-1]
-        e = int(self.e.flat[0])
-        if (self.e != e).any():
-            e = int(self.e[self.alive].max(initial=self.e.min()))
-            D = np.ldexp(D, self.e[..., None] - e)  # rows that fall to 0 add nothing to the sum
-        return Scaled((D.reshape(-1, H).T @ h_prev.reshape(-1, H)).astype(np.float64), e)
+def outer_sum(dz: Array, e: Array, h_prev: Array) -> "Scaled":
+    """Σ over steps and sequences of dz 2^e ⊗ h_prev: one matrix product.
+
+    Args:
+        dz: (N, B, G·H) errors.
+        e: (N, B) their exponents.
+        h_prev: (N, B, H) what the weight multiplied.
+    """
+    top = int(e.flat[0])
+    if (e != top).any():
+        # The largest product sets the scale; a row that meets a zero h_prev makes none.
+        size = e + np.frexp(np.abs(dz).max(-1))[1] + np.frexp(np.abs(h_prev).max(-1))[1]
+        counts = dz.any(-1) & h_prev.any(-1)
+        top = int(size[counts].max(initial=-(2**40)))
+        top = 0 if top == -(2**40) else top
+        dz = np.ldexp(dz, np.where(counts, e - top, 0)[..., None])
+    rows = e.size
+    return Scaled((dz.reshape(rows, -1).T @ h_prev.reshape(rows, -1)).astype(np.float64), top)
 
 
 @dataclass(eq=False)
@@ -114,6 +143,23 @@ class Scaled:
             self.e = e
         return self
 
+    def dot(self, other: "Scaled", e: int) -> float:
+        """⟨self, other⟩ 2^-e."""
+        product = float(np.vdot(self.M, other.M))
+        shift = self.e + other.e - e
+        if shift == 0:
+            return product
+        with np.errstate(over="ignore", under="ignore"):
+            return float(np.ldexp(product, shift))
+
+    def copy(self) -> "Scaled":
+        """A matrix of its own, for ``+=``."""
+        return Scaled(self.M.copy(), self.e)
+
+    def add_times(self, factor: float, other: "Scaled", scratch: Array) -> None:
+        """Add ``factor`` times another in place; ``scratch`` is a matrix to work in."""
+        self += Scaled(np.multiply(other.M, factor, out=scratch), other.e)
+
     def __sub__(self, other: "Scaled") -> "Scaled":
         """The difference."""
         difference = Scaled(-other.M, other.e)
@@ -134,6 +180,14 @@ class Scaled:
         """The matrix itself; infinite or zero where ``dtype`` cannot hold it."""
         with np.errstate(over="ignore", under="ignore"):
             return np.ldexp(self.M, self.e).astype(dtype)
+
+
+def normalised(array: Array) -> tuple[Array, int]:
+    """The array over 2^e with e such that products of it stay in range; e is 0 for ordinary sizes."""
+    size = int(np.frexp(np.abs(array).max())[1])
+    if abs(size) <= REACH[array.dtype] // 2:
+        return array, 0
+    return np.ldexp(array, -size), size
 
 
 def squares(D: Array) -> Array:

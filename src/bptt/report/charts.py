@@ -188,7 +188,7 @@ def gains(layer: LayerDiagnosis) -> Any:
 def steps(profile: LagProfile) -> Any:
     """Signal of each loss step at each lag, as a heat map."""
     signal = profile.log10_signal_by_step
-    rows = _cells(signal)
+    rows = [] if signal is None else _cells(signal)
     if not rows:
         return None
     flush, axis = alt.Scale(nice=False), alt.Axis(tickMinStep=1, grid=False)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bptt import files
-from bptt.diagnosis import Cause, Diagnosis, LayerDiagnosis, Verdict, diagnose_network
+from bptt.causes import Cause
+from bptt.diagnosis import Diagnosis, LayerDiagnosis, Verdict, diagnose_network
 from bptt.errors import OptionError
 from bptt.network import Network
 
@@ -118,7 +119,7 @@ class Report:
 
 def diagnose(
     model: Network,
-    batch: tuple[Any, ...],
+    batch: Any,
     loss: None = None,
     needed_lag: int | None = None,
 ) -> Report:
@@ -126,7 +127,8 @@ def diagnose(
 
     Args:
         model: a ``bptt.Network``.
-        batch: (x, targets) or (x, targets, h0): x (T, B, I), targets as for ``Network.run``.
+        batch: (x, targets) or (x, targets, h0), or a dict of ``Network.run``'s arguments by name: x
+            (T, B, I), targets and so on.
         loss: a Network has its own; leave it out.
         needed_lag: how far back the task needs the gradient to reach; half the sequence if None.
 
@@ -165,10 +167,12 @@ def _plain(value: Any) -> Any:
         return asdict(value)
     if hasattr(value, "__dataclass_fields__"):
         # dW_R is the gradient itself, not a finding; by-step signals are in the page.
-        left_out = {"dW_R", "matrices", "log10_signal_by_step"}
+        left_out = {"dW_R", "matrices", "log10_signal_by_step", "kept"}
         return {
             f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in left_out
         }
+    if isinstance(value, np.integer):
+        return int(value)
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value

@@ -55,8 +55,13 @@ def power_of_ten(log10: float) -> str:
         return "0"
     if -3 <= log10 < 4:
         return f"{10**log10:.2g}"
+    if not np.isfinite(log10):
+        return "-" if np.isnan(log10) else "∞"
     exponent = int(np.floor(log10))
-    return f"{10 ** (log10 - exponent):.1f}e{exponent:+03d}"
+    mantissa = f"{10 ** (log10 - exponent):.1f}"
+    if mantissa == "10.0":
+        mantissa, exponent = "1.0", exponent + 1
+    return f"{mantissa}e{exponent:+03d}"
 
 
 def signed(value: float) -> str:

@@ -14,8 +14,9 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.data.text import Text, chunk, streams
 from bptt.errors import NonFiniteError, OptionError
-from bptt.network import Network
-from bptt.training.checkpoint import Checkpoint
+from bptt.layers import Bidirectional
+from bptt.network import Network, Run
+from bptt.training.checkpoint import Checkpoint, State
 from bptt.training.optimisers import Adam, Optimiser, clip_by_norm
 
 BITS = float(np.log(2.0))  # nats in a bit
@@ -87,8 +88,8 @@ def train(
         progress: called after every step.
 
     Raises:
-        OptionError: if a setting is out of range, or differs from that of the run to resume.
-        ShapeError: if the network does not fit the text.
+        OptionError: if the network does not fit the text, or a setting is out of range or differs from
+            that of the run to resume.
         NonFiniteError: if the loss or gradient stops being finite, naming the step.
         FileError: if the checkpoint cannot be read or written.
     """
@@ -96,21 +97,21 @@ def train(
     _check(network, text, steps=steps, checkpoint_every=checkpoint_every, clip=clip)
     stream = streams(text.train, batch)
     settings = {
-        "text": text.name, "hidden": network.layer.hidden, "activation": network.layer.phi.name,
-        "length": length, "batch": batch, "clip": clip, "optimiser": type(optimiser).__name__,
+        "text": text.fingerprint, "levels": network.describe()["levels"],
+        "hidden": network.stack.outputs, "length": length, "batch": batch, "clip": clip, "optimiser": type(optimiser).__name__,
     } | {k: v for k, v in asdict(optimiser).items() if k != "state"}  # fmt: skip
     notes = {"characters": text.characters, "text": text.name}
     if resume and checkpoint is not None:
         run = Checkpoint.load(checkpoint)
-        run.check_settings(settings)
+        run.check_settings(settings, steps)
         optimiser.state.update(run.optimiser)
     else:
-        h0 = np.zeros((batch, network.layer.hidden), network.layer.dtype)
-        run = Checkpoint(network.copy(), optimiser.state, h0, 0, 0, [], settings)
-    network, h, clipped, history = run.network, run.h, run.clipped, list(run.history)
-    recent: list[float] = []
+        begin = at_rest(network, batch)
+        run = Checkpoint(network.copy(), optimiser.state, begin, 0, 0, [], [], settings)
+    network, state, clipped = run.network, run.state, run.clipped
+    history, recent = list(run.history), list(run.recent)
     for n in range(run.done, steps):
-        E, h, norm = _one_step(network, text, stream, length, n, h, optimiser, clip)
+        E, state, norm = _one_step(network, text, stream, length, n, state, optimiser, clip)
         clipped += clip is not None and norm > clip
         recent.append(E / BITS)
         if (n + 1) % 50 == 0 or n + 1 == steps:
@@ -120,8 +121,9 @@ def train(
             progress(Progress(n + 1, steps, E / BITS, norm, clipped))
         last = n + 1 == steps
         if checkpoint is not None and (last or (n + 1) % checkpoint_every == 0):
-            run = Checkpoint(network, optimiser.state, h, n + 1, clipped, history, settings)
-            run.save(checkpoint, notes)
+            Checkpoint(
+                network, optimiser.state, state, n + 1, clipped, history, recent, settings
+            ).save(checkpoint, notes)
     bits = bits_per_character(network, text)
     return Result(network, bits, history, clipped / max(1, steps))
 
@@ -132,16 +134,17 @@ def _one_step(
     stream: Array,
     length: int,
     n: int,
-    h: Array,
+    state: State,
     optimiser: Optimiser,
     clip: float | None,
-) -> tuple[float, Array, float]:
+) -> tuple[float, State, float]:
     """One weight change: loss in nats, the state to carry on, the gradient's norm."""
     codes, targets, start = chunk(stream, length, n)
-    x = text.one_hot(codes, network.layer.dtype)
-    run = network.run(x, targets, np.zeros_like(h) if start else h)
-    grads = network.backward(run)
-    del grads["h0"]  # carried in from the chunk before, not a parameter
+    x = text.one_hot(codes, network.stack.dtype)
+    run = _run(network, x, targets, at_rest(network, x.shape[1]) if start else state)
+    everything = network.backward(run)
+    # the initial state is carried in from the chunk before, it is no parameter
+    grads = {name: everything[name] for name in network.parameters()}
     norm = clip_by_norm(grads, clip)
     if not np.isfinite(run.E) or not np.isfinite(norm):
         raise NonFiniteError(
@@ -149,7 +152,24 @@ def _one_step(
             "Lower the learning rate or clip the gradient (clip=1.0).",
         )  # fmt: skip
     optimiser.step(network.parameters(), grads, n + 1)
-    return run.E, run.trace.h[-1], norm
+    return run.E, _final(run), norm
+
+
+def at_rest(network: Network, batch: int) -> State:
+    """Zero states of every layer."""
+    return [layer.initial_state(batch, None, None) for layer in network.stack.layers]
+
+
+def _run(network: Network, x: Array, targets: Array, state: State) -> Run:
+    h0 = [part[0] for part in state]
+    c0 = [part[1] if len(part) == 2 else None for part in state]
+    if len(state) == 1:
+        return network.run(x, targets, h0[0], c0=c0[0])
+    return network.run(x, targets, h0, c0=c0)
+
+
+def _final(run: Run) -> State:
+    return [tuple(part[-1] for part in trace.states) for trace in run.stack_trace.traces]
 
 
 def bits_per_character(network: Network, text: Text, batch: int = 8) -> float:
@@ -159,17 +179,17 @@ def bits_per_character(network: Network, text: Text, batch: int = 8) -> float:
         ShapeError: if the network does not fit the text.
     """
     stream = streams(text.held_out, min(batch, len(text.held_out) // 2))
-    h = np.zeros((stream.shape[1], network.layer.hidden), network.layer.dtype)
+    state = at_rest(network, stream.shape[1])
     total, length = 0.0, 256
     for first in range(0, len(stream) - 1, length):
         codes = stream[first : first + length + 1]
-        run = network.run(text.one_hot(codes[:-1], network.layer.dtype), codes[1:], h)
-        total, h = total + run.E * (len(codes) - 1), run.trace.h[-1]
+        run = _run(network, text.one_hot(codes[:-1], network.stack.dtype), codes[1:], state)
+        total, state = total + run.E * (len(codes) - 1), _final(run)
     return total / (len(stream) - 1) / BITS
 
 
 def _check(network: Network, text: Text, **settings: Any) -> None:
-    I, O, characters = network.layer.inputs, len(network.b_O), len(text.characters)
+    I, O, characters = network.stack.inputs, len(network.b_O), len(text.characters)
     if (I, O) != (characters, characters):
         raise OptionError(
             "network", f"{characters} inputs and outputs, one per character", f"{I} and {O}",
@@ -179,6 +199,11 @@ def _check(network: Network, text: Text, **settings: Any) -> None:
         raise OptionError(
             "network", "cross-entropy at every step", f"{network.loss} at {network.loss_at}",
             "Text is learnt by naming the next character at every step.",
+        )  # fmt: skip
+    if any(isinstance(level, Bidirectional) for level in network.stack.levels):
+        raise OptionError(
+            "network", "layers that run forward only", "a bidirectional level",
+            "Running backward it would read the characters that it must name.",
         )  # fmt: skip
     for name in ("steps", "checkpoint_every"):
         if settings[name] < 1:

@@ -91,10 +91,11 @@ def clip_by_norm(grads: Parameters, limit: float | None) -> float:
     Returns:
         the norm before clipping; clipping bound if it exceeds the limit.
     """
-    norm = float(np.sqrt(sum(float(np.vdot(g, g)) for g in grads.values())))
+    # In float64: the square of an exploding float32 gradient overflows where its norm does not.
+    norm = float(np.sqrt(sum(np.square(g, dtype=np.float64).sum() for g in grads.values())))
     if limit is not None and norm > limit:
         for g in grads.values():
-            g *= limit / norm
+            g *= g.dtype.type(limit / norm)
     return norm
 
 

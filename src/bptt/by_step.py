@@ -1,0 +1,90 @@
+r"""The gradient by the step at which the weight acts: one backward pass, any length.
+
+    dW_R = Σ_s C_s,    C_s = dz_sᵀ h_{s-1}
+
+dz_s is the total error at step s, of all losses from there on. For sequences too long to split by lag this
+says which stretch of the sequence moves the weights; it does not say from how far ahead.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bptt import through_time
+from bptt.arrays import Array
+from bptt.layers import Trace
+from bptt.layers.levels import directions, split_errors
+from bptt.layers.stack import StackTrace, backward_from, immediate_errors
+
+
+@dataclass(frozen=True, eq=False)
+class StepProfile:
+    """dW_R = Σ_s C_s, step by step.
+
+    Attributes:
+        norm: (T,) ‖C_s‖_F.
+        share: (T,) signed share ⟨C_s, dW_R⟩ / ‖dW_R‖²; all steps together give 1.
+        dW_R: (G·H, H) the whole gradient.
+    """
+
+    norm: Array
+    share: Array
+    dW_R: Array
+
+
+def by_step(trace: Trace | StackTrace, dh: Any) -> Any:
+    """Split dW_R by the step at which the weight acts.
+
+    Args:
+        trace: from ``layer.forward`` or ``stack.forward``.
+        dh: (T, B, H) immediate gradient ∂⁺E/∂h_t on the top layer's states.
+
+    Returns:
+        a ``StepProfile``; for a stack a list of them, one per layer as in ``stack.names``. A backward
+        layer's steps are in its own order: step 0 is its sequence's last.
+
+    Raises:
+        ShapeError, DTypeError, NonFiniteError: if dh does not fit the trace.
+
+    >>> import numpy as np, bptt
+    >>> layer = bptt.GRU.init(3, 8, rng=0, dtype="float64")
+    >>> trace = layer.forward(np.ones((1000, 2, 3)))
+    >>> steps = bptt.by_step(trace, np.ones((1000, 2, 8)))
+    >>> steps.norm.shape, f"{steps.share.sum():.6f}"
+    ((1000,), '1.000000')
+    """
+    if isinstance(trace, Trace):
+        return _layer(trace, trace.layer.state_errors(trace, dh))
+    errors = immediate_errors(trace, dh)
+    found: list[StepProfile] = []
+    number = len(errors)
+    from_above: Array | None = None
+    for depth in range(len(trace.levels) - 1, -1, -1):
+        level = trace.levels[depth]
+        here = directions(level)
+        number -= len(here)
+        own = errors[number : number + len(here)]
+        if from_above is not None:
+            for t, d, part in zip(here, own, split_errors(level, from_above), strict=True):
+                d[..., : t.layer.hidden] += part
+        found = [_layer(t, d) for t, d in zip(here, own, strict=True)] + found
+        single = StackTrace(trace.stack, (level,))
+        from_above = backward_from(single, own).dx
+    return found
+
+
+def _layer(trace: Trace, d: Array) -> StepProfile:
+    layer = trace.layer
+    dz, _, _ = through_time.backward(layer.cell, d, trace.local(), layer.W_R, trace.keep)
+    h_prev = trace.before()[0]
+    T, B, rows = dz.shape
+    dW_R = dz.reshape(T * B, rows).T @ h_prev.reshape(T * B, -1)
+    # ‖Σ_b dz_b ⊗ h_b‖² = Σ_bb′ (dz_b · dz_b′)(h_b · h_b′): no matrix per step is formed.
+    squares = np.einsum(
+        "tbc,tbc->t", dz @ dz.transpose(0, 2, 1), h_prev @ h_prev.transpose(0, 2, 1)
+    )
+    along = np.einsum("tbg,tbg->t", dz, h_prev @ dW_R.T)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = along / np.square(dW_R, dtype=np.float64).sum()
+    return StepProfile(np.sqrt(np.maximum(squares, 0)), share, dW_R)

@@ -1,0 +1,94 @@
+r"""The LSTM (Hochreiter & Schmidhuber 1997; Gers 2000), in PyTorch's gate order i, f, g, o.
+
+    (1)  z_t = W_F x_t + b + W_R h_{t-1}
+    (2)  i, f, o = σ(z_i), σ(z_f), σ(z_o)         g = tanh(z_g)
+    (3)  c_t = f ⊙ c_{t-1} + i ⊙ g                h_t = o ⊙ tanh(c_t)
+
+and back, for the error [dh; dc] of the whole state:
+
+    (4)  dc_t ← dc_t + dh_t ⊙ o ⊙ tanh′(c_t)
+    (5)  dz_t = [dc_t g σ′(z_i), dc_t c_{t-1} σ′(z_f), dc_t i tanh′(z_g), dh_t tanh(c_t) σ′(z_o)]
+    (6)  dh_{t-1} = dz_t W_R                      dc_{t-1} = dc_t ⊙ f   (the carry)
+"""
+
+import numpy as np
+
+from bptt.arrays import Array
+from bptt.cells.activations import logistic
+from bptt.cells.rnn import Local
+
+GATES = 4
+STATES = 2
+SAVED = 4  # i, f, g, o
+
+
+def step(
+    drive_t: Array,
+    prev: tuple[Array, ...],
+    W_R: Array,
+    extra: None,
+    saved_t: Array,
+    now: tuple[Array, ...],
+) -> None:
+    """Equations (1) to (3), into saved_t (B, 4H), the gates, and now (h_t, c_t)."""
+    H = prev[0].shape[-1]
+    np.matmul(prev[0], W_R.T, out=saved_t)
+    saved_t += drive_t
+    i, f, g, o = (saved_t[..., j * H : (j + 1) * H] for j in range(4))
+    saved_t[..., : 2 * H] = logistic(saved_t[..., : 2 * H])
+    g[...] = np.tanh(g)
+    o[...] = logistic(o)
+    np.multiply(f, prev[1], out=now[1])
+    now[1][...] += i * g
+    np.multiply(o, np.tanh(now[1]), out=now[0])
+
+
+def local(saved: Array, prev: tuple[Array, ...], now: tuple[Array, ...], extra: None) -> Local:
+    """What (4) to (6) multiply errors by: o tanh′(c), the four factors of (5), and f."""
+    H = prev[0].shape[-1]
+    i, f, g, o = (saved[..., j * H : (j + 1) * H] for j in range(4))
+    tanh_c = np.tanh(now[1])
+    factors = np.empty_like(saved)
+    np.multiply(g, i * (1 - i), out=factors[..., :H])
+    np.multiply(prev[1], f * (1 - f), out=factors[..., H : 2 * H])
+    np.multiply(i, 1 - g * g, out=factors[..., 2 * H : 3 * H])
+    np.multiply(tanh_c, o * (1 - o), out=factors[..., 3 * H :])
+    return o * (1 - tanh_c * tanh_c), factors, f
+
+
+def back(d: Array, local: Local) -> tuple[Array, Array | None]:
+    """Equations (4) to (6): dz_t (..., 4H), and the carry [0; dc_t ⊙ f] (..., 2H).
+
+    Args:
+        d: (..., 2H) error [dh; dc] of the state.
+        local: of the same steps.
+    """
+    to_cell, factors, f = local
+    H = f.shape[-1]
+    dh, dz, carry = d[..., :H], np.empty_like(factors), np.empty_like(d)
+    dc = np.multiply(dh, to_cell)
+    dc += d[..., H:]
+    gates = (*dc.shape[:-1], 3, H)
+    np.multiply(
+        factors[..., : 3 * H].reshape(gates), dc[..., None, :], out=dz[..., : 3 * H].reshape(gates)
+    )
+    np.multiply(factors[..., 3 * H :], dh, out=dz[..., 3 * H :])
+    carry[..., :H] = 0
+    np.multiply(dc, f, out=carry[..., H:])
+    return dz, carry
+
+
+def at_input(d: Array, dz_R: Array, local: Local) -> Array:
+    """The error at what W_F multiplies: the same dz_t."""
+    return dz_R
+
+
+def tangent(dz_F: Array, dz_R: Array, prev: Array, local: Local, saved_t: Array) -> Array:
+    """∂[h_t; c_t] of changes dz_F + dz_R (B, 4H, n) of z_t and prev (B, 2H, n) of the state."""
+    to_cell, factors, f = local
+    H = f.shape[-1]
+    change = factors[..., None] * (dz_F + dz_R)
+    i, f_part, g = (change[:, j * H : (j + 1) * H] for j in range(3))
+    dc = f[..., None] * prev[:, H:] + i + f_part + g
+    dh = to_cell[..., None] * dc + change[:, 3 * H :]
+    return np.concatenate([dh, dc], axis=1)

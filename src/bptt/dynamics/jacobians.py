@@ -1,0 +1,107 @@
+r"""Jacobians of the state, ∂s_t/∂s_{t-1}, and their products over many steps (Q11; Pascanu 2013, eq. 5).
+
+The state s is h, or [h; c] of an LSTM. Row i of the Jacobian is the error that a unit error of s_t's entry
+i leaves at s_{t-1}: the cell's own step back, applied to the identity.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bptt.arrays import Array
+from bptt.errors import OptionError
+from bptt.layers import Trace
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """∂s_t/∂s_{t-k}, with its scale kept apart.
+
+    Attributes:
+        matrix: (B, S, S) the product over e^log_scale.
+        log_scale: (B,) ln.
+    """
+
+    matrix: Array
+    log_scale: Array
+
+    def log10_singular_values(self) -> Array:
+        """(B, S) log10, largest first. Those 1e-15 below the largest are lost in rounding."""
+        values = np.linalg.svd(self.matrix.astype(np.float64), compute_uv=False)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log10(values) + self.log_scale[:, None] / np.log(10))
+
+
+def errors_back(trace: Trace, V: Array, t: int) -> Array:
+    """Rows of errors of s_t carried one step back, to s_{t-1}.
+
+    Args:
+        trace: from a layer's ``forward``.
+        V: (B, n, S) n rows for each sequence.
+        t: the step, counted from 0.
+
+    Returns:
+        (B, n, S).
+    """
+    local = tuple(array[0][:, None] for array in trace.local(t, t + 1))
+    layer, n = trace.layer, V.shape[1]
+    # every row of a sequence meets the same derivatives
+    local = tuple(np.repeat(array, n, axis=1) for array in local)
+    dz, carry = layer.cell.back(V, local)
+    through = dz @ layer.W_R
+    if carry is None:
+        back = through
+    else:
+        back = carry
+        back[..., : layer.hidden] += through
+    return np.asarray(back if trace.keep is None else back * trace.keep[t][:, None, None])
+
+
+def jacobian(trace: Trace, t: int) -> Array:
+    """∂s_t/∂s_{t-1} at step t, counted from 0: (B, S, S), a row per entry of s_t.
+
+    Raises:
+        OptionError: if there is no such step.
+
+    >>> import numpy as np, bptt
+    >>> layer = bptt.RNN(np.eye(2), [[0.0, 2.0], [0.5, 0.0]], np.zeros(2), "identity")
+    >>> bptt.dynamics.jacobian(layer.forward(np.ones((3, 1, 2))), t=2)[0]
+    array([[0. , 2. ],
+           [0.5, 0. ]])
+    """
+    _check_step(trace, t, 1)
+    B, S = trace.x.shape[1], trace.layer.state_size
+    unit = np.broadcast_to(np.eye(S, dtype=trace.layer.dtype), (B, S, S)).copy()
+    return errors_back(trace, unit, t)
+
+
+def jacobian_product(trace: Trace, t: int, k: int) -> Product:
+    """∂s_t/∂s_{t-k}, the product of k Jacobians, for any k: no under- or overflow.
+
+    Args:
+        trace: from a layer's ``forward``.
+        t: the step, counted from 0.
+        k: how many steps back, from 1 to t + 1.
+
+    Raises:
+        OptionError: if there are not so many steps.
+    """
+    _check_step(trace, t, k)
+    B, S = trace.x.shape[1], trace.layer.state_size
+    V = np.broadcast_to(np.eye(S, dtype=trace.layer.dtype), (B, S, S)).copy()
+    log_scale = np.zeros(B)
+    for step in range(t, t - k, -1):
+        V = errors_back(trace, V, step)
+        size = np.abs(V).max((1, 2))
+        size = np.where(size > 0, size, 1)
+        V /= size[:, None, None]
+        log_scale += np.log(size)
+    return Product(V, log_scale)
+
+
+def _check_step(trace: Trace, t: int, k: int) -> None:
+    T = len(trace.x)
+    if not 0 <= t < T:
+        raise OptionError("t", f"a step from 0 to {T - 1}", str(t), "Steps are counted from 0.")
+    if not 1 <= k <= t + 1:
+        raise OptionError("k", f"from 1 to {t + 1} steps back", str(k), "Take a later step t.")

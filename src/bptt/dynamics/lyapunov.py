@@ -1,0 +1,111 @@
+r"""Lyapunov spectrum by QR (Benettin 1980; Vogt 2022; Engelken 2023), over the full state (Q11).
+
+A set of rows is carried back through the Jacobians and made orthonormal again after every step; the mean
+ln of what each row's length changes by is an exponent. Errors are carried back with the transposes of what
+carries perturbations forward, and a product and its transpose have the same singular values, so these are
+the exponents of the dynamics, finite-time where the sequence is finite. In a stack without feedback from
+above the exponents of the whole are those of its layers.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bptt.arrays import Array
+from bptt.dynamics.jacobians import errors_back
+from bptt.errors import OptionError
+from bptt.layers import Trace
+
+BLOCKS = 20  # of time, whose scatter gives the standard error
+
+
+@dataclass(frozen=True, eq=False)
+class Exponents:
+    """A Lyapunov spectrum.
+
+    Attributes:
+        exponents: (n,) ln per step, largest first.
+        stderr: (n,) standard error, from the scatter over blocks of time and sequences.
+        steps: how many steps they are the mean of.
+    """
+
+    exponents: Array
+    stderr: Array
+    steps: int
+
+
+def lyapunov(trace: Trace, count: int | None = None, skip: int | None = None) -> Exponents:
+    """The leading exponents of a layer driven by its inputs.
+
+    Args:
+        trace: from a layer's ``forward``; long, a hundred steps and more.
+        count: how many exponents; None gives all, S of them (2H of an LSTM).
+        skip: steps for the rows to turn into their directions, not counted; None is a tenth, at most
+            200.
+
+    Raises:
+        OptionError: if count or skip are out of range.
+
+    >>> import numpy as np, bptt
+    >>> layer = bptt.RNN(np.eye(2), np.diag([0.5, 0.25]), np.zeros(2), "identity")
+    >>> spectrum = bptt.lyapunov(layer.forward(np.zeros((200, 1, 2))))
+    >>> bool(np.allclose(spectrum.exponents, np.log([0.5, 0.25])))
+    True
+    """
+    T, B, _ = trace.x.shape
+    S = trace.layer.state_size
+    n = S if count is None else count
+    if not 1 <= n <= S:
+        raise OptionError("count", f"from 1 to {S}, the size of the state", str(count), "Or None.")
+    skip = min(200, T // 10) if skip is None else skip
+    if not 0 <= skip < T:
+        raise OptionError("skip", f"from 0 to {T - 1} steps", str(skip), "Give longer sequences.")
+    start = np.random.default_rng(0).standard_normal((B, n, S)).astype(trace.layer.dtype)
+    V = _orthonormal(start)[0]
+    logs = np.empty((T, B, n))
+    for number, t in enumerate(reversed(range(T))):
+        V, logs[number] = _orthonormal(errors_back(trace, V, t))
+    return _summary(logs[skip:])
+
+
+def lyapunov_of(jacobians: Iterable[Array], count: int | None = None, skip: int = 0) -> Exponents:
+    """The same from Jacobians of your own, the last step's first.
+
+    Args:
+        jacobians: (S, S) arrays, ∂s_t/∂s_{t-1} for t = T .. 1.
+        count: how many exponents; None gives all.
+        skip: steps that are not counted.
+
+    Raises:
+        OptionError: if there are fewer steps than ``skip``.
+    """
+    V, logs = None, []
+    for J in jacobians:
+        if V is None:
+            V = np.eye(len(J))[None, : count or len(J)]
+        V, log = _orthonormal(V @ J)
+        logs.append(log)
+    if len(logs) <= skip:
+        raise OptionError("jacobians", f"more than {skip} steps", str(len(logs)), "Give more.")
+    return _summary(np.array(logs[skip:]))
+
+
+def _orthonormal(V: Array) -> tuple[Array, Array]:
+    """Rows made orthonormal, and ln of the lengths they had; -inf for a direction that is lost."""
+    Q, R = np.linalg.qr(np.swapaxes(V, 1, 2))
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.abs(np.diagonal(R, axis1=1, axis2=2)))
+    return np.swapaxes(Q, 1, 2), logs
+
+
+def _summary(logs: Array) -> Exponents:
+    """Mean and standard error of (steps, B, n) logs."""
+    steps, B, n = logs.shape
+    blocks = np.array_split(logs, min(BLOCKS, steps))
+    means = np.array([block.mean(0) for block in blocks]).reshape(-1, n)
+    with np.errstate(invalid="ignore"):
+        stderr = means.std(0, ddof=1) / len(means) ** 0.5 if len(means) > 1 else np.full(n, np.nan)
+    exponents = logs.mean((0, 1))
+    order = np.argsort(-exponents, kind="stable")
+    return Exponents(exponents[order], stderr[order], steps * B)

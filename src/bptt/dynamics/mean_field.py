@@ -1,0 +1,104 @@
+r"""Mean field of a wide random RNN driven by inputs (Chen, Pennington & Schoenholz 2018).
+
+W_R has entries N(0, σ_w²/H), the input adds variance σ_in² to every z. Then z is Gaussian of variance q,
+
+    (1)  q = σ_w² E[φ(√q ξ)²] + σ_in²,     ξ ~ N(0, 1)
+    (2)  χ = σ_w² E[φ′(√q ξ)²]              mean squared growth of a perturbation, per step
+
+and the gain is critical where χ = 1: below, the gradient vanishes, above, it explodes. With inputs the
+critical gain lies above 1: they push units to where φ′ is smaller, so "spectral radius 1" is not critical.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from bptt.arrays import Array
+from bptt.cells.activations import Activation, Pair, activation
+from bptt.errors import OptionError
+
+NODES = 201  # of the Gauss-Hermite rule
+
+
+@dataclass(frozen=True)
+class MeanField:
+    """The fixed point of (1) and (2).
+
+    Attributes:
+        q: variance of z.
+        chi: mean squared growth per step.
+        rate: ln √χ, growth of a perturbation per step.
+    """
+
+    q: float
+    chi: float
+    rate: float
+
+
+def mean_field(
+    gain: float, input_variance: float = 0.0, phi: str | Pair | Activation = "tanh"
+) -> MeanField:
+    """Equations (1) and (2).
+
+    Args:
+        gain: σ_w.
+        input_variance: σ_in², variance that W_F x + b adds to z.
+        phi: the activation.
+
+    Raises:
+        OptionError: if the gain or variance is negative, or the activation unknown.
+    """
+    if gain < 0 or input_variance < 0:
+        raise OptionError(
+            "gain, input_variance", "numbers from 0", f"{gain}, {input_variance}", "Give 0 or more."
+        )
+    phi = activation(phi)
+    q = input_variance + gain**2
+    for _ in range(20_000):
+        new = gain**2 * _mean(phi, q, slope=False) + input_variance
+        if abs(new - q) <= 1e-15 * max(new, 1e-300):
+            break
+        q = new
+    chi = gain**2 * _mean(phi, q, slope=True)
+    return MeanField(q, chi, 0.5 * float(np.log(chi)) if chi > 0 else -np.inf)
+
+
+def critical_gain(input_variance: float = 0.0, phi: str | Pair | Activation = "tanh") -> float:
+    """The gain at which χ = 1, for the given input variance, by bisection.
+
+    Raises:
+        OptionError: if the variance is negative, or no gain up to 100 is critical.
+
+    >>> [round(critical_gain(v), 3) for v in (0.0, 0.1, 1.0)]
+    [1.0, 1.409, 1.856]
+    """
+    phi = activation(phi)
+    if input_variance == 0 and phi.value(np.zeros(1))[0] == 0:
+        # At rest q = 0 is the fixed point up to the critical gain: χ = σ_w² φ′(0)².
+        zero = np.zeros(1)
+        return float(1 / abs(phi.derivative(zero, zero)[0]))
+    low, high = 0.0, 100.0
+    if mean_field(high, input_variance, phi).chi < 1:
+        raise OptionError("phi", "an activation with a critical gain", phi.name, "Use tanh.")
+    while high - low > 1e-12 * high:
+        middle = (low + high) / 2
+        if mean_field(middle, input_variance, phi).chi < 1:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _mean(phi: Activation, q: float, slope: bool) -> float:
+    """E[φ(√q ξ)²] or E[φ′(√q ξ)²]."""
+    nodes, weights = _rule()
+    z = q**0.5 * nodes
+    h = phi.value(z)
+    return float(weights @ np.square(phi.derivative(z, h) if slope else h))
+
+
+@lru_cache
+def _rule() -> tuple[Array, Array]:
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    return nodes, weights / weights.sum()

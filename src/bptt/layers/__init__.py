@@ -1,0 +1,21 @@
+"""Recurrent layers: the parameters, and forward and backward over a sequence."""
+
+from bptt.layers.kinds import GRU, LSTM, RNN
+from bptt.layers.layer import Layer
+from bptt.layers.levels import Bidirectional, BidirectionalTrace
+from bptt.layers.stack import Stack, StackGrads, StackTrace
+from bptt.layers.trace import Grads, Trace
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Bidirectional",
+    "BidirectionalTrace",
+    "Grads",
+    "Layer",
+    "Stack",
+    "StackGrads",
+    "StackTrace",
+    "Trace",
+]

@@ -1,0 +1,136 @@
+"""Layers from a few words, and their weights by name: for fresh networks and for files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bptt import files
+from bptt.arrays import Array
+from bptt.cells.activations import ACTIVATIONS, Activation, Pair
+from bptt.errors import FileError, OptionError
+from bptt.layers.kinds import GRU, LSTM, RNN
+from bptt.layers.layer import Layer
+from bptt.layers.levels import Bidirectional, Level
+from bptt.layers.stack import Stack
+
+KINDS: dict[str, type[Layer]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+
+
+def build(
+    cell: str,
+    inputs: int,
+    hidden: int,
+    layers: int,
+    bidirectional: bool,
+    scheme: str,
+    activation: str | Pair | Activation,
+    gain: float,
+    rng: np.random.Generator,
+    dtype: npt.DTypeLike,
+) -> Level | Stack:
+    """Fresh layers of one kind: a layer or pair where there is one level, else a stack.
+
+    Raises:
+        OptionError: if a name or number is outside its choices.
+    """
+    if cell not in KINDS:
+        raise OptionError("cell", "one of " + ", ".join(KINDS), repr(cell), "Choose one.")
+    if layers < 1:
+        raise OptionError("layers", "a number from 1", str(layers), "Give at least one layer.")
+
+    def one(size: int) -> Layer:
+        if cell == "rnn":
+            return RNN.init(
+                size, hidden, scheme, activation=activation, gain=gain, rng=rng, dtype=dtype
+            )
+        kind = LSTM if cell == "lstm" else GRU
+        return kind.init(size, hidden, scheme, gain=gain, rng=rng, dtype=dtype)
+
+    levels: list[Level] = []
+    for _ in range(layers):
+        levels.append(Bidirectional(one(inputs), one(inputs)) if bidirectional else one(inputs))
+        inputs = hidden * (1 + bidirectional)
+    return levels[0] if layers == 1 else Stack(levels)
+
+
+def named_tensors(
+    stack: Stack, values: Sequence[dict[str, Array]] | None = None
+) -> dict[str, Array]:
+    """Per-layer values (the parameters if not given) under one name each.
+
+    "W_R" where there is one layer, else "lstm.0.W_R".
+    """
+    values = [layer.parameters() for layer in stack.layers] if values is None else values
+    prefixes = [""] if len(values) == 1 else [f"{name}." for name in stack.names]
+    return {
+        prefix + name: value
+        for prefix, part in zip(prefixes, values, strict=True)
+        for name, value in part.items()
+    }
+
+
+def described(stack: Stack) -> str:
+    """The levels in a line: "lstm+lstm,gru,rnn:tanh"; + joins both directions.
+
+    Raises:
+        FileError: if an activation is a pair of functions.
+    """
+
+    def one(layer: Layer) -> str:
+        if not isinstance(layer, RNN):
+            return layer.kind
+        if layer.phi.name not in ACTIVATIONS:
+            raise FileError(
+                "activation", "a built-in one, which a file can name", "a pair of functions",
+                "Save network.parameters() yourself and rebuild the network in Python.",
+            )  # fmt: skip
+        return f"rnn:{layer.phi.name}"
+
+    return ",".join(
+        "+".join(map(one, level.layers if isinstance(level, Bidirectional) else [level]))
+        for level in stack.levels
+    )
+
+
+def rebuilt(path: str | Path, description: str, tensors: dict[str, Array]) -> Stack:
+    """The stack that ``described`` and ``named_tensors`` wrote.
+
+    Raises:
+        FileError: if the description makes no sense, or an array is missing.
+        ShapeError, DTypeError, NonFiniteError: if the arrays do not make a layer.
+    """
+    levels = [level.split("+") for level in description.split(",")]
+    single = len(levels) == 1 and len(levels[0]) == 1
+
+    def one(word: str, prefix: str) -> Layer:
+        kind, _, activation = word.partition(":")
+        if kind not in KINDS:
+            raise FileError(
+                str(path), "levels of rnn, lstm or gru", repr(description),
+                "Save the model with bptt train or network.save.",
+            )  # fmt: skip
+        names = ["W_F", "W_R", "b"] + ["b_Rn"] * (kind == "gru")
+        full = [prefix + name for name in names]
+        files.check_names(path, tensors, full, "a network saved by bptt")
+        arrays: list[Any] = [tensors[name] for name in full]
+        if kind == "rnn":
+            return RNN(arrays[0], arrays[1], arrays[2], activation or "tanh")
+        return KINDS[kind](*arrays)
+
+    made: list[Level] = []
+    for number, words in enumerate(levels):
+        ends = [""] if len(words) == 1 else [".forward", ".backward"]
+        if len(words) > 2:
+            raise FileError(
+                str(path), "one or two directions", repr(description), "Save the model again."
+            )
+        prefixes = [
+            "" if single else f"{word.partition(':')[0]}.{number}{end}."
+            for word, end in zip(words, ends, strict=True)
+        ]
+        parts = [one(word, prefix) for word, prefix in zip(words, prefixes, strict=True)]
+        made.append(parts[0] if len(parts) == 1 else Bidirectional(*parts))
+    return Stack(made)

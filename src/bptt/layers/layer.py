@@ -1,0 +1,199 @@
+"""What the three recurrent layers share: parameters, and the loops over a sequence around their cells.
+
+A layer is checked once, when it is made; a sequence when it comes in.
+"""
+
+from types import ModuleType
+from typing import Any, Self
+
+import numpy as np
+
+from bptt import through_time
+from bptt.arrays import Array, as_floats
+from bptt.errors import NonFiniteError, OptionError, ShapeError
+from bptt.layers.sequences import as_lengths, as_resets, inside
+from bptt.layers.trace import Grads, Trace
+
+
+class Layer:
+    """What the three share: parameters, and the loops over a sequence around their cells.
+
+    Attributes:
+        W_F: (G·H, I) weights of the input; PyTorch's ``weight_ih_l0``.
+        W_R: (G·H, H) recurrent weights; PyTorch's ``weight_hh_l0``.
+        b: (G·H,) bias.
+        cell: the cell's equations.
+        extra: what the cell's step needs beside them.
+    """
+
+    cell: ModuleType
+    kind: str
+    extra: Any = None
+
+    def __init__(self, W_F: Any, W_R: Any, b: Any) -> None:
+        self.W_F = as_floats("W_F", W_F, ("G·H", "I"))
+        rows, gates = len(self.W_F), self.cell.GATES
+        if rows % gates:
+            raise ShapeError(
+                "W_F", f"{gates}·H rows, {gates} gates", f"{rows} rows",
+                "RNN has 1 gate, GRU 3, LSTM 4: is it this kind of cell?",
+            )  # fmt: skip
+        self.W_R = as_floats("W_R", W_R, (rows, rows // gates), self.W_F.dtype)
+        self.b = as_floats("b", b, (rows,), self.W_F.dtype)
+
+    @property
+    def inputs(self) -> int:
+        """I, the size of x_t."""
+        return int(self.W_F.shape[1])
+
+    @property
+    def hidden(self) -> int:
+        """H, the size of h_t."""
+        return int(self.W_R.shape[1])
+
+    @property
+    def state_size(self) -> int:
+        """S, the size of the whole state: H, or 2H for [h; c]."""
+        return int(self.cell.STATES) * self.hidden
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type everything is computed in: float32 or float64."""
+        return self.W_R.dtype
+
+    def parameters(self) -> dict[str, Array]:
+        """The weights by name; the arrays themselves, not copies."""
+        return {"W_F": self.W_F, "W_R": self.W_R, "b": self.b}
+
+    def copy(self) -> Self:
+        """The same layer with weights of its own."""
+        return type(self)(*(value.copy() for value in self.parameters().values()))
+
+    def forward(
+        self, x: Any, h0: Any = None, c0: Any = None, *, lengths: Any = None, resets: Any = None
+    ) -> Trace:
+        """The states over a sequence.
+
+        Args:
+            x: (T, B, I) inputs, time first.
+            h0: (B, H) initial state; zeros if not given.
+            c0: (B, H) initial cell state of an LSTM; zeros if not given.
+            lengths: (B,) steps of each sequence of a padded batch; behind its end a state is held.
+            resets: (T, B) True where a step starts from a zero state, a new episode of a stream.
+
+        Raises:
+            ShapeError: if a shape does not fit.
+            DTypeError: if a type is not that of the weights.
+            NonFiniteError: if x or a state holds NaN or infinity, or the states grow beyond the type.
+            OptionError: if a length lies outside the batch, or c0 is given to a cell without one.
+        """
+        x = as_floats("x", x, ("T", "B", self.inputs), self.dtype)
+        T, B, _ = x.shape
+        lengths, resets = as_lengths(lengths, T, B), as_resets(resets, T, B)
+        if lengths is not None:
+            x = np.where(inside(lengths, T)[..., None], x, 0)
+        state0 = self.initial_state(B, h0, c0)
+        drive = (x.reshape(T * B, -1) @ self.W_F.T + self.b).reshape(T, B, -1)
+        keep = None if resets is None else ~resets
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below, with the step's number
+            saved, states = through_time.forward(
+                self.cell, drive, state0, self.W_R, self.extra, keep
+            )
+        if lengths is not None:
+            _hold(states, lengths)
+        for state in states:
+            if not np.isfinite(state).all():
+                t = int(np.argmin(np.isfinite(state).all((1, 2)))) - 1
+                raise NonFiniteError(
+                    "h", f"states within {self.dtype}", f"an overflow at step {t} of {T}",
+                    "Scale W_R down or shorten the sequence: the forward pass itself explodes.",
+                )  # fmt: skip
+        return Trace(self, x, saved, states, lengths, resets)
+
+    def initial_state(self, B: int, h0: Any, c0: Any) -> tuple[Array, ...]:
+        """(h0,) or (h0, c0), checked; zeros where not given.
+
+        Raises:
+            ShapeError, DTypeError, NonFiniteError: if one is not (B, H) of the weights' type.
+            OptionError: if c0 is given to a cell that has no cell state.
+        """
+        given = {"h0": h0, "c0": c0}
+        if self.cell.STATES == 1:
+            del given["c0"]
+            if c0 is not None:
+                raise OptionError("c0", f"no c0 for {self.kind.upper()}", "one", "Leave it out.")
+        shape = (B, self.hidden)
+        return tuple(
+            np.zeros(shape, self.dtype) if v is None else as_floats(k, v, shape, self.dtype)
+            for k, v in given.items()
+        )
+
+    def backward(self, trace: Trace, dh: Any) -> Grads:
+        r"""Reverse mode (Q2): backpropagation through time (Werbos 1990).
+
+        The weight gradients are one matrix product each, after the loop:
+        dW_R = Σ_t dz_tᵀ h_{t-1}, dW_F = Σ_t dz_tᵀ x_t, db = Σ_t dz_t, dx_t = dz_t W_F.
+
+        Args:
+            trace: from this layer's ``forward``.
+            dh: (T, B, H) immediate gradient ∂⁺E/∂h_t of every step, or (T, B, 2H) for [h; c] of an
+                LSTM whose loss sees the cell state too.
+
+        Raises:
+            ShapeError: if dh is not (T, B, H).
+            DTypeError: if its type is not that of the weights.
+            NonFiniteError: if it holds NaN or infinity.
+            OptionError: if it is not zero behind a sequence's end.
+        """
+        d = self.state_errors(trace, dh)
+        keep = trace.keep
+        dz_R, dz_F, d0 = through_time.backward(self.cell, d, trace.local(), self.W_R, keep)
+        T, B, rows = dz_R.shape
+        H = self.hidden
+        flat_R, flat_F = dz_R.reshape(T * B, rows), dz_F.reshape(T * B, rows)
+        (h_prev, *_) = trace.before()
+        return Grads(
+            dW_F=flat_F.T @ trace.x.reshape(T * B, -1),
+            dW_R=flat_R.T @ h_prev.reshape(T * B, H),
+            db=flat_F.sum(0),
+            dx=(flat_F @ self.W_F).reshape(trace.x.shape),
+            dh0=d0[:, :H],
+            dc0=d0[:, H:] if self.cell.STATES == 2 else None,
+            db_Rn=flat_R[:, 2 * H :].sum(0) if self.kind == "gru" else None,
+        )
+
+    def state_errors(self, trace: Trace, dh: Any) -> Array:
+        """The immediate gradient on the whole state, (T, B, S), checked; zero on c if only h is given.
+
+        Raises:
+            ShapeError, DTypeError, NonFiniteError: if dh does not fit the trace.
+            OptionError: if it is not zero behind a sequence's end.
+        """
+        T, B, _ = trace.x.shape
+        H, S = self.hidden, self.state_size
+        whole = np.ndim(dh) == 3 and np.shape(dh)[2] == S
+        dh = as_floats("dh", dh, (T, B, S if whole else H), self.dtype)
+        if trace.lengths is not None and dh[~inside(trace.lengths, T)].any():
+            raise OptionError(
+                "dh", "zeros behind the end of each sequence", "an error there",
+                "No step belongs to it: give it to the sequence's last step.",
+            )  # fmt: skip
+        if whole:
+            return np.asarray(dh)
+        d = np.zeros((T, B, S), self.dtype)
+        d[..., :H] = dh
+        return d
+
+    def __repr__(self) -> str:
+        """Sizes and type."""
+        return (
+            f"{type(self).__name__}(inputs={self.inputs}, hidden={self.hidden}, dtype={self.dtype})"
+        )
+
+
+def _hold(states: tuple[Array, ...], lengths: Array) -> None:
+    """Behind a sequence's end its last state stands, so that ``h[-1]`` is everyone's final state."""
+    T = len(states[0]) - 1
+    place = np.minimum(np.arange(T + 1)[:, None], lengths)[..., None]
+    for state in states:
+        state[...] = np.take_along_axis(state, place, 0)

@@ -1,0 +1,58 @@
+r"""Truncated backpropagation through time, BPTT(k1, k2) (Williams & Peng 1990).
+
+Every k1 steps the errors of the last k1 losses are carried back, at most k2 steps into the past. Each
+loss is used once: a step's error is not counted again when a later block passes over it.
+
+    k1 = 1, k2 = K     a window of K steps that slides with every loss: lags 0 .. K-1
+    k1 = k2 = K        chunks of K steps, the state detached between them
+"""
+
+from typing import Any
+
+import numpy as np
+
+from bptt import through_time
+from bptt.arrays import Array
+from bptt.errors import OptionError
+from bptt.layers import Trace
+
+
+def truncated_bptt(trace: Trace, dh: Any, k1: int, k2: int, offset: int = 0) -> Array:
+    """dW_R as truncated BPTT gives it, by really running it.
+
+    Args:
+        trace: from a layer's ``forward``.
+        dh: (T, B, H) immediate gradient ∂⁺E/∂h_t.
+        k1: steps between two backward passes.
+        k2: steps that each of them goes back, counted from its last loss.
+        offset: length of the first block, where it differs from k1.
+
+    Returns:
+        (G·H, H).
+
+    Raises:
+        OptionError: if k1 or k2 is below 1, or the offset not in 0 .. k1-1.
+        ShapeError, DTypeError, NonFiniteError: if dh does not fit the trace.
+    """
+    for name, value in (("k1", k1), ("k2", k2)):
+        if value < 1:
+            raise OptionError(name, "a number of steps from 1", str(value), "Give at least 1.")
+    if not 0 <= offset < k1:
+        raise OptionError("offset", f"from 0 to {k1 - 1}", str(offset), "It shifts the blocks.")
+    layer = trace.layer
+    d = layer.state_errors(trace, dh)
+    T, dW_R = len(d), np.zeros_like(layer.W_R)
+    ends = [*range(offset or k1, T, k1), T]
+    for first, end in zip([0, *ends], ends, strict=False):
+        start = max(0, end - k2)
+        errors = np.zeros_like(d[start:end])
+        losses = slice(max(first, start), end)
+        errors[losses.start - start :] = d[losses]
+        keep = None if trace.keep is None else trace.keep[start:end]
+        dz_R, _, _ = through_time.backward(
+            layer.cell, errors, trace.local(start, end), layer.W_R, keep
+        )
+        h_prev = trace.before(start, end)[0]
+        rows = dz_R.shape[0] * dz_R.shape[1]
+        dW_R += dz_R.reshape(rows, -1).T @ h_prev.reshape(rows, -1)
+    return dW_R
