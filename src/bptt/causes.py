@@ -99,9 +99,17 @@ def cause(
             f"Units work where φ′ is small, {mean_slope:.2f} in the mean and below 0.1 of the "
             f"steepest slope for {saturated:.0%} of them: {numbers}.",
         )  # fmt: skip
+    if saturated >= 0.1:
+        return Cause(
+            "saturation", saturated,
+            f"{saturated:.0%} of the gates are saturated: {numbers}.",
+        )  # fmt: skip
+    strength = float("nan")
+    if profile.carry_gain is not None:
+        strength = float(np.exp(_total(profile.carry_gain[:upto]) / upto))
     return Cause(
-        "saturation", saturated,
-        f"The gates let little through, {saturated:.0%} of them saturated: {numbers}.",
+        "gates closed", strength,
+        f"The gates let little through: {numbers}, and the carry passes on only {strength:.2f} per step.",
     )  # fmt: skip
 
 

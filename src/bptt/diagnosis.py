@@ -195,10 +195,7 @@ def _diagnose_layer(name: str, trace: Trace, profile: LagProfile, needed: int) -
 
 def _slopes(trace: Trace) -> tuple[Array, Array]:
     """|φ′| of every unit at every real step: (M, H), or (M, gates, H) of a gated cell; the steepest."""
-    layer, T = trace.layer, len(trace.x)
-    valid = np.ones(trace.x.shape[:2], bool)
-    if trace.lengths is not None:
-        valid = inside(trace.lengths, T)
+    layer, valid = trace.layer, _valid(trace)
     if isinstance(layer, RNN):
         slopes = np.abs(trace.local()[0][valid])
         return slopes, np.asarray(layer.phi.steepest or float(slopes.max()))
@@ -212,12 +209,19 @@ def _slopes(trace: Trace) -> tuple[Array, Array]:
     return slopes, steepest
 
 
+def _valid(trace: Trace) -> Array:
+    """(T, B) True where a sequence has a step."""
+    if trace.lengths is None:
+        return np.ones(trace.x.shape[:2], bool)
+    return inside(trace.lengths, len(trace.x))
+
+
 def _carry_gate(trace: Trace) -> float | None:
     """Mean of f of an LSTM, of z of a GRU; both stand second among the gates."""
     if isinstance(trace.layer, RNN):
         return None
     H = trace.layer.hidden
-    return float(trace.saved[..., H : 2 * H].mean(dtype=np.float64))
+    return float(trace.saved[_valid(trace)][:, H : 2 * H].mean(dtype=np.float64))
 
 
 def _carry(profile: LagProfile, needed: int) -> tuple[float | None, float | None]:

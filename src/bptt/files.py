@@ -50,6 +50,34 @@ def write_tensors(path: str | Path, tensors: dict[str, Array], notes: dict[str, 
     return write_bytes(path, safetensors.numpy.save(tensors, metadata=notes))
 
 
+def exists(path: str | Path) -> bool:
+    """Whether something stands there; a path too long to exist does not."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False
+
+
+def check_writable(path: str | Path) -> None:
+    """Refuse a path before the work is done whose result it is for.
+
+    Raises:
+        FileError: if no file can be written there.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(21, "Is a directory")
+        if len(path.name.encode()) > 240:  # a temporary name beside it must fit too
+            raise OSError(36, "File name too long")
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise FileError(
+            str(path), "a place to write to", reason(error), "Choose another path."
+        ) from error
+
+
 def read_tensors(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
     """Arrays and notes of a safetensors file.
 

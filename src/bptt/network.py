@@ -157,11 +157,7 @@ class Network:
         return Network(self.body.copy(), self.W_O.copy(), self.b_O.copy(), self.loss, self.loss_at)
 
     def loss_steps(self, T: int) -> Array:
-        """(N,) the steps of a sequence of T at which the loss is taken.
-
-        Raises:
-            OptionError: if a step that was asked for lies outside 0 .. T-1.
-        """
+        """(N,) the steps of a sequence of T at which the loss is taken; see ``losses.steps_of``."""
         return steps_of(self.loss_at, T)
 
     def run(

@@ -83,7 +83,7 @@ def test_one_stage_and_a_dead_network(visit, tmp_path):
     seen = visit(report.save(tmp_path / "report.html"))
     text = seen.page.inner_text("body")
     assert "No error signal is left" in text
-    assert text.count("Nothing to draw") == 4
+    assert text.count("Nothing to draw") == 6
     assert seen.complaints == []
 
 

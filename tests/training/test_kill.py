@@ -33,8 +33,8 @@ def test_kill_and_resume(tmp_path):
     _, notes = files.read_tensors(killed)  # whole, whenever the kill came
     assert 0 < json.loads(notes["run"])["done"] < 400
     assert (
-        run(killed, "--resume")["held_out_bits_per_character"]
-        == (expected["held_out_bits_per_character"])
+        run(killed, "--resume")["held_out"]
+        == (expected["held_out"])
     )
     (a, _), (b, _) = files.read_tensors(straight), files.read_tensors(killed)
     assert a.keys() == b.keys()

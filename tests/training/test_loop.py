@@ -21,7 +21,7 @@ def test_it_learns(text):
     result = training.train(network, text, steps=300)
     assert untrained > np.log2(len(text.characters)) - 0.5  # no better than guessing
     # single characters' frequencies alone give 4.5 bits
-    assert result.held_out_bits < 3.5
+    assert result.score < 3.5
     assert result.history[-1][1] < result.history[0][1]
     for name, value in network.parameters().items():
         assert (value == before.parameters()[name]).all(), "the network given was changed"
@@ -30,7 +30,7 @@ def test_it_learns(text):
 @pytest.mark.parametrize("optimiser", [training.SGD(0.5, 0.9), training.Adam(5e-3)])
 def test_both_optimisers_learn(text, optimiser):
     result = training.train(fresh(text), text, steps=150, optimiser=optimiser)
-    assert result.held_out_bits < 4.3
+    assert result.score < 4.3
 
 
 def test_clipping_is_counted(text):
@@ -88,7 +88,7 @@ def test_resume_is_bit_for_bit(text, tmp_path):
     rest = training.train(fresh(text), text, steps=40, checkpoint=tmp_path / "b", resume=True)
     for name, value in whole.network.parameters().items():
         assert (rest.network.parameters()[name] == value).all()
-    assert rest.held_out_bits == whole.held_out_bits
+    assert rest.score == whole.score
 
 
 def test_resume_with_momentum_and_other_settings(text, tmp_path):
@@ -149,7 +149,7 @@ def test_own_text(tmp_path):
     path.write_text("the cat sat on the mat. " * 200, "utf-8")
     text = Text.load(str(path))
     assert text.characters == " .acehmnost"
-    assert training.train(fresh(text), text, steps=200).held_out_bits < 0.5
+    assert training.train(fresh(text), text, steps=200).score < 0.5
 
 
 def test_own_text_refused(tmp_path):

@@ -5,7 +5,24 @@ from typing import Annotated
 
 import typer
 
-from bptt.cli.options import ActivationName, Data, Gain, Hidden, Init, Json, Seed, training_bar
+from bptt.cli.options import (
+    ActivationName,
+    Bidirectional,
+    Cell,
+    Data,
+    Gain,
+    Hidden,
+    Init,
+    Json,
+    Layers,
+    Seed,
+    fresh_network,
+    measured_batch,
+    training_bar,
+    usual_steps,
+)
+
+BATCH = 32  # of the brief training
 
 
 def diagnose(
@@ -16,71 +33,102 @@ def diagnose(
     data: Data = "text",
     needed_lag: Annotated[
         int | None,
-        typer.Option(help="How far back the task needs the gradient to reach; half of --length."),
+        typer.Option(help="How far back the task needs the gradient to reach; half the sequence."),
     ] = None,
-    length: Annotated[int, typer.Option(help="Steps per measured sequence.")] = 128,
-    batch: Annotated[int, typer.Option(help="Measured sequences.")] = 16,
+    truncation: Annotated[
+        int | None,
+        typer.Option(help="The K you truncate at, to be marked; on text that of the training, 64."),
+    ] = None,
+    max_lag: Annotated[
+        int | None, typer.Option(help="Largest lag to compute; all of them.")
+    ] = None,
+    length: Annotated[int, typer.Option(help="Steps per measured sequence of text.")] = 128,
+    batch: Annotated[
+        int | None, typer.Option(help="Measured sequences; 16, fewer where they are long.")
+    ] = None,
+    cell: Cell = "rnn",
+    layers: Layers = 1,
     hidden: Hidden = 128,
+    bidirectional: Bidirectional = False,
     activation: ActivationName = "tanh",
     init: Init = "pytorch",
     gain: Gain = 1.0,
     seed: Seed = 0,
-    steps: Annotated[int, typer.Option(help="Training steps, without --model.")] = 2000,
+    steps: Annotated[
+        int | None, typer.Option(help="Training steps, without --model; by the data's size.")
+    ] = None,
     report: Annotated[Path, typer.Option(help="The page to write (.html).")] = Path("report.html"),
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no page.")] = False,
     json: Json = False,
 ) -> None:
     """Show how far back in time the gradient reaches, why no further, and what to change.
 
-    Trains a plain recurrent network on text for some seconds and measures it before and after, on text
-    it has not seen; or measures a saved one.
+    Trains a recurrent network for some seconds and measures it before and after, on data it has not seen;
+    or measures a saved one.
 
-    Examples: bptt diagnose, bptt diagnose --init orthogonal --needed-lag 50,
-    bptt diagnose --model model.safetensors
+    Examples: bptt diagnose, bptt diagnose --cell lstm --data vowels,
+    bptt diagnose --init orthogonal --needed-lag 50, bptt diagnose --model model.safetensors
     """
     from rich.console import Console
 
-    from bptt.data import Text
-    from bptt.data.text import chunk, streams
+    from bptt import files
+    from bptt.data import Text, load
     from bptt.diagnosis import diagnose_network
-    from bptt.errors import OptionError
+    from bptt.errors import NonFiniteError, OptionError
     from bptt.network import Network
     from bptt.report import Report
-    from bptt.training import bits_per_character, train
+    from bptt.training import train
+    from bptt.training.sources import SeriesSource, Source, TextSource
 
-    if not no_report and report.suffix != ".html":
-        raise OptionError("--report", "a name ending in .html", str(report), "Rename it.")
+    if not no_report:
+        if report.suffix != ".html":
+            raise OptionError("--report", "a name ending in .html", str(report), "Rename it.")
+        files.check_writable(report)
     if model is None:
-        text = Text.load(data)
-        size = len(text.characters)
-        network = Network.init(size, hidden, size, init, activation=activation, gain=gain, rng=seed)
+        loaded = load(data)
+        network = fresh_network(
+            loaded, hidden, init, seed, cell=cell, layers=layers, bidirectional=bidirectional,
+            activation=activation, gain=gain,
+        )  # fmt: skip
     else:
         network, notes = Network.load(model)
-        text = Text.load(data, notes.get("characters"))
-    codes, targets, _ = chunk(streams(text.held_out, batch), length, 0)
-    measured = (text.one_hot(codes, network.stack.dtype), targets)
-    before = None if model else diagnose_network(network, measured, needed_lag)
-    facts = [("Text", text.name)]
-    if model is None:
-        with training_bar("training") as progress:
-            result = train(network, text, steps=steps, progress=progress)
-        facts += [
-            ("training", f"{steps} steps of Adam on chunks of 64 characters"),
-            ("clipping bound", f"{result.clipped:.1%} of steps"),
-            ("held-out bits per character before", f"{bits_per_character(network, text):.2f}"),
-            ("after", f"{result.held_out_bits:.2f}"),
-        ]
-        network = result.network
-    else:
-        bits = bits_per_character(network, text)
-        facts += [("model", model.name), ("held-out bits per character", f"{bits:.2f}")]
-    layer = network.layer
-    made = Report(
-        diagnose_network(network, measured, needed_lag),
-        before,
-        title=f"{layer!r} on text",
-        facts=tuple(facts),
+        loaded = load(data, notes.get("characters"))
+    on_text = isinstance(loaded, Text)
+    source: Source = (
+        TextSource(loaded, 64, BATCH) if isinstance(loaded, Text) else SeriesSource(loaded, BATCH)
     )
+    source.check(network)
+    if truncation is None and on_text and model is None:
+        truncation = 64
+    arguments = measured_batch(loaded, length, batch, network.stack.dtype)
+
+    def measure(net: Network):  # type: ignore[no-untyped-def]
+        return diagnose_network(net, arguments, needed_lag, max_lag=max_lag, truncation=truncation)
+
+    now, before = measure(network), None
+    facts = [("Data", loaded.name)]
+    if model is None:
+        steps = usual_steps(loaded, BATCH) if steps is None else steps
+        untrained = source.score(network)
+        try:
+            with training_bar("training") as progress:
+                result = train(network, loaded, steps=steps, batch=BATCH, progress=progress)
+        except NonFiniteError as error:  # what was measured before is an answer too
+            facts.append(("training", f"stopped, {error}"))
+        else:
+            before, now = now, measure(result.network)
+            facts += [
+                ("training", f"{steps} steps of Adam"),
+                ("clipping bound", f"{result.clipped:.1%} of steps"),
+                (f"held-out {result.measure} before", f"{untrained:.2f}"),
+                ("after", f"{result.score:.2f}"),
+            ]
+    else:
+        facts += [
+            ("model", model.name),
+            (f"held-out {source.measure}", f"{source.score(network):.2f}"),
+        ]
+    made = Report(now, before, title=repr(network.body), facts=tuple(facts))
     if not no_report:
         made.save(report)
     if json:
@@ -88,6 +136,6 @@ def diagnose(
         return
     console = Console()
     console.print(made)
-    console.print("\n" + ". ".join(f"{name}: {value}" for name, value in facts) + ".")
+    console.print("\n" + ". ".join(f"{name}: {value}" for name, value in facts) + ".", markup=False)
     if not no_report:
-        console.print(f"The page with the pictures: {report}", soft_wrap=True)
+        console.print(f"The page with the pictures: {report}", markup=False, soft_wrap=True)

@@ -2,24 +2,32 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from bptt.data import Series, Text
+    from bptt.network import Network
     from bptt.training import Progress
 
 Data = Annotated[
     str,
     typer.Option(
-        help='"text" is the documentation that comes with Python; or the path of a UTF-8 text file.'
+        help='"text" (the documentation that comes with Python), "vowels" or "acsf1" (need '
+        "bptt[data]), or a file: .npz or .csv of labelled sequences, else a UTF-8 text."
     ),
 ]
-Hidden = Annotated[int, typer.Option(help="Units of the network.")]
+Cell = Annotated[str, typer.Option(help="rnn, lstm or gru.")]
+Layers = Annotated[int, typer.Option(help="Layers on top of one another.")]
+Bidirectional = Annotated[
+    bool, typer.Option("--bidirectional", help="Run each layer both ways (not for text).")
+]
+Hidden = Annotated[int, typer.Option(help="Units of each layer.")]
 ActivationName = Annotated[
     str,
     typer.Option(
-        help="tanh, relu, leaky_relu, logistic, softsign, hard_tanh, identity or scaled_tanh."
+        help="Of rnn: tanh, relu, leaky_relu, logistic, softsign, hard_tanh, identity or scaled_tanh."
     ),
 ]
 Init = Annotated[
@@ -57,7 +65,58 @@ def training_bar(label: str) -> Iterator[Callable[["Progress"], None]]:
                 total=progress.steps,
                 completed=progress.done,
                 speed=f"{speed:.0f}/s" if speed else "",
-                state=f"{progress.bits:.2f} bits, clipped {progress.clipped / progress.done:.0%}",
+                state=f"{progress.loss:.2f} {progress.unit}, clipped {progress.clipped / progress.done:.0%}",
             )
 
         yield update
+
+
+def fresh_network(
+    data: "Text | Series", hidden: int, init: str, seed: int, dtype: str = "float32", **options: Any
+) -> "Network":
+    """A network of the sizes and the loss that the data need."""
+    from bptt.data import Text
+    from bptt.network import Network
+
+    if isinstance(data, Text):
+        size = len(data.characters)
+        return Network.init(size, hidden, size, init, rng=seed, dtype=dtype, **options)
+    return Network.init(
+        data.inputs, hidden, data.outputs, init, rng=seed, dtype=dtype,
+        loss=data.loss, loss_at=data.loss_at, **options,
+    )  # fmt: skip
+
+
+def usual_steps(data: "Text | Series", batch: int) -> int:
+    """About ten seconds of training, a minute at most."""
+    from bptt.data import Text
+
+    if isinstance(data, Text):
+        return 2000
+    T, B, _ = data.train.x.shape
+    return int(max(20, min(500, 4_000_000 // (T * min(batch, B)))))
+
+
+def measured_batch(
+    data: "Text | Series", length: int, batch: int | None, dtype: Any
+) -> dict[str, Any]:
+    """The arguments of ``network.run`` on data it has not been trained on."""
+    from bptt.data import Text
+    from bptt.data.text import chunk, streams
+    from bptt.errors import OptionError
+
+    if isinstance(data, Text):
+        codes, targets, _ = chunk(streams(data.held_out, batch or 16), length, 0)
+        return {"x": data.one_hot(codes, dtype), "targets": targets}
+    longest = int(data.held_out.lengths.max())
+    batch = max(1, min(16, 4000 // longest)) if batch is None else batch
+    if not 1 <= batch <= len(data.held_out.lengths):
+        raise OptionError(
+            "batch", f"from 1 to {len(data.held_out.lengths)} sequences", str(batch), "Take fewer."
+        )
+    part = data.held_out.part(slice(0, batch))
+    arguments = part.arguments()
+    arguments["x"] = part.x.astype(dtype)
+    if part.targets.dtype.kind == "f":
+        arguments["targets"] = part.targets.astype(dtype)
+    return arguments

@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bptt.cli.options import ActivationName, Data, Gain, Hidden, Init, Json, Seed
+from bptt.cli.options import (
+    ActivationName,
+    Bidirectional,
+    Cell,
+    Data,
+    Gain,
+    Hidden,
+    Init,
+    Json,
+    Layers,
+    Seed,
+    fresh_network,
+    measured_batch,
+)
 
 if TYPE_CHECKING:
     from bptt.verification import Verification
@@ -18,8 +31,11 @@ def verify(
         typer.Option(help="A network saved by bptt train. Without it, a fresh float64 one."),
     ] = None,
     data: Data = "text",
-    activation: ActivationName = "tanh",
+    cell: Cell = "rnn",
+    layers: Layers = 1,
     hidden: Hidden = 16,
+    bidirectional: Bidirectional = False,
+    activation: ActivationName = "tanh",
     init: Init = "pytorch",
     gain: Gain = 1.0,
     seed: Seed = 0,
@@ -35,29 +51,27 @@ def verify(
     Reverse mode (backpropagation through time), the lecture's recursion carried forward, textbook
     loops, and a complex step through an analytic forward pass. Exit code 1 if they do not agree.
 
-    Examples: bptt verify --activation relu, bptt verify --model model.safetensors
+    Examples: bptt verify --activation relu, bptt verify --cell lstm --layers 2, bptt verify --model model.safetensors
     """
     from rich.console import Console
     from rich.status import Status
 
     from bptt.data import Text
-    from bptt.data.text import chunk, streams
     from bptt.network import Network
     from bptt.verification import verify as run
 
     if model is None:
         text = Text.load(data)
-        size = len(text.characters)
-        network = Network.init(
-            size, hidden, size, init, activation=activation, gain=gain, rng=seed, dtype="float64"
-        )
+        network = fresh_network(
+            text, hidden, init, seed, "float64", cell=cell, layers=layers,
+            bidirectional=bidirectional, activation=activation, gain=gain,
+        )  # fmt: skip
     else:
         network, notes = Network.load(model)
         text = Text.load(data, notes.get("characters"))
-    codes, targets, _ = chunk(streams(text.held_out, batch), length, 0)
+    arguments = measured_batch(text, length, batch, network.stack.dtype)
     with Status("", console=Console(stderr=True)) as status:
-        x = text.one_hot(codes, network.stack.dtype)
-        result = run(network, x, targets, entries=entries, rng=seed, progress=status.update)
+        result = run(network, **arguments, entries=entries, rng=seed, progress=status.update)
     if json:
         from json import dumps
 
@@ -93,6 +107,7 @@ def _table(result: "Verification") -> None:
     console.print(table)
     tried = max(row.entries for row in result.rows)
     print(f"{result.method}: up to {tried} entries of each parameter")
+    print(f"outputs of the two forward passes: {result.outputs:.0e}")
     print(f"gradient by lag against the textbook loops, the worst lag: {result.by_lag:.0e}")
     print(f"sum over lags against dW_R: {result.residual:.0e}")
     verdict = "They agree" if result.agrees else "They do NOT agree"

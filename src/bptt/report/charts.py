@@ -1,4 +1,4 @@
-"""The four pictures of a report, as Altair charts; each answers one question."""
+"""The pictures of a report, as Altair charts; each answers one question."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,9 +29,19 @@ class Figure:
     chart: Any
 
 
-def figures(stages: Stages) -> list[Figure]:
-    """All of them, for one layer."""
+def figures(stages: Stages, truncation: int | None = None) -> list[Figure]:
+    """All of them, for one layer; ``truncation`` is the K that the user truncates at."""
+    from bptt.report import more_charts
+
     now = stages[-1][1]
+    gated = [
+        Figure(
+            "carry", "The carry",
+            "A gated cell has a way around W_R. The strength is what its gate (LSTM f, GRU z) passes on of "
+            "the error per step; the share is the part of the signal, squared, that goes that way.",
+            more_charts.carry(now.profile),
+        )
+    ]  # fmt: skip
     return [
         Figure(
             "by_lag", "Gradient by lag",
@@ -52,12 +62,26 @@ def figures(stages: Stages) -> list[Figure]:
             "lag k to k+1. Below zero shrinks it; their sum is the slope of the signal.",
             gains(now),
         ),
+        *(gated if now.profile.carry_gain is not None else []),
         Figure(
             "steps", "Loss step by lag",
             "Each row is one step at which the loss is taken; its colour fades to the right as its "
             "error signal is carried back. A row that fades early is a moment whose past cannot be "
             "learnt from.",
             steps(now.profile),
+        ),
+        Figure(
+            "truncation", "What truncating costs",
+            "How far the gradient is off, relative to its size, if backpropagation stops after K steps: by a "
+            "window that slides with every step, or by cutting the sequence into chunks of K, which weakens "
+            "the short lags too.",
+            more_charts.truncation(now.profile, truncation),
+        ),
+        Figure(
+            "lyapunov", "Lyapunov exponents",
+            "How fast nearby states of this layer part (above 0) or come together (below 0) on these data, ln "
+            "per step, with the standard error. Errors carried far back shrink at the rate of the largest.",
+            more_charts.exponents(now.exponents),
         ),
     ]  # fmt: skip
 
@@ -69,7 +93,7 @@ def by_lag(stages: Stages) -> Any:
     rows = [
         {"lag": k, "log10": round(float(v), 3), "stage": stage}
         for stage, layer in stages
-        for k, v in _thinned(layer.profile.log10_norm)
+        for k, v in thinned(layer.profile.log10_norm)
         if np.isfinite(v)
     ]
     if not rows:
@@ -80,7 +104,7 @@ def by_lag(stages: Stages) -> Any:
         {"lag": now.needed_lag, "mark": f"needed lag {now.needed_lag}"},
     ]
     lines = (
-        alt.Chart(_data(rows))
+        alt.Chart(data(rows))
         .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=14))
         .encode(
             x=alt.X("lag:Q", title="lag k (steps back from the loss)", axis=alt.Axis(tickMinStep=1)),
@@ -97,7 +121,7 @@ def by_lag(stages: Stages) -> Any:
         )
     )  # fmt: skip
     rules = (
-        alt.Chart(_data(marks))
+        alt.Chart(data(marks))
         .mark_rule(color=ORANGE)
         .encode(
             x="lag:Q",
@@ -109,7 +133,7 @@ def by_lag(stages: Stages) -> Any:
             tooltip=["mark:N"],
         )
     )  # fmt: skip
-    return _sized(lines + rules, "Line chart: size of the gradient's part by lag, log scale.")
+    return sized(lines + rules, "Line chart: size of the gradient's part by lag, log scale.")
 
 
 def shares(stages: Stages) -> Any:
@@ -125,7 +149,7 @@ def shares(stages: Stages) -> Any:
     if not rows:
         return None
     bars = (
-        alt.Chart(_data(rows))
+        alt.Chart(data(rows))
         .mark_bar(width={"band": 0.8} if last < 200 else 1)
         .encode(
             x=alt.X(
@@ -157,13 +181,13 @@ def gains(layer: LayerDiagnosis) -> Any:
     rows = [
         {"lag": k, "gain": round(float(v), 4), "of": name}
         for name, values in series.items()
-        for k, v in _thinned(values)
+        for k, v in thinned(values)
         if np.isfinite(v)
     ]
     if not rows:
         return None
     lines = (
-        alt.Chart(_data(rows))
+        alt.Chart(data(rows))
         .mark_line(strokeWidth=2)
         .encode(
             x=alt.X("lag:Q", title="from lag k to k+1", axis=alt.Axis(tickMinStep=1)),
@@ -181,8 +205,8 @@ def gains(layer: LayerDiagnosis) -> Any:
             tooltip=["of:N", "lag:Q", "gain:Q"],
         )
     )  # fmt: skip
-    zero = alt.Chart(_data([{"y": 0}])).mark_rule(color=GREY).encode(y="y:Q")
-    return _sized(zero + lines, "Line chart: weight gain and activation gain by lag.")
+    zero = alt.Chart(data([{"y": 0}])).mark_rule(color=GREY).encode(y="y:Q")
+    return sized(zero + lines, "Line chart: weight gain and activation gain by lag.")
 
 
 def steps(profile: LagProfile) -> Any:
@@ -193,7 +217,7 @@ def steps(profile: LagProfile) -> Any:
         return None
     flush, axis = alt.Scale(nice=False), alt.Axis(tickMinStep=1, grid=False)
     chart = (
-        alt.Chart(_data(rows))
+        alt.Chart(data(rows))
         .mark_rect()
         .encode(
             x=alt.X("k:Q", title="lag k", scale=flush, axis=axis),
@@ -210,7 +234,7 @@ def steps(profile: LagProfile) -> Any:
             ],
         )
     )  # fmt: skip
-    return _sized(chart, "Heat map: error signal by loss step and lag.", HEIGHT + 120)
+    return sized(chart, "Heat map: error signal by loss step and lag.", HEIGHT + 120)
 
 
 def _cells(signal: Array) -> list[dict[str, float]]:
@@ -227,15 +251,17 @@ def _cells(signal: Array) -> list[dict[str, float]]:
     return rows
 
 
-def _thinned(values: Array, most: int = 400) -> list[tuple[int, float]]:
+def thinned(values: Array, most: int = 400) -> list[tuple[int, float]]:
     """(lag, value) pairs, at most so many."""
     stride = -(-len(values) // most) or 1
     return [(k, float(values[k])) for k in range(0, len(values), stride)]
 
 
-def _data(rows: list[Any]) -> Any:
+def data(rows: list[Any]) -> Any:
+    """Rows as Altair takes them, inside the chart."""
     return alt.Data(values=rows)  # type: ignore[no-untyped-call]
 
 
-def _sized(chart: Any, description: str, height: int = HEIGHT) -> Any:
+def sized(chart: Any, description: str, height: int = HEIGHT) -> Any:
+    """A chart of the page's size, with its text for a screen reader."""
     return chart.properties(width=WIDTH, height=height, description=description)

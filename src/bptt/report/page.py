@@ -29,7 +29,8 @@ def page(
     for name, now in judged.layers.items():
         columns = [numbers(diagnosis, diagnosis.layers[name]) for _, diagnosis in stages]
         rows = [(row[0][0], [value for _, value in row]) for row in zip(*columns, strict=True)]
-        charts = figures([(stage, diagnosis.layers[name]) for stage, diagnosis in stages])
+        of_layer = [(stage, diagnosis.layers[name]) for stage, diagnosis in stages]
+        charts = figures(of_layer, judged.truncation)
         layers.append(
             {
                 "name": name,

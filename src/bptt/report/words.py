@@ -3,6 +3,7 @@
 import numpy as np
 
 from bptt.diagnosis import Diagnosis, LayerDiagnosis
+from bptt.lags import LagProfile
 
 
 def headline(layer: LayerDiagnosis) -> str:
@@ -16,17 +17,21 @@ def headline(layer: LayerDiagnosis) -> str:
     )
     if layer.log10_attenuation == -np.inf:
         return f"No error signal is left {at}. {reach}"
-    times = {
-        "vanishing": f"only {share} of",
-        "exploding": f"{share} times",
-        "steady": f"{share} of",
-    }
-    return f"The error signal {at} is {times[layer.verdict]} what it is at lag 0. {reach}"
+    if layer.verdict == "exploding":
+        growth = layer.profile.log10_growth
+        peak = int(np.argmax(growth))
+        return (
+            f"The error signal grows to {power_of_ten(float(growth[peak]))} times its size at lag 0, at lag "
+            f"{peak}. {reach}"
+        )
+    only = "only " * (layer.verdict == "vanishing")
+    return f"The error signal {at} is {only}{share} of what it is at lag 0. {reach}"
 
 
 def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]]:
     """(what, value) pairs; one table row each."""
     profile, weights = layer.profile, layer.spectrum
+    part_of = "" if layer.kind == "rnn" else ", candidate"
     part = slice(0, max(1, layer.horizon))
     rows = [
         ("verdict", layer.verdict),
@@ -36,10 +41,14 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
         ("rate of the signal (ln per step)", signed(layer.rate)),
         ("  of it W_R", signed(_mean(profile.weight_gain[part]))),
         ("  of it φ′", signed(_mean(profile.activation_gain[part]))),
-        ("spectral radius of W_R", f"{weights.radius:.2f}"),
-        ("largest singular value of W_R", f"{weights.sigma_max:.2f}"),
-        ("mean φ′", f"{layer.mean_slope:.2f}"),
-        ("saturated units", f"{layer.saturated:.0%}"),
+        *_cell(layer),
+        (f"spectral radius of W_R{part_of}", f"{weights.radius:.2f}"),
+        (f"largest singular value of W_R{part_of}", f"{weights.sigma_max:.2f}"),
+        (f"mean φ′{part_of}", f"{layer.mean_slope:.2f}"),
+        ("saturated units" if layer.kind == "rnn" else "saturated gates", f"{layer.saturated:.0%}"),
+        ("K for 5 % bias, sliding window", _shortest(profile, chunked=False)),
+        ("K for 5 % bias, chunks", _shortest(profile, chunked=True)),
+        ("largest Lyapunov exponent", _exponent(layer)),
         ("cancellation Σ‖G_k‖ / ‖dW_R‖", f"{profile.cancellation:.1f}"),
         ("loss E", f"{diagnosis.E:.3f}"),
         ("residual |Σ G_k - dW_R| / |dW_R|", f"{profile.residual:.0e}"),
@@ -47,6 +56,36 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
     if profile.overflow_lag is not None:
         rows.append(("gradient overflows at lag", str(profile.overflow_lag)))
     return rows
+
+
+def _cell(layer: LayerDiagnosis) -> list[tuple[str, str]]:
+    """The carry, where there is one."""
+    if layer.carry_gate is None:
+        return []
+    gate = "forget gate f" if layer.kind == "lstm" else "update gate z"
+    return [
+        (f"mean of the {gate}", f"{layer.carry_gate:.2f}"),
+        ("carry's strength along the error", _number(layer.carry_strength)),
+        ("signal that goes by the carry", _number(layer.carry_share)),
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _shortest(profile: LagProfile, chunked: bool) -> str:
+    if profile.log10_whole == -np.inf:
+        return "-"
+    K = profile.shortest_truncation(0.05, chunked)
+    return f"over {len(profile.lags)}" if K is None else str(K)
+
+
+def _exponent(layer: LayerDiagnosis) -> str:
+    found = layer.exponents
+    if found is None:
+        return "-"
+    return f"{found.exponents[0]:+.2f} ± {found.stderr[0]:.2f}"
 
 
 def power_of_ten(log10: float) -> str:

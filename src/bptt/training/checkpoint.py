@@ -14,8 +14,7 @@ from bptt import files
 from bptt.arrays import Array, as_floats
 from bptt.errors import FileError, OptionError
 from bptt.network import Network
-
-State = list[tuple[Array, ...]]  # (h,) or (h, c) per layer, each (B, H)
+from bptt.training.sources import State
 
 
 @dataclass(frozen=True, eq=False)

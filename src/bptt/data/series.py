@@ -1,0 +1,257 @@
+"""Labelled sequences: sets that ship inside a package, and a user's own files.
+
+    vowels   JapaneseVowels: 12 numbers a step, 7 to 26 steps in the training part, 9 speakers; the class at
+             the end (Kudo, Toyama & Shimbo 1999)
+    acsf1    ACSF1: power drawn by a household appliance, 1,460 steps of 1 number, 10 classes; at the end
+    *.npz    arrays x (T, B, I), targets, and lengths (B,) if sequences differ
+    *.csv    one row a step, a header: columns sequence and target, every other column an input
+
+Inputs are standardised by the training part's mean and deviation. Targets that are whole numbers are
+classes, others numbers; one per sequence is asked for at its end, one per step at every step.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from bptt import files
+from bptt.arrays import Array
+from bptt.errors import FileError, OptionError
+
+PACKAGED = {"vowels": "japanese_vowels", "acsf1": "acsf1"}
+HELD_OUT = 0.2  # of a user's own sequences
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some sequences, padded: the arguments of ``network.run``.
+
+    Attributes:
+        x: (T, B, I) float32, zero behind a sequence's end.
+        targets: (B,) or (T, B) classes, (B, O) or (T, B, O) numbers.
+        lengths: (B,).
+    """
+
+    x: Array
+    targets: Array
+    lengths: Array
+
+    def arguments(self) -> dict[str, Any]:
+        """By name."""
+        return {"x": self.x, "targets": self.targets, "lengths": self.lengths}
+
+    def part(self, chosen: Array | slice) -> "Batch":
+        """Some of the sequences, no longer padded than they need."""
+        lengths = self.lengths[chosen]
+        T = int(lengths.max())
+        each_step = len(self.targets) == len(self.x) and self.targets.ndim > 1
+        targets = self.targets[:T, chosen] if each_step else self.targets[chosen]
+        return Batch(self.x[:T, chosen], targets, lengths)
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Labelled sequences, in a part to train on and a part held out.
+
+    Attributes:
+        name: where they came from.
+        train: the training part.
+        held_out: the rest.
+        outputs: classes, or numbers per target.
+        loss: "cross_entropy" or "mse".
+        loss_at: "last" or "every".
+    """
+
+    name: str
+    train: Batch
+    held_out: Batch
+    outputs: int
+    loss: Literal["cross_entropy", "mse"]
+    loss_at: Literal["last", "every"]
+
+    @property
+    def inputs(self) -> int:
+        """I."""
+        return int(self.train.x.shape[2])
+
+    @classmethod
+    def load(cls, source: str) -> "Series":
+        """Sequences by name ("vowels", "acsf1") or from a .npz or .csv file.
+
+        Raises:
+            FileError: if the file is missing or not what it says.
+            OptionError: if the name is none of these, or the package that ships the set is missing.
+        """
+        if source in PACKAGED:
+            return _packaged(source)
+        suffix = Path(source).suffix
+        if suffix == ".npz":
+            return _own(Path(source).name, *_read_npz(source))
+        if suffix == ".csv":
+            return _own(Path(source).name, *_read_csv(source))
+        raise OptionError(
+            "data", "text, vowels, acsf1, or the path of a .txt, .npz or .csv file", repr(source),
+            "A text file may have any other ending.",
+        )  # fmt: skip
+
+
+def padded(sequences: Sequence[Array]) -> tuple[Array, Array]:
+    """(T, B, I) float32 and (B,) lengths of sequences (T_b, I)."""
+    lengths = np.array([len(sequence) for sequence in sequences])
+    x = np.zeros((lengths.max(), len(sequences), sequences[0].shape[1]), np.float32)
+    for b, sequence in enumerate(sequences):
+        x[: len(sequence), b] = sequence
+    return x, lengths
+
+
+def _packaged(name: str) -> Series:
+    try:
+        from sktime import datasets
+    except ImportError:
+        raise OptionError(
+            "data", f"the package that ships {name}", "no sktime", "pip install 'bptt[data]'."
+        ) from None
+    load = getattr(datasets, f"load_{PACKAGED[name]}")
+    parts, labels = [], []
+    for split in ("train", "test"):
+        frame, y = load(split=split, return_X_y=True)
+        parts.append(
+            [
+                np.stack([np.asarray(cell, np.float64) for cell in row], axis=1)
+                for row in frame.itertuples(index=False)
+            ]
+        )
+        labels.append(np.asarray(y).astype(int))
+    first = min(int(y.min()) for y in labels)
+    labels = [y - first for y in labels]
+    outputs = 1 + max(int(y.max()) for y in labels)
+    x, held = _standardised(*parts)
+    return Series(
+        name, Batch(*_with(labels[0], padded(x))), Batch(*_with(labels[1], padded(held))),
+        outputs, "cross_entropy", "last",
+    )  # fmt: skip
+
+
+def _with(targets: Array, made: tuple[Array, Array]) -> tuple[Array, Array, Array]:
+    return made[0], targets, made[1]
+
+
+def _standardised(train: list[Array], held: list[Array]) -> tuple[list[Array], list[Array]]:
+    steps = np.concatenate(train)
+    mean, deviation = steps.mean(0), steps.std(0)
+    deviation = np.where(deviation > 0, deviation, 1)
+    return [(s - mean) / deviation for s in train], [(s - mean) / deviation for s in held]
+
+
+def _own(name: str, sequences: list[Array], targets: list[Array]) -> Series:
+    """A user's own: the last fifth held out; all of them where there are fewer than five."""
+    cut = len(sequences) - int(len(sequences) * HELD_OUT)
+    parts = sequences[:cut], sequences[cut:] or sequences
+    wanted = targets[:cut], targets[cut:] or targets
+    per_step = targets[0].ndim > 0 and all(
+        t.ndim > 0 and len(t) == len(s) for t, s in zip(targets, sequences, strict=True)
+    )
+    every = np.concatenate([np.atleast_1d(t).ravel() for t in targets])
+    classes = every.dtype.kind in "iu"
+    if classes and every.min() < 0:
+        raise FileError(
+            name, "classes from 0", f"class {every.min()}", "Number them 0, 1, 2 and so on."
+        )
+    batches = []
+    for x, y in zip(_standardised(*parts), wanted, strict=True):
+        made, lengths = padded(x)
+        columns = np.stack([_column(t, len(made), per_step) for t in y], axis=int(per_step))
+        batches.append(Batch(made, columns if classes else columns.astype(np.float32), lengths))
+    outputs = (
+        int(every.max()) + 1 if classes else int(np.atleast_1d(targets[0])[..., None].shape[-1])
+    )
+    loss: Literal["cross_entropy", "mse"] = "cross_entropy" if classes else "mse"
+    if not classes:
+        batches = [Batch(b.x, b.targets[..., None], b.lengths) for b in batches]
+    held = batches[1]
+    return Series(name, batches[0], held, outputs, loss, "every" if per_step else "last")
+
+
+def _column(target: Array, T: int, per_step: bool) -> Array:
+    if not per_step:
+        return target
+    column = np.zeros(T, target.dtype)
+    column[: len(target)] = target
+    return column
+
+
+def _read_npz(source: str) -> tuple[list[Array], list[Array]]:
+    try:
+        with np.load(source, allow_pickle=False) as arrays:
+            found = dict(arrays)
+    except (OSError, ValueError, EOFError) as error:
+        raise FileError(
+            source, "a .npz file", files.reason(error), "Write it with numpy.savez."
+        ) from error
+    files.check_names(source, found, ("x", "targets"), "arrays x and targets")
+    x, targets = found["x"], found["targets"]
+    if x.ndim != 3 or x.dtype.kind not in "iuf" or 0 in x.shape:
+        raise FileError(
+            source, "x (T, B, I) of numbers", f"{x.dtype} {x.shape}", "Time first, then batch."
+        )
+    T, B, _ = x.shape
+    lengths = found.get("lengths", np.full(B, T))
+    if (
+        lengths.shape != (B,)
+        or lengths.dtype.kind not in "iu"
+        or not 1 <= lengths.min() <= lengths.max() <= T
+    ):
+        raise FileError(
+            source,
+            f"lengths ({B},) from 1 to {T}",
+            f"{lengths.dtype} {lengths.shape}",
+            "Or leave it out.",
+        )
+    if targets.shape not in ((B,), (T, B)) or targets.dtype.kind not in "iuf":
+        raise FileError(
+            source, f"targets ({B},) or ({T}, {B})", f"{targets.dtype} {targets.shape}",
+            "One per sequence, or one per step.",
+        )  # fmt: skip
+    if not np.isfinite(x).all() or not np.isfinite(targets).all():
+        raise FileError(source, "finite numbers", "NaN or infinity", "Fill or drop them.")
+    sequences = [x[:n, b].astype(np.float64) for b, n in enumerate(lengths)]
+    if targets.ndim == 1:
+        return sequences, list(targets)
+    return sequences, [targets[:n, b] for b, n in enumerate(lengths)]
+
+
+def _read_csv(source: str) -> tuple[list[Array], list[Array]]:
+    try:
+        with open(source, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FileError(source, "a .csv file", files.reason(error), "Check the path.") from error
+    names = list(rows[0]) if rows else []
+    inputs = [name for name in names if name not in ("sequence", "target")]
+    if "target" not in names or not inputs:
+        raise FileError(
+            source, "a header with target and at least one input", f"columns {names}",
+            "One row per step; a column sequence tells the sequences apart.",
+        )  # fmt: skip
+    try:
+        table = np.array([[float(row[name]) for name in inputs] for row in rows])
+        target = np.array([float(row["target"]) for row in rows])
+    except (TypeError, ValueError) as error:
+        raise FileError(
+            source, "a number in every cell", str(error), "Fill or drop the row."
+        ) from error
+    if not np.isfinite(table).all() or not np.isfinite(target).all():
+        raise FileError(source, "finite numbers", "NaN or infinity", "Fill or drop them.")
+    if (target == np.round(target)).all():
+        target = target.astype(int)
+    keys = [row.get("sequence", "") for row in rows]
+    order = list(dict.fromkeys(keys))
+    places = [np.array([i for i, key in enumerate(keys) if key == wanted]) for wanted in order]
+    sequences, targets = [table[p] for p in places], [target[p] for p in places]
+    if len(order) > 1 and all((t == t[0]).all() for t in targets):
+        targets = [t[0] for t in targets]  # one class per sequence
+    return sequences, targets
