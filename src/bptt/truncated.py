@@ -42,11 +42,14 @@ def truncated_bptt(trace: Trace, dh: Any, k1: int, k2: int, offset: int = 0) -> 
     layer = trace.layer
     d = layer.state_errors(trace, dh)
     T, dW_R = len(d), np.zeros_like(layer.W_R)
-    ends = [*range(offset or k1, T, k1), T]
-    for first, end in zip([0, *ends], ends, strict=False):
-        start = max(0, end - k2)
+    # Blocks of k1 losses; the last one may be cut short, but starts its way back where it would have.
+    for full_end in range(offset or k1, T + k1, k1):
+        first, end = max(0, full_end - k1), min(full_end, T)
+        if first >= T:
+            break
+        start = max(0, full_end - k2)
         errors = np.zeros_like(d[start:end])
-        losses = slice(max(first, start), end)
+        losses = slice(max(first, start), end)  # with k2 < k1 the earlier ones reach nothing
         errors[losses.start - start :] = d[losses]
         keep = None if trace.keep is None else trace.keep[start:end]
         dz_R, _, _ = through_time.backward(

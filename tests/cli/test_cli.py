@@ -85,6 +85,16 @@ BAD = {
     "negative seed": (["verify", "--seed", "-1"], "seed: expected a whole number"),
     "no such text": (["train", "--data", "none.txt"], "none.txt: expected"),
     "no such model": (["diagnose", "--model", "none"], "none: expected a .safetensors file"),
+    "a folder for a model": (["diagnose", "--model", "."], ".: expected a .safetensors file, got is a"),
+    "a folder for a page": (["diagnose", "--report", "a.html"], "a.html: expected a place to write"),
+    "a name too long": (["train", "--out", "x" * 300], "file name too long"),
+    "a text that cannot be read": (["train", "--data", "/proc/self/mem"], "/proc/self/mem: expected"),
+    "no such cell": (["diagnose", "--cell", "qrnn"], "cell: expected one of rnn, lstm, gru"),
+    "no layers": (["diagnose", "--layers", "0"], "layers: expected a number from 1"),
+    "text both ways": (["diagnose", "--bidirectional"], "network: expected layers that run forward only"),
+    "too much memory": (["verify", "--hidden", "100000000"], "not enough memory"),
+    "too many sequences": (["diagnose", "--data", "vowels", "--batch", "1000"], "batch: expected from 1 to 370"),
+    "negative lag": (["diagnose", "--max-lag", "-1"], "max_lag: expected a whole lag from 0"),
     "not a model": (["diagnose", "--model", "junk"], "junk: expected a .safetensors file"),
     "another page type": (["diagnose", "--report", "a.pdf"], "--report: expected"),
     "lag beyond the sequence": (
@@ -104,6 +114,7 @@ BAD = {
 def test_bad_input_is_one_line_and_code_2(case, tmp_path):
     arguments, message = BAD[case]
     (tmp_path / "junk").write_bytes(b"not a model" * 100)
+    (tmp_path / "a.html").mkdir()
     before = sorted(tmp_path.iterdir())
     done = bptt(*arguments, cwd=tmp_path, code=2)
     *_, line = done.stderr.strip().splitlines()
@@ -152,3 +163,67 @@ def test_version(tmp_path):
     import bptt as package
 
     assert bptt("--version", cwd=tmp_path).stdout == f"bptt {package.__version__}\n"
+
+
+@pytest.mark.parametrize("data", ["vowels", "acsf1"])
+def test_lstm_on_labelled_sequences(data, tmp_path):
+    arguments = ("--cell", "lstm", "--data", data, "--hidden", "16", "--steps", "20")
+    done = bptt("diagnose", *arguments, cwd=tmp_path)
+    for part in ("lstm.0", "forget gate", "goes by the carry", "Lyapunov", "held-out accuracy"):
+        assert part in " ".join(done.stdout.split())
+    assert (tmp_path / "report.html").stat().st_size > 500_000
+
+
+def test_stack_both_ways_on_a_file_of_ones_own(tmp_path):
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(12, 30, 2))
+    np.savez(tmp_path / "own.npz", x=x, targets=(x[0, :, 0] > 0).astype(int))
+    arguments = ("--cell", "gru", "--layers", "2", "--bidirectional", "--hidden", "8")
+    more = (
+        "--data",
+        "own.npz",
+        "--steps",
+        "30",
+        "--needed-lag",
+        "11",
+        "--truncation",
+        "5",
+        "--json",
+    )
+    done = bptt("diagnose", *arguments, *more, cwd=tmp_path)
+    layers = json.loads(done.stdout)["stages"]["after training"]["layers"]
+    assert set(layers) == {f"gru.{n}.{way}" for n in (0, 1) for way in ("forward", "backward")}
+    bptt("train", *arguments, *more[:4], "--out", "m.safetensors", cwd=tmp_path)
+    done = bptt("diagnose", "--model", "m.safetensors", "--data", "own.npz", cwd=tmp_path)
+    assert "held-out accuracy" in done.stdout
+
+
+def test_a_network_that_explodes_in_training_is_still_diagnosed(tmp_path):
+    arguments = ("--activation", "relu", "--init", "orthogonal", "--gain", "2", "--steps", "50")
+    done = bptt("diagnose", *arguments, "--no-report", "--hidden", "32", cwd=tmp_path)
+    assert "exploding" in done.stdout
+
+
+def test_verify_gated(tmp_path):
+    for arguments in (["--cell", "lstm"], ["--cell", "gru", "--layers", "2"]):
+        more = ("--length", "5", "--hidden", "4", "--entries", "10")
+        assert "They agree, to 1e-12." in bptt("verify", *arguments, *more, cwd=tmp_path).stdout
+
+
+def test_file_names_are_no_markup(tmp_path):
+    done = bptt(
+        "diagnose", "--steps", "1", "--hidden", "4", "--report", "a[lr=1][red].html", cwd=tmp_path
+    )
+    assert "a[lr=1][red].html" in done.stdout
+
+
+def test_ascii_terminal(tmp_path):
+    import os
+
+    done = subprocess.run(
+        [sys.executable, "-m", "bptt", "derive"], cwd=tmp_path, capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.returncode == 0

@@ -32,10 +32,7 @@ def test_kill_and_resume(tmp_path):
     assert process.wait() == -signal.SIGKILL
     _, notes = files.read_tensors(killed)  # whole, whenever the kill came
     assert 0 < json.loads(notes["run"])["done"] < 400
-    assert (
-        run(killed, "--resume")["held_out"]
-        == (expected["held_out"])
-    )
+    assert run(killed, "--resume")["held_out"] == (expected["held_out"])
     (a, _), (b, _) = files.read_tensors(straight), files.read_tensors(killed)
     assert a.keys() == b.keys()
     for name, value in a.items():

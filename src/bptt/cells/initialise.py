@@ -128,9 +128,12 @@ def float_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
     Raises:
         OptionError: if it is another type.
     """
-    kind = np.dtype(dtype)
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        kind = np.dtype(object)
     if kind not in FLOATS:
-        raise OptionError("dtype", "float32 or float64", str(kind), "Nothing else is computed in.")
+        raise OptionError("dtype", "float32 or float64", str(dtype), "Nothing else is computed in.")
     return kind
 
 
@@ -140,6 +143,6 @@ def random_generator(rng: np.random.Generator | int | None) -> np.random.Generat
     Raises:
         OptionError: if the seed is negative.
     """
-    if isinstance(rng, int) and rng < 0:
+    if isinstance(rng, int | np.integer) and rng < 0:
         raise OptionError("seed", "a whole number from 0", str(rng), "Give 0, for example.")
     return np.random.default_rng(rng)

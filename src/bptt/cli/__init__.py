@@ -46,6 +46,8 @@ def main() -> None:
     """Run the command line; bad input ends in one line and exit code 2."""
     from bptt.errors import BpttError
 
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # no σ in an ASCII terminal
     try:
         app()
     except BpttError as error:

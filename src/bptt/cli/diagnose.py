@@ -109,8 +109,8 @@ def diagnose(
     facts = [("Data", loaded.name)]
     if model is None:
         steps = usual_steps(loaded, BATCH) if steps is None else steps
-        untrained = source.score(network)
         try:
+            untrained = source.score(network)
             with training_bar("training") as progress:
                 result = train(network, loaded, steps=steps, batch=BATCH, progress=progress)
         except NonFiniteError as error:  # what was measured before is an answer too

@@ -109,11 +109,10 @@ def measured_batch(
         codes, targets, _ = chunk(streams(data.held_out, batch or 16), length, 0)
         return {"x": data.one_hot(codes, dtype), "targets": targets}
     longest = int(data.held_out.lengths.max())
-    batch = max(1, min(16, 4000 // longest)) if batch is None else batch
-    if not 1 <= batch <= len(data.held_out.lengths):
-        raise OptionError(
-            "batch", f"from 1 to {len(data.held_out.lengths)} sequences", str(batch), "Take fewer."
-        )
+    sequences = len(data.held_out.lengths)
+    batch = max(1, min(16, sequences, 4000 // longest)) if batch is None else batch
+    if not 1 <= batch <= sequences:
+        raise OptionError("batch", f"from 1 to {sequences} sequences", str(batch), "Take fewer.")
     part = data.held_out.part(slice(0, batch))
     arguments = part.arguments()
     arguments["x"] = part.x.astype(dtype)

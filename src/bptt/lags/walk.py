@@ -122,15 +122,14 @@ def _walk(
             parts: list[Rows | None] = [None] * n
             if handed is not None:
                 parts = [*split_rows(level, handed)]
-            below: list[Rows] = []
+            below: list[Rows | None] = []
             for i, part in enumerate(parts, number):
                 lines[i].receive(part)
                 lag = lines[i].walk(hand_down=number > 0)
                 if lag is not None:
                     tallies[i].add(k, lag)
-                if (handed_down := lines[i].handed_down) is not None:
-                    below.append(handed_down)
-            handed = join_rows(level, below) if below else None
+                below.append(lines[i].handed_down)
+            handed = join_rows(level, below)
         if tolerance and all(
             tally.rest_below(tolerance, line.rows)
             for tally, line in zip(tallies, lines, strict=True)
@@ -209,8 +208,8 @@ def _check(
             "dh", "a loss that reaches this layer", "zeros everywhere",
             "Check that the loss depends on the layer's output.",
         )  # fmt: skip
-    if max_lag is not None and max_lag < 0:
-        raise OptionError("max_lag", "a lag from 0", str(max_lag), "None computes every lag.")
+    if max_lag is not None and (max_lag < 0 or max_lag != int(max_lag)):
+        raise OptionError("max_lag", "a whole lag from 0", str(max_lag), "None computes every lag.")
     if not 0 <= tolerance < 1:
         raise OptionError(
             "tolerance", "a number in [0, 1)", str(tolerance), "0 computes every lag."

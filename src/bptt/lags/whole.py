@@ -4,6 +4,8 @@ The ordinary backward pass of the layers is used wherever its numbers fit. Where
 recursion is run once more with every row's scale kept apart (Q13).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bptt.arrays import Array
@@ -108,11 +110,14 @@ def split_rows(level: Trace | BidirectionalTrace, rows: Rows) -> list[Rows]:
     return [_as_state(level.forward, one), _as_state(level.backward, turned(other, level.backward))]
 
 
-def join_rows(level: Trace | BidirectionalTrace, below: list[Rows]) -> Rows:
-    """Errors of a level's inputs: both directions added, in the order of the input."""
-    if isinstance(level, BidirectionalTrace):
-        return below[0].plus(turned(below[1], level.backward))
-    return below[0]
+def join_rows(level: Trace | BidirectionalTrace, below: Sequence[Rows | None]) -> Rows | None:
+    """Errors of a level's inputs: both directions added, in the order of the input; None for none."""
+    if not isinstance(level, BidirectionalTrace):
+        return below[0]
+    one, other = below
+    if other is not None:
+        other = turned(other, level.backward)
+    return other if one is None else one if other is None else one.plus(other)
 
 
 def turned(rows: Rows, trace: Trace) -> Rows:

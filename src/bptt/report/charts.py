@@ -173,10 +173,13 @@ def shares(stages: Stages) -> Any:
 def gains(layer: LayerDiagnosis) -> Any:
     """Weight gain, activation gain and their sum, per step back."""
     profile = layer.profile
+    names = ("activation φ′", "both together")
+    if profile.carry_gain is not None:
+        names = ("slopes of the gates", "the whole step, with the carry")
     series = {
         "W_R": profile.weight_gain,
-        "activation φ′": profile.activation_gain,
-        "both together": profile.gain,
+        names[0]: profile.activation_gain,
+        names[1]: profile.gain,
     }
     rows = [
         {"lag": k, "gain": round(float(v), 4), "of": name}
