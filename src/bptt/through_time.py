@@ -53,7 +53,12 @@ def forward(
 
 
 def backward(
-    cell: ModuleType, d: Array, local: tuple[Array, ...], W_R: Array, keep: Array | None
+    cell: ModuleType,
+    d: Array,
+    local: tuple[Array, ...],
+    W_R: Array,
+    keep: Array | None,
+    carried: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Errors over a sequence.
 
@@ -63,6 +68,7 @@ def backward(
         local: from ``cell.local`` for all steps.
         W_R: (G·H, H) recurrent weights.
         keep: as for ``forward``.
+        carried: (B, S) what steps behind these send back; zero if there are none.
 
     Returns:
         errors at what W_R multiplies (T, B, G·H), at what W_F multiplies (the same array but for the
@@ -71,14 +77,15 @@ def backward(
     T, B, _ = d.shape
     H = W_R.shape[1]
     dz_R = np.empty((T, B, len(W_R)), d.dtype)
-    dz_F = np.empty_like(dz_R)
-    carried = np.zeros_like(d[0])
+    dz_F = np.empty_like(dz_R) if cell.TWO_ERRORS else dz_R
+    carried = np.zeros_like(d[0]) if carried is None else carried.copy()
     for t in reversed(range(T)):
         carried += d[t]
         here = tuple(array[t] for array in local)
         error, carry = cell.back(carried, here)
         dz_R[t] = error
-        dz_F[t] = cell.at_input(carried, error, here)
+        if cell.TWO_ERRORS:
+            dz_F[t] = cell.at_input(carried, error, here)
         if carry is None:
             np.matmul(error, W_R, out=carried)
         else:

@@ -22,6 +22,7 @@ from bptt.cells.rnn import Local
 
 GATES = 3
 STATES = 1
+TWO_ERRORS = True
 SAVED = 4  # r, z, n, a
 
 
@@ -56,17 +57,22 @@ def local(saved: Array, prev: tuple[Array, ...], now: tuple[Array, ...], b_Rn: A
     return factors, to_n, z
 
 
-def back(d: Array, local: Local) -> tuple[Array, Array | None]:
+def back(
+    d: Array, local: Local, dz: Array | None = None, carry: Array | None = None
+) -> tuple[Array, Array | None]:
     """Equations (4) to (6): [dr, dz, dn ⊙ r] (..., 3H), and the carry dh_t ⊙ z (..., H).
 
     Args:
         d: (..., H) error of the state h_t.
         local: of the same steps.
+        dz: (..., 3H) takes the first result, if given.
+        carry: (..., H) takes the second, if given.
     """
     factors, _, z = local
+    dz = np.empty_like(factors) if dz is None else dz
     gates = (*d.shape[:-1], 3, d.shape[-1])
-    dz_R = (factors.reshape(gates) * d[..., None, :]).reshape(factors.shape)
-    return dz_R, d * z
+    np.multiply(factors.reshape(gates), d[..., None, :], out=dz.reshape(gates))
+    return dz, np.multiply(d, z, out=carry)
 
 
 def at_input(d: Array, dz_R: Array, local: Local) -> Array:

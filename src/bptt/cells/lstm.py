@@ -19,6 +19,7 @@ from bptt.cells.rnn import Local
 
 GATES = 4
 STATES = 2
+TWO_ERRORS = False
 SAVED = 4  # i, f, g, o
 
 
@@ -56,25 +57,31 @@ def local(saved: Array, prev: tuple[Array, ...], now: tuple[Array, ...], extra: 
     return o * (1 - tanh_c * tanh_c), factors, f
 
 
-def back(d: Array, local: Local) -> tuple[Array, Array | None]:
+def back(
+    d: Array, local: Local, dz: Array | None = None, carry: Array | None = None
+) -> tuple[Array, Array | None]:
     """Equations (4) to (6): dz_t (..., 4H), and the carry [0; dc_t ⊙ f] (..., 2H).
 
     Args:
         d: (..., 2H) error [dh; dc] of the state.
         local: of the same steps.
+        dz: (..., 4H) takes the first result, if given.
+        carry: (..., 2H) takes the second, if given.
     """
     to_cell, factors, f = local
     H = f.shape[-1]
-    dh, dz, carry = d[..., :H], np.empty_like(factors), np.empty_like(d)
-    dc = np.multiply(dh, to_cell)
+    dz = np.empty_like(factors) if dz is None else dz
+    carry = np.empty_like(d) if carry is None else carry
+    dh, dc = d[..., :H], carry[..., H:]
+    np.multiply(dh, to_cell, out=dc)
     dc += d[..., H:]
-    gates = (*dc.shape[:-1], 3, H)
+    gates = (*d.shape[:-1], 3, H)
     np.multiply(
         factors[..., : 3 * H].reshape(gates), dc[..., None, :], out=dz[..., : 3 * H].reshape(gates)
     )
     np.multiply(factors[..., 3 * H :], dh, out=dz[..., 3 * H :])
+    dc *= f
     carry[..., :H] = 0
-    np.multiply(dc, f, out=carry[..., H:])
     return dz, carry
 
 

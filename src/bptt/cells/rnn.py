@@ -20,6 +20,7 @@ from bptt.cells.activations import Activation
 
 GATES = 1
 STATES = 1  # how many vectors of H units the state has
+TWO_ERRORS = False  # whether W_F sees another error than W_R
 SAVED = 1  # how many such vectors a step saves for the way back: z
 
 Local = tuple[Array, ...]
@@ -53,14 +54,18 @@ def local(saved: Array, prev: tuple[Array, ...], now: tuple[Array, ...], phi: Ac
     return (phi.derivative(saved, now[0]),)
 
 
-def back(d: Array, local: Local) -> tuple[Array, Array | None]:
+def back(
+    d: Array, local: Local, dz: Array | None = None, carry: Array | None = None
+) -> tuple[Array, Array | None]:
     """Equation (2): the error dz_t at what W_R multiplies; nothing is carried past W_R.
 
     Args:
         d: (..., H) error of the state h_t.
         local: of the same steps.
+        dz: (..., H) takes the result, if given.
+        carry: not used by this cell.
     """
-    return d * local[0], None
+    return np.multiply(d, local[0], out=dz), None
 
 
 def at_input(d: Array, dz_R: Array, local: Local) -> Array:

@@ -66,12 +66,22 @@ class Line:
     def __init__(self, trace: Trace, first: int, last: int) -> None:
         self.trace, self.first = trace, first
         self.cell, self.W_F = trace.layer.cell, trace.layer.W_F
+        self.gated = trace.layer.kind != "rnn"
         self.W_R, self.e_weights = normalised(trace.layer.W_R)
         self.local = trace.local(first, last)
         self.h_prev, self.e_states = normalised(trace.before(first, last)[0])
         self.keep = None if trace.keep is None else trace.keep[first:last]
+        self.buffers: dict[str, Array] = {}
+        self.turn = 0
         self.rows: Rows | None = None
         self.handed_down: Rows | None = None
+
+    def _room(self, name: str, shape: tuple[int, ...]) -> Array:
+        """An array to write into, the same memory at every lag: fresh pages would cost more than the sums."""
+        size = int(np.prod(shape))
+        if name not in self.buffers or self.buffers[name].size < size:
+            self.buffers[name] = np.empty(size, self.h_prev.dtype)
+        return self.buffers[name][:size].reshape(shape)
 
     def receive(self, rows: Rows | None) -> None:
         """Add what the layer above hands down at this lag."""
@@ -85,7 +95,16 @@ class Line:
             return None
         here = slice(rows.first - self.first, rows.last - self.first)
         local = tuple(array[here] for array in self.local)
-        dz, carry = self.cell.back(rows.D, local)
+        self.turn = (
+            1 - self.turn
+        )  # what the rows stand in now is still read while the next are written
+        N, B, S = rows.D.shape
+        dz, carry = self.cell.back(
+            rows.D,
+            local,
+            self._room("dz", (N, B, len(self.W_R))),
+            self._room(f"carry {self.turn}", (N, B, S)) if self.gated else None,
+        )
         if hand_down:
             dz_F = self.cell.at_input(rows.D, dz, local)
             dx = (dz_F.reshape(rows.e.size, -1) @ self.W_F).reshape(*rows.e.shape, -1)
@@ -118,7 +137,9 @@ class Line:
         if self.keep is not None:
             keep = self.keep[rows.first + cut - self.first : rows.last - self.first]
             reach = reach & keep
-        P = (dz[cut:].reshape(e.size, -1) @ self.W_R).reshape(*e.shape, H)
+        P = self._room("P" if self.gated else f"P {self.turn}", (*e.shape, H))
+        # Two axes: with three, NumPy makes one small product per step.
+        np.matmul(dz[cut:].reshape(e.size, -1), self.W_R, out=P.reshape(e.size, H))
         passed = squares(P)
 
         def norm(s: Array) -> float:

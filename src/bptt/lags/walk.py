@@ -25,7 +25,7 @@ from bptt.layers.levels import BidirectionalTrace, directions
 from bptt.layers.stack import Stack, StackTrace, immediate_errors
 from bptt.layers.trace import Trace
 
-WORKING_MEMORY = 256e6  # bytes; above it, with a max_lag, the loss steps are taken in chunks
+WORKING_MEMORY = 128e6  # bytes; above it, with a max_lag, the loss steps are taken in chunks
 
 
 def by_lag(
@@ -49,7 +49,7 @@ def by_lag(
         tolerance: stop early once the lags left out sum to less than this part of Σ‖G_k‖ and the
             signals that remain could not add more than that in one step; 0 computes every lag.
         loss_chunk: how many loss steps to hold at once; None holds all, or with ``max_lag`` as many as
-            fit into 256 MB. The result is the same.
+            fit into 128 MB. The result is the same.
 
     Returns:
         a ``LagProfile``; for a stack a list of them, one per layer as in ``stack.names``, bottom first.
@@ -85,6 +85,7 @@ def _by_lag(
     errors = immediate_errors(trace, dh)
     _check(errors, max_lag, tolerance, loss_chunk)
     every = [_rows(t, d) for t, d in zip(trace.traces, errors, strict=True)]
+    del errors  # of long sequences every array counts
     loss_chunk = loss_chunk or _fitting_chunk(trace, max_lag)
     chunks = [every] if loss_chunk is None else list(_chunks(every, loss_chunk))
     tallies = [

@@ -15,6 +15,9 @@ from bptt.layers.sequences import as_lengths, as_resets, inside
 from bptt.layers.trace import Grads, Trace
 
 
+STRETCH = 32e6  # bytes of errors that a backward pass holds at once
+
+
 class Layer:
     """What the three share: parameters, and the loops over a sequence around their cells.
 
@@ -145,21 +148,37 @@ class Layer:
             NonFiniteError: if it holds NaN or infinity.
             OptionError: if it is not zero behind a sequence's end.
         """
-        d = self.state_errors(trace, dh)
-        keep = trace.keep
-        dz_R, dz_F, d0 = through_time.backward(self.cell, d, trace.local(), self.W_R, keep)
-        T, B, rows = dz_R.shape
-        H = self.hidden
-        flat_R, flat_F = dz_R.reshape(T * B, rows), dz_F.reshape(T * B, rows)
-        (h_prev, *_) = trace.before()
+        d, keep = self.state_errors(trace, dh), trace.keep
+        T, B, _ = d.shape
+        H, rows = self.hidden, len(self.W_R)
+        dW_F, dW_R, db = (np.zeros_like(p) for p in (self.W_F, self.W_R, self.b))
+        db_R, dx, carried = np.zeros_like(db), np.empty_like(trace.x), None
+        # Long sequences in stretches, from the end: the errors of all steps are never held at once.
+        stretch = max(1, int(STRETCH / (B * rows * self.dtype.itemsize)))
+        for first in reversed(range(0, T, stretch)):
+            here = slice(first, min(first + stretch, T))
+            dz_R, dz_F, carried = through_time.backward(
+                self.cell, d[here], trace.local(here.start, here.stop), self.W_R,
+                None if keep is None else keep[here], carried,
+            )  # fmt: skip
+            steps = len(dz_R) * B
+            flat_R, flat_F = dz_R.reshape(steps, rows), dz_F.reshape(steps, rows)
+            h_prev = trace.before(here.start, here.stop)[0]
+            dW_F += flat_F.T @ trace.x[here].reshape(steps, -1)
+            dW_R += flat_R.T @ h_prev.reshape(steps, H)
+            db += flat_F.sum(0)
+            if self.kind == "gru":
+                db_R += flat_R.sum(0)
+            dx[here] = (flat_F @ self.W_F).reshape(-1, B, self.inputs)
+        assert carried is not None
         return Grads(
-            dW_F=flat_F.T @ trace.x.reshape(T * B, -1),
-            dW_R=flat_R.T @ h_prev.reshape(T * B, H),
-            db=flat_F.sum(0),
-            dx=(flat_F @ self.W_F).reshape(trace.x.shape),
-            dh0=d0[:, :H],
-            dc0=d0[:, H:] if self.cell.STATES == 2 else None,
-            db_Rn=flat_R[:, 2 * H :].sum(0) if self.kind == "gru" else None,
+            dW_F=dW_F,
+            dW_R=dW_R,
+            db=db,
+            dx=dx,
+            dh0=carried[:, :H],
+            dc0=carried[:, H:] if self.cell.STATES == 2 else None,
+            db_Rn=db_R[2 * H :] if self.kind == "gru" else None,
         )
 
     def state_errors(self, trace: Trace, dh: Any) -> Array:
