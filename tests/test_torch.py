@@ -134,6 +134,7 @@ def test_cross_entropy_and_adam_as_in_pytorch(rng):
 
     module, stack = both("lstm", 1, False, rng)
     module.bias_hh_l0.requires_grad_(False)  # bptt has one bias where PyTorch adds two
+    torch.manual_seed(0)
     readout = torch.nn.Linear(H, 4, dtype=torch.float64)
     net = bptt.Network(stack.levels[0], readout.weight.detach().numpy().copy(),
                        readout.bias.detach().numpy().copy())  # fmt: skip
@@ -150,7 +151,7 @@ def test_cross_entropy_and_adam_as_in_pytorch(rng):
         loss = torch.nn.functional.cross_entropy(o.reshape(-1, 4), torch.tensor(y).reshape(-1))
         loss.backward()
         run = net.run(x, y)
-        assert run.E == pytest.approx(loss.item(), rel=1e-11)
+        assert run.E == pytest.approx(loss.item(), rel=1e-9)
         grads = net.backward(run)
         ours.step(net.parameters(), {k: grads[k] for k in net.parameters()}, n + 1)
         theirs.step()

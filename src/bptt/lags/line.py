@@ -108,14 +108,14 @@ class Line:
         if hand_down:
             dz_F = self.cell.at_input(rows.D, dz, local)
             dx = (dz_F.reshape(rows.e.size, -1) @ self.W_F).reshape(*rows.e.shape, -1)
-            self.handed_down = Rows.of(rows.first, dx, rows.e.copy(), rows.reach)
+            self.handed_down = Rows.of(rows.first, dx, rows.e.copy(), rows.reach, None, rows.common)
         at_weights = squares(dz)
         signal = at_weights if carry is None else rows.squares
-        G = outer_sum(dz, rows.e, self.h_prev[here])
+        G = outer_sum(dz, rows.e, rows.common, self.h_prev[here])
         G.e += self.e_states
         counted = (
             G, rows, signal, int(rows.reach.sum()), rows.log_norm(),
-            float(log_norm(at_weights, rows.e)),
+            float(log_norm(at_weights, rows.e, rows.common)),
         )  # fmt: skip
         cut = 1 if rows.first == 0 else 0  # these stand at the first step already
         if len(rows.D) == cut:
@@ -143,13 +143,14 @@ class Line:
         passed = squares(P)
 
         def norm(s: Array) -> float:
-            return float(log_norm(s if keep is None else s * keep, e))
+            return float(log_norm(s if keep is None else s * keep, e, rows.common))
 
         through = (norm(at_weights[cut:]), norm(passed) + LOG2 * self.e_weights)
-        scale = e.copy()
+        scale, common = e.copy(), rows.common
         if carry is None:
             d, known = P, None if keep is not None else passed
-            scale += self.e_weights
+            if self.e_weights:
+                scale, common = scale + self.e_weights, None
             norms: tuple[float, ...] = (NOTHING, *through)
         else:
             d, known = carry[cut:], None
@@ -162,5 +163,5 @@ class Line:
             norms = (norm(rows.squares[cut:]), *through, norm(carried), norm(carrier))
         if keep is not None:
             d *= keep[..., None]
-        self.rows = Rows.of(rows.first + cut - 1, d, scale, reach, known)
+        self.rows = Rows.of(rows.first + cut - 1, d, scale, reach, known, common)
         return norms if carry is None else (*norms, self.rows.log_norm())

@@ -30,6 +30,7 @@ class Rows:
         reach: (N, B) whether the error of some loss step has got here (it may have become zero).
         squares: (N, B) Σ D², of D as stored.
         alive: (N, B) False once a row has become zero.
+        common: the exponent that all rows have, or None where they differ.
     """
 
     first: int
@@ -38,15 +39,25 @@ class Rows:
     reach: Array
     squares: Array
     alive: Array
+    common: int | None
 
     @classmethod
-    def of(cls, first: int, D: Array, e: Array, reach: Array, known: Array | None = None) -> "Rows":
+    def of(
+        cls,
+        first: int,
+        D: Array,
+        e: Array,
+        reach: Array,
+        known: Array | None = None,
+        common: int | None = None,
+    ) -> "Rows":
         """Rows of the true size D 2^e, brought within range; D and e are changed in place.
 
-        ``known`` are the squares of D, if somebody has them already.
+        ``known`` are the squares of D and ``common`` the exponent that all of e are, if somebody has them.
         """
         s = squares(D) if known is None else known
-        rows = cls(first, D, e, reach, s, np.ones(e.shape, bool))
+        common = one_exponent(e) if common is None else common
+        rows = cls(first, D, e, reach, s, np.ones(e.shape, bool), common)
         rows.rescale()
         return rows
 
@@ -72,6 +83,7 @@ class Rows:
         e = np.where(self.alive & (most - least >= reach), size, most)
         self.D[...] = np.ldexp(self.D, (self.e - e)[..., None])
         self.e[...] = e
+        self.common = one_exponent(e)
         self.squares = squares(self.D)
 
     def plus(self, other: "Rows") -> "Rows":
@@ -80,7 +92,7 @@ class Rows:
         if (a.first, a.last) != (b.first, b.last):
             first, last = min(a.first, b.first), max(a.last, b.last)
             a, b = a.widened(first, last), b.widened(first, last)
-        if (a.e == b.e).all():
+        if a.common is not None and a.common == b.common:
             D, e = a.D + b.D, a.e.copy()
         else:
             e = np.where(a.alive, np.where(b.alive, np.maximum(a.e, b.e), a.e), b.e)
@@ -90,27 +102,34 @@ class Rows:
     def widened(self, first: int, last: int) -> "Rows":
         """The same rows among zeros for steps first .. last-1."""
         pad = ((self.first - first, last - self.last), (0, 0))
-        return Rows(
-            first,
-            np.pad(self.D, (*pad, (0, 0))),
-            *(np.pad(array, pad) for array in (self.e, self.reach, self.squares, self.alive)),
+        e, reach, s, alive = (
+            np.pad(array, pad) for array in (self.e, self.reach, self.squares, self.alive)
         )
+        common = 0 if self.common == 0 else None
+        return Rows(first, np.pad(self.D, (*pad, (0, 0))), e, reach, s, alive, common)
 
     def log_norm(self) -> float:
         """ln of the Frobenius norm of all rows together; -inf where all are zero."""
-        return float(log_norm(self.squares, self.e))
+        return float(log_norm(self.squares, self.e, self.common))
 
 
-def outer_sum(dz: Array, e: Array, h_prev: Array) -> "Scaled":
+def one_exponent(e: Array) -> int | None:
+    """The exponent that all rows have, or None."""
+    first = int(e.flat[0])
+    return first if (e == first).all() else None
+
+
+def outer_sum(dz: Array, e: Array, common: int | None, h_prev: Array) -> "Scaled":
     """Σ over steps and sequences of dz 2^e ⊗ h_prev: one matrix product.
 
     Args:
         dz: (N, B, G·H) errors.
         e: (N, B) their exponents.
+        common: the one that all of them are, or None.
         h_prev: (N, B, H) what the weight multiplied.
     """
-    top = int(e.flat[0])
-    if (e != top).any():
+    top = common
+    if top is None:
         # The largest product sets the scale; a row that meets a zero h_prev makes none.
         size = e + np.frexp(np.abs(dz).max(-1))[1] + np.frexp(np.abs(h_prev).max(-1))[1]
         counts = dz.any(-1) & h_prev.any(-1)
@@ -200,11 +219,10 @@ def squares(D: Array) -> Array:
     return np.asarray(s)
 
 
-def log_norm(s: Array, e: Array, axis: int | None = None) -> Array:
+def log_norm(s: Array, e: Array, common: int | None, axis: int | None = None) -> Array:
     """ln √(Σ s 4^e) over all rows, or along one axis; -inf where all are zero."""
     with np.errstate(divide="ignore"):
-        first = e.flat[0]
-        if (e == first).all():
-            return np.asarray(0.5 * np.log(s.sum(axis, dtype=np.float64)) + LOG2 * first)
+        if common is not None:
+            return np.asarray(0.5 * np.log(s.sum(axis, dtype=np.float64)) + LOG2 * common)
         log_squares = np.where(s > 0, np.log(s, dtype=np.float64) + 2 * LOG2 * e, -np.inf)
         return np.asarray(0.5 * np.logaddexp.reduce(log_squares, axis))

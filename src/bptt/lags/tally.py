@@ -69,7 +69,9 @@ class Tally:
         for name in NORMS:
             here.log_norms[name] = _together(here.log_norms[name], getattr(lag, name))
         rows = lag.rows
-        here.signal = _together(here.signal, float(log_norm(lag.signal_squares, rows.e)))
+        here.signal = _together(
+            here.signal, float(log_norm(lag.signal_squares, rows.e, rows.common))
+        )
         here.count += lag.count
         if self.has_steps and len(self.trace.x) * len(self.lags) <= MOST_CELLS:
             log10 = _log10_per_step(lag.signal_squares, rows)
@@ -206,4 +208,6 @@ def _together(a: float, b: float) -> float:
 def _log10_per_step(signal_squares: Array, rows: Rows) -> Array:
     """log10 of the RMS over sequences of the signal's norm, per step."""
     counts = np.maximum(1, rows.reach.sum(1))
-    return np.asarray((log_norm(signal_squares, rows.e, axis=1) - 0.5 * np.log(counts)) / LN10)
+    return np.asarray(
+        (log_norm(signal_squares, rows.e, rows.common, axis=1) - 0.5 * np.log(counts)) / LN10
+    )

@@ -169,8 +169,8 @@ def _part(rows: Rows | None, first: int, last: int) -> Rows | None:
     if rows is None or rows.last <= first or rows.first >= last:
         return None
     cut = slice(max(0, first - rows.first), last - rows.first)
-    arrays = (rows.D, rows.e, rows.reach)
-    return Rows.of(max(first, rows.first), *(array[cut].copy() for array in arrays))
+    D, e, reach = (array[cut].copy() for array in (rows.D, rows.e, rows.reach))
+    return Rows.of(max(first, rows.first), D, e, reach)
 
 
 def _lines(trace: StackTrace, chunk: list[Rows | None], max_lag: int | None) -> list[Line]:

@@ -83,7 +83,7 @@ def _layer_scaled(trace: Trace, entering: Rows | None) -> tuple[Scaled, Rows]:
             d = d.plus(carried)
         here = tuple(array[one] for array in local)
         dz, carry = cell.back(d.D, here)
-        dW_R += outer_sum(dz, d.e, h_prev[one])
+        dW_R += outer_sum(dz, d.e, d.common, h_prev[one])
         dx[t], e[t] = (cell.at_input(d.D, dz, here) @ layer.W_F)[0], d.e
         back = np.zeros_like(d.D) if carry is None else carry
         back[..., : layer.hidden] += dz @ layer.W_R
@@ -140,4 +140,4 @@ def _as_state(trace: Trace, rows: Rows) -> Rows:
     if trace.layer.cell.STATES == 1:
         return rows
     D = np.concatenate([rows.D, np.zeros_like(rows.D)], axis=-1)
-    return Rows(rows.first, D, rows.e, rows.reach, rows.squares, rows.alive)
+    return Rows(rows.first, D, rows.e, rows.reach, rows.squares, rows.alive, rows.common)

@@ -14,7 +14,6 @@ from bptt.errors import NonFiniteError, OptionError, ShapeError
 from bptt.layers.sequences import as_lengths, as_resets, inside
 from bptt.layers.trace import Grads, Trace
 
-
 STRETCH = 32e6  # bytes of errors that a backward pass holds at once
 
 
