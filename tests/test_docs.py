@@ -61,6 +61,8 @@ def test_every_public_name_is_documented():
         "__version__",
         "Grads",
         "LagProfile",
+        "StepProfile",
+        "Truncation",
         "Report",
         "Trace",
         "errors",

@@ -77,10 +77,13 @@ class Line:
         self.handed_down: Rows | None = None
 
     def _room(self, name: str, shape: tuple[int, ...]) -> Array:
-        """An array to write into, the same memory at every lag: fresh pages would cost more than the sums."""
+        """An array to write into, the same memory at every lag: fresh pages would cost more than the sums.
+
+        Large on purpose: from 4 MB on NumPy asks the system for huge pages.
+        """
         size = int(np.prod(shape))
         if name not in self.buffers or self.buffers[name].size < size:
-            self.buffers[name] = np.empty(size, self.h_prev.dtype)
+            self.buffers[name] = np.empty(max(size, 1 << 20), self.h_prev.dtype)
         return self.buffers[name][:size].reshape(shape)
 
     def receive(self, rows: Rows | None) -> None:
