@@ -125,3 +125,94 @@ def test_bound():
 def test_powers_of_a_nilpotent_matrix_end():
     s = spectrum(np.array([[0.0, 3.0], [0.0, 0.0]]))
     assert (s.radius, s.peak, s.peak_power) == (0, pytest.approx(3), 1)
+
+
+def gated(kind, bias, scale=0.3, gain=1.0, others=0.0):
+    """A gated layer whose carry gate has this bias: forget gate of an LSTM, update gate of a GRU."""
+    net = bptt.Network.init(
+        I, H, 2, "orthogonal", cell=kind, gain=gain, loss="mse", loss_at="last", rng=0, dtype="float64"
+    )  # fmt: skip
+    net.layer.b[:] = others
+    net.layer.b[H : 2 * H] = bias
+    rng = np.random.default_rng(5)
+    return bptt.diagnose(net, (scale * rng.normal(size=(T, B, I)), rng.normal(size=(B, 2))))
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_closed_gates(kind):
+    """Gates at 1/2 and small weights: the carry halves the error at every step."""
+    report = gated(kind, 0.0, gain=0.1)
+    layer = report.layers[f"{kind}.0"]
+    assert (report.verdict, report.cause.name) == ("vanishing", "gates closed")
+    assert report.cause.number == pytest.approx(0.5, abs=0.02)
+    assert layer.carry_strength == pytest.approx(0.5, abs=0.02)
+    assert layer.carry_gate == pytest.approx(0.5, abs=0.02)
+    assert layer.carry_share > 0.9
+    assert "gate" in report.advice[0]
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_open_gates_keep_the_error(kind):
+    report = gated(kind, 6.0, gain=0.1)
+    assert (report.verdict, report.cause.name) == ("steady", "none")
+    assert report.layers[f"{kind}.0"].carry_strength > 0.99
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_saturated_gates(kind):
+    """All gates at their ends, the carry's gate shut: only W_R is left, and little gets to it."""
+    report = gated(kind, -40.0, others=4.0)
+    assert (report.verdict, report.cause.name) == ("vanishing", "saturation")
+    assert report.cause.number > 0.8
+
+
+def test_exploding_gated_cell():
+    report = gated("lstm", 4.0, scale=0.01, gain=12.0)
+    assert (report.verdict, report.cause.name) == ("exploding", "weights")
+    assert report.cause.number > 0
+
+
+def test_loss_out_of_reach():
+    """No loss step has such a past: that is not vanishing weights."""
+    net = bptt.Network.init(2, 4, 2, loss="mse", loss_at=[3], rng=0, dtype="float64")
+    rng = np.random.default_rng(0)
+    report = bptt.diagnose(net, (rng.normal(size=(20, 2, 2)), rng.normal(size=(1, 2, 2))))
+    assert report.cause.name == "loss out of reach"
+    assert report.cause.number == 3
+
+
+def test_zero_weights_are_named():
+    report = diagnose(0 * orthogonal())
+    assert (report.verdict, report.cause.name) == ("vanishing", "weights")
+
+
+def test_negative_slopes_are_not_saturated():
+    report = diagnose(0.5 * orthogonal(), (lambda z: -np.tanh(z), lambda z: np.tanh(z) ** 2 - 1))
+    layer = report.layers["rnn.0"]
+    assert layer.saturated == 0
+    assert layer.mean_slope > 0.5
+
+
+def test_a_huge_gradient_that_does_not_grow_is_not_exploding():
+    """Overflow is a matter of scale: it is named, but the verdict is about growth."""
+    layer = bptt.RNN(
+        np.eye(1, dtype="f4"), np.full((1, 1), 0.5, "f4"), np.zeros(1, "f4"), "identity"
+    )
+    net = bptt.Network(
+        layer, np.full((1, 1), 1e10, "f4"), np.zeros(1, "f4"), loss="mse", loss_at="last"
+    )
+    report = bptt.diagnose(net, (np.full((20, 1, 1), 1e13, "f4"), np.zeros((1, 1), "f4")))
+    assert report.verdict == "vanishing"
+    assert report.layers["rnn.0"].profile.overflow_lag == 0
+
+
+def test_whose_network_it_is():
+    """Every layer of a stack gets its own diagnosis, by name."""
+    net = bptt.Network.init(2, 4, 3, cell="gru", layers=2, bidirectional=True, rng=0)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(25, 3, 2)).astype("f4")
+    batch = {"x": x, "targets": rng.integers(3, size=(25, 3)), "lengths": np.array([25, 7, 13])}
+    report = bptt.diagnose(net, batch)
+    assert list(report.layers) == net.stack.names
+    assert any("through all layers" in s for s in report.diagnosis.assumed)
+    assert any("7 to 25 steps" in s for s in report.diagnosis.assumed)

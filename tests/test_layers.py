@@ -88,3 +88,20 @@ def test_overflow_of_the_forward_pass_names_its_step():
 def test_shapes_must_fit():
     with pytest.raises(ShapeError, match=r"W_R: expected shape \(2, 2\), got \(3, 3\)"):
         bptt.RNN(np.zeros((2, 1)), np.eye(3), np.zeros(2))
+
+
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_long_sequences_go_back_in_stretches(kind, rng, monkeypatch):
+    """The backward pass of a long sequence holds a stretch at a time; the gradient is the same."""
+    from bptt.layers import layer as module
+
+    net = bptt.Network.init(3, 4, 2, cell=kind, rng=rng, dtype="float64")
+    resets = rng.random((50, 2)) < 0.05
+    trace = net.body.forward(rng.normal(size=(50, 2, 3)), resets=resets)
+    dh = rng.normal(size=(50, 2, 4))
+    whole = net.body.backward(trace, dh)
+    monkeypatch.setattr(module, "STRETCH", 7 * 2 * len(net.body.W_R) * 8)  # seven steps
+    part = net.body.backward(trace, dh)
+    for name, value in (whole.parameters() | whole.states() | {"x": whole.dx}).items():
+        other = (part.parameters() | part.states() | {"x": part.dx})[name]
+        assert np.abs(other - value).max() < 1e-13 * max(1, np.abs(value).max()), name

@@ -51,7 +51,7 @@ def mean_squared_error(o: Array, targets: Array) -> tuple[float, Array]:
         E and do (N, B, O).
     """
     miss = o - targets
-    return float(np.square(miss).mean(dtype=np.float64)), miss * o.dtype.type(2 / miss.size)
+    return float(np.square(miss, dtype=np.float64).mean()), miss * o.dtype.type(2 / miss.size)
 
 
 LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "mse": mean_squared_error}

@@ -21,12 +21,21 @@ CELLS = 120  # most rows and columns of the heat map
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A chart with its heading and one sentence on how to read it; None where all is zero."""
+    """A chart with its heading and one sentence on how to read it.
+
+    Attributes:
+        key: a short name.
+        heading: what it shows.
+        reading: how to read it.
+        chart: the Altair chart; None where there is nothing to draw.
+        missing: why there is not.
+    """
 
     key: str
     heading: str
     reading: str
     chart: Any
+    missing: str = "every value is zero."
 
 
 def figures(stages: Stages, truncation: int | None = None) -> list[Figure]:
@@ -69,6 +78,9 @@ def figures(stages: Stages, truncation: int | None = None) -> list[Figure]:
             "error signal is carried back. A row that fades early is a moment whose past cannot be "
             "learnt from.",
             steps(now.profile),
+            "every value is zero."
+            if now.profile.log10_signal_by_step is not None
+            else "the table would be too large, or both directions of a stack mix in it.",
         ),
         Figure(
             "truncation", "What truncating costs",
@@ -82,6 +94,7 @@ def figures(stages: Stages, truncation: int | None = None) -> list[Figure]:
             "How fast nearby states of this layer part (above 0) or come together (below 0) on these data, ln "
             "per step, with the standard error. Errors carried far back shrink at the rate of the largest.",
             more_charts.exponents(now.exponents),
+            "the sequences are too short, or no state ever changes another.",
         ),
     ]  # fmt: skip
 

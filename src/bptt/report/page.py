@@ -42,6 +42,7 @@ def page(
                         "id": f"chart-{name.replace('.', '-')}-{figure.key}",
                         "heading": figure.heading,
                         "reading": figure.reading,
+                        "missing": figure.missing,
                         "spec": figure.chart.to_dict() if figure.chart else None,
                     }
                     for figure in charts
