@@ -17,6 +17,8 @@ Stages = Sequence[tuple[str, LayerDiagnosis]]
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
 WIDTH, HEIGHT = 680, 260
 CELLS = 120  # most rows and columns of the heat map
+FEW = 30  # loss steps that get a row each in it
+FLUSH = alt.Scale(nice=False)  # an axis that ends where the data do
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +122,7 @@ def by_lag(stages: Stages) -> Any:
         alt.Chart(data(rows))
         .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=14))
         .encode(
-            x=alt.X("lag:Q", title="lag k (steps back from the loss)", axis=alt.Axis(tickMinStep=1)),
+            x=alt.X("lag:Q", title="lag k (steps back from the loss)", scale=FLUSH, axis=alt.Axis(tickMinStep=1)),
             y=alt.Y(
                 "log10:Q", title="‖G_k‖",
                 axis=alt.Axis(labelExpr="'1e' + datum.value", tickMinStep=1),
@@ -206,7 +208,7 @@ def gains(layer: LayerDiagnosis) -> Any:
         alt.Chart(data(rows))
         .mark_line(strokeWidth=2)
         .encode(
-            x=alt.X("lag:Q", title="from lag k to k+1", axis=alt.Axis(tickMinStep=1)),
+            x=alt.X("lag:Q", title="from lag k to k+1", scale=FLUSH, axis=alt.Axis(tickMinStep=1)),
             y=alt.Y("gain:Q", title="gain (ln per step)"),
             color=alt.Color(
                 "of:N", title=None, sort=list(series),
@@ -226,20 +228,26 @@ def gains(layer: LayerDiagnosis) -> Any:
 
 
 def steps(profile: LagProfile) -> Any:
-    """Signal of each loss step at each lag, as a heat map."""
+    """Signal of each loss step at each lag, as a heat map; few loss steps get a row each."""
     signal = profile.log10_signal_by_step
-    rows = [] if signal is None else _cells(signal)
-    if not rows:
+    if signal is None or not np.isfinite(signal).any():
         return None
-    flush, axis = alt.Scale(nice=False), alt.Axis(tickMinStep=1, grid=False)
+    present = np.flatnonzero(np.isfinite(signal).any(1))
+    few = len(present) <= FEW
+    rows = _cells(signal[present] if few else signal)
+    axis = alt.Axis(tickMinStep=1, grid=False)
+    if few:
+        rows = [row | {"t": int(present[int(row["t"])])} for row in rows]
+        y: dict[str, Any] = {"y": alt.Y("t:O", title="loss step t", sort="descending")}
+    else:
+        y = {"y": alt.Y("t:Q", title="loss step t", scale=FLUSH, axis=axis), "y2": "t2:Q"}
     chart = (
         alt.Chart(data(rows))
         .mark_rect()
         .encode(
-            x=alt.X("k:Q", title="lag k", scale=flush, axis=axis),
+            x=alt.X("k:Q", title="lag k", scale=FLUSH, axis=axis),
             x2="k2:Q",
-            y=alt.Y("t:Q", title="loss step t", scale=flush, axis=axis),
-            y2="t2:Q",
+            **y,
             color=alt.Color(
                 "v:Q", title="signal", scale=alt.Scale(scheme="viridis"),
                 legend=alt.Legend(labelExpr="'1e' + datum.label", tickMinStep=1),
@@ -250,7 +258,8 @@ def steps(profile: LagProfile) -> Any:
             ],
         )
     )  # fmt: skip
-    return sized(chart, "Heat map: error signal by loss step and lag.", HEIGHT + 120)
+    height = max(90, 16 * len(present)) if few else HEIGHT + 120
+    return sized(chart, "Heat map: error signal by loss step and lag.", height)
 
 
 def _cells(signal: Array) -> list[dict[str, float]]:

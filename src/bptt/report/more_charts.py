@@ -7,7 +7,7 @@ import numpy as np
 
 from bptt.dynamics import Exponents
 from bptt.lags import LagProfile
-from bptt.report.charts import BLUE, GREY, ORANGE, data, sized, thinned
+from bptt.report.charts import BLUE, FLUSH, GREY, ORANGE, data, sized, thinned
 
 
 def truncation(profile: LagProfile, marked: int | None) -> Any:
@@ -31,7 +31,7 @@ def truncation(profile: LagProfile, marked: int | None) -> Any:
         alt.Chart(data(rows))
         .mark_line(strokeWidth=2)
         .encode(
-            x=alt.X("K:Q", title="K (steps)", axis=alt.Axis(tickMinStep=1)),
+            x=alt.X("K:Q", title="K (steps)", scale=FLUSH, axis=alt.Axis(tickMinStep=1)),
             y=alt.Y("bias:Q", title="relative bias", axis=alt.Axis(format="%")),
             color=alt.Color(
                 "of:N", title=None, sort=names,
@@ -75,7 +75,7 @@ def carry(profile: LagProfile) -> Any:
         alt.Chart(data(rows))
         .mark_line(strokeWidth=2)
         .encode(
-            x=alt.X("lag:Q", title="from lag k to k+1", axis=alt.Axis(tickMinStep=1)),
+            x=alt.X("lag:Q", title="from lag k to k+1", scale=FLUSH, axis=alt.Axis(tickMinStep=1)),
             y=alt.Y("value:Q", title=None, scale=alt.Scale(domain=[0, 1])),
             color=alt.Color(
                 "of:N", title=None, sort=list(series),

@@ -31,6 +31,9 @@ def headline(layer: LayerDiagnosis) -> str:
 def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]]:
     """(what, value) pairs; one table row each."""
     profile, weights = layer.profile, layer.spectrum
+    ways = ("of it W_R", "of it φ′")
+    if layer.kind != "rnn":
+        ways = ("W_R, of what passes it", "slopes of the gates")
     part_of = "" if layer.kind == "rnn" else ", candidate"
     part = slice(0, max(1, layer.horizon))
     rows = [
@@ -39,8 +42,8 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
         ("horizon, 95 % of Σ‖G_k‖ (lags)", str(layer.horizon)),
         (f"signal at lag {layer.needed_lag} over lag 0", power_of_ten(layer.log10_attenuation)),
         ("rate of the signal (ln per step)", signed(layer.rate)),
-        ("  of it W_R", signed(_mean(profile.weight_gain[part]))),
-        ("  of it φ′", signed(_mean(profile.activation_gain[part]))),
+        (f"  {ways[0]}", signed(_mean(profile.weight_gain[part]))),
+        (f"  {ways[1]}", signed(_mean(profile.activation_gain[part]))),
         *_cell(layer),
         (f"spectral radius of W_R{part_of}", f"{weights.radius:.2f}"),
         (f"largest singular value of W_R{part_of}", f"{weights.sigma_max:.2f}"),
