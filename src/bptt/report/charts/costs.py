@@ -7,7 +7,7 @@ import numpy as np
 
 from bptt.dynamics import Exponents
 from bptt.lags import LagProfile
-from bptt.report.charts import BLUE, FLUSH, GREY, ORANGE, data, sized, thinned
+from bptt.report.charts.base import BLUE, FLUSH, GREY, ORANGE, data, sized, thinned
 
 
 def truncation(profile: LagProfile, marked: int | None) -> Any:

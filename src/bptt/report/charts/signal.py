@@ -1,7 +1,6 @@
-"""The pictures of a report, as Altair charts; each answers one question."""
+"""Pictures of the gradient by lag: its size, its shares, the two gains, the signal of every loss step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -10,95 +9,22 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.diagnosis import LayerDiagnosis
 from bptt.lags import LagProfile
+from bptt.report.charts.base import (
+    BLUE,
+    FLUSH,
+    GREEN,
+    GREY,
+    HEIGHT,
+    ORANGE,
+    WIDTH,
+    data,
+    sized,
+    thinned,
+)
 
 Stages = Sequence[tuple[str, LayerDiagnosis]]
-
-# Okabe & Ito: told apart in every kind of colour blindness, on white and on black.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
-WIDTH, HEIGHT = 680, 260
 CELLS = 120  # most rows and columns of the heat map
 FEW = 30  # loss steps that get a row each in it
-FLUSH = alt.Scale(nice=False)  # an axis that ends where the data do
-
-
-@dataclass(frozen=True, eq=False)
-class Figure:
-    """A chart with its heading and one sentence on how to read it.
-
-    Attributes:
-        key: a short name.
-        heading: what it shows.
-        reading: how to read it.
-        chart: the Altair chart; None where there is nothing to draw.
-        missing: why there is not.
-    """
-
-    key: str
-    heading: str
-    reading: str
-    chart: Any
-    missing: str = "every value is zero."
-
-
-def figures(stages: Stages, truncation: int | None = None) -> list[Figure]:
-    """All of them, for one layer; ``truncation`` is the K that the user truncates at."""
-    from bptt.report import more_charts
-
-    now = stages[-1][1]
-    gated = [
-        Figure(
-            "carry", "The carry",
-            "A gated cell has a way around W_R. The strength is what its gate (LSTM f, GRU z) passes on of "
-            "the error per step; the share is the part of the signal, squared, that goes that way.",
-            more_charts.carry(now.profile),
-        )
-    ]  # fmt: skip
-    return [
-        Figure(
-            "by_lag", "Gradient by lag",
-            "Each point is the size of the part of dW_R that comes from k steps back, on a log scale: "
-            "a straight line down is vanishing at a constant rate. The dashed rule marks the horizon, "
-            "the dotted one the lag that was taken to be needed.",
-            by_lag(stages),
-        ),
-        Figure(
-            "shares", "Signed shares",
-            "How much of dW_R each lag makes up; all bars add up to 1. A bar below zero pulls against "
-            "the gradient.",
-            shares(stages),
-        ),
-        Figure(
-            "gains", "Why: two gains per step back",
-            "ln of the factor by which W_R and the activation's slope φ′ change the error signal from "
-            "lag k to k+1. Below zero shrinks it; their sum is the slope of the signal.",
-            gains(now),
-        ),
-        *(gated if now.profile.carry_gain is not None else []),
-        Figure(
-            "steps", "Loss step by lag",
-            "Each row is one step at which the loss is taken; its colour fades to the right as its "
-            "error signal is carried back. A row that fades early is a moment whose past cannot be "
-            "learnt from.",
-            steps(now.profile),
-            "every value is zero."
-            if now.profile.log10_signal_by_step is not None
-            else "the table would be too large, or both directions of a stack mix in it.",
-        ),
-        Figure(
-            "truncation", "What truncating costs",
-            "How far the gradient is off, relative to its size, if backpropagation stops after K steps: by a "
-            "window that slides with every step, or by cutting the sequence into chunks of K, which weakens "
-            "the short lags too.",
-            more_charts.truncation(now.profile, truncation),
-        ),
-        Figure(
-            "lyapunov", "Lyapunov exponents",
-            "How fast nearby states of this layer part (above 0) or come together (below 0) on these data, ln "
-            "per step, with the standard error. Errors carried far back shrink at the rate of the largest.",
-            more_charts.exponents(now.exponents),
-            "the sequences are too short, or no state ever changes another.",
-        ),
-    ]  # fmt: skip
 
 
 def by_lag(stages: Stages) -> Any:
@@ -274,19 +200,3 @@ def _cells(signal: Array) -> list[dict[str, float]]:
                 edge = {"t2": min(t + dt, T), "k2": min(k + dk, K)}
                 rows.append({"t": t, "k": k, "v": round(strongest, 2)} | edge)
     return rows
-
-
-def thinned(values: Array, most: int = 400) -> list[tuple[int, float]]:
-    """(lag, value) pairs, at most so many."""
-    stride = -(-len(values) // most) or 1
-    return [(k, float(values[k])) for k in range(0, len(values), stride)]
-
-
-def data(rows: list[Any]) -> Any:
-    """Rows as Altair takes them, inside the chart."""
-    return alt.Data(values=rows)  # type: ignore[no-untyped-call]
-
-
-def sized(chart: Any, description: str, height: int = HEIGHT) -> Any:
-    """A chart of the page's size, with its text for a screen reader."""
-    return chart.properties(width=WIDTH, height=height, description=description)
