@@ -99,7 +99,69 @@ def _npz(path, **arrays):
 
 
 X = np.zeros((4, 3, 2))
+
+
+def test_as_many_sequences_as_steps(tmp_path, rng):
+    """16 sequences of 16 steps to train on: a target per sequence stays one per sequence."""
+    x = rng.normal(size=(16, 20, 2))
+    np.savez(tmp_path / "a.npz", x=x, targets=rng.normal(size=20))
+    series = load(str(tmp_path / "a.npz"))
+    assert series.train.x.shape[:2] == (16, 16)
+    assert train(fresh(series), series, steps=2, batch=5).measure == "mean squared error"
+
+
+def test_csv_from_a_spreadsheet(tmp_path):
+    """With a byte-order mark, spaces in the header and a constant column."""
+    rows = ["sequence, target ,a,b", *(f"{s},{s % 2},{s},0.1" for s in range(8) for _ in range(5))]
+    (tmp_path / "a.csv").write_text("\n".join(rows), "utf-8-sig")
+    series = load(str(tmp_path / "a.csv"))
+    assert series.train.x.shape == (5, 7, 2)
+    assert np.abs(series.held_out.x[..., 1]).max() < 1e-6
+
+
+def test_few_sequences_are_not_held_out(tmp_path, rng):
+    np.savez(tmp_path / "a.npz", x=rng.normal(size=(9, 3, 2)), targets=np.arange(3))
+    series = load(str(tmp_path / "a.npz"))
+    assert not series.apart
+    assert len(series.held_out.lengths) == 3
+
+
+def test_float64_networks_learn_sequences_too():
+    series = load("vowels")
+    assert train(fresh(series, dtype="float64"), series, steps=3).score > 0
+
+
+def test_other_sequences_of_the_same_shape_are_not_resumed_on(tmp_path, rng):
+    path, run = tmp_path / "a.npz", tmp_path / "run"
+    np.savez(path, x=rng.normal(size=(9, 10, 2)), targets=np.arange(10) % 3)
+    series = load(str(path))
+    train(fresh(series), series, steps=2, checkpoint=run)
+    np.savez(path, x=rng.normal(size=(9, 10, 2)), targets=np.arange(10) % 3)
+    with pytest.raises(errors.OptionError, match=r"data: expected .*as the run began"):
+        train(fresh(series), load(str(path)), steps=4, checkpoint=run, resume=True)
+
+
+def test_mean_squared_error_is_per_step(tmp_path, rng):
+    x, lengths = rng.normal(size=(12, 10, 2)), np.array([12, 3, 5, 7, 9, 2, 4, 12, 3, 11])
+    np.savez(tmp_path / "a.npz", x=x, targets=rng.normal(size=(12, 10)), lengths=lengths)
+    series = load(str(tmp_path / "a.npz"))
+    net = fresh(series)
+    held = series.held_out
+    o = net.run(**held.arguments()).o
+    inside = np.arange(len(held.x))[:, None] < held.lengths
+    exact = np.square(o - held.targets)[inside].mean()
+    from bptt.training.sources import SeriesSource
+
+    assert SeriesSource(series, 4).score(net) == pytest.approx(exact, rel=1e-6)
+
+
 BAD = {
+    "cut short.npz": b"PK\x03\x04" + bytes(60),
+    "an array.npz": b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }"
+    + b" " * 59
+    + b"\n"
+    + bytes(8),
+    "huge.csv": b"target,a\n0,1e300\n",
     "missing.npz": None,
     "junk.npz": b"not a zip file",
     "missing.csv": None,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import bptt
+from bptt.diagnosis import diagnose_network
 from bptt.dynamics import spectrum
 
 T, B, I, H = 60, 4, 3, 24
@@ -216,3 +217,26 @@ def test_whose_network_it_is():
     assert list(report.layers) == net.stack.names
     assert any("through all layers" in s for s in report.diagnosis.assumed)
     assert any("7 to 25 steps" in s for s in report.diagnosis.assumed)
+
+
+def test_a_largest_lag_below_the_needed_one_is_refused():
+    net = bptt.Network.init(2, 4, 3, rng=0)
+    batch = (np.ones((40, 2, 2), "f4"), np.zeros((40, 2), int))
+    with pytest.raises(
+        bptt.errors.OptionError, match="max_lag: expected at least the needed lag, 20"
+    ):
+        diagnose_network(net, batch, max_lag=10)
+    with pytest.raises(bptt.errors.OptionError, match="truncation: expected a number from 1"):
+        diagnose_network(net, batch, truncation=0)
+
+
+def test_the_exploding_layer_decides():
+    """The upper layer lets the error fade, the lower one blows it up: the report is about the lower."""
+    H = 6
+    below = bptt.RNN(np.eye(H), 1.3 * orthogonal(H), np.zeros(H), "identity")
+    above = bptt.RNN(np.eye(H), 0.1 * np.eye(H), np.zeros(H), "identity")
+    net = bptt.Network(bptt.Stack([below, above]), np.ones((1, H)), np.zeros(1), "mse", "last")
+    rng = np.random.default_rng(0)
+    report = bptt.diagnose(net, (1e-6 * rng.normal(size=(40, 2, H)), rng.normal(size=(2, 1))))
+    assert [layer.verdict for layer in report.layers.values()] == ["exploding", "vanishing"]
+    assert report.verdict == "exploding"

@@ -125,6 +125,24 @@ def test_a_wide_network_at_the_critical_gain(rng):
     assert below.exponents[0] == pytest.approx(rate, abs=0.03)
 
 
+@pytest.mark.parametrize(
+    ("phi", "gain"), [("relu", 2**0.5), ("leaky_relu", (2 / 1.0001) ** 0.5), ("identity", 1.0)]
+)
+@pytest.mark.parametrize("variance", [0.0, 0.1])
+def test_critical_gain_of_piecewise_linear_units(phi, gain, variance):
+    """E[φ′²] does not depend on q: He et al. 2015 for relu."""
+    assert critical_gain(variance, phi) == pytest.approx(gain, rel=1e-6)
+
+
+def test_padded_sequences_are_refused(rng):
+    layer = bptt.GRU.init(3, 4, rng=0, dtype="float64")
+    trace = layer.forward(rng.normal(size=(40, 2, 3)), lengths=[40, 9])
+    with pytest.raises(OptionError, match="trace: expected sequences of one length"):
+        lyapunov(trace)
+    with pytest.raises(OptionError, match="t: expected a step from 0 to 8"):
+        jacobian(trace, 9)
+
+
 @pytest.mark.parametrize(("variance", "gain"), [(0.0, 1.0), (0.1, 1.409), (1.0, 1.856)])
 def test_critical_gain(variance, gain):
     assert critical_gain(variance) == pytest.approx(gain, abs=5e-4)
@@ -160,6 +178,8 @@ def test_curse_of_memory(rng):
         (lambda t: lyapunov(t, skip=6), "skip"),
         (lambda t: lyapunov_of([np.eye(2)], skip=1), "jacobians"),
         (lambda t: mean_field(-1), "gain, input_variance"),
+        (lambda t: mean_field(float("nan")), "gain, input_variance"),
+        (lambda t: critical_gain(float("nan")), "input_variance"),
         (lambda t: critical_gain(1.0, (lambda z: 0 * z, lambda z: 0 * z)), "phi"),
     ],
 )

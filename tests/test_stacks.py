@@ -327,3 +327,60 @@ def test_refused(action, argument):
         (OptionError, ShapeError, bptt.errors.DTypeError), match=f"^{argument}: expected"
     ):
         action()
+
+
+def test_signals_that_vanish_in_a_mixed_stack(rng):
+    """A loss at step 0 leaves the lower layers' past at zero: the scaled backward pass takes over."""
+    a, b, c, d = (layer(rng, "rnn", i, 3) for i in (3, 3, 3, 6))
+    stack = bptt.Stack([a, bptt.Bidirectional(b, c), d])
+    trace = stack.forward(rng.normal(size=(6, 2, 3)))
+    for steps, options in [([0], {}), ([0, 5], {"max_lag": 6}), ([1], {"max_lag": 1})]:
+        dh = np.zeros((6, 2, 3))
+        dh[steps] = rng.normal(size=(len(steps), 2, 3))
+        for profile in bptt.by_lag(trace, dh, **options):
+            assert profile.residual < 1e-12
+
+
+def test_a_reset_behind_the_end_is_not_read(rng):
+    pair = bptt.Bidirectional(layer(rng, "gru", 3, 4), layer(rng, "lstm", 3, 4))
+    stack = bptt.Stack([pair])
+    x, h0 = rng.normal(size=(6, 1, 3)), [rng.normal(size=(1, 4)) for _ in range(2)]
+    resets = np.zeros((6, 1), bool)
+    resets[3] = True
+    with_reset = stack.forward(x, h0, lengths=[3], resets=resets).outputs
+    assert (with_reset[:3] == stack.forward(x[:3], h0).outputs).all()
+
+
+def test_what_runs_on_behind_the_end_stays_there(rng):
+    """An activation that grows: its states behind the end would overflow, and are never seen."""
+    elu = (lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
+           lambda z: np.where(z > 0, 1.0, np.exp(np.minimum(z, 0))))  # fmt: skip
+    a = bptt.RNN(rng.normal(size=(4, 3)), 3 * np.eye(4), np.zeros(4), elu)
+    x = rng.normal(size=(3000, 2, 3))
+    dh = np.zeros((3000, 2, 4))
+    dh[19] = 1
+    padded = a.forward(x, lengths=[20, 20])
+    cut = a.forward(x[:20])
+    assert relative(a.backward(padded, dh).dW_R, a.backward(cut, dh[:20]).dW_R) < 1e-13
+    assert bptt.by_lag(padded, dh).residual < 1e-12
+
+
+@pytest.mark.parametrize("scale", [1e-24, 1e-12, 1e12, 1e22])
+def test_contribution_by_step_of_any_size(scale, rng):
+    a = bptt.RNN.init(3, 4, rng=0)
+    trace = a.forward(rng.normal(size=(10, 2, 3)).astype("f4"))
+    dh = rng.normal(size=(10, 2, 4)).astype("f4")
+    one, other = bptt.by_step(trace, dh), bptt.by_step(trace, dh * np.float32(scale))
+    assert np.allclose(other.norm, one.norm * scale, rtol=1e-5)
+    assert np.allclose(other.share, one.share, atol=1e-6)
+
+
+def test_chunks_and_what_is_left_out(rng):
+    """With chunks and a largest lag the rest is that of all chunks together."""
+    stack = bptt.Stack([layer(rng, "gru", 3, 4), layer(rng, "lstm", 4, 5)])
+    trace = stack.forward(rng.normal(size=(25, 2, 3)))
+    dh = rng.normal(size=(25, 2, 5))
+    for whole, part in zip(bptt.by_lag(trace, dh, max_lag=4),
+                           bptt.by_lag(trace, dh, max_lag=4, loss_chunk=6), strict=True):  # fmt: skip
+        assert part.rest == pytest.approx(whole.rest, rel=1e-9)
+        assert part.residual < 1e-13

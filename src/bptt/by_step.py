@@ -14,8 +14,8 @@ import numpy as np
 from bptt import through_time
 from bptt.arrays import Array
 from bptt.layers import Trace
-from bptt.layers.levels import directions, split_errors
-from bptt.layers.stack import StackTrace, backward_from, immediate_errors
+from bptt.layers.levels import directions, join_inputs, split_errors
+from bptt.layers.stack import StackTrace, immediate_errors
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,29 +55,33 @@ def by_step(trace: Trace | StackTrace, dh: Any) -> Any:
     ((1000,), '1.000000')
     """
     if isinstance(trace, Trace):
-        return _layer(trace, trace.layer.state_errors(trace, dh))
+        return _layer(trace, trace.layer.state_errors(trace, dh))[0]
     errors = immediate_errors(trace, dh)
     found: list[StepProfile] = []
     number = len(errors)
     from_above: Array | None = None
-    for depth in range(len(trace.levels) - 1, -1, -1):
-        level = trace.levels[depth]
+    for level in reversed(trace.levels):
         here = directions(level)
         number -= len(here)
         own = errors[number : number + len(here)]
         if from_above is not None:
             for t, d, part in zip(here, own, split_errors(level, from_above), strict=True):
                 d[..., : t.layer.hidden] += part
-        found = [_layer(t, d) for t, d in zip(here, own, strict=True)] + found
-        single = StackTrace(trace.stack, (level,))
-        from_above = backward_from(single, own).dx
+        done = [_layer(t, d) for t, d in zip(here, own, strict=True)]
+        found = [profile for profile, _ in done] + found
+        from_above = join_inputs(level, [dx for _, dx in done])
     return found
 
 
-def _layer(trace: Trace, d: Array) -> StepProfile:
+def _layer(trace: Trace, d: Array) -> tuple[StepProfile, Array]:
+    """One layer from the errors of its states, and the errors of its inputs."""
     layer = trace.layer
-    dz, _, _ = through_time.backward(layer.cell, d, trace.local(), layer.W_R, trace.keep)
-    h_prev = trace.before()[0]
+    # Everything is linear in d: a power of two keeps what is carried back within the type's range.
+    scale = int(np.frexp(np.abs(d).max())[1])
+    dz_R, dz_F, _ = through_time.backward(
+        layer.cell, np.ldexp(d, -scale), trace.local(), layer.W_R, trace.keep
+    )
+    dz, h_prev = dz_R.astype(np.float64), trace.before()[0].astype(np.float64)
     T, B, rows = dz.shape
     dW_R = dz.reshape(T * B, rows).T @ h_prev.reshape(T * B, -1)
     # ‖Σ_b dz_b ⊗ h_b‖² = Σ_bb′ (dz_b · dz_b′)(h_b · h_b′): no matrix per step is formed.
@@ -86,5 +90,8 @@ def _layer(trace: Trace, d: Array) -> StepProfile:
     )
     along = np.einsum("tbg,tbg->t", dz, h_prev @ dW_R.T)
     with np.errstate(invalid="ignore", divide="ignore"):
-        share = along / np.square(dW_R, dtype=np.float64).sum()
-    return StepProfile(np.sqrt(np.maximum(squares, 0)), share, dW_R)
+        share = along / np.square(dW_R).sum()
+    norm = np.ldexp(np.sqrt(np.maximum(squares, 0)), scale)
+    whole = np.ldexp(dW_R, scale).astype(layer.dtype)
+    dx = (dz_F.reshape(T * B, rows) @ layer.W_F).reshape(trace.x.shape)
+    return StepProfile(norm, share, whole), np.ldexp(dx, scale)

@@ -15,19 +15,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bptt.arrays import Array
+from bptt.activity import CANDIDATE, carry_gate, slopes_of
 from bptt.causes import Cause, advice, cause
 from bptt.dynamics import Exponents, Spectrum, lyapunov, spectrum
 from bptt.errors import OptionError, ShapeError
 from bptt.lags import LagProfile, by_lag
 from bptt.layers import RNN, Trace
-from bptt.layers.sequences import inside
 from bptt.network import Network, Run
 
 LOG10_VANISHED, LOG10_EXPLODED = -2.0, 2.0
 SATURATED = 0.1  # a unit is saturated where its slope is below this part of the steepest slope
 EXPONENTS = 8  # how many of the leading Lyapunov exponents are computed
-CANDIDATE = 2  # the place of g among i, f, g, o and of n among r, z, n
 
 Verdict = Literal["vanishing", "exploding", "steady"]
 
@@ -97,8 +95,14 @@ class Diagnosis:
 
     @property
     def decisive(self) -> LayerDiagnosis:
-        """The layer that the verdict is about: the one whose signal changes most."""
-        return max(self.layers.values(), key=lambda layer: abs(layer.log10_attenuation))
+        """The layer that the verdict is about: exploding before vanishing before steady, then by how much."""
+
+        def severity(layer: LayerDiagnosis) -> tuple[int, float]:
+            rank = ("steady", "vanishing", "exploding").index(layer.verdict)
+            grown = float(layer.profile.log10_growth.max())
+            return rank, grown if layer.verdict == "exploding" else abs(layer.log10_attenuation)
+
+        return max(self.layers.values(), key=severity)
 
 
 def diagnose_network(
@@ -134,6 +138,13 @@ def diagnose_network(
             "needed_lag", f"a whole lag from 0 to {T - 1}, within the sequence", str(needed_lag),
             "Give longer sequences.",
         )  # fmt: skip
+    if max_lag is not None and 0 <= max_lag < needed:
+        raise OptionError(
+            "max_lag", f"at least the needed lag, {needed}", str(max_lag),
+            "Compute more lags, or say that the task needs fewer (needed_lag).",
+        )  # fmt: skip
+    if truncation is not None and truncation < 1:
+        raise OptionError("truncation", "a number from 1", str(truncation), "Or leave it out.")
     profiles = by_lag(run.stack_trace, run.dh, max_lag=max_lag)
     layers = {
         name: _diagnose_layer(name, trace, profile, needed)
@@ -157,7 +168,7 @@ def _arguments(batch: Any) -> dict[str, Any]:
 
 def _diagnose_layer(name: str, trace: Trace, profile: LagProfile, needed: int) -> LayerDiagnosis:
     layer = trace.layer
-    slopes, steepest = _slopes(trace)
+    slopes, steepest = slopes_of(trace)
     candidate = slopes if isinstance(layer, RNN) else slopes[:, CANDIDATE]
     saturated = float((slopes < SATURATED * steepest).mean())
     H = layer.hidden
@@ -185,43 +196,12 @@ def _diagnose_layer(name: str, trace: Trace, profile: LagProfile, needed: int) -
         spectrum=weights,
         mean_slope=mean_slope,
         saturated=saturated,
-        carry_gate=_carry_gate(trace),
+        carry_gate=carry_gate(trace),
         carry_strength=carry[0],
         carry_share=carry[1],
         bound=weights.bound(layer.phi.steepest) if isinstance(layer, RNN) else None,
         exponents=_exponents(trace),
     )
-
-
-def _slopes(trace: Trace) -> tuple[Array, Array]:
-    """|φ′| of every unit at every real step: (M, H), or (M, gates, H) of a gated cell; the steepest."""
-    layer, valid = trace.layer, _valid(trace)
-    if isinstance(layer, RNN):
-        slopes = np.abs(trace.local()[0][valid])
-        return slopes, np.asarray(layer.phi.steepest or float(slopes.max()))
-    gates = trace.saved[valid].reshape(-1, layer.cell.SAVED, layer.hidden)
-    if layer.kind == "gru":
-        gates = gates[:, :3]  # the fourth is not a gate: W_Rn h + b_Rn
-    slopes = gates * (1 - gates)
-    slopes[:, CANDIDATE] = 1 - gates[:, CANDIDATE] ** 2
-    steepest = np.full((slopes.shape[1], 1), 0.25)
-    steepest[CANDIDATE] = 1
-    return slopes, steepest
-
-
-def _valid(trace: Trace) -> Array:
-    """(T, B) True where a sequence has a step."""
-    if trace.lengths is None:
-        return np.ones(trace.x.shape[:2], bool)
-    return inside(trace.lengths, len(trace.x))
-
-
-def _carry_gate(trace: Trace) -> float | None:
-    """Mean of f of an LSTM, of z of a GRU; both stand second among the gates."""
-    if isinstance(trace.layer, RNN):
-        return None
-    H = trace.layer.hidden
-    return float(trace.saved[_valid(trace)][:, H : 2 * H].mean(dtype=np.float64))
 
 
 def _carry(profile: LagProfile, needed: int) -> tuple[float | None, float | None]:

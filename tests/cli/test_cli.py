@@ -94,6 +94,9 @@ BAD = {
     "text both ways": (["diagnose", "--bidirectional"], "network: expected layers that run forward only"),
     "too much memory": (["verify", "--hidden", "100000000"], "not enough memory"),
     "too many sequences": (["diagnose", "--data", "vowels", "--batch", "1000"], "batch: expected from 1 to 370"),
+    "no sequences": (["verify", "--batch", "0"], "batch: expected"),
+    "no truncation": (["diagnose", "--truncation", "-3"], "truncation: expected a number from 1"),
+    "lags short of the needed one": (["diagnose", "--max-lag", "5"], "max_lag: expected at least"),
     "negative lag": (["diagnose", "--max-lag", "-1"], "max_lag: expected a whole lag from 0"),
     "not a model": (["diagnose", "--model", "junk"], "junk: expected a .safetensors file"),
     "another page type": (["diagnose", "--report", "a.pdf"], "--report: expected"),
@@ -227,3 +230,17 @@ def test_ascii_terminal(tmp_path):
         env=os.environ | {"PYTHONIOENCODING": "ascii"},
     )  # fmt: skip
     assert done.returncode == 0
+
+
+def test_verify_on_labelled_sequences(tmp_path):
+    arguments = ("--data", "vowels", "--cell", "gru", "--hidden", "4", "--entries", "10")
+    assert "They agree, to 1e-12." in bptt("verify", *arguments, cwd=tmp_path).stdout
+
+
+def test_dead_weights_as_json(tmp_path):
+    arguments = ("--init", "identity", "--gain", "0", "--hidden", "8", "--steps", "5", "--json")
+    done = bptt("diagnose", *arguments, "--no-report", cwd=tmp_path)
+    assert (
+        json.loads(done.stdout)["stages"]["before training"]["layers"]["rnn.0"]["cause"]["number"]
+        is None
+    )

@@ -148,3 +148,34 @@ def test_norms_of_huge_gradients_are_clipped():
     grads = {"a": np.full(4, 1e20, F4)}
     assert clip_by_norm(grads, 1.0) == pytest.approx(2e20)
     assert np.allclose(grads["a"], 0.5)
+
+
+@pytest.mark.parametrize(("gain", "T"), [(0.5, 800), (2.0, 560)])
+def test_truncation_of_a_gradient_of_any_size(gain, T):
+    """x only at step 0, the loss at the last: dW_R is 1e-240 or 1e+168, its shares are not."""
+    layer = bptt.RNN(np.eye(2), gain * np.eye(2), np.zeros(2), "identity")
+    x = np.zeros((T, 1, 2))
+    x[0] = 1
+    trace = layer.forward(x)
+    dh = np.zeros((T, 1, 2))
+    dh[-1] = 1
+    profile = bptt.by_lag(trace, dh)
+    # every lag but the last is gain^(T-2) times the same matrix: shares of 1/(T-1)
+    assert np.allclose(profile.share[:-1], 1 / (T - 1), rtol=1e-9)
+    assert profile.truncation(5).relative_bias == pytest.approx(1 - 5 / (T - 1), rel=1e-9)
+    assert profile.shortest_truncation(0.5) == int(np.ceil(0.5 * (T - 1)))
+
+
+def test_shortest_chunks_under_cancellation(rng):
+    """Where the lags cancel 1e5-fold, the chunks must be a million steps: solved, not searched."""
+    T = 200
+    layer = bptt.RNN([[1.0]], [[1.0]], [0.0], "identity")
+    trace = layer.forward(np.ones((T, 1, 1)))
+    dh = np.zeros((T, 1, 1))
+    dh[99], dh[-1] = 1.0, -(sum(range(100)) - 0.05) / sum(range(T))
+    profile = bptt.by_lag(trace, dh)
+    assert profile.cancellation > 1e4
+    K = profile.shortest_truncation(0.05, chunked=True)
+    assert K > 1e5
+    assert profile.truncation(K, chunked=True).relative_bias <= 0.05
+    assert profile.truncation(int(0.99 * K), chunked=True).relative_bias > 0.05

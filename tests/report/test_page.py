@@ -120,3 +120,22 @@ def test_other_suffix_is_refused(report, tmp_path):
 
     with pytest.raises(bptt.errors.OptionError, match=r"path: expected a name ending in \.html"):
         report.save(tmp_path / "report.pdf")
+
+
+def test_only_one_stage_overflows(tmp_path):
+    """The table has the same rows for both stages, whatever happened in one of them."""
+    import numpy as np
+
+    def net(gain):
+        layer = bptt.RNN(
+            np.eye(2, dtype="f4"), gain * np.eye(2, dtype="f4"), np.zeros(2, "f4"), "identity"
+        )
+        return bptt.Network(layer, np.ones((1, 2), "f4"), np.zeros(1, "f4"), "mse", "last")
+
+    batch = (np.full((100, 1, 2), 1e-3, "f4"), np.ones((1, 1), "f4"))
+    report = bptt.Report(
+        diagnose_network(net(2.0), batch), before=diagnose_network(net(0.5), batch)
+    )
+    assert report.verdict == "exploding"
+    assert "none" in str(report)
+    report.save(tmp_path / "report.html")

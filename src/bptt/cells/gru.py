@@ -11,7 +11,7 @@ and back:
     (6)  dh_{t-1} = [dr, dz, dn ⊙ r] W_R + dh_t ⊙ z   (the carry)
 
 The candidate keeps its recurrent bias b_Rn apart, because r multiplies it: what W_F sees is dn, what
-W_R sees is dn ⊙ r.
+W_R sees is dn ⊙ r. Slopes are taken from the gates, as the frameworks take them: see ``cells.lstm``.
 """
 
 import numpy as np

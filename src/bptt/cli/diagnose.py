@@ -72,7 +72,7 @@ def diagnose(
     from rich.console import Console
 
     from bptt import files
-    from bptt.data import Text, load
+    from bptt.data import Series, Text, load
     from bptt.diagnosis import diagnose_network
     from bptt.errors import NonFiniteError, OptionError
     from bptt.network import Network
@@ -107,6 +107,10 @@ def diagnose(
 
     now, before = measure(network), None
     facts = [("Data", loaded.name)]
+    if isinstance(loaded, Series) and not loaded.apart:
+        facts.append(
+            ("held out", "nothing, there are fewer than five sequences: measured on the same")
+        )
     if model is None:
         steps = usual_steps(loaded, BATCH) if steps is None else steps
         try:

@@ -106,16 +106,11 @@ def measured_batch(
     from bptt.errors import OptionError
 
     if isinstance(data, Text):
-        codes, targets, _ = chunk(streams(data.held_out, batch or 16), length, 0)
+        codes, targets, _ = chunk(streams(data.held_out, 16 if batch is None else batch), length, 0)
         return {"x": data.one_hot(codes, dtype), "targets": targets}
     longest = int(data.held_out.lengths.max())
     sequences = len(data.held_out.lengths)
     batch = max(1, min(16, sequences, 4000 // longest)) if batch is None else batch
     if not 1 <= batch <= sequences:
         raise OptionError("batch", f"from 1 to {sequences} sequences", str(batch), "Take fewer.")
-    part = data.held_out.part(slice(0, batch))
-    arguments = part.arguments()
-    arguments["x"] = part.x.astype(dtype)
-    if part.targets.dtype.kind == "f":
-        arguments["targets"] = part.targets.astype(dtype)
-    return arguments
+    return data.held_out.part(slice(0, batch)).arguments(dtype)

@@ -56,20 +56,26 @@ def verify(
     from rich.console import Console
     from rich.status import Status
 
-    from bptt.data import Text
+    from bptt.data import load
     from bptt.network import Network
     from bptt.verification import verify as run
 
     if model is None:
-        text = Text.load(data)
+        text = load(data)
         network = fresh_network(
             text, hidden, init, seed, "float64", cell=cell, layers=layers,
             bidirectional=bidirectional, activation=activation, gain=gain,
         )  # fmt: skip
     else:
         network, notes = Network.load(model)
-        text = Text.load(data, notes.get("characters"))
+        text = load(data, notes.get("characters"))
     arguments = measured_batch(text, length, batch, network.stack.dtype)
+    lengths = arguments.pop("lengths", None)
+    if lengths is not None:  # whole sequences are for training; here all are cut to one length
+        length = min(length, int(lengths.min()))
+        arguments["x"] = arguments["x"][:length]
+        if network.loss_at == "every":
+            arguments["targets"] = arguments["targets"][:length]
     with Status("", console=Console(stderr=True)) as status:
         result = run(network, **arguments, entries=entries, rng=seed, progress=status.update)
     if json:

@@ -6,17 +6,21 @@
     *.npz    arrays x (T, B, I), targets, and lengths (B,) if sequences differ
     *.csv    one row a step, a header: columns sequence and target, every other column an input
 
-Inputs are standardised by the training part's mean and deviation. Targets that are whole numbers are
-classes, others numbers; one per sequence is asked for at its end, one per step at every step.
+Inputs are standardised by the training part's mean and deviation. Targets that are integers (in a
+.csv: all whole numbers) are classes, others numbers; one per sequence is asked for at its end, one per step at every step.
 """
 
 import csv
+import hashlib
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from bptt import files
 from bptt.arrays import Array
@@ -24,6 +28,7 @@ from bptt.errors import FileError, OptionError
 
 PACKAGED = {"vowels": "japanese_vowels", "acsf1": "acsf1"}
 HELD_OUT = 0.2  # of a user's own sequences
+LARGEST = 1e15  # whose squares float32 can still add up
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,25 +37,27 @@ class Batch:
 
     Attributes:
         x: (T, B, I) float32, zero behind a sequence's end.
-        targets: (B,) or (T, B) classes, (B, O) or (T, B, O) numbers.
+        targets: (B,) or (T, B) classes, (B, 1) or (T, B, 1) numbers.
         lengths: (B,).
+        per_step: whether there is a target per step.
     """
 
     x: Array
     targets: Array
     lengths: Array
+    per_step: bool = False
 
-    def arguments(self) -> dict[str, Any]:
-        """By name."""
-        return {"x": self.x, "targets": self.targets, "lengths": self.lengths}
+    def arguments(self, dtype: npt.DTypeLike = np.float32) -> dict[str, Any]:
+        """By name, numbers in the type of the network's weights."""
+        targets = self.targets.astype(dtype) if self.targets.dtype.kind == "f" else self.targets
+        return {"x": self.x.astype(dtype), "targets": targets, "lengths": self.lengths}
 
     def part(self, chosen: Array | slice) -> "Batch":
         """Some of the sequences, no longer padded than they need."""
         lengths = self.lengths[chosen]
         T = int(lengths.max())
-        each_step = len(self.targets) == len(self.x) and self.targets.ndim > 1
-        targets = self.targets[:T, chosen] if each_step else self.targets[chosen]
-        return Batch(self.x[:T, chosen], targets, lengths)
+        targets = self.targets[:T, chosen] if self.per_step else self.targets[chosen]
+        return Batch(self.x[:T, chosen], targets, lengths, self.per_step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +71,7 @@ class Series:
         outputs: classes, or numbers per target.
         loss: "cross_entropy" or "mse".
         loss_at: "last" or "every".
+        apart: False where there are too few sequences to hold any out, and both parts are the same.
     """
 
     name: str
@@ -72,11 +80,18 @@ class Series:
     outputs: int
     loss: Literal["cross_entropy", "mse"]
     loss_at: Literal["last", "every"]
+    apart: bool = True
 
     @property
     def inputs(self) -> int:
         """I."""
         return int(self.train.x.shape[2])
+
+    @property
+    def fingerprint(self) -> str:
+        """A name for these very sequences, so that a run is not resumed on others."""
+        digest = hashlib.sha256(self.train.x.tobytes() + self.train.targets.tobytes())
+        return f"{self.name} {digest.hexdigest()[:16]}"
 
     @classmethod
     def load(cls, source: str) -> "Series":
@@ -143,7 +158,7 @@ def _with(targets: Array, made: tuple[Array, Array]) -> tuple[Array, Array, Arra
 def _standardised(train: list[Array], held: list[Array]) -> tuple[list[Array], list[Array]]:
     steps = np.concatenate(train)
     mean, deviation = steps.mean(0), steps.std(0)
-    deviation = np.where(deviation > 0, deviation, 1)
+    deviation = np.where(deviation > 1e-9 * np.abs(mean), deviation, 1)  # a constant stays one
     return [(s - mean) / deviation for s in train], [(s - mean) / deviation for s in held]
 
 
@@ -165,15 +180,14 @@ def _own(name: str, sequences: list[Array], targets: list[Array]) -> Series:
     for x, y in zip(_standardised(*parts), wanted, strict=True):
         made, lengths = padded(x)
         columns = np.stack([_column(t, len(made), per_step) for t in y], axis=int(per_step))
-        batches.append(Batch(made, columns if classes else columns.astype(np.float32), lengths))
-    outputs = (
-        int(every.max()) + 1 if classes else int(np.atleast_1d(targets[0])[..., None].shape[-1])
-    )
+        if not classes:
+            columns = columns.astype(np.float32)[..., None]
+        batches.append(Batch(made, columns, lengths, per_step))
+    outputs = int(every.max()) + 1 if classes else 1
     loss: Literal["cross_entropy", "mse"] = "cross_entropy" if classes else "mse"
-    if not classes:
-        batches = [Batch(b.x, b.targets[..., None], b.lengths) for b in batches]
-    held = batches[1]
-    return Series(name, batches[0], held, outputs, loss, "every" if per_step else "last")
+    apart = cut < len(sequences)
+    at: Literal["every", "last"] = "every" if per_step else "last"
+    return Series(name, batches[0], batches[1], outputs, loss, at, apart)
 
 
 def _column(target: Array, T: int, per_step: bool) -> Array:
@@ -186,9 +200,9 @@ def _column(target: Array, T: int, per_step: bool) -> Array:
 
 def _read_npz(source: str) -> tuple[list[Array], list[Array]]:
     try:
-        with np.load(source, allow_pickle=False) as arrays:
+        with open(source, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = dict(arrays)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise FileError(
             source, "a .npz file", files.reason(error), "Write it with numpy.savez."
         ) from error
@@ -216,8 +230,7 @@ def _read_npz(source: str) -> tuple[list[Array], list[Array]]:
             source, f"targets ({B},) or ({T}, {B})", f"{targets.dtype} {targets.shape}",
             "One per sequence, or one per step.",
         )  # fmt: skip
-    if not np.isfinite(x).all() or not np.isfinite(targets).all():
-        raise FileError(source, "finite numbers", "NaN or infinity", "Fill or drop them.")
+    _check_numbers(source, x, targets)
     sequences = [x[:n, b].astype(np.float64) for b, n in enumerate(lengths)]
     if targets.ndim == 1:
         return sequences, list(targets)
@@ -226,8 +239,10 @@ def _read_npz(source: str) -> tuple[list[Array], list[Array]]:
 
 def _read_csv(source: str) -> tuple[list[Array], list[Array]]:
     try:
-        with open(source, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        with open(source, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+            rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FileError(source, "a .csv file", files.reason(error), "Check the path.") from error
     names = list(rows[0]) if rows else []
@@ -244,8 +259,7 @@ def _read_csv(source: str) -> tuple[list[Array], list[Array]]:
         raise FileError(
             source, "a number in every cell", str(error), "Fill or drop the row."
         ) from error
-    if not np.isfinite(table).all() or not np.isfinite(target).all():
-        raise FileError(source, "finite numbers", "NaN or infinity", "Fill or drop them.")
+    _check_numbers(source, table, target)
     if (target == np.round(target)).all():
         target = target.astype(int)
     keys = [row.get("sequence", "") for row in rows]
@@ -255,3 +269,12 @@ def _read_csv(source: str) -> tuple[list[Array], list[Array]]:
     if len(order) > 1 and all((t == t[0]).all() for t in targets):
         targets = [t[0] for t in targets]  # one class per sequence
     return sequences, targets
+
+
+def _check_numbers(source: str, *arrays: Array) -> None:
+    for array in arrays:
+        if not np.isfinite(array).all() or np.abs(array).max() > LARGEST:
+            raise FileError(
+                source, f"finite numbers up to {LARGEST:.0e}", "NaN, infinity or larger ones",
+                "Fill, drop or rescale them.",
+            )  # fmt: skip

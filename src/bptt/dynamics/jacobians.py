@@ -100,7 +100,7 @@ def jacobian_product(trace: Trace, t: int, k: int) -> Product:
 
 
 def _check_step(trace: Trace, t: int, k: int) -> None:
-    T = len(trace.x)
+    T = len(trace.x) if trace.lengths is None else int(trace.lengths.min())
     if not 0 <= t < T:
         raise OptionError("t", f"a step from 0 to {T - 1}", str(t), "Steps are counted from 0.")
     if not 1 <= k <= t + 1:

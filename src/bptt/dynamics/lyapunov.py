@@ -53,6 +53,11 @@ def lyapunov(trace: Trace, count: int | None = None, skip: int | None = None) ->
     >>> bool(np.allclose(spectrum.exponents, np.log([0.5, 0.25])))
     True
     """
+    if trace.lengths is not None:
+        raise OptionError(
+            "trace", "sequences of one length", f"{trace.lengths.min()} to {trace.lengths.max()}",
+            "Run them cut to the shortest, or one by one.",
+        )  # fmt: skip
     T, B, _ = trace.x.shape
     S = trace.layer.state_size
     n = S if count is None else count

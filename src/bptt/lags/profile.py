@@ -179,17 +179,20 @@ class LagProfile:
             raise OptionError(
                 "relative_bias", "a number in (0, 1)", str(relative_bias), "0.05 is 5 %."
             )
-        longest = len(self.lags)
-        if chunked and self.rest == 0:
-            while longest < 10**9 and self.truncation(longest, True).relative_bias > relative_bias:
-                longest *= 2
-        above = [
-            K
-            for K in range(1, longest + 1)
-            if not self.truncation(K, chunked).relative_bias <= relative_bias
-        ]
-        shortest = above[-1] + 1 if above else 1
-        return shortest if shortest <= longest else None
+        K = self.lags + 1
+        rr, rm, mm, _ = self.kept
+        missing = rr + 2 * rm / K + mm / K**2 if chunked else rr
+        above = np.flatnonzero(~(missing <= relative_bias**2))
+        shortest = int(above[-1]) + 2 if len(above) else 1
+        if shortest <= len(K):
+            return shortest
+        if not chunked or self.rest > 0 or not np.isfinite(mm[-1]):
+            return None
+        # All lags are known: in chunks of K the bias is √(Σ k G_k)² / K.
+        shortest = max(shortest, int(mm[-1] ** 0.5 / relative_bias))
+        while self.truncation(shortest, chunked=True).relative_bias > relative_bias:
+            shortest += 1
+        return shortest
 
     def log10_attenuation(self, lag: int) -> float:
         """log10 of the signal at that lag over the signal at lag 0 (Q12).

@@ -137,7 +137,8 @@ def outer_sum(dz: Array, e: Array, common: int | None, h_prev: Array) -> "Scaled
         top = 0 if top == -(2**40) else top
         dz = np.ldexp(dz, np.where(counts, e - top, 0)[..., None])
     rows = e.size
-    return Scaled((dz.reshape(rows, -1).T @ h_prev.reshape(rows, -1)).astype(np.float64), top)
+    product = dz.reshape(rows, -1).T @ h_prev.reshape(rows, -1)
+    return Scaled(product.astype(np.float64), top).normalised()
 
 
 @dataclass(eq=False)
@@ -185,9 +186,19 @@ class Scaled:
         difference += self
         return difference
 
+    def normalised(self) -> "Scaled":
+        """Itself, with M brought back to about 1 where its squares would leave the range."""
+        peak = float(np.abs(self.M).max())
+        if peak and not 1e-60 < peak < 1e60:
+            shift = int(np.frexp(peak)[1])
+            self.M = np.ldexp(self.M, -shift)
+            self.e += shift
+        return self
+
     def log_norm(self) -> float:
         """ln ‖M 2^e‖_F; -inf for zero."""
-        norm = float(np.linalg.norm(self.M))
+        with np.errstate(over="ignore"):
+            norm = float(np.linalg.norm(self.M))
         if 1e-140 < norm < 1e140:
             return float(np.log(norm)) + self.e * LOG2
         peak = float(np.abs(self.M).max())  # the squares may have left the range

@@ -54,7 +54,7 @@ class Tally:
         square = float(np.vdot(whole.M, whole.M))
         self.square = square or float("nan")  # shares of nothing are not numbers
         self.scratch = np.empty_like(whole.M)
-        self.left_out = Scaled.zeros(whole.M.shape)
+        self.left_out = Scaled.zeros(whole.M.shape)  # what the lags beyond the last add up to
         self.remaining = whole.copy()  # dW_R - Σ_{j<=k} G_j
         self.moment = Scaled.zeros(whole.M.shape)  # Σ_{j<=k} j G_j, for chunked truncation
         self.finished: list[tuple[float, ...]] = []
@@ -84,10 +84,6 @@ class Tally:
             here.G = lag.G
         else:
             here.G += lag.G
-
-    def leave_out(self, rest: Scaled) -> None:
-        """Count what one chunk's lags beyond the last add up to."""
-        self.left_out += rest
 
     def rest_below(self, tolerance: float, rows: Rows | None) -> bool:
         """Whether the lags not yet walked can be left out, the signals standing at ``rows``."""

@@ -48,8 +48,9 @@ def by_lag(
         keep_matrices: keep every G_k, (K, G·H, H).
         tolerance: stop early once the lags left out sum to less than this part of Σ‖G_k‖ and the
             signals that remain could not add more than that in one step; 0 computes every lag.
-        loss_chunk: how many loss steps to hold at once; None holds all, or with ``max_lag`` as many as
-            fit into 128 MB. The result is the same.
+        loss_chunk: how many loss steps to hold at once; None holds all, or with ``max_lag`` about as many
+            as fit into 128 MB. The lags are the same, every G_k is held until the last chunk, and
+            ``tolerance`` stops nothing early.
 
     Returns:
         a ``LagProfile``; for a stack a list of them, one per layer as in ``stack.names``, bottom first.
@@ -92,13 +93,17 @@ def _by_lag(
         Tally(t, found, keep_matrices, one_chunk=len(chunks) == 1, by_step=_one_way(trace))
         for t, found in zip(trace.traces, whole(trace, every), strict=True)
     ]
+    left_out: list[Rows | None] = [None] * len(every)
     for chunk in chunks:
         lines = _lines(trace, chunk, max_lag)
         _walk(trace, lines, tallies, max_lag, tolerance if len(chunks) == 1 else 0.0)
-        if any(line.rows is not None for line in lines):
-            left_out = whole(trace, [line.rows for line in lines])
-            for tally, rest in zip(tallies, left_out, strict=True):
-                tally.leave_out(rest)
+        for i, line in enumerate(lines):
+            if line.rows is not None:
+                before = left_out[i]
+                left_out[i] = line.rows if before is None else line.rows.plus(before)
+    if any(rows is not None for rows in left_out):
+        for tally, rest in zip(tallies, whole(trace, left_out), strict=True):
+            tally.left_out = rest
     return [tally.profile() for tally in tallies]
 
 

@@ -26,7 +26,7 @@ def whole(trace: StackTrace, errors: list[Rows | None]) -> list[Scaled]:
         with np.errstate(over="ignore", invalid="ignore"):
             found = [g.dW_R for g in backward_from(trace, placed).layers]
         if all(map(_trusted, found)):
-            return [Scaled(dW_R.astype(np.float64), top) for dW_R in found]
+            return [Scaled(dW_R.astype(np.float64), top).normalised() for dW_R in found]
     except NonFiniteError:
         pass  # a layer's error overflowed on its way to the layer below: the scaled pass takes it
     return _whole_scaled(trace, errors)
@@ -91,7 +91,8 @@ def _layer_scaled(trace: Trace, entering: Rows | None) -> tuple[Scaled, Rows]:
             back *= keep[one, :, None]
         carried = Rows.of(t - 1, back, d.e.copy(), d.reach)
     dW_R.e += e_states
-    return dW_R, Rows.of(0, dx, e, rows.reach)
+    dW_R.normalised()
+    return dW_R, Rows.of(0, dx, e, np.ones_like(rows.reach))
 
 
 def _empty(trace: Trace) -> tuple[Array, Array, Array]:

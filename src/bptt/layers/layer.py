@@ -103,6 +103,7 @@ class Layer:
             )
         if lengths is not None:
             _hold(states, lengths)
+            saved[~inside(lengths, T)] = 0
         for state in states:
             if not np.isfinite(state).all():
                 t = int(np.argmin(np.isfinite(state).all((1, 2)))) - 1

@@ -129,3 +129,10 @@ def split_errors(level: LevelTrace, d: Array) -> list[Array]:
         return [d]
     H = level.forward.layer.hidden
     return [d[..., :H], in_reverse(d[..., H:], level.backward.lengths)]
+
+
+def join_inputs(level: LevelTrace, dx: list[Array]) -> Array:
+    """Errors of a level's inputs from those of its directions, each in its own order."""
+    if not isinstance(level, BidirectionalTrace):
+        return dx[0]
+    return np.asarray(dx[0] + in_reverse(dx[1], level.backward.lengths))

@@ -76,4 +76,6 @@ def resets_in_reverse(resets: Array | None, lengths: Array | None) -> Array | No
         return None
     after = np.zeros_like(resets)
     after[:-1] = resets[1:]
+    if lengths is not None:  # behind a sequence's end nothing starts
+        after[lengths - 1, np.arange(len(lengths))] = False
     return in_reverse(after, lengths)

@@ -15,13 +15,14 @@ from bptt.layers.levels import (
     Level,
     LevelTrace,
     directions,
+    join_inputs,
     level_forward,
     level_layers,
     level_outputs,
     level_size,
     split_errors,
 )
-from bptt.layers.sequences import as_lengths, as_resets, in_reverse
+from bptt.layers.sequences import as_lengths, as_resets
 from bptt.layers.trace import Grads, Trace
 
 
@@ -221,9 +222,7 @@ def backward_from(trace: StackTrace, errors: list[Array]) -> StackGrads:
                 d = d.copy()
                 d[..., : t.layer.hidden] += part
             below.append(t.layer.backward(t, d))
-        from_above = below[0].dx
-        if isinstance(level, BidirectionalTrace):
-            from_above = from_above + in_reverse(below[1].dx, level.backward.lengths)
+        from_above = join_inputs(level, [g.dx for g in below])
         grads = below + grads
     assert from_above is not None
     return StackGrads(grads, from_above)

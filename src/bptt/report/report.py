@@ -2,7 +2,7 @@
 
 import io
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,8 +163,6 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, Cause):
-        return asdict(value)
     if hasattr(value, "__dataclass_fields__"):
         # dW_R is the gradient itself, not a finding; by-step signals are in the page.
         left_out = {"dW_R", "matrices", "log10_signal_by_step", "kept"}

@@ -56,9 +56,8 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
         ("loss E", f"{diagnosis.E:.3f}"),
         ("residual |Σ G_k - dW_R| / |dW_R|", f"{profile.residual:.0e}"),
     ]
-    if profile.overflow_lag is not None:
-        rows.append(("gradient overflows at lag", str(profile.overflow_lag)))
-    return rows
+    overflow = "none" if profile.overflow_lag is None else str(profile.overflow_lag)
+    return [*rows, ("lag at which the gradient overflows", overflow)]
 
 
 def _cell(layer: LayerDiagnosis) -> list[tuple[str, str]]:

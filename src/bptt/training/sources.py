@@ -111,22 +111,22 @@ class SeriesSource:
             ("nats", 1.0) if series.loss == "cross_entropy" else ("squared", 1.0)
         )
         self.measure = "accuracy" if series.loss == "cross_entropy" else "mean squared error"
-        shape = "x".join(map(str, series.train.x.shape))
-        self.settings = {"data": f"{series.name} {shape}", "batch": self.batch, "data_seed": seed}
+        self.settings = {"data": series.fingerprint, "batch": self.batch, "data_seed": seed}
         self.notes = {"data": series.name}
 
     def arguments(self, network: Network, n: int, state: State) -> dict[str, Any]:
         """The sequences of step n."""
         chosen = np.random.default_rng([self.seed, n]).permutation(len(self.series.train.lengths))
-        return self.series.train.part(chosen[: self.batch]).arguments()
+        return self.series.train.part(chosen[: self.batch]).arguments(network.stack.dtype)
 
     def score(self, network: Network) -> float:
         """Accuracy on the held-out part, or its mean squared error."""
-        held, right, total, E = self.series.held_out, 0, 0, 0.0
+        held, right, total, E, weight = self.series.held_out, 0, 0, 0.0, 0
         for first in range(0, len(held.lengths), 64):
             part = held.part(slice(first, first + 64))
-            run = network.run(**part.arguments())
-            E += run.E * len(part.lengths)
+            run = network.run(**part.arguments(network.stack.dtype))
+            counts = int(part.lengths.sum()) if part.per_step else len(part.lengths)
+            E, weight = E + run.E * counts, weight + counts
             guess, targets = run.o.argmax(-1), part.targets.reshape(-1, len(part.lengths))
             if self.series.loss == "cross_entropy":
                 counted = np.ones(guess.shape, bool)
@@ -134,7 +134,7 @@ class SeriesSource:
                     counted = np.arange(len(guess))[:, None] < part.lengths
                 right += int((guess == targets)[counted].sum())
                 total += int(counted.sum())
-        return right / total if total else E / len(held.lengths)
+        return right / total if total else E / weight
 
     def check(self, network: Network) -> None:
         """Refuse a network of other sizes or another loss.
