@@ -40,7 +40,7 @@ def run(command, folder):
 
 def shape(output):
     """An output without what may differ from machine to machine."""
-    output = re.sub(r"━+", "━", output).replace("│", " ")
+    output = re.sub(r"[━│]+", " ", output)
     output = re.sub(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?%?", "#", output)
     return re.sub(r"[ \n]+", " ", output).strip()
 
