@@ -113,6 +113,20 @@ class Rows:
         return float(log_norm(self.squares, self.e, self.common))
 
 
+def together(parts: list[Rows]) -> Rows | None:
+    """The sum of rows at any steps, without a copy of the whole for each; None for none."""
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    first, last = min(part.first for part in parts), max(part.last for part in parts)
+    D = np.zeros((last - first, *parts[0].D.shape[1:]), parts[0].D.dtype)
+    e, reach = np.zeros(D.shape[:2], np.int64), np.zeros(D.shape[:2], bool)
+    for part in parts:
+        here = slice(part.first - first, part.last - first)
+        total = Rows.of(part.first, D[here], e[here], reach[here]).plus(part)
+        D[here], e[here], reach[here] = total.D, total.e, total.reach
+    return Rows.of(first, D, e, reach)
+
+
 def one_exponent(e: Array) -> int | None:
     """The exponent that all rows have, or None."""
     first = int(e.flat[0])

@@ -18,7 +18,7 @@ from bptt.arrays import Array
 from bptt.errors import OptionError
 from bptt.lags.line import Line
 from bptt.lags.profile import LagProfile
-from bptt.lags.scaled import Rows
+from bptt.lags.scaled import Rows, together
 from bptt.lags.tally import Tally
 from bptt.lags.whole import join_rows, split_rows, whole
 from bptt.layers.levels import BidirectionalTrace, directions
@@ -93,16 +93,17 @@ def _by_lag(
         Tally(t, found, keep_matrices, one_chunk=len(chunks) == 1, by_step=_one_way(trace))
         for t, found in zip(trace.traces, whole(trace, every), strict=True)
     ]
-    left_out: list[Rows | None] = [None] * len(every)
+    left_out: list[list[Rows]] = [[] for _ in every]
     for chunk in chunks:
         lines = _lines(trace, chunk, max_lag)
         _walk(trace, lines, tallies, max_lag, tolerance if len(chunks) == 1 else 0.0)
-        for i, line in enumerate(lines):
+        for parts, line in zip(left_out, lines, strict=True):
             if line.rows is not None:
-                before = left_out[i]
-                left_out[i] = line.rows if before is None else line.rows.plus(before)
-    if any(rows is not None for rows in left_out):
-        for tally, rest in zip(tallies, whole(trace, left_out), strict=True):
+                parts.append(line.rows)
+    if any(left_out):
+        del every, chunks, chunk, lines  # of long sequences every array counts
+        rests = [together(left_out.pop(0)) for _ in tallies]
+        for tally, rest in zip(tallies, whole(trace, rests), strict=True):
             tally.left_out = rest
     return [tally.profile() for tally in tallies]
 
