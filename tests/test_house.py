@@ -37,3 +37,7 @@ def test_nothing_is_unpickled():
         assert not re.search(r"pickle\.load|import pickle|allow_pickle=True", path.read_text()), (
             path
         )
+
+
+def test_types_are_shipped():
+    assert (ROOT / "src/bptt/py.typed").is_file()
