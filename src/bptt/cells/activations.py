@@ -46,8 +46,14 @@ def logistic(z: Array) -> Array:
 
 def _sech2(z: Array) -> Array:
     """tanh′ = 4 e^-2|z| / (1 + e^-2|z|)², to full relative accuracy in both tails."""
-    e = np.exp(-2 * np.abs(z))
-    return np.asarray(4 * e / np.square(1 + e))
+    e = np.abs(z)
+    e *= -2
+    np.exp(e, out=e)
+    below = 1 + e
+    below *= below
+    e *= 4
+    e /= below
+    return np.asarray(e)
 
 
 def _logistic_slope(z: Array, h: Array) -> Array:
