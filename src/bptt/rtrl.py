@@ -92,7 +92,7 @@ def sensitivities(trace: Trace, dh: Any) -> dict[str, Array]:
                     _add_immediate(dz_F, np.ones((B, 1), dtype), 0)
                 case "b_Rn":
                     _add_immediate(dz_R, np.ones((B, 1), dtype), rows - H)
-            sensitivity[name] = layer.cell.tangent(dz_F, dz_R, prev, here, trace.saved[t])
+            sensitivity[name] = layer.cell.tangent(dz_F, dz_R, prev, here)
             total[name] += np.einsum("bs,bsn->bn", d[t], sensitivity[name])
     state0 = total.pop("state0")
     found = {name: value.sum(0).reshape(shape[name]) for name, value in total.items()}

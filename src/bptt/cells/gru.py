@@ -82,7 +82,7 @@ def at_input(d: Array, dz_R: Array, local: Local) -> Array:
     return dz
 
 
-def tangent(dz_F: Array, dz_R: Array, prev: Array, local: Local, saved_t: Array) -> Array:
+def tangent(dz_F: Array, dz_R: Array, prev: Array, local: Local) -> Array:
     """∂h_t of changes dz_F, dz_R (B, 3H, n) beside W_F and W_R, and prev (B, H, n) of the state."""
     factors, to_n, z = (array[..., None] for array in local)
     H = prev.shape[1]

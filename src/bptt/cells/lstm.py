@@ -93,7 +93,7 @@ def at_input(d: Array, dz_R: Array, local: Local) -> Array:
     return dz_R
 
 
-def tangent(dz_F: Array, dz_R: Array, prev: Array, local: Local, saved_t: Array) -> Array:
+def tangent(dz_F: Array, dz_R: Array, prev: Array, local: Local) -> Array:
     """∂[h_t; c_t] of changes dz_F + dz_R (B, 4H, n) of z_t and prev (B, 2H, n) of the state."""
     to_cell, factors, f = local
     H = f.shape[-1]

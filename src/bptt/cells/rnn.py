@@ -73,6 +73,6 @@ def at_input(d: Array, dz_R: Array, local: Local) -> Array:
     return dz_R
 
 
-def tangent(dz_F: Array, dz_R: Array, prev: Array, local: Local, saved_t: Array) -> Array:
+def tangent(dz_F: Array, dz_R: Array, prev: Array, local: Local) -> Array:
     """∂h_t of changes: dz_F, dz_R (..., H) on the two sides of z_t = (…W_F…) + (…W_R…)."""
     return np.asarray(local[0][..., None] * (dz_F + dz_R))

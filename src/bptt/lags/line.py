@@ -98,9 +98,7 @@ class Line:
             return None
         here = slice(rows.first - self.first, rows.last - self.first)
         local = tuple(array[here] for array in self.local)
-        self.turn = (
-            1 - self.turn
-        )  # what the rows stand in now is still read while the next are written
+        self.turn = 1 - self.turn  # the next rows are written while these are still read
         N, B, S = rows.D.shape
         dz, carry = self.cell.back(
             rows.D,

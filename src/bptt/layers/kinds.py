@@ -92,20 +92,8 @@ class RNN(Layer):
         )
 
 
-class LSTM(Layer):
-    """An LSTM layer in PyTorch's gate order i, f, g, o; see ``bptt.cells.lstm``.
-
-    Args:
-        W_F: (4H, I) ``weight_ih_l0``.
-        W_R: (4H, H) ``weight_hh_l0``.
-        b: (4H,) ``bias_ih_l0 + bias_hh_l0``.
-
-    Raises:
-        ShapeError, DTypeError, NonFiniteError: if they do not fit one another.
-    """
-
-    cell = lstm
-    kind = "lstm"
+class _Gated(Layer):
+    """What LSTM and GRU share: fresh weights, gate by gate."""
 
     @classmethod
     def init(
@@ -123,10 +111,36 @@ class LSTM(Layer):
         Raises:
             OptionError: if one of them is outside its choices.
         """
-        return cls(*recurrent_weights(inputs, hidden, scheme, gain, rng, dtype, lstm.GATES))
+        generator = random_generator(rng)
+        gates = cls.cell.GATES
+        weights = recurrent_weights(inputs, hidden, scheme, gain, generator, dtype, gates)
+        return cls(*cls._complete(weights, scheme, generator))
+
+    @staticmethod
+    def _complete(
+        weights: tuple[Any, ...], scheme: str, rng: np.random.Generator
+    ) -> tuple[Any, ...]:
+        """What the cell needs beside W_F, W_R and b."""
+        return weights
 
 
-class GRU(Layer):
+class LSTM(_Gated):
+    """An LSTM layer in PyTorch's gate order i, f, g, o; see ``bptt.cells.lstm``.
+
+    Args:
+        W_F: (4H, I) ``weight_ih_l0``.
+        W_R: (4H, H) ``weight_hh_l0``.
+        b: (4H,) ``bias_ih_l0 + bias_hh_l0``.
+
+    Raises:
+        ShapeError, DTypeError, NonFiniteError: if they do not fit one another.
+    """
+
+    cell = lstm
+    kind = "lstm"
+
+
+class GRU(_Gated):
     """A GRU layer in PyTorch's form and gate order r, z, n; see ``bptt.cells.gru``.
 
     Args:
@@ -146,25 +160,12 @@ class GRU(Layer):
         super().__init__(W_F, W_R, b)
         self.b_Rn = self.extra = as_floats("b_Rn", b_Rn, (self.hidden,), self.dtype)
 
-    @classmethod
-    def init(
-        cls,
-        inputs: int,
-        hidden: int,
-        scheme: str = "pytorch",
-        *,
-        gain: float = 1.0,
-        rng: np.random.Generator | int | None = None,
-        dtype: npt.DTypeLike = np.float32,
-    ) -> Self:
-        """A layer with fresh weights; the arguments of ``RNN.init``, the scheme gate by gate.
-
-        Raises:
-            OptionError: if one of them is outside its choices.
-        """
-        generator = random_generator(rng)
-        weights = recurrent_weights(inputs, hidden, scheme, gain, generator, dtype, gru.GATES)
-        return cls(*candidate_bias(*weights, scheme, generator))
+    @staticmethod
+    def _complete(
+        weights: tuple[Any, ...], scheme: str, rng: np.random.Generator
+    ) -> tuple[Any, ...]:
+        W_F, W_R, b = weights
+        return candidate_bias(W_F, W_R, b, scheme, rng)
 
     def parameters(self) -> dict[str, Any]:
         """The weights by name; the arrays themselves, not copies."""

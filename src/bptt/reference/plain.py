@@ -5,8 +5,8 @@ activations, losses and loops of its own, one sequence and one step at a time. T
 analytic, so a complex step through it gives derivatives to rounding (Squire & Trapp 1998).
 
     forward    for t: z_t = W_F x_t + W_R h_{t-1} + b, h_t = φ(z_t)
-    backward   for t, for s = t, t-1 .. 1: the error of step t, carried back to step s
-    by_lag     the same two loops, each term kept under its lag k = t - s
+    by_lag     for t, for s = t, t-1 .. 1: the error of step t, carried back to step s, each term kept
+               under its lag k = t - s; their sum is the gradient
 """
 
 from collections.abc import Callable
@@ -62,14 +62,6 @@ def forward(x: Array, h0: Array, W_F: Array, W_R: Array, b: Array, phi: Phi) -> 
             z_t = W_F @ x[t, n] + W_R @ h[t, n] + b
             h[t + 1, n] = phi(z_t)
     return h
-
-
-def backward(
-    x: Array, h0: Array, dh: Array, W_F: Array, W_R: Array, b: Array, phi: Phi, dphi: Phi
-) -> dict[str, Array]:
-    """Gradients by W_F, W_R, b, h0: each loss step t alone, carried back through every s <= t."""
-    G = by_lag(x, h0, dh, W_F, W_R, b, phi, dphi)
-    return {name: terms.sum(0) for name, terms in G.items()}
 
 
 def by_lag(
