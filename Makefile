@@ -2,9 +2,17 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP_OF = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(call PIP_OF,$(VENV))
+# What a build is made of: a change installs anew.
+BUILD := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/bptt/kernels/cpp/*)
+# The tests of the maths, for the NumPy loops too.
+MATHS := tests/cells tests/lags tests/test_agreement.py tests/test_dynamics.py tests/test_golden.py \
+	tests/test_layers.py tests/test_network.py tests/test_stacks.py tests/test_torch.py \
+	tests/test_truncation.py
+SANITIZED := .venv-sanitize
 
-.PHONY: demo test lint check format docs bench clean
+.PHONY: demo test lint check format docs bench sanitize clean
 
 demo: $(VENV)/.installed
 	$(BIN)/bptt diagnose --report report.html
@@ -12,6 +20,13 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.tests
 	$(BIN)/python -m pytest
+	BPTT_KERNELS=numpy $(BIN)/python -m pytest --quiet $(MATHS)
+
+# The compiled loops under the address and undefined-behaviour sanitizers.
+sanitize: $(SANITIZED)/.installed
+	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	$(SANITIZED)/bin/python -m pytest --timeout 1200 tests/kernels
 
 lint: $(VENV)/.checks
 	$(BIN)/ruff format --check .
@@ -32,23 +47,29 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/by_lag.py
 
 clean:
-	rm -rf $(VENV) report.html
+	rm -rf $(VENV) $(SANITIZED) build report.html
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.installed: $(BUILD) | $(BIN)/python
 	$(PIP) --editable .
 	@touch $@
 
-$(VENV)/.tests: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.tests: $(BUILD) | $(BIN)/python
 	$(PIP) --editable '.[test]'
 	@touch $@ $(VENV)/.installed
 
-$(VENV)/.checks: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.checks: $(BUILD) | $(BIN)/python
 	$(PIP) --editable '.[test,check]'
 	@touch $@ $(VENV)/.tests $(VENV)/.installed
 
-$(VENV)/.bench: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.bench: $(BUILD) | $(BIN)/python
 	$(PIP) --editable '.[bench]'
+	@touch $@
+
+$(SANITIZED)/.installed: $(BUILD)
+	$(PYTHON) -m venv $(SANITIZED)
+	$(call PIP_OF,$(SANITIZED)) --config-settings=cmake.define.BPTT_SANITIZE=ON \
+		--config-settings=build-dir=build/sanitize . pytest pytest-timeout hypothesis
 	@touch $@

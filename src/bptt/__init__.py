@@ -3,6 +3,7 @@
 from bptt import dynamics, errors
 from bptt.by_step import StepProfile, by_step
 from bptt.dynamics import lyapunov
+from bptt.kernels.threads import get_num_threads, set_num_threads
 from bptt.lags import LagProfile, Truncation, by_lag
 from bptt.layers import GRU, LSTM, RNN, Bidirectional, Grads, Stack, Trace
 from bptt.network import Network
@@ -31,6 +32,8 @@ __all__ = [
     "dynamics",
     "errors",
     "forward_mode",
+    "get_num_threads",
     "lyapunov",
+    "set_num_threads",
     "truncated_bptt",
 ]

@@ -108,6 +108,16 @@ def check_shape(name: str, array: Array, shape: Sequence[int | str]) -> None:
             )  # fmt: skip
 
 
+def squares(D: Array) -> Array:
+    """Σ_h D² per row; float32 rows that would leave its range are summed in float64."""
+    s = np.einsum("...h,...h->...", D, D)
+    if D.dtype == np.float32 and s.size and not (s.min() > 1e-30 and s.max() < 1e38):
+        doubtful = ~((s > 1e-30) & (s < 1e38))
+        s = s.astype(np.float64)
+        s[doubtful] = np.square(D[doubtful], dtype=np.float64).sum(-1)
+    return np.asarray(s)
+
+
 def _to_numpy(name: str, value: Any) -> Array:
     """Through ``__array__`` or DLPack, whichever the object has."""
     try:

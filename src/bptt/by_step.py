@@ -79,7 +79,7 @@ def _layer(trace: Trace, d: Array) -> tuple[StepProfile, Array]:
     # Everything is linear in d: a power of two keeps what is carried back within the type's range.
     scale = int(np.frexp(np.abs(d).max())[1])
     dz_R, dz_F, _ = through_time.backward(
-        layer.cell, np.ldexp(d, -scale), trace.local(), layer.W_R, trace.keep
+        layer.cell, np.ldexp(d, -scale), *trace.part(), layer.W_R, layer.extra, trace.kept()
     )
     dz, h_prev = dz_R.astype(np.float64), trace.before()[0].astype(np.float64)
     T, B, rows = dz.shape

@@ -1,96 +1,74 @@
-r"""Forward and backward over a whole sequence. Which loop runs is decided in this file alone.
+"""Forward and backward over a sequence, and one step back in lag. Which loop runs is decided here alone.
 
-    forward    state_t from state_{t-1}, for t = 1 .. T                        (Q1)
-    backward   d_{t-1} = ∂⁺E/∂state_{t-1} + (error through W_R) + (carry),
-               for t = T .. 1                                                   (Q2; Werbos 1990)
-
-Arrays in, arrays out: what the layers are made of, and a compiled loop can stand in for. A state has one
-part (h) or two (h, c); errors of it lie side by side in one array, (..., H) or (..., 2H).
+The compiled loops (``kernels``) where they were built and know the activation, the NumPy loops (``numpy_loops``)
+for everything else: same signatures, same results. ``numpy_loops`` says what each function computes.
 """
 
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
+from bptt import kernels, numpy_loops
 from bptt.arrays import Array
+from bptt.cells import rnn
+from bptt.kernels import loops, threads
+from bptt.numpy_loops import LagStep
+
+_anything: Any = numpy_loops if kernels.compiled is None else loops
+affine, outer, remainder = _anything.affine, _anything.outer, _anything.remainder
+
+
+def path() -> str:
+    """Which loops are in use, for people: the compiled ones with instruction set and threads."""
+    if kernels.compiled is None:
+        return "NumPy loops"
+    count = threads.get_num_threads()
+    return f"compiled loops, {kernels.name}, {count} thread{'s' * (count > 1)}"
+
+
+def _loops(cell: ModuleType, extra: Any) -> Any:
+    return loops if loops.takes(cell, extra) else numpy_loops
 
 
 def forward(
     cell: ModuleType,
-    drive: Array,
+    x: Array,
+    W_F: Array,
+    b: Array,
     state0: tuple[Array, ...],
     W_R: Array,
     extra: Any,
     keep: Array | None,
 ) -> tuple[Array, tuple[Array, ...]]:
-    """States over a sequence.
-
-    Args:
-        cell: ``cells.rnn``, ``cells.lstm`` or ``cells.gru``.
-        drive: (T, B, G·H) W_F x_t + b for every step.
-        state0: (h0,) or (h0, c0), each (B, H).
-        W_R: (G·H, H) recurrent weights.
-        extra: the RNN's activation, the GRU's b_Rn, None for the LSTM.
-        keep: (T, B) False where a step starts from zero instead of the state before; None: nowhere.
-
-    Returns:
-        what ``cell.local`` needs, (T, B, ·), and the states, each (T+1, B, H); ``[0]`` is the
-        initial one, ``[t+1]`` belongs to ``drive[t]``.
-    """
-    T, B, _ = drive.shape
-    H = W_R.shape[1]
-    saved = np.empty((T, B, cell.SAVED * H), drive.dtype)
-    states = tuple(np.empty((T + 1, B, H), drive.dtype) for _ in state0)
-    for state, first in zip(states, state0, strict=True):
-        state[0] = first
-    for t in range(T):
-        prev = tuple(state[t] for state in states)
-        if keep is not None and not keep[t].all():
-            prev = tuple(state * keep[t][:, None] for state in prev)
-        cell.step(drive[t], prev, W_R, extra, saved[t], tuple(state[t + 1] for state in states))
-    return saved, states
+    """States over a sequence; see ``numpy_loops.forward``."""
+    found = _loops(cell, extra).forward(cell, x, W_F, b, state0, W_R, extra, keep)
+    return found  # type: ignore[no-any-return]
 
 
 def backward(
     cell: ModuleType,
     d: Array,
-    local: tuple[Array, ...],
+    saved: Array,
+    states: tuple[Array, ...],
     W_R: Array,
+    extra: Any,
     keep: Array | None,
     carried: Array | None = None,
 ) -> tuple[Array, Array, Array]:
-    """Errors over a sequence.
+    """Errors over a sequence; see ``numpy_loops.backward``."""
+    found = _loops(cell, extra).backward(cell, d, saved, states, W_R, extra, keep, carried)
+    return found  # type: ignore[no-any-return]
 
-    Args:
-        cell: as for ``forward``.
-        d: (T, B, S) immediate gradient ∂⁺E/∂state_t of every step.
-        local: from ``cell.local`` for all steps.
-        W_R: (G·H, H) recurrent weights.
-        keep: as for ``forward``.
-        carried: (B, S) what steps behind these send back; zero if there are none.
 
-    Returns:
-        errors at what W_R multiplies (T, B, G·H), at what W_F multiplies (the same array but for the
-        GRU), and at the initial state (B, S).
-    """
-    T, B, _ = d.shape
-    H = W_R.shape[1]
-    dz_R = np.empty((T, B, len(W_R)), d.dtype)
-    dz_F = np.empty_like(dz_R) if cell.TWO_ERRORS else dz_R
-    carried = np.zeros_like(d[0]) if carried is None else carried.copy()
-    for t in reversed(range(T)):
-        carried += d[t]
-        here = tuple(array[t] for array in local)
-        error, carry = cell.back(carried, here)
-        dz_R[t] = error
-        if cell.TWO_ERRORS:
-            dz_F[t] = cell.at_input(carried, error, here)
-        if carry is None:
-            np.matmul(error, W_R, out=carried)
-        else:
-            carried = carry
-            carried[:, :H] += error @ W_R
-        if keep is not None:
-            carried *= keep[t][:, None]
-    return dz_R, dz_F, carried
+def local(
+    cell: ModuleType, saved: Array, states: tuple[Array, ...], extra: Any, keep: Array | None
+) -> tuple[Array, ...]:
+    """The derivatives of every step; see ``numpy_loops.local``."""
+    found = _loops(cell, extra).local(cell, saved, states, extra, keep)
+    return found  # type: ignore[no-any-return]
+
+
+def lag_step(cell: ModuleType, extra: Any, W_R: Array, e: int) -> LagStep:
+    """One step back in lag with weights W_R 2^e; see ``numpy_loops.LagStep``."""
+    if loops.takes(cell, extra) and (e == 0 or cell is rnn):
+        return loops.LagStep(cell, W_R)  # type: ignore[return-value]
+    return numpy_loops.LagStep(cell, W_R, e)

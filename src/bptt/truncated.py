@@ -51,11 +51,9 @@ def truncated_bptt(trace: Trace, dh: Any, k1: int, k2: int, offset: int = 0) -> 
         errors = np.zeros_like(d[start:end])
         losses = slice(max(first, start), end)  # with k2 < k1 the earlier ones reach nothing
         errors[losses.start - start :] = d[losses]
-        keep = None if trace.keep is None else trace.keep[start:end]
         dz_R, _, _ = through_time.backward(
-            layer.cell, errors, trace.local(start, end), layer.W_R, keep
-        )
-        h_prev = trace.before(start, end)[0]
-        rows = dz_R.shape[0] * dz_R.shape[1]
-        dW_R += dz_R.reshape(rows, -1).T @ h_prev.reshape(rows, -1)
+            layer.cell, errors, *trace.part(start, end), layer.W_R, layer.extra,
+            trace.kept(start, end),
+        )  # fmt: skip
+        dW_R += through_time.outer(dz_R, trace.before(start, end)[0])
     return dW_R

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from bptt import files
+from bptt import files, through_time
 
 
 def bptt(*arguments, cwd, code=0):
@@ -165,7 +165,8 @@ def test_help_teaches(tmp_path):
 def test_version(tmp_path):
     import bptt as package
 
-    assert bptt("--version", cwd=tmp_path).stdout == f"bptt {package.__version__}\n"
+    said = bptt("--version", cwd=tmp_path).stdout
+    assert said == f"bptt {package.__version__} ({through_time.path()})\n"
 
 
 @pytest.mark.parametrize("data", ["vowels", "acsf1"])

@@ -27,16 +27,23 @@ for command in (diagnose, train, verify, derive):
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from bptt.through_time import path
         from bptt.version import __version__
 
-        print(f"bptt {__version__}")
+        print(f"bptt {__version__} ({path()})")
         raise typer.Exit
 
 
 @app.callback()
 def _main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_version,
+            is_eager=True,
+            help="Show the version, and which loops run.",
+        ),
     ] = False,
 ) -> None:
     pass

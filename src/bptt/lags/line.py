@@ -14,9 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bptt import through_time
 from bptt.arrays import Array
-from bptt.lags.scaled import LOG2, Rows, Scaled, log_norm, normalised, outer_sum, squares
+from bptt.lags.scaled import LOG2, Rows, Scaled, log_norm, normalised, outer_sum
 from bptt.layers.trace import Trace
+from bptt.numpy_loops import LagNorms
 
 NOTHING = -np.inf
 
@@ -69,8 +71,10 @@ class Line:
         self.gated = trace.layer.kind != "rnn"
         self.W_R, self.e_weights = normalised(trace.layer.W_R)
         self.local = trace.local(first, last)
+        layer = trace.layer
+        self.step = through_time.lag_step(self.cell, layer.extra, self.W_R, self.e_weights)
         self.h_prev, self.e_states = normalised(trace.before(first, last)[0])
-        self.keep = None if trace.keep is None else trace.keep[first:last]
+        self.keep = trace.kept(first, last)
         self.buffers: dict[str, Array] = {}
         self.turn = 0
         self.rows: Rows | None = None
@@ -100,69 +104,43 @@ class Line:
         local = tuple(array[here] for array in self.local)
         self.turn = 1 - self.turn  # the next rows are written while these are still read
         N, B, S = rows.D.shape
-        dz, carry = self.cell.back(
-            rows.D,
-            local,
-            self._room("dz", (N, B, len(self.W_R))),
-            self._room(f"carry {self.turn}", (N, B, S)) if self.gated else None,
-        )
+        cut = 1 if rows.first == 0 else 0  # these stand at the first step already
+        dz = self._room("dz", (N, B, len(self.W_R)))
+        arriving = self._room(f"arriving {self.turn}", (N - cut, B, S))
+        norms = self.step(rows.D, local, cut, dz, arriving)
         if hand_down:
-            dz_F = self.cell.at_input(rows.D, dz, local)
-            dx = (dz_F.reshape(rows.e.size, -1) @ self.W_F).reshape(*rows.e.shape, -1)
+            dx = through_time.affine(self.cell.at_input(rows.D, dz, local), self.W_F)
             self.handed_down = Rows.of(rows.first, dx, rows.e.copy(), rows.reach, None, rows.common)
-        at_weights = squares(dz)
-        signal = at_weights if carry is None else rows.squares
         G = outer_sum(dz, rows.e, rows.common, self.h_prev[here])
         G.e += self.e_states
         counted = (
-            G, rows, signal, int(rows.reach.sum()), rows.log_norm(),
-            float(log_norm(at_weights, rows.e, rows.common)),
+            G, rows, rows.squares if self.gated else norms.at_weights, int(rows.reach.sum()),
+            rows.log_norm(), float(log_norm(norms.at_weights, rows.e, rows.common)),
         )  # fmt: skip
-        cut = 1 if rows.first == 0 else 0  # these stand at the first step already
-        if len(rows.D) == cut:
+        if N == cut:
             return Lag(*counted)
-        return Lag(*counted, *self._step_back(rows, local, dz, carry, at_weights, cut))
+        return Lag(*counted, *self._step_back(rows, cut, norms, arriving))
 
-    def _step_back(
-        self,
-        rows: Rows,
-        local: tuple[Array, ...],
-        dz: Array,
-        carry: Array | None,
-        at_weights: Array,
-        cut: int,
-    ) -> tuple[float, ...]:
-        """Equations (3) and (4), and the norms of what takes the step."""
-        e, reach, H = rows.e[cut:], rows.reach[cut:], self.W_R.shape[1]
+    def _step_back(self, rows: Rows, cut: int, norms: LagNorms, d: Array) -> tuple[float, ...]:
+        """The rows one step before, and the norms of what takes the step."""
+        e, reach = rows.e[cut:], rows.reach[cut:]
         keep = None
         if self.keep is not None:
             keep = self.keep[rows.first + cut - self.first : rows.last - self.first]
             reach = reach & keep
-        P = self._room("P" if self.gated else f"P {self.turn}", (*e.shape, H))
-        # Two axes: with three, NumPy makes one small product per step.
-        np.matmul(dz[cut:].reshape(e.size, -1), self.W_R, out=P.reshape(e.size, H))
-        passed = squares(P)
+            d[~keep] = 0
 
         def norm(s: Array) -> float:
             return float(log_norm(s if keep is None else s * keep, e, rows.common))
 
-        through = (norm(at_weights[cut:]), norm(passed) + LOG2 * self.e_weights)
+        known = norms.arriving if keep is None else norms.arriving * keep
         scale, common = e.copy(), rows.common
-        if carry is None:
-            d, known = P, None if keep is not None else passed
-            if self.e_weights:
-                scale, common = scale + self.e_weights, None
-            norms: tuple[float, ...] = (NOTHING, *through)
-        else:
-            d, known = carry[cut:], None
-            carried = squares(d)
-            d[..., :H] += np.ldexp(P, self.e_weights) if self.e_weights else P
-            carrier = rows.squares[cut:]
-            if self.cell.STATES == 2:  # (4) of cells.lstm: dc ← dc + dh ⊙ o tanh′(c)
-                D = rows.D[cut:]
-                carrier = squares(D[..., H:] + D[..., :H] * local[0][cut:])
-            norms = (norm(rows.squares[cut:]), *through, norm(carried), norm(carrier))
-        if keep is not None:
-            d *= keep[..., None]
+        if self.e_weights and not self.gated:
+            scale, common = scale + self.e_weights, None
+        through = (norm(norms.at_weights[cut:]), norm(norms.through) + LOG2 * self.e_weights)
+        leaving = norm(rows.squares[cut:]) if self.gated else NOTHING
         self.rows = Rows.of(rows.first + cut - 1, d, scale, reach, known, common)
-        return norms if carry is None else (*norms, self.rows.log_norm())
+        if not self.gated:
+            return (leaving, *through)
+        carry = (norm(norms.carry), norm(norms.carrier))
+        return (leaving, *through, *carry, self.rows.log_norm())

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bptt.arrays import Array
+from bptt import through_time
+from bptt.arrays import Array, squares
 
 LOG2 = float(np.log(2.0))
 # Row norms are kept within 2^±REACH: far enough from the range's ends that one step back, and the
@@ -150,9 +151,7 @@ def outer_sum(dz: Array, e: Array, common: int | None, h_prev: Array) -> "Scaled
         top = int(size[counts].max(initial=-(2**40)))
         top = 0 if top == -(2**40) else top
         dz = np.ldexp(dz, np.where(counts, e - top, 0)[..., None])
-    rows = e.size
-    product = dz.reshape(rows, -1).T @ h_prev.reshape(rows, -1)
-    return Scaled(product.astype(np.float64), top).normalised()
+    return Scaled(through_time.outer(dz, h_prev).astype(np.float64), top).normalised()
 
 
 @dataclass(eq=False)
@@ -168,31 +167,24 @@ class Scaled:
         return cls(np.zeros(shape))
 
     def __iadd__(self, other: "Scaled") -> "Scaled":
-        """Add in place, at the larger of the two scales; a zero has no scale of its own."""
+        """Add in place, at the larger of the two scales."""
         if self.e == other.e:
             self.M += other.M
-        elif other.M.any():
-            e = max(self.e, other.e) if self.M.any() else other.e
+        else:
+            e = self.scale_with(other)
             self.M = np.ldexp(self.M, self.e - e) + np.ldexp(other.M, other.e - e)
             self.e = e
         return self
 
-    def dot(self, other: "Scaled", e: int) -> float:
-        """⟨self, other⟩ 2^-e."""
-        product = float(np.vdot(self.M, other.M))
-        shift = self.e + other.e - e
-        if shift == 0:
-            return product
-        with np.errstate(over="ignore", under="ignore"):
-            return float(np.ldexp(product, shift))
+    def scale_with(self, other: "Scaled") -> int:
+        """The exponent of the sum: the larger of the two; a zero has no scale of its own."""
+        if self.e == other.e or not other.M.any():
+            return self.e
+        return max(self.e, other.e) if self.M.any() else other.e
 
     def copy(self) -> "Scaled":
         """A matrix of its own, for ``+=``."""
         return Scaled(self.M.copy(), self.e)
-
-    def add_times(self, factor: float, other: "Scaled", scratch: Array) -> None:
-        """Add ``factor`` times another in place; ``scratch`` is a matrix to work in."""
-        self += Scaled(np.multiply(other.M, factor, out=scratch), other.e)
 
     def __sub__(self, other: "Scaled") -> "Scaled":
         """The difference."""
@@ -212,7 +204,7 @@ class Scaled:
     def log_norm(self) -> float:
         """ln ‖M 2^e‖_F; -inf for zero."""
         with np.errstate(over="ignore"):
-            norm = float(np.linalg.norm(self.M))
+            norm = float(np.sqrt(np.einsum("ij,ij->", self.M, self.M)))
         if 1e-140 < norm < 1e140:
             return float(np.log(norm)) + self.e * LOG2
         peak = float(np.abs(self.M).max())  # the squares may have left the range
@@ -232,16 +224,6 @@ def normalised(array: Array) -> tuple[Array, int]:
     if abs(size) <= REACH[array.dtype] // 2:
         return array, 0
     return np.ldexp(array, -size), size
-
-
-def squares(D: Array) -> Array:
-    """Σ_h D² per row; float32 rows that would leave its range are summed in float64."""
-    s = np.einsum("...h,...h->...", D, D)
-    if D.dtype == np.float32 and not (s.min() > 1e-30 and s.max() < 1e38):
-        doubtful = ~((s > 1e-30) & (s < 1e38))
-        s = s.astype(np.float64)
-        s[doubtful] = np.square(D[doubtful], dtype=np.float64).sum(-1)
-    return np.asarray(s)
 
 
 def log_norm(s: Array, e: Array, common: int | None, axis: int | None = None) -> Array:

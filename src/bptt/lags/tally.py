@@ -1,15 +1,17 @@
 """What is kept of each lag once its signals have moved on, and the profile made of it."""
 
 from dataclasses import dataclass, field
+from math import ldexp
 from typing import Any
 
 import numpy as np
 
-from bptt.arrays import Array
+from bptt import through_time
+from bptt.arrays import Array, squares
 from bptt.errors import ResidualError
 from bptt.lags.line import Lag
 from bptt.lags.profile import LagProfile
-from bptt.lags.scaled import Rows, Scaled, log_norm, squares
+from bptt.lags.scaled import Rows, Scaled, log_norm
 from bptt.layers.trace import Trace
 
 LN10 = float(np.log(10.0))
@@ -51,9 +53,8 @@ class Tally:
         self.one_chunk, self.has_steps = one_chunk, by_step
         self.lags: list[_Measured] = []
         self.log_h = 0.5 * float(np.log(squares(trace.h).sum(dtype=np.float64) or 1.0))
-        square = float(np.vdot(whole.M, whole.M))
+        square = float(np.einsum("ij,ij->", whole.M, whole.M))
         self.square = square or float("nan")  # shares of nothing are not numbers
-        self.scratch = np.empty_like(whole.M)
         self.left_out = Scaled.zeros(whole.M.shape)  # what the lags beyond the last add up to
         self.remaining = whole.copy()  # dW_R - Σ_{j<=k} G_j
         self.moment = Scaled.zeros(whole.M.shape)  # Σ_{j<=k} j G_j, for chunked truncation
@@ -104,11 +105,22 @@ class Tally:
         beyond = norm >= np.log(np.finfo(dtype).max)
         if beyond and self.overflow_lag is None and not np.isfinite(G.value(dtype)).all():
             self.overflow_lag = k
-        R, M, W, unit = self.remaining, self.moment, self.whole, 2 * self.whole.e
-        R.add_times(-1, G, self.scratch)
-        M.add_times(k, G, self.scratch)
-        products = (G.dot(W, unit), R.dot(R, unit), R.dot(M, unit), M.dot(M, unit), M.dot(W, unit))
-        self.finished.append((norm, *(product / self.square for product in products)))
+        self.finished.append((norm, *(p / self.square for p in self._products(k, G))))
+
+    def _products(self, k: int, G: Scaled) -> tuple[float, ...]:
+        """⟨G, W⟩, ⟨R, R⟩, ⟨R, M⟩, ⟨M, M⟩ and ⟨M, W⟩ 4^-e of W, with R and M brought to lag k."""
+        R, M, W = self.remaining, self.moment, self.whole
+        e_R, e_M = R.scale_with(G), M.scale_with(G) if k else M.e
+        # Above 0 only where the matrix is zero: any finite factor will do.
+        r, g, m, n = (ldexp(1.0, min(e, 999)) for e in (R.e - e_R, G.e - e_R, M.e - e_M, G.e - e_M))
+        products: tuple[float, ...]
+        products = through_time.remainder(G.M, R.M, M.M, W.M, r, g, m, k * n)
+        R.e, M.e = e_R, e_M
+        exponents = (G.e - W.e, 2 * (R.e - W.e), R.e + M.e - 2 * W.e, 2 * (M.e - W.e), M.e - W.e)
+        if not any(exponents):
+            return products
+        with np.errstate(over="ignore", under="ignore"):
+            return tuple(float(np.ldexp(p, e)) for p, e in zip(products, exponents, strict=True))
 
     def profile(self) -> LagProfile:
         """Everything, checked.

@@ -95,11 +95,10 @@ class Layer:
         if lengths is not None:
             x = np.where(inside(lengths, T)[..., None], x, 0)
         state0 = self.initial_state(B, h0, c0)
-        drive = (x.reshape(T * B, -1) @ self.W_F.T + self.b).reshape(T, B, -1)
         keep = None if resets is None else ~resets
         with np.errstate(over="ignore", invalid="ignore"):  # refused below, with the step's number
             saved, states = through_time.forward(
-                self.cell, drive, state0, self.W_R, self.extra, keep
+                self.cell, x, self.W_F, self.b, state0, self.W_R, self.extra, keep
             )
         if lengths is not None:
             _hold(states, lengths)
@@ -148,7 +147,7 @@ class Layer:
             NonFiniteError: if it holds NaN or infinity.
             OptionError: if it is not zero behind a sequence's end.
         """
-        d, keep = self.state_errors(trace, dh), trace.keep
+        d = self.checked_errors(trace, dh)
         T, B, _ = d.shape
         H, rows = self.hidden, len(self.W_R)
         dW_F, dW_R, db = (np.zeros_like(p) for p in (self.W_F, self.W_R, self.b))
@@ -158,18 +157,15 @@ class Layer:
         for first in reversed(range(0, T, stretch)):
             here = slice(first, min(first + stretch, T))
             dz_R, dz_F, carried = through_time.backward(
-                self.cell, d[here], trace.local(here.start, here.stop), self.W_R,
-                None if keep is None else keep[here], carried,
+                self.cell, d[here], *trace.part(here.start, here.stop), self.W_R, self.extra,
+                trace.kept(here.start, here.stop), carried,
             )  # fmt: skip
-            steps = len(dz_R) * B
-            flat_R, flat_F = dz_R.reshape(steps, rows), dz_F.reshape(steps, rows)
-            h_prev = trace.before(here.start, here.stop)[0]
-            dW_F += flat_F.T @ trace.x[here].reshape(steps, -1)
-            dW_R += flat_R.T @ h_prev.reshape(steps, H)
-            db += flat_F.sum(0)
+            dW_F += through_time.outer(dz_F, trace.x[here])
+            dW_R += through_time.outer(dz_R, trace.before(here.start, here.stop)[0])
+            db += dz_F.sum((0, 1))
             if self.kind == "gru":
-                db_R += flat_R.sum(0)
-            dx[here] = (flat_F @ self.W_F).reshape(-1, B, self.inputs)
+                db_R += dz_R.sum((0, 1))
+            dx[here] = through_time.affine(dz_F, self.W_F)
         assert carried is not None
         return Grads(
             dW_F=dW_F,
@@ -181,8 +177,8 @@ class Layer:
             db_Rn=db_R[2 * H :] if self.kind == "gru" else None,
         )
 
-    def state_errors(self, trace: Trace, dh: Any) -> Array:
-        """The immediate gradient on the whole state, (T, B, S), checked; zero on c if only h is given.
+    def checked_errors(self, trace: Trace, dh: Any) -> Array:
+        """The immediate gradient as given, (T, B, H) or (T, B, S), checked.
 
         Raises:
             ShapeError, DTypeError, NonFiniteError: if dh does not fit the trace.
@@ -191,16 +187,25 @@ class Layer:
         T, B, _ = trace.x.shape
         H, S = self.hidden, self.state_size
         whole = np.ndim(dh) == 3 and np.shape(dh)[2] == S
-        dh = as_floats("dh", dh, (T, B, S if whole else H), self.dtype)
-        if trace.lengths is not None and dh[~inside(trace.lengths, T)].any():
+        d = as_floats("dh", dh, (T, B, S if whole else H), self.dtype)
+        if trace.lengths is not None and d[~inside(trace.lengths, T)].any():
             raise OptionError(
                 "dh", "zeros behind the end of each sequence", "an error there",
                 "No step belongs to it: give it to the sequence's last step.",
             )  # fmt: skip
-        if whole:
-            return np.asarray(dh)
-        d = np.zeros((T, B, S), self.dtype)
-        d[..., :H] = dh
+        return d
+
+    def state_errors(self, trace: Trace, dh: Any) -> Array:
+        """The immediate gradient on the whole state, (T, B, S), checked; zero on c if only h is given.
+
+        Raises:
+            ShapeError, DTypeError, NonFiniteError, OptionError: as ``checked_errors``.
+        """
+        given = self.checked_errors(trace, dh)
+        if given.shape[2] == self.state_size:
+            return given
+        d = np.zeros((*given.shape[:2], self.state_size), self.dtype)
+        d[..., : self.hidden] = given
         return d
 
     def __repr__(self) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bptt import through_time
 from bptt.arrays import Array
 
 if TYPE_CHECKING:
@@ -61,10 +62,19 @@ class Trace:
 
     def local(self, first: int = 0, last: int | None = None) -> tuple[Array, ...]:
         """Derivatives of steps first .. last-1; see ``cells.rnn.local``."""
+        layer = self.layer
+        return through_time.local(
+            layer.cell, *self.part(first, last), layer.extra, self.kept(first, last)
+        )
+
+    def part(self, first: int = 0, last: int | None = None) -> tuple[Array, tuple[Array, ...]]:
+        """``saved`` of steps first .. last-1, and the states from the one before them on."""
         last = len(self.x) if last is None else last
-        now = tuple(state[first + 1 : last + 1] for state in self.states)
-        layer, prev = self.layer, self.before(first, last)
-        return tuple(layer.cell.local(self.saved[first:last], prev, now, layer.extra))
+        return self.saved[first:last], tuple(state[first : last + 1] for state in self.states)
+
+    def kept(self, first: int = 0, last: int | None = None) -> Array | None:
+        """``keep`` of steps first .. last-1."""
+        return None if self.resets is None else ~self.resets[first:last]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,268 @@
+// What Python sees: arrays checked, the interpreter's lock released, the headers called, the work shared out.
+#include <algorithm>
+
+#include "arrays.h"
+#include "lag_step.h"
+#include "outer.h"
+#include "remainder.h"
+#include "team.h"
+
+using namespace bptt::BPTT_ISA;
+using namespace nb::literals;
+
+namespace {
+
+// An array argument: of this type or refused, never converted to a copy that nobody sees.
+auto operator""_x(const char* name, size_t) { return nb::arg(name).noconvert(); }
+
+const auto unlocked = nb::call_guard<nb::gil_scoped_release>();
+
+// The operand of a product with `rows` rows at once, of one thread's share of them.
+template <class T>
+Packed<T> pack(const Array<const T>& matrix, Size gates, Size rows) {
+    require(matrix.ndim() == 2 && Size(matrix.shape(1)) % gates == 0, "matrix");
+    const Size team = Team::current().count;
+    return Packed<T>(matrix.data(), matrix.shape(0), matrix.shape(1) / gates, gates, matrix.stride(0),
+                     matrix.stride(1), (rows + team - 1) / team);
+}
+
+template <class T>
+const Packed<T>& of_shape(const Packed<T>& m, Size K, Size N, Size G) {
+    require(m.K == K && m.N == N && m.G == G, "W_R");
+    return m;
+}
+
+// loop(sequence) for each thread's share of a batch.
+template <class Loop>
+void share_batch(Size T, Size B, Size H, Size G, const Keep& keep, Loop&& loop) {
+    const bool* flags = keep ? whole(*keep, T * B, "keep") : nullptr;
+    share(B, 2.0 * T * B * G * H * H, [&](Size begin, Size end) {
+        loop(Sequence{T, B, H, reinterpret_cast<const std::uint8_t*>(flags), begin, end});
+    });
+}
+
+template <class T>
+void bind_products(nb::module_& m, const char* packed_name) {
+    using In = Array<const T>;
+    using Out = Array<T>;
+    nb::class_<Packed<T>>(m, packed_name);
+    m.def("pack", &pack<T>, "matrix"_x, "gates"_a, "rows"_a, unlocked);
+
+    m.def("affine", [](const Packed<T>& M, In a, std::optional<In> bias, Out out) {
+        const Strided<const T> from(a, M.K, "a");
+        const Strided<T> to(out, from.rows, M.G * M.N, "out");
+        const T* added = bias ? whole(*bias, M.G * M.N, "bias") : nullptr;
+        share(from.rows, 2.0 * from.rows * M.K * M.G * M.N, [&](Size begin, Size end) {
+            affine(M, from.data, from.stride, added, to.data, to.stride, begin, end);
+        });
+    }, "M"_a, "a"_x, "bias"_x.none(), "out"_x, unlocked);
+
+    m.def("outer", [](In a, In b, Out out) {
+        require(out.ndim() == 2, "out");
+        const Size M = out.shape(0), N = out.shape(1);
+        const Strided<const T> left(a, M, "a"), right(b, left.rows, N, "b");
+        T* to = whole(out, M * N, "out");
+        share(M, 2.0 * left.rows * M * N, [&](Size begin, Size end) {
+            outer(left.data, left.stride, right.data, right.stride, left.rows, N, to, N, begin, end);
+        }, OUTER_HEIGHT);
+    }, "a"_x, "b"_x, "out"_x, unlocked);
+
+    const auto elementwise = [&](const char* name, auto function) {
+        m.def(name, [function](int phi, In z, Out out) {
+            const Size n = z.size();
+            const T* from = whole(z, n, "z");
+            T* to = whole(out, n, "out");
+            share(n, 20.0 * n, [&](Size begin, Size end) {
+                with_activation(phi, [&]<class Phi>(Phi) {
+                    for (Size i = begin; i < end; i += W<T>) {
+                        const Size here = std::min(W<T>, end - i);
+                        store(to + i, function.template operator()<Phi>(load(from + i, here)), here);
+                    }
+                });
+            });
+        }, "phi"_a, "z"_x, "out"_x, unlocked);
+    };
+    elementwise("value", []<class Phi>(Vec<T> z) { return Phi::template value<T>(z); });
+    elementwise("slope", []<class Phi>(Vec<T> z) { return Phi::template slope<T>(z); });
+}
+
+template <class T>
+void bind_loops(nb::module_& m) {
+    using In = Array<const T>;
+    using Out = Array<T>;
+
+    m.def("rnn_forward", [](int phi, const Packed<T>& W_R, Out z, Out h, Keep keep) {
+        const Cube<T> at(z, "z");
+        const auto [to_z, steps, B, H] = at;
+        T* to_h = whole(h, (steps + 1) * B * H, "h");
+        of_shape(W_R, H, H, 1);
+        share_batch(steps, B, H, 1, keep, [&, z = to_z](const Sequence& s) {
+            with_activation(phi, [&]<class Phi>(Phi) { rnn_forward<Phi>(s, W_R, z, to_h); });
+        });
+    }, "phi"_a, "W_R"_a, "z"_x, "h"_x, "keep"_x.none(), unlocked);
+
+    m.def("rnn_backward", [](int phi, const Packed<T>& W_R, In z, In d, Out carried, Out dz, Keep keep) {
+        const Cube<const T> at(z, "z");
+        const Size n = at.T_ * at.B * at.width;
+        const T* errors = whole(d, n, "d");
+        T *back = whole(carried, at.B * at.width, "carried"), *to = whole(dz, n, "dz");
+        of_shape(W_R, at.width, at.width, 1);
+        share_batch(at.T_, at.B, at.width, 1, keep, [&](const Sequence& s) {
+            with_activation(phi, [&]<class Phi>(Phi) { rnn_backward<Phi>(s, W_R, at.data, errors, back, to); });
+        });
+    }, "phi"_a, "W_R"_a, "z"_x, "d"_x, "carried"_x, "dz"_x,
+       "keep"_x.none(), unlocked);
+
+    m.def("lstm_forward", [](const Packed<T>& W_R, Out gates, Out h, Out c, Keep keep) {
+        const Cube<T> state(h, "h");
+        const Size steps = state.T_ - 1, B = state.B, H = state.width;
+        T *gate = whole(gates, steps * B * 4 * H, "gates"), *cell = whole(c, (steps + 1) * B * H, "c");
+        of_shape(W_R, H, H, 4);
+        share_batch(steps, B, H, 4, keep,
+                    [&](const Sequence& s) { lstm_forward(s, W_R, gate, state.data, cell); });
+    }, "W_R"_a, "gates"_x, "h"_x, "c"_x, "keep"_x.none(), unlocked);
+
+    m.def("lstm_backward", [](const Packed<T>& W_R, In gates, In c, In d, Out carried, Out dz, Keep keep) {
+        const Cube<const T> state(c, "c"), errors(d, "d");
+        const Size steps = state.T_ - 1, B = state.B, H = state.width;
+        require(errors.T_ == steps && errors.B == B && (errors.width == H || errors.width == 2 * H), "d");
+        const T* gate = whole(gates, steps * B * 4 * H, "gates");
+        T *back = whole(carried, B * 2 * H, "carried"), *to = whole(dz, steps * B * 4 * H, "dz");
+        of_shape(W_R, 4 * H, H, 1);
+        share_batch(steps, B, H, 4, keep, [&](const Sequence& s) {
+            lstm_backward(s, W_R, gate, state.data, errors.data, errors.width, back, to);
+        });
+    }, "W_R"_a, "gates"_x, "c"_x, "d"_x, "carried"_x,
+       "dz"_x, "keep"_x.none(), unlocked);
+
+    m.def("gru_forward", [](const Packed<T>& W_R, In b_Rn, Out saved, Out h, Keep keep) {
+        const Cube<T> state(h, "h");
+        const Size steps = state.T_ - 1, B = state.B, H = state.width;
+        const T* bias = whole(b_Rn, H, "b_Rn");
+        T* gate = whole(saved, steps * B * 4 * H, "saved");
+        of_shape(W_R, H, H, 3);
+        share_batch(steps, B, H, 3, keep,
+                    [&](const Sequence& s) { gru_forward(s, W_R, bias, gate, state.data); });
+    }, "W_R"_a, "b_Rn"_x, "saved"_x, "h"_x, "keep"_x.none(), unlocked);
+
+    m.def("gru_backward", [](const Packed<T>& W_R, In saved, In h, In d, Out carried, Out dz_R, Out dz_F, Keep keep) {
+        const Cube<const T> state(h, "h");
+        const Size steps = state.T_ - 1, B = state.B, H = state.width, n = steps * B * H;
+        const T *gate = whole(saved, 4 * n, "saved"), *errors = whole(d, n, "d");
+        T *back = whole(carried, B * H, "carried"), *to_R = whole(dz_R, 3 * n, "dz_R"), *to_F = whole(dz_F, 3 * n, "dz_F");
+        of_shape(W_R, 3 * H, H, 1);
+        share_batch(steps, B, H, 3, keep, [&](const Sequence& s) {
+            gru_backward(s, W_R, gate, state.data, errors, back, to_R, to_F);
+        });
+    }, "W_R"_a, "saved"_x, "h"_x, "d"_x, "carried"_x,
+       "dz_R"_x, "dz_F"_x, "keep"_x.none(), unlocked);
+}
+
+// One lag for all rows; squares (5, rows) takes the norms in the order of ``Norms``.
+template <class Back, class T>
+void share_lag(const Packed<T>& W_R, const Array<const T>& d, const Array<T>& dz, const Array<T>& next,
+               const Array<double>& squares, Size cut, const Back& back) {
+    const Size H = W_R.N, S = Back::S * H, rows = Size(d.size()) / S;
+    require(0 <= cut && cut <= rows, "cut");
+    of_shape(W_R, Back::G * H, H, 1);
+    double* norms = whole(squares, 5 * rows, "squares");
+    Lag<T> lag{rows, cut, H, whole(d, rows * S, "d"), whole(dz, rows * Back::G * H, "dz"),
+               whole(next, (rows - cut) * S, "next"),
+               {norms, norms + rows, norms + 2 * rows, norms + 3 * rows, norms + 4 * rows}, 0, 0};
+    share(rows, 2.0 * rows * Back::G * H * H, [=, &W_R](Size begin, Size end) {
+        Lag<T> part = lag;
+        part.begin = begin, part.end = end;
+        lag_step(part, W_R, back);
+    }, MOST_ROWS);
+}
+
+template <class T>
+void bind_lags(nb::module_& m) {
+    using In = Array<const T>;
+    using Out = Array<T>;
+
+    m.def("rnn_lag_step", [](const Packed<T>& W_R, In d, In slope, Out dz, Out next, Array<double> squares, Size cut) {
+        const Strided<const T> by(slope, Size(d.size()) / W_R.N, W_R.N, "slope");
+        share_lag(W_R, d, dz, next, squares, cut, RnnBack<T>{by.data, by.stride});
+    }, "W_R"_a, "d"_x, "slope"_x, "dz"_x, "next"_x,
+       "squares"_x, "cut"_a, unlocked);
+
+    m.def("lstm_lag_step", [](const Packed<T>& W_R, In d, In to_cell, In factors, In f, Out dz, Out next,
+                              Array<double> squares, Size cut) {
+        const Size H = W_R.N, rows = Size(d.size()) / (2 * H);
+        const Strided<const T> cell(to_cell, rows, H, "to_cell"), four(factors, rows, 4 * H, "factors"), forget(f, rows, H, "f");
+        share_lag(W_R, d, dz, next, squares, cut,
+                  LstmBack<T>{cell.data, four.data, forget.data, cell.stride, four.stride, forget.stride});
+    }, "W_R"_a, "d"_x, "to_cell"_x, "factors"_x, "f"_x,
+       "dz"_x, "next"_x, "squares"_x, "cut"_a, unlocked);
+
+    m.def("gru_lag_step", [](const Packed<T>& W_R, In d, In factors, In z, Out dz, Out next, Array<double> squares,
+                             Size cut) {
+        const Size H = W_R.N, rows = Size(d.size()) / H;
+        const Strided<const T> three(factors, rows, 3 * H, "factors"), gate(z, rows, H, "z");
+        share_lag(W_R, d, dz, next, squares, cut, GruBack<T>{three.data, gate.data, three.stride, gate.stride});
+    }, "W_R"_a, "d"_x, "factors"_x, "z"_x, "dz"_x,
+       "next"_x, "squares"_x, "cut"_a, unlocked);
+
+    m.def("lstm_local", [](In gates, In c_prev, In c, Out to_cell, Out factors) {
+        const Cube<const T> after(c, "c");
+        const Size H = after.width, rows = after.T_ * after.B;
+        const T *gate = whole(gates, rows * 4 * H, "gates"), *before = whole(c_prev, rows * H, "c_prev");
+        T *cell = whole(to_cell, rows * H, "to_cell"), *four = whole(factors, rows * 4 * H, "factors");
+        share(rows, 100.0 * rows * H, [&](Size begin, Size end) {
+            lstm_local(gate, before, after.data, cell, four, H, begin, end);
+        });
+    }, "gates"_x, "c_prev"_x, "c"_x, "to_cell"_x,
+       "factors"_x, unlocked);
+
+    m.def("gru_local", [](In saved, In h_prev, Out factors, Out to_n) {
+        const Cube<const T> before(h_prev, "h_prev");
+        const Size H = before.width, rows = before.T_ * before.B;
+        const T* gate = whole(saved, rows * 4 * H, "saved");
+        T *three = whole(factors, rows * 3 * H, "factors"), *candidate = whole(to_n, rows * H, "to_n");
+        share(rows, 50.0 * rows * H, [&](Size begin, Size end) {
+            gru_local(gate, before.data, three, candidate, H, begin, end);
+        });
+    }, "saved"_x, "h_prev"_x, "factors"_x, "to_n"_x, unlocked);
+}
+
+nb::tuple bound_remainder(Array<const double> G, Array<double> R, Array<double> M, Array<const double> W, double r,
+                          double g, double m, double n) {
+    require(G.ndim() == 2, "G");
+    const Size rows = G.shape(0), columns = G.shape(1), all = rows * columns;
+    double products[5];
+    {
+        nb::gil_scoped_release unlock;
+        remainder(whole(G, all, "G"), whole(R, all, "R"), whole(M, all, "M"), whole(W, all, "W"), rows, columns,
+                  {r, g, m, n}, products);
+    }
+    return nb::make_tuple(products[0], products[1], products[2], products[3], products[4]);
+}
+
+// The instruction sets that the processor and the system can run, best first.
+nb::list supported() {
+    nb::list names;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
+        names.append("avx512");
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) names.append("avx2");
+#endif
+    names.append("baseline");
+    return names;
+}
+
+}  // namespace
+
+NB_MODULE(BPTT_MODULE, m) {
+    bind_products<float>(m, "PackedFloat32");
+    bind_products<double>(m, "PackedFloat64");
+    bind_loops<float>(m);
+    bind_loops<double>(m);
+    bind_lags<float>(m);
+    bind_lags<double>(m);
+    m.def("remainder", &bound_remainder, "G"_x, "R"_x, "M"_x, "W"_x, "r"_a, "g"_a, "m"_a, "n"_a);
+    m.def("supported", &supported);
+    m.def("resize_team", &Team::resize, "count"_a, unlocked);
+}

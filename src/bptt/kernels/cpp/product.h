@@ -1,0 +1,164 @@
+// Rows times a matrix, register-blocked: up to 8 rows by a few registers of columns at a time.
+//
+//     out[r, :] = a[r, :] M,     a (rows, K), M (K, G·N)
+//
+// M is packed once into panels, so that the inner loop reads it in one line. A panel holds the columns of
+// all G gates of a few registers of units: what follows the product (activation, gates, state)
+// has everything it needs of a unit while the tile is in the first cache.
+// Every element is summed over k = 0 .. K-1 in this order whatever block it falls into: results do not
+// depend on how rows are shared out.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "vec.h"
+
+namespace bptt::BPTT_ISA {
+
+inline constexpr Size ACCUMULATORS = BPTT_REGISTERS == 32 ? 24 : 12;
+inline constexpr Size MOST_ROWS = 8, MOST_COLUMNS = 8;  // of a tile; columns in registers
+
+// n things in as few parts of at most `most` as it takes, sizes differing by at most one: part i's first.
+struct Even {
+    Size n, parts;
+    Even(Size n, Size most) : n(n), parts((n + most - 1) / most) {}
+    Size first(Size i) const { return i * n / parts; }
+};
+
+inline Size rows_of_tile(Size columns) { return std::min(MOST_ROWS, ACCUMULATORS / columns); }
+
+template <class T>
+class Packed {
+public:
+    Size K, N, G;
+    Even panels;  // over the registers of units
+
+    // M[k, g·N + j] = from[k·step_k + (g·N + j)·step_j]; `rows` is how many it will meet at once.
+    Packed(const T* from, Size K, Size N, Size G, Size step_k, Size step_j, Size rows)
+        : K(K), N(N), G(G), panels((N + W<T> - 1) / W<T>, units(G, rows)), first_(panels.parts + 1) {
+        for (Size p = 0; p < panels.parts; ++p) first_[p + 1] = first_[p] + K * columns(p) * W<T>;
+        numbers_.reset(static_cast<T*>(::operator new(sizeof(T) * std::max<Size>(first_.back(), 1), ALIGN)));
+        for (Size p = 0; p < panels.parts; ++p)
+            for (Size k = 0; k < K; ++k)
+                for (Size g = 0; g < G; ++g) {
+                    const Size begin = panels.first(p) * W<T>, end = panels.first(p + 1) * W<T>;
+                    T* to = numbers_.get() + first_[p] + (k * columns(p)) * W<T> + g * (end - begin);
+                    for (Size j = begin; j < end; ++j)
+                        *to++ = j < N ? from[k * step_k + (g * N + j) * step_j] : T(0);
+                }
+    }
+
+    Size units(Size p) const { return panels.first(p + 1) - panels.first(p); }
+    Size columns(Size p) const { return G * units(p); }
+    const T* panel(Size p) const { return numbers_.get() + first_[p]; }
+
+private:
+    static constexpr std::align_val_t ALIGN{64};
+    struct Free {
+        void operator()(T* p) const { ::operator delete(p, ALIGN); }
+    };
+    // Many rows: tiles as tall as they can be. Few rows: wide ones, to have enough sums under way.
+    static Size units(Size G, Size rows) {
+        const Size tall = BPTT_REGISTERS == 32 ? 3 : 2;
+        const Size wide = ACCUMULATORS / std::clamp<Size>(rows, 1, MOST_ROWS);
+        return std::max<Size>(1, std::min(std::max(tall, wide), MOST_COLUMNS) / G);
+    }
+
+    std::vector<Size> first_;
+    std::unique_ptr<T, Free> numbers_;
+};
+
+// R rows by C registers: out[r][c] = Σ_k a[r][k] panel[k][c].
+template <class T, int R, int C>
+void tile(const T* const* a, const T* panel, Size K, T* out) {
+    Vec<T> sums[R][C] = {};
+    const T* row[R];
+    for (int r = 0; r < R; ++r) row[r] = a[r];
+    for (Size k = 0; k < K; ++k, panel += C * W<T>) {
+        Vec<T> column[C];
+#pragma GCC unroll 8
+        for (int c = 0; c < C; ++c) column[c] = load(panel + c * W<T>);
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) {
+            const Vec<T> number = splat(row[r][k]);
+#pragma GCC unroll 8
+            for (int c = 0; c < C; ++c) sums[r][c] += number * column[c];
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+        for (int c = 0; c < C; ++c) store(out + (r * C + c) * W<T>, sums[r][c]);
+}
+
+template <class T>
+using Tile = void (*)(const T* const*, const T*, Size, T*);
+
+template <class T, int R, int C>
+constexpr Tile<T> tile_or_nothing() {
+    if constexpr (R * C <= ACCUMULATORS) return tile<T, R, C>;
+    return nullptr;
+}
+
+template <class T>
+inline Tile<T> tile_of(Size rows, Size columns) {
+    static constexpr auto table = []<int... I>(std::integer_sequence<int, I...>) {
+        return std::array<Tile<T>, sizeof...(I)>{
+            tile_or_nothing<T, I / MOST_COLUMNS + 1, I % MOST_COLUMNS + 1>()...};
+    }(std::make_integer_sequence<int, MOST_ROWS * MOST_COLUMNS>{});
+    return table[(rows - 1) * MOST_COLUMNS + columns - 1];
+}
+
+// Calls done(r, unit, n, sum) for each row and register of units: sum(g) are the sums of gate g for the
+// units unit .. unit + n - 1.
+template <class T, class Done>
+inline void product(const Packed<T>& m, const T* const* a, Size rows, Done&& done) {
+    alignas(64) T sums[ACCUMULATORS * W<T>];
+    for (Size p = 0; p < m.panels.parts; ++p) {
+        const Size units = m.units(p), columns = m.columns(p);
+        const Even blocks(rows, rows_of_tile(columns));
+        for (Size b = 0; b < blocks.parts; ++b) {
+            const Size begin = blocks.first(b), end = blocks.first(b + 1);
+            tile_of<T>(end - begin, columns)(a + begin, m.panel(p), m.K, sums);
+            for (Size r = begin; r < end; ++r)
+                for (Size u = 0; u < units; ++u) {
+                    const Size unit = (m.panels.first(p) + u) * W<T>;
+                    const T* here = sums + ((r - begin) * columns + u) * W<T>;
+                    done(r, unit, std::min(W<T>, m.N - unit), [here, units](Size g) {
+                        return load(here + g * units * W<T>);
+                    });
+                }
+        }
+    }
+}
+
+// How many rows of K numbers to take through all panels at a time, so that they stay in the second cache.
+inline Size rows_at_once(Size K, Size bytes) {
+    return std::clamp<Size>((256 << 10) / (std::max<Size>(K, 1) * bytes), 16, 256);
+}
+
+// out[r, :] = a[r, :] M + bias for rows begin .. end-1; a and out have rows of the given strides.
+template <class T>
+void affine(const Packed<T>& m, const T* a, Size a_stride, const T* bias, T* out, Size out_stride, Size begin,
+            Size end) {
+    const Even groups(end - begin, rows_at_once(m.K, sizeof(T)));
+    std::vector<const T*> rows(groups.parts ? (end - begin) / groups.parts + 1 : 0);
+    for (Size i = 0; i < groups.parts; ++i) {
+        const Size first = begin + groups.first(i), n = groups.first(i + 1) - groups.first(i);
+        for (Size r = 0; r < n; ++r) rows[r] = a + (first + r) * a_stride;
+        product(m, rows.data(), n, [&](Size r, Size unit, Size lanes, auto sum) {
+            for (Size g = 0; g < m.G; ++g) {
+                const Size column = g * m.N + unit;
+                Vec<T> v = sum(g);
+                if (bias) v += load(bias + column, lanes);
+                store(out + (first + r) * out_stride + column, v, lanes);
+            }
+        });
+    }
+}
+
+}  // namespace bptt::BPTT_ISA

@@ -1,0 +1,122 @@
+// Work shared out over threads: each takes a range of rows, sequences or columns, and waits for nobody.
+//
+// Where a range is cut changes no result: every number is summed in the same order whoever computes it.
+// A thread that has finished looks for more work for some time before it sleeps: a walk by lag hands over work
+// every 100 µs, and waking a sleeping thread takes as long.
+#pragma once
+
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "vec.h"
+
+namespace bptt::BPTT_ISA {
+
+// Below this many floating-point operations a second thread costs more than it brings.
+inline constexpr double WORTHWHILE = 5e5;
+
+class Team {
+public:
+    explicit Team(int count) : count(count), process_(getpid()) {
+        for (int number = 1; number < count; ++number) std::thread([this, number] { serve(number); }).detach();
+    }
+
+    const int count;  // threads, the caller's included
+
+    // The team in use. Threads do not survive a fork: the child gets a team of its own. A team is never
+    // deleted, since its threads may be anywhere when the process ends.
+    static Team& current() {
+        Team* team = slot().load();
+        if (team->process_ != getpid()) slot().store(team = new Team(team->count));
+        return *team;
+    }
+    static void resize(int count) {
+        Team* old = slot().exchange(new Team(count));
+        if (old->process_ == getpid()) old->run(0, nullptr, nullptr);  // no parts: its threads end
+    }
+
+    // part(context, number) for 0 .. parts-1, at most `count`, the caller's being 0; then waits for all.
+    // False, and nothing done, if another caller has the team.
+    bool run(int parts, void (*part)(void*, int), void* context) {
+        const std::unique_lock<std::mutex> mine(busy_, std::try_to_lock);
+        if (!mine) return false;
+        part_ = part, context_ = context, parts_ = parts, error_ = nullptr;
+        left_.store(count - 1);
+        turn_.fetch_add(1);
+        turn_.notify_all();
+        if (parts) attempt(0);
+        for (int tries = 1; left_.load() > 0; ++tries) rest(tries);
+        if (error_) std::rethrow_exception(error_);
+        return true;
+    }
+
+private:
+    static std::atomic<Team*>& slot() {
+        static std::atomic<Team*> team = new Team(1);
+        return team;
+    }
+
+    // Between two looks. Other libraries' threads (NumPy's products) look for work in the same way:
+    // whoever does not give way now and then keeps them from the processor for milliseconds.
+    static void rest(int tries) {
+        if (tries % 64 == 0) return std::this_thread::yield();
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+
+    void serve(int number) {
+        using Clock = std::chrono::steady_clock;
+        for (unsigned seen = 0;;) {
+            const auto until = Clock::now() + std::chrono::microseconds(200);
+            for (int tries = 1; turn_.load() == seen && (tries % 64 || Clock::now() < until); ++tries)
+                rest(tries);
+            turn_.wait(seen);
+            seen = turn_.load();
+            const bool last = parts_ == 0;
+            if (number < parts_) attempt(number);
+            left_.fetch_sub(1);
+            if (last) return;
+        }
+    }
+
+    void attempt(int number) {
+        try {
+            part_(context_, number);
+        } catch (...) {
+            const std::lock_guard<std::mutex> alone(error_lock_);
+            error_ = std::current_exception();
+        }
+    }
+
+    const pid_t process_;
+    std::mutex busy_, error_lock_;
+    void (*part_)(void*, int) = nullptr;
+    void* context_ = nullptr;
+    int parts_ = 0;
+    std::exception_ptr error_;
+    std::atomic<unsigned> turn_{0};
+    std::atomic<int> left_{0};
+};
+
+// Calls work(begin, end) for ranges that cover 0 .. n-1, starting at multiples of `align`.
+template <class Work>
+void share(Size n, double flops, Work&& work, Size align = 1) {
+    Team& team = Team::current();
+    const Size units = (n + align - 1) / align;
+    const int parts = flops < WORTHWHILE ? 1 : int(std::min<Size>(team.count, units));
+    const auto some = [&](int number) {
+        const auto bound = [&](Size i) { return std::min(n, i * units / parts * align); };
+        work(bound(number), bound(number + 1));
+    };
+    using Some = decltype(some);
+    const auto call = [](void* context, int number) { (*static_cast<Some*>(context))(number); };
+    if (parts <= 1 || !team.run(parts, call, const_cast<void*>(static_cast<const void*>(&some)))) work(0, n);
+}
+
+}  // namespace bptt::BPTT_ISA

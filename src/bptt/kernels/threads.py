@@ -1,0 +1,55 @@
+"""How many threads the compiled loops use; ``cpp/team.h`` shares the work out."""
+
+import os
+
+from bptt.errors import OptionError
+from bptt.kernels import compiled
+
+
+def _count_at_start() -> int:
+    for name in ("BPTT_NUM_THREADS", "OMP_NUM_THREADS"):
+        wanted = os.environ.get(name, "")
+        if wanted.isdecimal() and int(wanted):
+            return int(wanted)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _use(count: int) -> None:
+    global _count
+    _count = count
+    if compiled is not None:
+        compiled.resize_team(count)
+
+
+_count = 0
+_use(_count_at_start())
+
+
+def get_num_threads() -> int:
+    """How many threads the compiled loops use.
+
+    At the start BPTT_NUM_THREADS, else OMP_NUM_THREADS, else the processors this process may run on.
+    """
+    return _count
+
+
+def set_num_threads(count: int) -> None:
+    """Use that many threads in the compiled loops; the results are the same, bit for bit.
+
+    NumPy's own matrix products have a setting of their own.
+
+    Raises:
+        OptionError: if it is not a whole number from 1.
+
+    >>> import bptt
+    >>> before = bptt.get_num_threads()
+    >>> bptt.set_num_threads(1)
+    >>> bptt.get_num_threads()
+    1
+    >>> bptt.set_num_threads(before)
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise OptionError("count", "a whole number from 1", repr(count), "Give 1, for example.")
+    _use(count)

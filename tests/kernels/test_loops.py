@@ -1,0 +1,144 @@
+"""Every compiled loop against its slow, obvious twin in NumPy, with sizes 1 to 70 in every dimension."""
+
+import numpy as np
+import pytest
+
+from bptt import numpy_loops
+from bptt.cells import gru, lstm, rnn
+from bptt.cells.activations import ACTIVATIONS
+from bptt.kernels import loops
+
+CELLS = {"rnn": rnn, "lstm": lstm, "gru": gru}
+TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
+TINY = (1, 2, 3, 5, 9)
+
+
+def near(found, expected, dtype):
+    assert found.dtype == expected.dtype == dtype
+    assert found.shape == expected.shape
+    largest = max(np.abs(expected).max(initial=0), 1.0)
+    assert np.abs(found - expected).max(initial=0) <= TOLERANCE[dtype] * largest
+
+
+def shapes():
+    """(T, B, I, H): one dimension takes 1 to 70, the others small sizes in turn."""
+    for place in range(4):
+        for n in range(1, 71):
+            others = [TINY[(n + place * 2 + i) % len(TINY)] for i in range(3)]
+            yield (*others[:place], n, *others[place:])
+
+
+def problem(rng, cell, T, B, I, H, dtype):
+    """Weights, inputs and errors; resets in every second one."""
+    rows = cell.GATES * H
+
+    def some(*shape, scale=1.0):
+        return (scale * rng.uniform(-1, 1, shape)).astype(dtype)
+
+    extra = {rnn: ACTIVATIONS["tanh"], gru: some(H), lstm: None}[cell]
+    state0 = tuple(some(B, H) for _ in range(cell.STATES))
+    forward = (some(T, B, I), some(rows, I), some(rows), state0, some(rows, H, scale=H**-0.5))
+    keep = rng.random((T, B)) < 0.7 if (T + B + H) % 2 else None
+    return forward, extra, keep, some(T, B, cell.STATES * H), some(B, cell.STATES * H)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", CELLS)
+def test_forward_backward_and_local_are_numpys(module, name, dtype):
+    cell, rng = CELLS[name], np.random.default_rng(0)
+    for shape in shapes():
+        forward, extra, keep, d, carried = problem(rng, cell, *shape, dtype)
+        saved, states = numpy_loops.forward(cell, *forward, extra, keep)
+        saved_c, states_c = loops.forward(cell, *forward, extra, keep)
+        for found, expected in zip((saved_c, *states_c), (saved, *states), strict=True):
+            near(found, expected, dtype)
+        W_R = forward[-1]
+        # Errors of h alone, or of the whole state; from behind nothing, or something.
+        for errors, behind in ((d, carried), (np.ascontiguousarray(d[..., : shape[3]]), None)):
+            expected = numpy_loops.backward(cell, errors, saved, states, W_R, extra, keep, behind)
+            found = loops.backward(cell, errors, saved, states, W_R, extra, keep, behind)
+            for one, other in zip(found, expected, strict=True):
+                near(one, other, dtype)
+        expected = numpy_loops.local(cell, saved, states, extra, keep)
+        found = loops.local(cell, saved, states, extra, keep)
+        for one, other in zip(found, expected, strict=True):
+            near(one, np.asarray(other), dtype)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_activation(module, name, rng):
+    extra = ACTIVATIONS[name]
+    forward, _, keep, d, _ = problem(rng, rnn, 9, 4, 3, 37, "float64")
+    saved, states = numpy_loops.forward(rnn, *forward, extra, keep)
+    saved_c, states_c = loops.forward(rnn, *forward, extra, keep)
+    near(saved_c, saved, "float64")
+    near(*states_c, *states, "float64")
+    W_R = forward[-1]
+    expected = numpy_loops.backward(rnn, d, saved, states, W_R, extra, keep)
+    for one, other in zip(
+        loops.backward(rnn, d, saved, states, W_R, extra, keep), expected, strict=True
+    ):
+        near(one, other, "float64")
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", CELLS)
+def test_step_back_in_lag_is_numpys(module, name, dtype):
+    cell, rng = CELLS[name], np.random.default_rng(1)
+    for N, B, _, H in shapes():
+        forward, extra, keep, D, _ = problem(rng, cell, N, B, 2, H, dtype)
+        saved, states = numpy_loops.forward(cell, *forward, extra, keep)
+        local, W_R = numpy_loops.local(cell, saved, states, extra, keep), forward[-1]
+        cut = (N + H) % min(N, 4)
+        results = []
+        for step in (numpy_loops.LagStep(cell, W_R), loops.LagStep(cell, W_R)):
+            dz, arriving = (
+                np.empty((N, B, len(W_R)), dtype),
+                np.empty((N - cut, B, D.shape[2]), dtype),
+            )
+            norms = step(D, local, cut, dz, arriving)
+            kept = norms if cell is not rnn else (norms.at_weights, norms.through, norms.arriving)
+            results.append([dz, arriving, *(np.sqrt(n).astype(dtype) for n in kept)])
+        for found, expected in zip(*reversed(results), strict=True):
+            near(found, expected, dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_products_are_numpys(module, dtype):
+    rng = np.random.default_rng(2)
+    for rows, M, N, K in shapes():
+        a, b = (rng.uniform(-1, 1, (rows, 2, n)).astype(dtype) for n in (M, N))
+        near(loops.outer(a, b), numpy_loops.outer(a, b), dtype)
+        a = rng.uniform(-1, 1, (rows, 2, K)).astype(dtype)
+        W, bias = rng.uniform(-1, 1, (K, N)).astype(dtype), rng.uniform(-1, 1, N).astype(dtype)
+        near(loops.affine(a, W, bias), numpy_loops.affine(a, W, bias), dtype)
+        turned = np.asfortranarray(W)
+        near(loops.affine(a, turned), numpy_loops.affine(a, W), dtype)
+        wide = rng.uniform(-1, 1, (rows, 2, K + 3)).astype(dtype)[..., :K]  # rows apart
+        near(loops.affine(wide, W), numpy_loops.affine(np.ascontiguousarray(wide), W), dtype)
+
+
+def test_remainder_is_numpys(module):
+    rng = np.random.default_rng(3)
+    for rows, columns, *_ in shapes():
+        arrays = [rng.normal(size=(rows, columns)) for _ in range(4)]
+        copies = [array.copy() for array in arrays]
+        expected = numpy_loops.remainder(*copies, 0.5, 2.0, 0.25, 3.0)
+        found = loops.remainder(*arrays, 0.5, 2.0, 0.25, 3.0)
+        assert np.allclose(found, expected, rtol=1e-12, atol=1e-10)
+        for one, other in zip(arrays, copies, strict=True):
+            near(one, other, "float64")
+
+
+def test_an_array_of_another_shape_type_or_layout_is_refused(module):
+    W = np.eye(4)
+    packed = module.pack(W, 1, 1)
+    out = np.empty((3, 4))
+    with pytest.raises(ValueError, match="a has another shape"):
+        module.affine(packed, np.zeros((3, 5)), None, out)
+    with pytest.raises(ValueError, match="bias has another shape"):
+        module.affine(packed, np.zeros((3, 4)), np.zeros(3), out)
+    with pytest.raises(ValueError, match="z has another shape or layout"):
+        module.slope(0, np.zeros((3, 4)).T, np.empty((4, 3)))
+    with pytest.raises(TypeError):
+        module.affine(packed, np.zeros((3, 4), "float32"), None, out)

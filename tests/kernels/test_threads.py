@@ -1,0 +1,116 @@
+"""The same bits for any number of threads, and which loops are taken."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import bptt
+from bptt import kernels
+from bptt.cells import gru, lstm, rnn
+from bptt.errors import OptionError
+from bptt.kernels import loops
+from tests.kernels.test_loops import problem
+
+
+def everything(cell, dtype):
+    """All loops once, with enough work to be shared out."""
+    rng = np.random.default_rng(5)
+    forward, extra, keep, d, carried = problem(rng, cell, 24, 13, 40, 70, dtype)
+    saved, states = loops.forward(cell, *forward, extra, keep)
+    W_R = forward[-1]
+    found = [saved, *states, *loops.backward(cell, d, saved, states, W_R, extra, keep, carried)]
+    local = loops.local(cell, saved, states, extra, keep)
+    found += local
+    dz, arriving = np.empty((24, 13, len(W_R)), dtype), np.empty((21, 13, d.shape[2]), dtype)
+    norms = loops.LagStep(cell, W_R)(d, local, 3, dz, arriving)
+    found += [dz, arriving, norms.at_weights, norms.through, norms.arriving]
+    found.append(loops.outer(dz, forward[0]))
+    G, R, M, W = (rng.normal(size=(700, 90)) for _ in range(4))
+    return [*found, R, M, np.array(loops.remainder(G, R, M, W, 0.5, 1.0, 2.0, 3.0))]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("cell", [rnn, lstm, gru])
+def test_the_same_bits_for_any_number_of_threads(module, cell, dtype):
+    module.resize_team(1)
+    alone = everything(cell, dtype)
+    for count in (2, 3, 5, 16):
+        module.resize_team(count)
+        for one, other in zip(everything(cell, dtype), alone, strict=True):
+            assert np.array_equal(one, other)
+
+
+def run(script, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=os.environ | environment
+    )
+
+
+def test_a_forked_process_has_threads_of_its_own():
+    script = """
+import os, numpy as np, bptt
+bptt.set_num_threads(3)
+layer = bptt.LSTM.init(40, 70, rng=0)
+x = np.random.default_rng(0).standard_normal((50, 9, 40), dtype="float32")
+h = layer.forward(x).h
+child = os.fork()
+if child == 0:
+    os._exit(0 if np.array_equal(layer.forward(x).h, h) else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert np.array_equal(layer.forward(x).h, h)
+"""
+    assert run(script).returncode == 0
+
+
+def test_many_callers_at_once():
+    script = """
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np, bptt
+bptt.set_num_threads(2)
+layer = bptt.GRU.init(40, 70, rng=0)
+x = np.random.default_rng(0).standard_normal((50, 9, 40), dtype="float32")
+h = layer.forward(x).h
+with ThreadPoolExecutor(4) as pool:
+    assert all(np.array_equal(t.h, h) for t in pool.map(layer.forward, [x] * 40))
+"""
+    done = run(script)
+    assert done.returncode == 0, done.stderr
+
+
+def test_setting_the_number(monkeypatch):
+    before = bptt.get_num_threads()
+    bptt.set_num_threads(3)
+    assert bptt.get_num_threads() == 3
+    bptt.set_num_threads(before)
+    for wrong in (0, -1, 1.5, True, "2"):
+        with pytest.raises(OptionError, match="count: expected a whole number from 1"):
+            bptt.set_num_threads(wrong)
+    assert bptt.get_num_threads() == before
+
+
+@pytest.mark.parametrize("name", ["BPTT_NUM_THREADS", "OMP_NUM_THREADS"])
+def test_the_environments_number(name):
+    assert run("import bptt; print(bptt.get_num_threads())", **{name: "5"}).stdout == "5\n"
+
+
+@pytest.mark.parametrize("name", [*kernels.available(), "numpy"])
+def test_asking_for_a_path(name):
+    done = run("import bptt.through_time as t; print(t.path())", BPTT_KERNELS=name)
+    assert ("NumPy" if name == "numpy" else name) in done.stdout
+
+
+def test_asking_for_a_path_that_is_not_there():
+    done = run("import bptt", BPTT_KERNELS="avx1024")
+    assert "BPTT_KERNELS: expected one of" in done.stderr
+
+
+def test_an_activation_of_ones_own_runs_in_numpy(rng):
+    W_F, W_R, b = rng.normal(size=(5, 3)), rng.normal(size=(5, 5)), rng.normal(size=5)
+    own = bptt.RNN(W_F, W_R, b, (np.tanh, lambda z: 1 - np.tanh(z) ** 2))
+    built_in = bptt.RNN(W_F, W_R, b)
+    x = rng.normal(size=(6, 2, 3))
+    assert not loops.takes(own.cell, own.extra)
+    assert np.allclose(own.forward(x).h, built_in.forward(x).h, rtol=1e-13, atol=1e-13)
