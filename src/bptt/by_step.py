@@ -93,5 +93,5 @@ def _layer(trace: Trace, d: Array) -> tuple[StepProfile, Array]:
         share = along / np.square(dW_R).sum()
     norm = np.ldexp(np.sqrt(np.maximum(squares, 0)), scale)
     whole = np.ldexp(dW_R, scale).astype(layer.dtype)
-    dx = (dz_F.reshape(T * B, rows) @ layer.W_F).reshape(trace.x.shape)
+    dx = through_time.affine(dz_F, layer.W_F)
     return StepProfile(norm, share, whole), np.ldexp(dx, scale)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from bptt import files
+from bptt import files, through_time
 from bptt.arrays import Array, as_floats
 from bptt.cells.activations import Activation, Pair
 from bptt.cells.initialise import random_generator, readout_weights
@@ -204,18 +204,17 @@ class Network:
         targets = as_targets(
             self.loss, targets, (len(steps), B, len(self.b_O)), self.stack.dtype, counted
         )
-        o = (h.reshape(-1, h.shape[2]) @ self.W_O.T + self.b_O).reshape(len(steps), B, -1)
+        o = through_time.affine(h, self.W_O.T, self.b_O)
         E, do = loss_where(self.loss, o, targets, counted)
-        at_readout = (do.reshape(len(steps) * B, -1) @ self.W_O).reshape(h.shape)
+        at_readout = through_time.affine(do, self.W_O)
         dh = self._immediate(trace, steps, at_readout)
         return Run(trace, steps, o, E, do, h, dh)
 
     def backward(self, run: Run) -> dict[str, Array]:
         """The gradient of E by every parameter, and by the initial states "h0" (and "c0") (Q2)."""
         grads = self.stack.backward(run.stack_trace, run.dh).layers
-        do = run.do.reshape(-1, len(self.b_O))
         found = named_tensors(self.stack, [g.parameters() for g in grads])
-        found |= {"W_O": do.T @ run.h.reshape(len(do), -1), "b_O": do.sum(0)}
+        found |= {"W_O": through_time.outer(run.do, run.h), "b_O": run.do.sum((0, 1))}
         return found | named_tensors(self.stack, [g.states() for g in grads])
 
     def _immediate(self, trace: StackTrace, steps: Array, at_readout: Array) -> Array:

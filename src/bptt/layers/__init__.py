@@ -1,5 +1,6 @@
 """Recurrent layers: the parameters, and forward and backward over a sequence."""
 
+from bptt.layers.checkpoints import CheckpointedTrace
 from bptt.layers.kinds import GRU, LSTM, RNN
 from bptt.layers.layer import Layer
 from bptt.layers.levels import Bidirectional, BidirectionalTrace
@@ -12,6 +13,7 @@ __all__ = [
     "RNN",
     "Bidirectional",
     "BidirectionalTrace",
+    "CheckpointedTrace",
     "Grads",
     "Layer",
     "Stack",

@@ -4,17 +4,18 @@ A layer is checked once, when it is made; a sequence when it comes in.
 """
 
 from types import ModuleType
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import numpy as np
 
 from bptt import through_time
 from bptt.arrays import Array, as_floats
-from bptt.errors import NonFiniteError, OptionError, ShapeError
+from bptt.errors import OptionError, ShapeError
+from bptt.layers.checkpoints import CheckpointedTrace, as_checkpoint_every
 from bptt.layers.sequences import as_lengths, as_resets, inside
+from bptt.layers.steps import run_steps
 from bptt.layers.trace import Grads, Trace
-
-STRETCH = 32e6  # bytes of errors that a backward pass holds at once
+from bptt.numpy_loops import before
 
 
 class Layer:
@@ -71,9 +72,40 @@ class Layer:
         """The same layer with weights of its own."""
         return type(self)(*(value.copy() for value in self.parameters().values()))
 
+    @overload
     def forward(
-        self, x: Any, h0: Any = None, c0: Any = None, *, lengths: Any = None, resets: Any = None
-    ) -> Trace:
+        self,
+        x: Any,
+        h0: Any = None,
+        c0: Any = None,
+        *,
+        lengths: Any = None,
+        resets: Any = None,
+        checkpoint_every: None = None,
+    ) -> Trace: ...
+
+    @overload
+    def forward(
+        self,
+        x: Any,
+        h0: Any = None,
+        c0: Any = None,
+        *,
+        lengths: Any = None,
+        resets: Any = None,
+        checkpoint_every: int,
+    ) -> CheckpointedTrace: ...
+
+    def forward(
+        self,
+        x: Any,
+        h0: Any = None,
+        c0: Any = None,
+        *,
+        lengths: Any = None,
+        resets: Any = None,
+        checkpoint_every: int | None = None,
+    ) -> Trace | CheckpointedTrace:
         """The states over a sequence.
 
         Args:
@@ -82,12 +114,15 @@ class Layer:
             c0: (B, H) initial cell state of an LSTM; zeros if not given.
             lengths: (B,) steps of each sequence of a padded batch; behind its end a state is held.
             resets: (T, B) True where a step starts from a zero state, a new episode of a stream.
+            checkpoint_every: keep one state in so many steps, for sequences too long to keep all;
+                ``backward`` makes the others again.
 
         Raises:
             ShapeError: if a shape does not fit.
             DTypeError: if a type is not that of the weights.
             NonFiniteError: if x or a state holds NaN or infinity, or the states grow beyond the type.
-            OptionError: if a length lies outside the batch, or c0 is given to a cell without one.
+            OptionError: if a length lies outside the batch, c0 is given to a cell without one, or
+                ``checkpoint_every`` is below 1.
         """
         x = as_floats("x", x, ("T", "B", self.inputs), self.dtype)
         T, B, _ = x.shape
@@ -95,22 +130,10 @@ class Layer:
         if lengths is not None:
             x = np.where(inside(lengths, T)[..., None], x, 0)
         state0 = self.initial_state(B, h0, c0)
-        keep = None if resets is None else ~resets
-        with np.errstate(over="ignore", invalid="ignore"):  # refused below, with the step's number
-            saved, states = through_time.forward(
-                self.cell, x, self.W_F, self.b, state0, self.W_R, self.extra, keep
-            )
-        if lengths is not None:
-            _hold(states, lengths)
-            saved[~inside(lengths, T)] = 0
-        for state in states:
-            if not np.isfinite(state).all():
-                t = int(np.argmin(np.isfinite(state).all((1, 2)))) - 1
-                raise NonFiniteError(
-                    "h", f"states within {self.dtype}", f"an overflow at step {t} of {T}",
-                    "Scale W_R down or shorten the sequence: the forward pass itself explodes.",
-                )  # fmt: skip
-        return Trace(self, x, saved, states, lengths, resets)
+        if checkpoint_every is not None:
+            every = as_checkpoint_every(checkpoint_every)
+            return CheckpointedTrace.of(self, x, state0, every, lengths, resets)
+        return Trace(self, x, *run_steps(self, x, state0, lengths, resets), lengths, resets)
 
     def initial_state(self, B: int, h0: Any, c0: Any) -> tuple[Array, ...]:
         """(h0,) or (h0, c0), checked; zeros where not given.
@@ -130,7 +153,7 @@ class Layer:
             for k, v in given.items()
         )
 
-    def backward(self, trace: Trace, dh: Any) -> Grads:
+    def backward(self, trace: Trace | CheckpointedTrace, dh: Any) -> Grads:
         r"""Reverse mode (Q2): backpropagation through time (Werbos 1990).
 
         The weight gradients are one matrix product each, after the loop:
@@ -139,7 +162,10 @@ class Layer:
         Args:
             trace: from this layer's ``forward``.
             dh: (T, B, H) immediate gradient ∂⁺E/∂h_t of every step, or (T, B, 2H) for [h; c] of an
-                LSTM whose loss sees the cell state too.
+                LSTM whose loss sees the cell state too. Or a function that gives it for some
+                neighbouring steps: called as dh(first, h) with the states h (n, B, H) of steps
+                first .. first+n-1, the last ones first, so that a long sequence need never be
+                held whole.
 
         Raises:
             ShapeError: if dh is not (T, B, H).
@@ -147,26 +173,32 @@ class Layer:
             NonFiniteError: if it holds NaN or infinity.
             OptionError: if it is not zero behind a sequence's end.
         """
-        d = self.checked_errors(trace, dh)
-        T, B, _ = d.shape
-        H, rows = self.hidden, len(self.W_R)
+        T = len(trace.x)
+        d = None if callable(dh) else self.checked_errors(trace, dh)
+        keep = None if trace.resets is None else ~trace.resets
         dW_F, dW_R, db = (np.zeros_like(p) for p in (self.W_F, self.W_R, self.b))
         db_R, dx, carried = np.zeros_like(db), np.empty_like(trace.x), None
         # Long sequences in stretches, from the end: the errors of all steps are never held at once.
-        stretch = max(1, int(STRETCH / (B * rows * self.dtype.itemsize)))
-        for first in reversed(range(0, T, stretch)):
-            here = slice(first, min(first + stretch, T))
+        for first in reversed(range(0, T, trace.stretch)):
+            last = min(first + trace.stretch, T)
+            kept = None if keep is None else keep[first:last]
+            saved, states = trace.part(first, last)
+            here = (
+                self.checked_errors(trace, dh(first, states[0][1:]), first, last)
+                if d is None
+                else d[first:last]
+            )
             dz_R, dz_F, carried = through_time.backward(
-                self.cell, d[here], *trace.part(here.start, here.stop), self.W_R, self.extra,
-                trace.kept(here.start, here.stop), carried,
-            )  # fmt: skip
-            dW_F += through_time.outer(dz_F, trace.x[here])
-            dW_R += through_time.outer(dz_R, trace.before(here.start, here.stop)[0])
+                self.cell, here, saved, states, self.W_R, self.extra, kept, carried
+            )
+            dW_F += through_time.outer(dz_F, trace.x[first:last])
+            dW_R += through_time.outer(dz_R, before(states[0], kept))
             db += dz_F.sum((0, 1))
             if self.kind == "gru":
                 db_R += dz_R.sum((0, 1))
-            dx[here] = through_time.affine(dz_F, self.W_F)
+            dx[first:last] = through_time.affine(dz_F, self.W_F)
         assert carried is not None
+        H = self.hidden
         return Grads(
             dW_F=dW_F,
             dW_R=dW_R,
@@ -177,8 +209,10 @@ class Layer:
             db_Rn=db_R[2 * H :] if self.kind == "gru" else None,
         )
 
-    def checked_errors(self, trace: Trace, dh: Any) -> Array:
-        """The immediate gradient as given, (T, B, H) or (T, B, S), checked.
+    def checked_errors(
+        self, trace: Trace | CheckpointedTrace, dh: Any, first: int = 0, last: int | None = None
+    ) -> Array:
+        """The immediate gradient of steps first .. last-1 as given, (·, B, H) or (·, B, S), checked.
 
         Raises:
             ShapeError, DTypeError, NonFiniteError: if dh does not fit the trace.
@@ -186,9 +220,10 @@ class Layer:
         """
         T, B, _ = trace.x.shape
         H, S = self.hidden, self.state_size
+        last = T if last is None else last
         whole = np.ndim(dh) == 3 and np.shape(dh)[2] == S
-        d = as_floats("dh", dh, (T, B, S if whole else H), self.dtype)
-        if trace.lengths is not None and d[~inside(trace.lengths, T)].any():
+        d = as_floats("dh", dh, (last - first, B, S if whole else H), self.dtype)
+        if trace.lengths is not None and d[~inside(trace.lengths, T)[first:last]].any():
             raise OptionError(
                 "dh", "zeros behind the end of each sequence", "an error there",
                 "No step belongs to it: give it to the sequence's last step.",
@@ -213,11 +248,3 @@ class Layer:
         return (
             f"{type(self).__name__}(inputs={self.inputs}, hidden={self.hidden}, dtype={self.dtype})"
         )
-
-
-def _hold(states: tuple[Array, ...], lengths: Array) -> None:
-    """Behind a sequence's end its last state stands, so that ``h[-1]`` is everyone's final state."""
-    T = len(states[0]) - 1
-    place = np.minimum(np.arange(T + 1)[:, None], lengths)[..., None]
-    for state in states:
-        state[...] = np.take_along_axis(state, place, 0)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from bptt.layers.layer import Layer
 
 
+STRETCH = 32e6  # bytes of errors that a backward pass holds at once
+
+
 @dataclass(frozen=True, eq=False)
 class Trace:
     """One layer over one batch.
@@ -71,6 +74,12 @@ class Trace:
         """``saved`` of steps first .. last-1, and the states from the one before them on."""
         last = len(self.x) if last is None else last
         return self.saved[first:last], tuple(state[first : last + 1] for state in self.states)
+
+    @property
+    def stretch(self) -> int:
+        """How many steps a backward pass takes at a time."""
+        bytes_per_step = self.x.shape[1] * len(self.layer.W_R) * self.layer.dtype.itemsize
+        return max(1, int(STRETCH / bytes_per_step))
 
     def kept(self, first: int = 0, last: int | None = None) -> Array | None:
         """``keep`` of steps first .. last-1."""
