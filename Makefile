@@ -44,7 +44,7 @@ docs: $(VENV)/.tests
 	$(BIN)/python -m tests.blocks --write README.md docs/*.md
 
 bench: $(VENV)/.bench
-	$(BIN)/python benchmarks/by_lag.py
+	$(BIN)/python -m benchmarks.run
 
 clean:
 	rm -rf $(VENV) $(SANITIZED) build report.html

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from benchmarks import tables
 
 import bptt
 from bptt.cli import app
@@ -86,3 +87,8 @@ def test_the_speed_table_is_the_stored_result():
 def test_every_row_of_the_code_map_exists():
     for name in re.findall(r"`bptt/(\S+?\.py)`", (ROOT / "docs" / "lecture.md").read_text()):
         assert (ROOT / "src" / "bptt" / name).is_file(), name
+
+
+def test_the_tables_of_the_benchmark_are_those_it_stored():
+    for path, text in tables.pages():
+        assert path.read_text() == text, f"python -m benchmarks.tables writes {path.name} anew"

@@ -26,9 +26,13 @@ def affine(a: Array, M: Array, bias: Array | None = None) -> Array:
     return out.reshape(*a.shape[:-1], M.shape[1])
 
 
-def outer(a: Array, b: Array) -> Array:
-    """Σ a ⊗ b over rows a (..., M) and b (..., N): (M, N)."""
-    return np.asarray(a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1]))
+def outer(a: Array, b: Array, out: Array | None = None) -> Array:
+    """Σ a ⊗ b over rows a (..., M) and b (..., N): (M, N); added to ``out`` where that is given."""
+    found = a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
+    if out is None:
+        return np.asarray(found)
+    out += found
+    return out
 
 
 def forward(

@@ -12,6 +12,7 @@ from bptt.arrays import Array
 from bptt.cells import lstm, rnn
 from bptt.cells.activations import ACTIVATIONS
 from bptt.kernels import compiled
+from bptt.memory import empty
 from bptt.numpy_loops import LagNorms, before
 
 C: Any = compiled
@@ -27,14 +28,16 @@ def takes(cell: ModuleType, extra: Any) -> bool:
 def affine(a: Array, M: Array, bias: Array | None = None, out: Array | None = None) -> Array:
     """``numpy_loops.affine``."""
     if out is None:
-        out = np.empty((*a.shape[:-1], M.shape[1]), a.dtype)
+        out = empty((*a.shape[:-1], M.shape[1]), a.dtype)
     C.affine(C.pack(M, 1, a.size // a.shape[-1]), a, bias, out)
     return out
 
 
-def outer(a: Array, b: Array) -> Array:
+def outer(a: Array, b: Array, out: Array | None = None) -> Array:
     """``numpy_loops.outer``."""
-    out = np.zeros((a.shape[-1], b.shape[-1]), a.dtype)
+    if out is None:
+        out = empty((a.shape[-1], b.shape[-1]), a.dtype)
+        out[...] = 0
     C.outer(a, b, out)
     return out
 
@@ -52,9 +55,9 @@ def forward(
     """``numpy_loops.forward``; what is saved takes the place of W_F x + b."""
     T, B, _ = x.shape
     rows, H = W_R.shape
-    saved = np.empty((T, B, cell.SAVED * H), x.dtype)
+    saved = empty((T, B, cell.SAVED * H), x.dtype)
     affine(x, W_F.T, b, out=saved[..., :rows])
-    states = tuple(np.empty((T + 1, B, H), x.dtype) for _ in state0)
+    states = tuple(empty((T + 1, B, H), x.dtype) for _ in state0)
     for state, first in zip(states, state0, strict=True):
         state[0] = first
     packed = C.pack(W_R.T, cell.GATES, B)
@@ -80,8 +83,8 @@ def backward(
     """``numpy_loops.backward``; d may also be (T, B, H) where the errors of c are zero."""
     T, B, _ = d.shape
     rows, H = W_R.shape
-    dz_R = np.empty((T, B, rows), d.dtype)
-    dz_F = np.empty_like(dz_R) if cell.TWO_ERRORS else dz_R
+    dz_R = empty((T, B, rows), d.dtype)
+    dz_F = empty(dz_R.shape, d.dtype) if cell.TWO_ERRORS else dz_R
     back = np.zeros((B, cell.STATES * H), d.dtype) if carried is None else carried.copy()
     packed = C.pack(W_R, 1, B)
     d, saved, states, keep = _in_line(d, saved, states, keep)
@@ -106,10 +109,10 @@ def local(
     T, B, width = saved.shape
     H = width // cell.SAVED
     if cell is rnn:
-        slope = np.empty_like(saved)
+        slope = empty(saved.shape, saved.dtype)
         C.slope(NUMBERS[extra], saved, slope)
         return (slope,)
-    first, second = np.empty((T, B, cell.GATES * H), saved.dtype), np.empty((T, B, H), saved.dtype)
+    first, second = (empty((T, B, n * H), saved.dtype) for n in (cell.GATES, 1))
     if cell is lstm:
         c_prev, c = before(states[1], keep), states[1][1:]
         C.lstm_local(saved, c_prev, c, second, first)

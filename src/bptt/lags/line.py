@@ -10,6 +10,7 @@ At lag k the signals stand at step s. With d the error of the state after that s
 With a layer below, dz W_F is handed down to it at the same lag, before it takes its own step (Q6).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,7 +86,7 @@ class Line:
 
         Large on purpose: from 4 MB on NumPy asks the system for huge pages.
         """
-        size = int(np.prod(shape))
+        size = math.prod(shape)
         if name not in self.buffers or self.buffers[name].size < size:
             self.buffers[name] = np.empty(max(size, 1 << 20), self.h_prev.dtype)
         return self.buffers[name][:size].reshape(shape)
@@ -115,7 +116,7 @@ class Line:
         G.e += self.e_states
         counted = (
             G, rows, rows.squares if self.gated else norms.at_weights, int(rows.reach.sum()),
-            rows.log_norm(), float(log_norm(norms.at_weights, rows.e, rows.common)),
+            rows.log_norm(), log_norm(norms.at_weights, rows.e, rows.common),
         )  # fmt: skip
         if N == cut:
             return Lag(*counted)
@@ -131,7 +132,7 @@ class Line:
             d[~keep] = 0
 
         def norm(s: Array) -> float:
-            return float(log_norm(s if keep is None else s * keep, e, rows.common))
+            return log_norm(s if keep is None else s * keep, e, rows.common)
 
         known = norms.arriving if keep is None else norms.arriving * keep
         scale, common = e.copy(), rows.common

@@ -7,6 +7,7 @@ through different stretches of the sequence, and lie further apart than the type
 Powers of two change no digit.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from bptt import through_time
 from bptt.arrays import Array, squares
 
-LOG2 = float(np.log(2.0))
+LOG2 = math.log(2.0)
 # Row norms are kept within 2^±REACH: far enough from the range's ends that one step back, and the
 # square of what it gives, still fit.
 REACH = {np.dtype(np.float32): 40, np.dtype(np.float64): 200}
@@ -111,7 +112,7 @@ class Rows:
 
     def log_norm(self) -> float:
         """ln of the Frobenius norm of all rows together; -inf where all are zero."""
-        return float(log_norm(self.squares, self.e, self.common))
+        return log_norm(self.squares, self.e, self.common)
 
 
 def together(parts: list[Rows]) -> Rows | None:
@@ -194,19 +195,25 @@ class Scaled:
 
     def normalised(self) -> "Scaled":
         """Itself, with M brought back to about 1 where its squares would leave the range."""
+        if 1e-60 < self._norm() < 1e60:
+            return self
         peak = float(np.abs(self.M).max())
-        if peak and not 1e-60 < peak < 1e60:
+        if peak:
             shift = int(np.frexp(peak)[1])
             self.M = np.ldexp(self.M, -shift)
             self.e += shift
         return self
 
+    def _norm(self) -> float:
+        """‖M‖_F; infinite, or 0, where the squares leave the range."""
+        with np.errstate(over="ignore"):
+            return math.sqrt(np.einsum("ij,ij->", self.M, self.M))
+
     def log_norm(self) -> float:
         """ln ‖M 2^e‖_F; -inf for zero."""
-        with np.errstate(over="ignore"):
-            norm = float(np.sqrt(np.einsum("ij,ij->", self.M, self.M)))
+        norm = self._norm()
         if 1e-140 < norm < 1e140:
-            return float(np.log(norm)) + self.e * LOG2
+            return math.log(norm) + self.e * LOG2
         peak = float(np.abs(self.M).max())  # the squares may have left the range
         if peak == 0:
             return -np.inf
@@ -226,8 +233,16 @@ def normalised(array: Array) -> tuple[Array, int]:
     return np.ldexp(array, -size), size
 
 
-def log_norm(s: Array, e: Array, common: int | None, axis: int | None = None) -> Array:
-    """ln √(Σ s 4^e) over all rows, or along one axis; -inf where all are zero."""
+def log_norm(s: Array, e: Array, common: int | None) -> float:
+    """ln √(Σ s 4^e) over all rows; -inf where all are zero."""
+    if common is None:
+        return float(log_norms(s.reshape(-1), e.reshape(-1), None, 0))
+    total = float(s.sum(dtype=np.float64))
+    return 0.5 * math.log(total) + LOG2 * common if total > 0 else -math.inf
+
+
+def log_norms(s: Array, e: Array, common: int | None, axis: int) -> Array:
+    """The same along one axis."""
     with np.errstate(divide="ignore"):
         if common is not None:
             return np.asarray(0.5 * np.log(s.sum(axis, dtype=np.float64)) + LOG2 * common)

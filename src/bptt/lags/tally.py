@@ -1,7 +1,7 @@
 """What is kept of each lag once its signals have moved on, and the profile made of it."""
 
 from dataclasses import dataclass, field
-from math import ldexp
+from math import copysign, inf, ldexp
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from bptt.arrays import Array, squares
 from bptt.errors import ResidualError
 from bptt.lags.line import Lag
 from bptt.lags.profile import LagProfile
-from bptt.lags.scaled import Rows, Scaled, log_norm
+from bptt.lags.scaled import Rows, Scaled, log_norm, log_norms
 from bptt.layers.trace import Trace
 
 LN10 = float(np.log(10.0))
@@ -70,9 +70,7 @@ class Tally:
         for name in NORMS:
             here.log_norms[name] = _together(here.log_norms[name], getattr(lag, name))
         rows = lag.rows
-        here.signal = _together(
-            here.signal, float(log_norm(lag.signal_squares, rows.e, rows.common))
-        )
+        here.signal = _together(here.signal, log_norm(lag.signal_squares, rows.e, rows.common))
         here.count += lag.count
         if self.has_steps and len(self.trace.x) * len(self.lags) <= MOST_CELLS:
             log10 = _log10_per_step(lag.signal_squares, rows)
@@ -119,8 +117,7 @@ class Tally:
         exponents = (G.e - W.e, 2 * (R.e - W.e), R.e + M.e - 2 * W.e, 2 * (M.e - W.e), M.e - W.e)
         if not any(exponents):
             return products
-        with np.errstate(over="ignore", under="ignore"):
-            return tuple(float(np.ldexp(p, e)) for p, e in zip(products, exponents, strict=True))
+        return tuple(_ldexp(p, e) for p, e in zip(products, exponents, strict=True))
 
     def profile(self) -> LagProfile:
         """Everything, checked.
@@ -208,6 +205,14 @@ def _gains(norms: dict[str, Array], gated: bool) -> dict[str, Any]:
     }
 
 
+def _ldexp(p: float, e: int) -> float:
+    """p 2^e, infinite where it does not fit."""
+    try:
+        return ldexp(p, e)
+    except OverflowError:
+        return copysign(inf, p)
+
+
 def _together(a: float, b: float) -> float:
     """ln √(e^2a + e^2b)."""
     return float(0.5 * np.logaddexp(2 * a, 2 * b)) if a > -np.inf else b
@@ -217,5 +222,5 @@ def _log10_per_step(signal_squares: Array, rows: Rows) -> Array:
     """log10 of the RMS over sequences of the signal's norm, per step."""
     counts = np.maximum(1, rows.reach.sum(1))
     return np.asarray(
-        (log_norm(signal_squares, rows.e, rows.common, axis=1) - 0.5 * np.log(counts)) / LN10
+        (log_norms(signal_squares, rows.e, rows.common, 1) - 0.5 * np.log(counts)) / LN10
     )

@@ -15,6 +15,7 @@ from bptt.layers.checkpoints import CheckpointedTrace, as_checkpoint_every
 from bptt.layers.sequences import as_lengths, as_resets, inside
 from bptt.layers.steps import run_steps
 from bptt.layers.trace import Grads, Trace
+from bptt.memory import empty
 from bptt.numpy_loops import before
 
 
@@ -177,7 +178,7 @@ class Layer:
         d = None if callable(dh) else self.checked_errors(trace, dh)
         keep = None if trace.resets is None else ~trace.resets
         dW_F, dW_R, db = (np.zeros_like(p) for p in (self.W_F, self.W_R, self.b))
-        db_R, dx, carried = np.zeros_like(db), np.empty_like(trace.x), None
+        db_R, dx, carried = np.zeros_like(db), empty(trace.x.shape, self.dtype), None
         # Long sequences in stretches, from the end: the errors of all steps are never held at once.
         for first in reversed(range(0, T, trace.stretch)):
             last = min(first + trace.stretch, T)
@@ -191,8 +192,8 @@ class Layer:
             dz_R, dz_F, carried = through_time.backward(
                 self.cell, here, saved, states, self.W_R, self.extra, kept, carried
             )
-            dW_F += through_time.outer(dz_F, trace.x[first:last])
-            dW_R += through_time.outer(dz_R, before(states[0], kept))
+            through_time.outer(dz_F, trace.x[first:last], dW_F)
+            through_time.outer(dz_R, before(states[0], kept), dW_R)
             db += dz_F.sum((0, 1))
             if self.kind == "gru":
                 db_R += dz_R.sum((0, 1))

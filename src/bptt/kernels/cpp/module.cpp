@@ -22,8 +22,14 @@ template <class T>
 Packed<T> pack(const Array<const T>& matrix, Size gates, Size rows) {
     require(matrix.ndim() == 2 && Size(matrix.shape(1)) % gates == 0, "matrix");
     const Size team = Team::current().count;
-    return Packed<T>(matrix.data(), matrix.shape(0), matrix.shape(1) / gates, gates, matrix.stride(0),
-                     matrix.stride(1), (rows + team - 1) / team);
+    Packed<T> packed(matrix.shape(0), matrix.shape(1) / gates, gates, (rows + team - 1) / team);
+    const T* from = matrix.data();
+    const Size step_k = matrix.stride(0), step_j = matrix.stride(1);
+    require(step_k == 1 || step_j == 1, "matrix");
+    share(packed.panels.parts, 20.0 * matrix.size(), [&](Size begin, Size end) {
+        for (Size p = begin; p < end; ++p) packed.fill(p, from, step_k, step_j);
+    });
+    return packed;
 }
 
 template <class T>

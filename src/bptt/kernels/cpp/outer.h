@@ -36,13 +36,24 @@ void outer_tile(const T* a, const T* b, Size rows, T* out) {
 }
 
 // Columns begin .. begin+width-1 of rows of x, side by side, zeros behind `end`.
-template <class T>
-inline void pack_columns(const T* x, Size stride, Size rows, Size begin, Size end, Size width, T* to) {
-    const Size n = std::min(width, end - begin);
-    for (Size r = 0; r < rows; ++r, to += width) {
-        std::memcpy(to, x + r * stride + begin, n * sizeof(T));
-        std::fill(to + n, to + width, T(0));
-    }
+template <class T, int WIDTH>
+inline void pack_columns(const T* x, Size stride, Size rows, Size begin, Size end, T* to) {
+    const Size n = end - begin;
+    if (n >= WIDTH)  // a fixed size: one or a few moves
+        for (Size r = 0; r < rows; ++r) std::memcpy(to + r * WIDTH, x + r * stride + begin, WIDTH * sizeof(T));
+    else
+        for (Size r = 0; r < rows; ++r) {
+            std::memcpy(to + r * WIDTH, x + r * stride + begin, n * sizeof(T));
+            std::fill(to + r * WIDTH + n, to + (r + 1) * WIDTH, T(0));
+        }
+}
+
+// Calls f with how many registers of columns a tile has, a constant.
+template <class F>
+inline void with_columns(Size columns, F&& f) {
+    if (columns == 1) f(std::integral_constant<int, 1>{});
+    else if (columns == 2) f(std::integral_constant<int, 2>{});
+    else f(std::integral_constant<int, OUTER_COLUMNS>{});
 }
 
 // For m of begin .. end-1. a (rows, M), b (rows, N) and out (M, N) have rows of the given strides.
@@ -55,16 +66,19 @@ void outer(const T* a, Size a_stride, const T* b, Size b_stride, Size rows, Size
     for (Size k = 0; k < blocks.parts; ++k) {
         const Size first = blocks.first(k), here = blocks.first(k + 1) - first;
         for (Size p = 0; p < panels.parts; ++p) {
-            const Size column = panels.first(p) * W<T>, width = panels.first(p + 1) * W<T> - column;
-            pack_columns(b + first * b_stride, b_stride, here, column, N, width, &packed_b[here * column]);
+            const Size column = panels.first(p) * W<T>;
+            with_columns(panels.first(p + 1) - panels.first(p), [&](auto c) {
+                pack_columns<T, c * W<T>>(b + first * b_stride, b_stride, here, column, N, &packed_b[here * column]);
+            });
         }
         for (Size m = begin; m < end; m += OUTER_HEIGHT) {
-            pack_columns(a + first * a_stride, a_stride, here, m, end, OUTER_HEIGHT, packed_a.data());
+            pack_columns<T, OUTER_HEIGHT>(a + first * a_stride, a_stride, here, m, end, packed_a.data());
             for (Size p = 0; p < panels.parts; ++p) {
                 const Size column = panels.first(p) * W<T>;
                 const Size columns = panels.first(p + 1) - panels.first(p);
-                const auto tile = columns == 1 ? outer_tile<T, 1> : columns == 2 ? outer_tile<T, 2> : outer_tile<T, OUTER_COLUMNS>;
-                tile(packed_a.data(), &packed_b[here * column], here, sums);
+                with_columns(columns, [&](auto c) {
+                    outer_tile<T, c>(packed_a.data(), &packed_b[here * column], here, sums);
+                });
                 for (Size i = 0; i < std::min<Size>(OUTER_HEIGHT, end - m); ++i)
                     for (Size c = 0; c < columns; ++c) {
                         T* to = out + (m + i) * out_stride + column + c * W<T>;

@@ -37,19 +37,36 @@ public:
     Size K, N, G;
     Even panels;  // over the registers of units
 
-    // M[k, g·N + j] = from[k·step_k + (g·N + j)·step_j]; `rows` is how many it will meet at once.
-    Packed(const T* from, Size K, Size N, Size G, Size step_k, Size step_j, Size rows)
+    // `rows` is how many it will meet at once.
+    Packed(Size K, Size N, Size G, Size rows)
         : K(K), N(N), G(G), panels((N + W<T> - 1) / W<T>, units(G, rows)), first_(panels.parts + 1) {
         for (Size p = 0; p < panels.parts; ++p) first_[p + 1] = first_[p] + K * columns(p) * W<T>;
         numbers_.reset(static_cast<T*>(::operator new(sizeof(T) * std::max<Size>(first_.back(), 1), ALIGN)));
-        for (Size p = 0; p < panels.parts; ++p)
-            for (Size k = 0; k < K; ++k)
-                for (Size g = 0; g < G; ++g) {
-                    const Size begin = panels.first(p) * W<T>, end = panels.first(p + 1) * W<T>;
-                    T* to = numbers_.get() + first_[p] + (k * columns(p)) * W<T> + g * (end - begin);
-                    for (Size j = begin; j < end; ++j)
-                        *to++ = j < N ? from[k * step_k + (g * N + j) * step_j] : T(0);
-                }
+    }
+
+    // Panel p from M[k, g·N + j] = from[k·step_k + (g·N + j)·step_j]; one of the steps is 1.
+    void fill(Size p, const T* from, Size step_k, Size step_j) {
+        const Size begin = panels.first(p) * W<T>, width = units(p) * W<T>, n = std::min(width, N - begin);
+        const Size line = G * width;
+        T* panel = numbers_.get() + first_[p];
+        for (Size g = 0; g < G; ++g) {
+            const T* gate = from + (g * N + begin) * step_j;
+            T* to = panel + g * width;
+            if (step_j == 1) {
+                for (Size k = 0; k < K; ++k) std::copy_n(gate + k * step_k, n, to + k * line);
+            } else {
+                for (Size k = 0; k < K; k += W<T>)  // a square at a time
+                    for (Size j = 0; j < n; j += W<T>) {
+                        const Size lanes = std::min(W<T>, K - k);
+                        Vec<T> square[W<T>] = {};
+                        for (Size i = 0; i < std::min(W<T>, n - j); ++i)
+                            square[i] = load(gate + (j + i) * step_j + k, lanes);
+                        transpose<T>(square);
+                        for (Size i = 0; i < lanes; ++i) store(to + (k + i) * line + j, square[i]);
+                    }
+            }
+            for (Size k = 0; k < K; ++k) std::fill(to + k * line + n, to + k * line + width, T(0));
+        }
     }
 
     Size units(Size p) const { return panels.first(p + 1) - panels.first(p); }

@@ -73,7 +73,7 @@ private:
     void serve(int number) {
         using Clock = std::chrono::steady_clock;
         for (unsigned seen = 0;;) {
-            const auto until = Clock::now() + std::chrono::microseconds(200);
+            const auto until = Clock::now() + std::chrono::microseconds(1000);
             for (int tries = 1; turn_.load() == seen && (tries % 64 || Clock::now() < until); ++tries)
                 rest(tries);
             turn_.wait(seen);

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace bptt::BPTT_ISA {
 
@@ -95,6 +96,27 @@ inline Vec<T> absolute(Vec<T> x) {
 template <class T>
 inline Vec<T> with_sign_of(Vec<T> size, Vec<T> x) {
     return from_bits<T>(bits<T>(size) | (bits<T>(x) & sign_bit<T>()));
+}
+
+// Halves of a and b exchanged: with S the distance, lanes i with and without that bit.
+template <class T, Size S, bool UPPER, Size... I>
+inline Vec<T> exchanged(Vec<T> a, Vec<T> b, std::integer_sequence<Size, I...>) {
+    if constexpr (UPPER) return __builtin_shufflevector(a, b, (I & S ? W<T> + I : I + S)...);
+    else return __builtin_shufflevector(a, b, (I & S ? W<T> + I - S : I)...);
+}
+
+// Rows to columns, of a square of registers: halves exchanged at distance S, S/2, ..., 1.
+template <class T, Size S = W<T> / 2>
+inline void transpose(Vec<T> (&rows)[W<T>]) {
+    const std::make_integer_sequence<Size, W<T>> lanes;
+#pragma GCC unroll 16
+    for (Size r = 0; r < W<T>; ++r) {
+        if (r & S) continue;
+        const Vec<T> a = rows[r], b = rows[r + S];
+        rows[r] = exchanged<T, S, false>(a, b, lanes);
+        rows[r + S] = exchanged<T, S, true>(a, b, lanes);
+    }
+    if constexpr (S > 1) transpose<T, S / 2>(rows);
 }
 
 // Σ v² in double whatever T is: squares of floats leave the range of floats.

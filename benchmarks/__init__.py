@@ -1,0 +1,1 @@
+"""Speed and memory beside PyTorch, JAX and the machine's limit: ``make bench``."""

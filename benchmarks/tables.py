@@ -1,0 +1,148 @@
+"""The tables of README.md and docs/speed.md, from what ``benchmarks.run`` stored.
+
+python -m benchmarks.tables      # writes them
+"""
+
+import json
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "speed.json"
+PAGES = {HERE.parent / "README.md": ("gradient",), HERE.parent / "docs" / "speed.md": (
+    "gradient", "memory", "by_lag", "growth", "long", "machine",
+)}  # fmt: skip
+NAMES = {"torch": "PyTorch", "jax": "JAX", "numpy": "NumPy loops", "bptt": "bptt"}
+
+
+def number(value):
+    """Three digits at most."""
+    if value < 10:
+        return f"{value:.2f}" if value < 1 else f"{value:.1f}"
+    return f"{value:,.0f}"
+
+
+def markdown(head, rows):
+    """A table."""
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def floor(result, flops):
+    """Milliseconds of the products alone at the fastest speed measured."""
+    return 1e-6 * flops / max(result["peak_gflops"].values())
+
+
+def gradient(result):
+    """Forward + backward."""
+    rows = []
+    for row in result["gradient"]:
+        ms = row["ms"]
+        ahead = min(ms["torch"], ms["jax"]) / ms["bptt"]
+        sizes = ", ".join(map(str, result["shapes"][row["shape"]].values()))
+        rows.append([
+            row["cell"], f"{row['shape']}: {sizes}",
+            *(number(ms[name]) for name in ("bptt", "torch", "jax", "numpy")),
+            number(floor(result, row["flops"])), f"{ahead:.1f}",
+        ])  # fmt: skip
+    head = [
+        "",
+        "T, B, I, H",
+        "bptt",
+        "PyTorch",
+        "JAX",
+        "NumPy loops",
+        "floor",
+        "× the better rival",
+    ]
+    return markdown(head, rows)
+
+
+def memory(result):
+    """Peak memory of forward + backward."""
+    rows = [
+        [row["cell"], row["shape"], *(number(row["mb"][name]) for name in ("bptt", "torch", "jax")),
+         f"{row['mb']['bptt'] / row['mb']['torch']:.2f}"]
+        for row in result["gradient"]
+    ]  # fmt: skip
+    return markdown(["", "", "bptt", "PyTorch", "JAX", "bptt / PyTorch"], rows)
+
+
+def by_lag(result):
+    """The decomposition."""
+    rows = []
+    for row in result["by_lag"]:
+        low = floor(result, row["flops"])
+        sizes = ", ".join(map(str, result["shapes"][row["shape"]].values()))
+        for name, ms in row["ms"].items():
+            label = {"torch": "PyTorch, T backward passes", "jax": "JAX, vmapped VJP"}
+            rows.append([
+                row["cell"], sizes, label.get(name, "bptt by_lag" if name == "bptt" else NAMES[name]),
+                number(ms), number(low), f"{ms / low:.1f}", f"{ms / row['ms']['bptt']:.1f}",
+            ])  # fmt: skip
+    return markdown(["", "T, B, I, H", "", "ms", "floor, ms", "× floor", "× bptt"], rows)
+
+
+def growth(result):
+    """How time grows with T, H and B."""
+    parts = []
+    for axis in ("T", "H", "B"):
+        here = [row for row in result["growth"] if row["axis"] == axis]
+        place = "TBIH".index(axis)
+        values = sorted({row["shape"][place] for row in here})
+        fixed = ", ".join(
+            f"{n} = {v}" for n, v in zip("TBIH", here[0]["shape"], strict=True) if n != axis
+        )
+        rows = []
+        for cell in ("RNN", "GRU", "LSTM"):
+            for name in ("bptt", "torch", "jax"):
+                ms = {row["shape"][place]: row["ms"][name] for row in here if row["cell"] == cell}
+                rows.append([cell, NAMES[name], *(number(ms[v]) for v in values)])
+        head = [fixed, "", *(f"{axis} = {v:,}" for v in values)]
+        parts.append(markdown(head, rows))
+    return "\n\n".join(parts)
+
+
+def long(result):
+    """Long sequences."""
+    rows = []
+    for row in result["long"]:
+        s = row["sizes"]
+        label = {"by_lag": f"by_lag, lags 0 to {s.get('max_lag')}", "all states kept": "gradient, all states kept",
+                 "checkpoint_every": "gradient, checkpoint_every=1000"}[row["job"]]  # fmt: skip
+        rows.append([label, row["cell"], f"{s['T']:,}", number(row["mb"]), number(row["seconds"])])
+    return markdown(["B = 1, I = 8, H = 64", "", "T", "MB", "s"], rows)
+
+
+def machine(result):
+    """What the numbers depend on."""
+    m = result["machine"]
+    speeds = ", ".join(
+        f"{NAMES[name]} {speed:.0f}" for name, speed in result["peak_gflops"].items()
+    )
+    return (
+        f"Medians of one run, {result['dtype']}, {result['threads']} threads each on {m['cores']} cores "
+        f"({m['architecture']}). bptt {m['bptt']}; NumPy {m['numpy']}; PyTorch {m['torch']}; JAX {m['jax']}; "
+        f"Python {m['python']}. A 2048 × 2048 product, GFLOP/s: {speeds}."
+    )
+
+
+def pages():
+    """Every page as it should be: path and text."""
+    result = json.loads(RESULTS.read_text())
+    for path, names in PAGES.items():
+        text = path.read_text()
+        for name in names:
+            before, rest = text.split(f"<!-- bench {name} -->\n")
+            after = rest.split("<!-- end -->", 1)[1]
+            text = f"{before}<!-- bench {name} -->\n{globals()[name](result)}\n<!-- end -->{after}"
+        yield path, text
+
+
+def write():
+    """Put the tables into the pages."""
+    for path, text in pages():
+        path.write_text(text)
+
+
+if __name__ == "__main__":
+    write()
