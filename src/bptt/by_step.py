@@ -60,7 +60,7 @@ def by_step(trace: Trace | StackTrace, dh: Any) -> Any:
     found: list[StepProfile] = []
     number = len(errors)
     from_above: Array | None = None
-    for level in reversed(trace.levels):
+    for level, mask in zip(reversed(trace.levels), reversed(trace.masks), strict=True):
         here = directions(level)
         number -= len(here)
         own = errors[number : number + len(here)]
@@ -69,7 +69,7 @@ def by_step(trace: Trace | StackTrace, dh: Any) -> Any:
                 d[..., : t.layer.hidden] += part
         done = [_layer(t, d) for t, d in zip(here, own, strict=True)]
         found = [profile for profile, _ in done] + found
-        from_above = join_inputs(level, [dx for _, dx in done])
+        from_above = join_inputs(level, [dx for _, dx in done], mask)
     return found
 
 

@@ -86,12 +86,14 @@ class Diagnosis:
         E: the loss on the batch.
         assumed: what was taken for granted, in sentences.
         truncation: the K that the user truncates at, or None.
+        checked: what was compared with another library, in sentences.
     """
 
     layers: dict[str, LayerDiagnosis]
     E: float
     assumed: tuple[str, ...]
     truncation: int | None = None
+    checked: tuple[str, ...] = ()
 
     @property
     def decisive(self) -> LayerDiagnosis:
@@ -130,14 +132,7 @@ def diagnose_network(
     run = network.run(**arguments)
     traces = run.stack_trace.traces
     T, B, _ = traces[0].x.shape
-    if T < 2:
-        raise ShapeError("x", "at least 2 steps", f"{T}", "There is no past in a single step.")
-    needed = T // 2 if needed_lag is None else int(needed_lag)
-    if not 0 <= needed < T or needed != (needed if needed_lag is None else needed_lag):
-        raise OptionError(
-            "needed_lag", f"a whole lag from 0 to {T - 1}, within the sequence", str(needed_lag),
-            "Give longer sequences.",
-        )  # fmt: skip
+    needed = needed_or_half(needed_lag, T)
     if max_lag is not None and 0 <= max_lag < needed:
         raise OptionError(
             "max_lag", f"at least the needed lag, {needed}", str(max_lag),
@@ -146,13 +141,38 @@ def diagnose_network(
     if truncation is not None and truncation < 1:
         raise OptionError("truncation", "a number from 1", str(truncation), "Or leave it out.")
     profiles = by_lag(run.stack_trace, run.dh, max_lag=max_lag)
-    layers = {
-        name: _diagnose_layer(name, trace, profile, needed)
-        for name, trace, profile in zip(network.stack.names, traces, profiles, strict=True)
-    }
+    layers = diagnose_traces(network.stack.names, traces, profiles, needed)
     return Diagnosis(
         layers, run.E, tuple(_assumed(network, run, arguments, needed_lag, T, B)), truncation
     )
+
+
+def needed_or_half(needed_lag: int | None, T: int) -> int:
+    """The needed lag, checked; half of T steps if none is given.
+
+    Raises:
+        ShapeError: if there is one step only.
+        OptionError: if it lies outside the sequence.
+    """
+    if T < 2:
+        raise ShapeError("x", "at least 2 steps", f"{T}", "There is no past in a single step.")
+    needed = T // 2 if needed_lag is None else int(needed_lag)
+    if not 0 <= needed < T or needed != (needed if needed_lag is None else needed_lag):
+        raise OptionError(
+            "needed_lag", f"a whole lag from 0 to {T - 1}, within the sequence", str(needed_lag),
+            "Give longer sequences.",
+        )  # fmt: skip
+    return needed
+
+
+def diagnose_traces(
+    names: Sequence[str], traces: Sequence[Trace], profiles: Sequence[LagProfile], needed: int
+) -> dict[str, LayerDiagnosis]:
+    """Each layer's verdict, by name, from its forward pass and its profile."""
+    return {
+        name: _diagnose_layer(name, trace, profile, needed)
+        for name, trace, profile in zip(names, traces, profiles, strict=True)
+    }
 
 
 def _arguments(batch: Any) -> dict[str, Any]:

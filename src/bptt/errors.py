@@ -41,3 +41,7 @@ class FileError(BpttError):
 
 class ResidualError(BpttError):
     """The gradient by lag does not add up to the gradient: the result cannot be trusted."""
+
+
+class AgreementError(BpttError):
+    """Another library's numbers are not ours: there is nothing to judge."""

@@ -43,7 +43,8 @@ def by_lag(
         trace: from ``layer.forward`` or ``stack.forward``.
         dh: (T, B, H) immediate gradient ∂⁺E/∂h_t on the top layer's states: what the loss at step t sends
             straight to h_t. Not the total gradient: what comes back through h_{t+1} is this function's
-            business. (T, B, 2H) for [h; c] of an LSTM whose loss sees the cell state too.
+            business. (T, B, 2H) for [h; c] of an LSTM whose loss sees the cell state too. For a stack
+            also a list, as for ``Stack.backward``.
         max_lag: the largest lag to compute; None goes back as far as there is a past.
         keep_matrices: keep every G_k, (K, G·H, H).
         tolerance: stop early once the lags left out sum to less than this part of Σ‖G_k‖ and the
@@ -70,7 +71,7 @@ def by_lag(
     (20, True)
     """
     if isinstance(trace, Trace):
-        single = StackTrace(Stack([trace.layer]), (trace,))
+        single = StackTrace(Stack([trace.layer]), (trace,), (None,))
         return _by_lag(single, dh, max_lag, keep_matrices, tolerance, loss_chunk)[0]
     return _by_lag(trace, dh, max_lag, keep_matrices, tolerance, loss_chunk)
 
@@ -123,7 +124,7 @@ def _walk(
         if all(line.rows is None for line in lines) or (max_lag is not None and k > max_lag):
             return
         number, handed = len(lines), None
-        for level in reversed(trace.levels):
+        for level, mask in zip(reversed(trace.levels), reversed(trace.masks), strict=True):
             n = len(directions(level))
             number -= n
             parts: list[Rows | None] = [None] * n
@@ -136,7 +137,7 @@ def _walk(
                 if lag is not None:
                     tallies[i].add(k, lag)
                 below.append(lines[i].handed_down)
-            handed = join_rows(level, below)
+            handed = join_rows(level, below, mask)
         if tolerance and all(
             tally.rest_below(tolerance, line.rows)
             for tally, line in zip(tallies, lines, strict=True)

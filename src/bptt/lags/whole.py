@@ -54,7 +54,7 @@ def _whole_scaled(trace: StackTrace, errors: list[Rows | None]) -> list[Scaled]:
     found: list[Scaled] = []
     number = len(errors)
     from_above: Rows | None = None
-    for level in reversed(trace.levels):
+    for level, mask in zip(reversed(trace.levels), reversed(trace.masks), strict=True):
         here = directions(level)
         number -= len(here)
         parts = [None] * len(here) if from_above is None else split_rows(level, from_above)
@@ -64,7 +64,7 @@ def _whole_scaled(trace: StackTrace, errors: list[Rows | None]) -> list[Scaled]:
             dW_R, dx = _layer_scaled(t, entering)
             found.insert(len(below), dW_R)
             below.append(dx)
-        from_above = join_rows(level, below)
+        from_above = join_rows(level, below, mask)
     return found
 
 
@@ -113,14 +113,20 @@ def split_rows(level: Trace | BidirectionalTrace, rows: Rows) -> list[Rows]:
     return [_as_state(level.forward, one), _as_state(level.backward, turned(other, level.backward))]
 
 
-def join_rows(level: Trace | BidirectionalTrace, below: Sequence[Rows | None]) -> Rows | None:
-    """Errors of a level's inputs: both directions added, in the order of the input; None for none."""
-    if not isinstance(level, BidirectionalTrace):
-        return below[0]
-    one, other = below
-    if other is not None:
-        other = turned(other, level.backward)
-    return other if one is None else one if other is None else one.plus(other)
+def join_rows(
+    level: Trace | BidirectionalTrace, below: Sequence[Rows | None], mask: Array | None = None
+) -> Rows | None:
+    """As ``levels.join_inputs``: both directions added, in the order of the input; None for none."""
+    joined = below[0]
+    if isinstance(level, BidirectionalTrace):
+        one, other = below
+        if other is not None:
+            other = turned(other, level.backward)
+        joined = other if one is None else one if other is None else one.plus(other)
+    if joined is None or mask is None:
+        return joined
+    D = joined.D * mask[joined.first : joined.last]
+    return Rows.of(joined.first, D, joined.e.copy(), joined.reach)
 
 
 def turned(rows: Rows, trace: Trace) -> Rows:

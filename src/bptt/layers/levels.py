@@ -131,8 +131,12 @@ def split_errors(level: LevelTrace, d: Array) -> list[Array]:
     return [d[..., :H], in_reverse(d[..., H:], level.backward.lengths)]
 
 
-def join_inputs(level: LevelTrace, dx: list[Array]) -> Array:
-    """Errors of a level's inputs from those of its directions, each in its own order."""
-    if not isinstance(level, BidirectionalTrace):
-        return dx[0]
-    return np.asarray(dx[0] + in_reverse(dx[1], level.backward.lengths))
+def join_inputs(level: LevelTrace, dx: list[Array], mask: Array | None = None) -> Array:
+    """Errors at what the level below hands up, from those of a level's directions, each in its own order.
+
+    ``mask`` is what multiplied the level's inputs.
+    """
+    joined = dx[0]
+    if isinstance(level, BidirectionalTrace):
+        joined = dx[0] + in_reverse(dx[1], level.backward.lengths)
+    return np.asarray(joined if mask is None else joined * mask)

@@ -33,10 +33,12 @@ class StackTrace:
     Attributes:
         stack: the stack that made it.
         levels: bottom level first.
+        masks: what multiplied each level's inputs, (T, B, ·), or None: dropout between levels.
     """
 
     stack: "Stack"
     levels: tuple[LevelTrace, ...]
+    masks: tuple[Array | None, ...]
 
     @property
     def outputs(self) -> Array:
@@ -133,7 +135,14 @@ class Stack:
         return Stack([level.copy() for level in self.levels])
 
     def forward(
-        self, x: Any, h0: Any = None, c0: Any = None, *, lengths: Any = None, resets: Any = None
+        self,
+        x: Any,
+        h0: Any = None,
+        c0: Any = None,
+        *,
+        lengths: Any = None,
+        resets: Any = None,
+        masks: Any = None,
     ) -> StackTrace:
         """All levels over a sequence.
 
@@ -144,6 +153,8 @@ class Stack:
             c0: the same for the cell states of LSTM layers; None for the others.
             lengths: (B,) steps of each sequence of a padded batch.
             resets: (T, B) True where a new episode starts.
+            masks: one per level, (T, B, ·) or None, to multiply the level's inputs with: the dropout
+                between levels that a training step drew.
 
         Raises:
             ShapeError, DTypeError, NonFiniteError, OptionError: as for a layer.
@@ -154,25 +165,43 @@ class Stack:
         h0s, c0s = (self._per_layer(name, value) for name, value in (("h0", h0), ("c0", c0)))
         levels: list[LevelTrace] = []
         number = 0
-        for level in self.levels:
+        masks = self._masks(masks, T, B)
+        for level, mask in zip(self.levels, masks, strict=True):
             n = len(level_layers(level))
+            x = x if mask is None else x * mask
             given = list(zip(h0s[number : number + n], c0s[number : number + n], strict=True))
             levels.append(level_forward(level, x, given, lengths, resets))
             x, number = np.ascontiguousarray(level_outputs(levels[-1])), number + n
-        return StackTrace(self, tuple(levels))
+        return StackTrace(self, tuple(levels), masks)
 
     def backward(self, trace: StackTrace, dh: Any) -> StackGrads:
         """Reverse mode through all levels.
 
         Args:
             trace: from this stack's ``forward``.
-            dh: (T, B, O) immediate gradient on what the top level hands up.
+            dh: (T, B, O) immediate gradient on what the top level hands up; or a list, one (T, B, H) or
+                (T, B, S) per layer as in ``names``, where the loss sees other levels' states too. A
+                backward layer's are in its own order: step 0 is its sequence's last.
 
         Raises:
             ShapeError, DTypeError, NonFiniteError, OptionError: as for a layer.
         """
         errors = immediate_errors(trace, dh)
         return backward_from(trace, errors)
+
+    def _masks(self, masks: Any, T: int, B: int) -> tuple[Array | None, ...]:
+        if masks is None:
+            return (None,) * len(self.levels)
+        if len(masks) != len(self.levels):
+            raise ShapeError(
+                "masks", f"one per level, {len(self.levels)}", str(len(masks)),
+                "None where a level's inputs are not multiplied.",
+            )  # fmt: skip
+        sizes = [level_layers(level)[0].inputs for level in self.levels]
+        return tuple(
+            None if mask is None else as_floats(f"masks[{i}]", mask, (T, B, size), self.dtype)
+            for i, (mask, size) in enumerate(zip(masks, sizes, strict=True))
+        )
 
     def _per_layer(self, name: str, value: Any) -> list[Any]:
         count = len(self.layers)
@@ -190,11 +219,18 @@ class Stack:
 
 
 def immediate_errors(trace: StackTrace, dh: Any) -> list[Array]:
-    """∂⁺E/∂state of every layer, (T, B, S) each in its own order: zero but at the top.
+    """∂⁺E/∂state of every layer, (T, B, S) each in its own order: zero but at the top, or as listed.
 
     Raises:
         ShapeError, DTypeError, NonFiniteError, OptionError: if dh does not fit the trace.
     """
+    if isinstance(dh, list):
+        if len(dh) != len(trace.traces):
+            raise ShapeError(
+                "dh", f"one array per layer, {len(trace.traces)}", str(len(dh)),
+                "Bottom layer first; forward before backward.",
+            )  # fmt: skip
+        return [t.layer.state_errors(t, d) for t, d in zip(trace.traces, dh, strict=True)]
     top = trace.levels[-1]
     T, B, _ = directions(top)[0].x.shape
     if isinstance(top, BidirectionalTrace):  # with one direction the layer itself checks
@@ -212,7 +248,7 @@ def backward_from(trace: StackTrace, errors: list[Array]) -> StackGrads:
     grads: list[Grads] = []
     number = len(errors)
     from_above: Array | None = None
-    for level in reversed(trace.levels):
+    for level, mask in zip(reversed(trace.levels), reversed(trace.masks), strict=True):
         here = directions(level)
         number -= len(here)
         parts = [None] * len(here) if from_above is None else split_errors(level, from_above)
@@ -222,7 +258,7 @@ def backward_from(trace: StackTrace, errors: list[Array]) -> StackGrads:
                 d = d.copy()
                 d[..., : t.layer.hidden] += part
             below.append(t.layer.backward(t, d))
-        from_above = join_inputs(level, [g.dx for g in below])
+        from_above = join_inputs(level, [g.dx for g in below], mask)
         grads = below + grads
     assert from_above is not None
     return StackGrads(grads, from_above)

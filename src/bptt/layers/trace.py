@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from bptt.layers.layer import Layer
 
 
-STRETCH = 32e6  # bytes of errors that a backward pass holds at once
+STRETCH = (
+    4e6  # bytes of errors that a backward pass holds at once: about what the second cache takes
+)
 
 
 @dataclass(frozen=True, eq=False)

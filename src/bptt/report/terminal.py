@@ -32,9 +32,11 @@ def render(stages: list[tuple[str, Diagnosis]]) -> Iterator[RenderableType]:
         yield Text("What to change", style="bold")
         for sentence in now.advice:
             yield Text(f"  • {sentence}")
-    yield Text("What was assumed", style="bold")
-    for sentence in judged.assumed:
-        yield Text(f"  • {sentence}")
+    for title, sentences in (("What was assumed", judged.assumed), ("Checked", judged.checked)):
+        if sentences:
+            yield Text(title, style="bold")
+            for sentence in sentences:
+                yield Text(f"  • {sentence}")
 
 
 def _numbers(stages: list[tuple[str, Diagnosis]], name: str) -> Table:
