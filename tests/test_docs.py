@@ -1,7 +1,6 @@
 """The README and the docs say what is so: their commands print that, their examples run."""
 
 import doctest
-import json
 import re
 from pathlib import Path
 
@@ -70,18 +69,6 @@ def test_every_public_name_is_documented():
     }  # what functions return
     for name in set(bptt.__all__) - classes:
         assert f"bptt.{name}" in text, name
-
-
-def test_the_speed_table_is_the_stored_result():
-    import sys
-
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        import by_lag
-    finally:
-        sys.path.pop(0)
-    result = json.loads(by_lag.RESULTS.read_text())
-    assert by_lag.table(result) in by_lag.DOCS.read_text()
 
 
 def test_every_row_of_the_code_map_exists():

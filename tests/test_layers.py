@@ -93,7 +93,7 @@ def test_shapes_must_fit():
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
 def test_long_sequences_go_back_in_stretches(kind, rng, monkeypatch):
     """The backward pass of a long sequence holds a stretch at a time; the gradient is the same."""
-    from bptt.layers import layer as module
+    from bptt.layers import trace as module
 
     net = bptt.Network.init(3, 4, 2, cell=kind, rng=rng, dtype="float64")
     resets = rng.random((50, 2)) < 0.05

@@ -1,5 +1,8 @@
 """How far back in time a recurrent network's gradient reaches, why no further, and what to change."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from bptt import dynamics, errors
 from bptt.by_step import StepProfile, by_step
 from bptt.dynamics import lyapunov
@@ -12,6 +15,9 @@ from bptt.rtrl import forward_mode
 from bptt.truncated import truncated_bptt
 from bptt.version import __version__
 
+if TYPE_CHECKING:
+    from bptt.monitor import Monitor
+
 __all__ = [
     "GRU",
     "LSTM",
@@ -19,6 +25,7 @@ __all__ = [
     "Bidirectional",
     "Grads",
     "LagProfile",
+    "Monitor",
     "Network",
     "Report",
     "Stack",
@@ -32,8 +39,22 @@ __all__ = [
     "dynamics",
     "errors",
     "forward_mode",
+    "from_torch",
     "get_num_threads",
     "lyapunov",
     "set_num_threads",
+    "to_torch",
     "truncated_bptt",
 ]
+
+# These need PyTorch, which is imported when one of them is asked for.
+_OF_TORCH = {"Monitor": "monitor", "from_torch": "torch_models", "to_torch": "torch_models"}
+
+
+def __getattr__(name: str) -> Any:
+    """What needs PyTorch, and the subpackages themselves."""
+    if name in ("monitor", "torch_models"):
+        return import_module(f"bptt.{name}")
+    if name in _OF_TORCH:
+        return getattr(import_module(f"bptt.{_OF_TORCH[name]}"), name)
+    raise AttributeError(f"module 'bptt' has no attribute {name!r}")

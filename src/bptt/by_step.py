@@ -26,11 +26,16 @@ class StepProfile:
         norm: (T,) ‖C_s‖_F.
         share: (T,) signed share ⟨C_s, dW_R⟩ / ‖dW_R‖²; all steps together give 1.
         dW_R: (G·H, H) the whole gradient.
+        immediate: (T,) RMS over sequences of ‖∂⁺E/∂h_s‖: what reaches the state other than through the
+            layer's own recurrence. It is what ``out.retain_grad()`` shows in PyTorch.
+        total: (T,) the same of ‖dE/dh_s‖, with what all later steps send back.
     """
 
     norm: Array
     share: Array
     dW_R: Array
+    immediate: Array
+    total: Array
 
 
 def by_step(trace: Trace | StackTrace, dh: Any) -> Any:
@@ -54,6 +59,11 @@ def by_step(trace: Trace | StackTrace, dh: Any) -> Any:
     >>> steps.norm.shape, f"{steps.share.sum():.6f}"
     ((1000,), '1.000000')
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond the type it is infinite, or NaN
+        return _by_step(trace, dh)
+
+
+def _by_step(trace: Trace | StackTrace, dh: Any) -> Any:
     if isinstance(trace, Trace):
         return _layer(trace, trace.layer.state_errors(trace, dh))[0]
     errors = immediate_errors(trace, dh)
@@ -94,4 +104,32 @@ def _layer(trace: Trace, d: Array) -> tuple[StepProfile, Array]:
     norm = np.ldexp(np.sqrt(np.maximum(squares, 0)), scale)
     whole = np.ldexp(dW_R, scale).astype(layer.dtype)
     dx = through_time.affine(dz_F, layer.W_F)
-    return StepProfile(norm, share, whole), np.ldexp(dx, scale)
+    sizes = (
+        _rms(d[..., : layer.hidden]),
+        np.ldexp(_rms(_total(trace, np.ldexp(d, -scale), dz_R)), scale),
+    )
+    return StepProfile(norm, share, whole, *sizes), np.ldexp(dx, scale)
+
+
+def _total(trace: Trace, d: Array, dz_R: Array) -> Array:
+    """dE/dh of every step (T, B, H): the immediate part, what W_R sends back, and a GRU's carry."""
+    H = trace.layer.hidden
+    total, back = d[..., :H].copy(), through_time.affine(dz_R, trace.layer.W_R)
+    keep = trace.keep
+    if keep is not None:
+        back *= keep[..., None]
+    total[:-1] += back[1:]
+    if trace.layer.kind == "gru":
+        z = (
+            trace.saved[..., H : 2 * H]
+            if keep is None
+            else trace.saved[..., H : 2 * H] * keep[..., None]
+        )
+        for t in reversed(range(len(total) - 1)):
+            total[t] += total[t + 1] * z[t + 1]
+    return total
+
+
+def _rms(d: Array) -> Array:
+    """(T,) root mean square over sequences of ‖d‖."""
+    return np.asarray(np.sqrt(np.square(d, dtype=np.float64).sum(-1).mean(-1)))

@@ -1,11 +1,14 @@
 """Files: written whole or not at all, and read without ever unpickling."""
 
 import os
+import re
 import tempfile
+import warnings
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError, safe_open
 
@@ -13,6 +16,7 @@ from bptt.arrays import Array
 from bptt.errors import FileError
 
 T = TypeVar("T")
+TORCH = (".pt", ".pth", ".bin", ".ckpt")  # what torch.save is asked to write
 
 
 def write_bytes(path: str | Path, content: bytes) -> Path:
@@ -79,7 +83,7 @@ def check_writable(path: str | Path) -> None:
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
-    """Arrays and notes of a safetensors file.
+    """Arrays and notes of a safetensors file; bfloat16, which NumPy has not, as float32.
 
     Raises:
         FileError: if it is missing, cut short or not a safetensors file.
@@ -88,16 +92,111 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
         with open(path, "rb"):
             pass
         with safe_open(path, framework="np") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
+            names = list(file.keys())
+            halves = [name for name in names if file.get_slice(name).get_dtype() == "BF16"]
+            tensors = {name: file.get_tensor(name) for name in names if name not in halves}
+            notes = file.metadata() or {}
+        return tensors | (_bfloat16(path, halves) if halves else {}), notes
     except (OSError, ValueError) as error:
         raise FileError(
             str(path), "a .safetensors file", reason(error), "Check the path."
         ) from error
-    except (SafetensorError, TypeError, AttributeError) as error:  # the last two: bfloat16, float8
+    except (SafetensorError, TypeError, AttributeError) as error:  # the last two: float8
         raise FileError(
             str(path), "a .safetensors file", f"something else ({error})",
-            "Save the model with bptt train or network.save; pickled files are never opened.",
+            "Save the model with bptt train or network.save; a state dict of PyTorch's is read by its "
+            "ending: .safetensors, .pt, .pth, .bin or .ckpt.",
         ) from error  # fmt: skip
+
+
+def read_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
+    """Arrays and notes of a file: what torch.save wrote has no notes.
+
+    Raises:
+        FileError: if it cannot be read, or holds more than weights.
+    """
+    if Path(path).suffix in TORCH:
+        return read_torch(path), {}
+    return read_tensors(path)
+
+
+def read_torch(path: str | Path) -> dict[str, Array]:
+    """The tensors that torch.save wrote; those of half precision as float32.
+
+    Args:
+        path: holds a state dict, or a dictionary in which state dicts lie ("state_dict" of a
+            Lightning checkpoint). Where there are several, each name starts with its key.
+
+    Raises:
+        FileError: if PyTorch is missing, the file too, or it holds anything but plain values: an
+            object of a class is rebuilt by running code, and no code of a file is ever run.
+    """
+    try:
+        import torch
+    except ModuleNotFoundError:
+        raise FileError(
+            str(path), f"PyTorch, which reads {Path(path).suffix} files", "none installed",
+            "pip install 'bptt[torch]', or save the weights as .safetensors.",
+        ) from None  # fmt: skip
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 6):
+        # CVE-2025-32434: before 2.6 a file could run code in spite of weights_only
+        raise FileError(
+            str(path), "PyTorch 2.6 or newer, which reads it safely", torch.__version__,
+            "Update PyTorch, or save the weights as .safetensors.",
+        )  # fmt: skip
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it says of odd files, the error below says
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise FileError(
+            str(path), "a file that torch.save wrote", reason(error), "Check the path."
+        ) from error
+    except Exception as error:  # a damaged file fails in as many ways as there are bytes
+        found = re.search(r"GLOBAL (\S+)", str(error))
+        if found:
+            got = f"a pickled object, {found[1]}, which could run any code and was not opened"
+        elif type(error).__name__ == "UnpicklingError":
+            got = "something else; it could be a pickled object and was not opened"
+        else:
+            first = str(error).strip().partition("\n")[0].partition(". ")[0]
+            got = f"something else ({first or type(error).__name__})"
+        raise FileError(
+            str(path), "a state dict that torch.save wrote", got,
+            "Save the weights alone: torch.save(model.state_dict(), path).",
+        ) from error  # fmt: skip
+
+    def tensors(mapping: Any) -> dict[str, Any]:
+        pairs = mapping.items() if isinstance(mapping, dict) else ()
+        return {k: v for k, v in pairs if isinstance(k, str) and isinstance(v, torch.Tensor)}
+
+    found_in = {"": tensors(loaded)}
+    if not found_in[""] and isinstance(loaded, dict):
+        found_in = {str(key): part for key, value in loaded.items() if (part := tensors(value))}
+    arrays = {}
+    for key, part in found_in.items():
+        for name, tensor in part.items():
+            full = name if len(found_in) == 1 else f"{key}.{name}"
+            half = tensor.is_floating_point() and tensor.dtype != torch.float64
+            try:
+                arrays[full] = np.asarray((tensor.float() if half else tensor).detach().numpy())
+            except (RuntimeError, TypeError, NotImplementedError) as error:
+                raise FileError(
+                    str(path), "plain numbers in every tensor", f"{tensor.dtype} in {full}",
+                    "Save the weights before they are quantised or made sparse.",
+                ) from error  # fmt: skip
+    return arrays
+
+
+def _bfloat16(path: str | Path, names: Collection[str]) -> dict[str, Array]:
+    """Tensors of bfloat16, the upper half of a float32, as float32."""
+    found = {}
+    read: Any = safetensors.deserialize  # has no types
+    for name, tensor in read(Path(path).read_bytes()):
+        if name in names:
+            upper = np.frombuffer(tensor["data"], "<u2").astype(np.uint32)
+            found[name] = (upper << 16).view(np.float32).reshape(tensor["shape"])
+    return found
 
 
 def reason(error: Exception) -> str:

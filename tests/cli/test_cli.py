@@ -245,3 +245,130 @@ def test_dead_weights_as_json(tmp_path):
         json.loads(done.stdout)["stages"]["before training"]["layers"]["rnn.0"]["cause"]["number"]
         is None
     )
+
+
+class Tagger:
+    """A GRU and a readout as PyTorch would save them, and a batch; made without PyTorch."""
+
+    def __init__(self, folder, cell="gru"):
+        import numpy as np
+
+        rng, rows = np.random.default_rng(0), 8 * {"rnn": 1, "gru": 3, "lstm": 4}[cell]
+        sizes = {"weight_ih_l0": (rows, 3), "weight_hh_l0": (rows, 8), "bias_ih_l0": (rows,)}
+        sizes |= {"bias_hh_l0": (rows,)}
+        self.weights = {
+            f"enc.rnn.{name}": rng.normal(size=shape).astype("f4") / 4
+            for name, shape in sizes.items()
+        }
+        self.weights |= {
+            "fc.weight": rng.normal(size=(4, 8)).astype("f4"),
+            "fc.bias": np.ones(4, "f4"),
+        }
+        files.write_tensors(folder / "w.safetensors", self.weights, {"format": "pt"})
+        self.x, self.targets = 100 + rng.normal(size=(20, 7, 3)), rng.integers(0, 3, (20, 7))
+        np.savez(folder / "b.npz", x=self.x, targets=self.targets)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_weights_from_pytorch(cell, tmp_path):
+    """The loss is PyTorch's own on all of the batch, not scaled (the inputs are near 100)."""
+    import torch
+    from torch import nn
+
+    made = Tagger(tmp_path, cell)
+    more = ("--activation", "relu") if cell == "rnn" else ()
+    arguments = ("--model", "w.safetensors", "--data", "b.npz", "--json", *more)
+    done = bptt("diagnose", *arguments, cwd=tmp_path)
+    found = json.loads(done.stdout)["stages"]["measured"]
+    module = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}[cell](
+        3, 8, **({"nonlinearity": "relu"} if cell == "rnn" else {})
+    )
+    model = nn.ModuleDict({"enc": nn.ModuleDict({"rnn": module}), "fc": nn.Linear(8, 4)})
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in made.weights.items()})
+    o = model["fc"](module(torch.from_numpy(made.x).float())[0])
+    E = nn.functional.cross_entropy(o.flatten(0, 1), torch.from_numpy(made.targets).flatten())
+    assert found["E"] == pytest.approx(E.item(), rel=1e-5)
+    torch.save(model.state_dict(), tmp_path / "w.pt")
+    again = bptt("diagnose", "--model", "w.pt", *arguments[2:], cwd=tmp_path)
+    assert json.loads(again.stdout)["stages"]["measured"] == found
+
+
+def test_what_was_measured_of_a_file_is_said(tmp_path):
+    made = Tagger(tmp_path)
+    more = {"norm.weight": made.weights["fc.bias"]}
+    files.write_tensors(tmp_path / "w.safetensors", made.weights | more, {})
+    done = bptt("diagnose", "--model", "w.safetensors", "--data", "b.npz", cwd=tmp_path)
+    said = " ".join(done.stdout.split())
+    assert (
+        "recurrent: enc.rnn. readout: fc. in the file and not used: norm.weight. accuracy" in said
+    )
+    assert "held" not in said
+
+
+def test_a_pickle_is_not_opened(tmp_path):
+    import os
+    import pickle
+
+    class Bomb:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'boom'}",)
+
+    (tmp_path / "w.pt").write_bytes(pickle.dumps(Bomb(), 2))
+    done = bptt("diagnose", "--model", "w.pt", "--data", "b.npz", cwd=tmp_path, code=2)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(
+        "bptt: w.pt: expected a state dict that torch.save wrote, got a pickled ob"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["w.pt"]
+
+
+MISFITS = {
+    "no data": ([], "data: expected a .npz file for a network that PyTorch saved, got 'text'"),
+    "a table": (["--data", "b.csv"], "data: expected a .npz file"),
+    "no such batch": (["--data", "none.npz"], "none.npz: expected a .npz file, got no such file"),
+    "an activation": (["--data", "b.npz", "--activation", "tanh"], "activation: expected none for the gru"),
+    "no such module": (["--data", "b.npz", "--recurrent", "dec"], "recurrent: expected a recurrent module of w."),
+    "no such readout": (["--data", "b.npz", "--readout", "out"], "readout: expected a linear layer that reads"),
+    "inputs": (["--data", "wide.npz"], "wide.npz: expected x (T, B, 3), for w.safetensors reads 3 numbers"),
+    "classes": (["--data", "many.npz"], "many.npz: expected classes from 0 to 3, for w.safetensors has 4"),
+    "numbers": (["--data", "real.npz"], "real.npz: expected integer targets, classes from 0 to 3"),
+    "too many": (["--data", "b.npz", "--batch", "8"], "batch: expected from 1 to 7 sequences"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MISFITS)
+def test_what_does_not_fit_weights_from_pytorch(case, tmp_path):
+    import numpy as np
+
+    made, (arguments, message) = Tagger(tmp_path), MISFITS[case]
+    np.savez(tmp_path / "wide.npz", x=np.ones((20, 7, 4)), targets=made.targets)
+    np.savez(tmp_path / "many.npz", x=made.x, targets=np.arange(7))
+    np.savez(tmp_path / "real.npz", x=made.x, targets=np.ones(7))
+    done = bptt("diagnose", "--model", "w.safetensors", *arguments, cwd=tmp_path, code=2)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"bptt: {message}")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_readout_is_chosen_of_pytorchs_weights_only(tmp_path):
+    for arguments in (["--readout", "fc"], ["--recurrent", ""]):
+        done = bptt("diagnose", *arguments, "--steps", "1", cwd=tmp_path, code=2)
+        assert "expected the weights of a PyTorch model" in done.stderr
+
+
+def test_a_batch_from_pytorch_is_taken_as_it_stands(tmp_path):
+    """All sequences, not scaled, nothing behind an end; numbers as well as classes."""
+    import numpy as np
+
+    from bptt.cli.options import stored_series
+
+    x, lengths = 5 + np.ones((6, 9, 2), "f4"), np.array([4, 3, 2, 1, 4, 4, 4, 4, 4])
+    inside = np.arange(4)[:, None] < lengths
+    for targets in (np.arange(54).reshape(6, 9), np.ones((6, 9)), np.arange(9), np.ones(9)):
+        np.savez(tmp_path / "b.npz", x=x, targets=targets, lengths=lengths)
+        part = stored_series(str(tmp_path / "b.npz")).held_out
+        np.testing.assert_array_equal(part.x, x[:4] * inside[..., None])
+        wanted = targets if targets.ndim == 1 else targets[:4] * inside
+        wanted = wanted[..., None] if targets.dtype.kind == "f" else wanted
+        np.testing.assert_array_equal(part.targets, wanted)
+        assert part.per_step == (targets.ndim == 2)

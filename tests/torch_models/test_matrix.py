@@ -255,3 +255,19 @@ def test_the_model_is_left_as_it_was():
     assert hooks == [(len(m._forward_hooks), len(m._forward_pre_hooks)) for m in model.modules()]
     assert torch.equal(rng, torch.get_rng_state())
     assert (numpys == np.random.get_state()[1]).all()  # noqa: NPY002
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_immediate_and_total_gradient_of_the_states(kind):
+    """The immediate one is retain_grad's; the total one is autograd's through cells in a loop."""
+    cell = getattr(nn, f"{kind}Cell")(I, H, dtype=D)
+    x, d = torch.randn(T, B, I, dtype=D), torch.randn(T, B, H, dtype=D)
+    state, hs = None, []
+    for x_t in x:
+        state = cell(x_t, state)
+        hs.append(state[0] if isinstance(state, tuple) else state)
+    total = torch.autograd.grad(sum((h * e).sum() for h, e in zip(hs, d, strict=True)), hs)
+    steps = bptt.by_step(bptt.torch_models.from_torch(cell).forward(x.numpy()), d.numpy())
+    assert np.allclose(steps.immediate, d.square().sum(2).mean(1).sqrt(), rtol=1e-12)
+    expected = torch.stack(total).square().sum(2).mean(1).sqrt()
+    assert np.allclose(steps.total, expected, rtol=1e-12)

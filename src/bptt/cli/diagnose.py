@@ -6,18 +6,21 @@ from typing import Annotated
 import typer
 
 from bptt.cli.options import (
-    ActivationName,
     Bidirectional,
     Cell,
     Data,
     Gain,
+    GivenActivation,
     Hidden,
     Init,
     Json,
     Layers,
+    Readout,
+    Recurrent,
     Seed,
     fresh_network,
     measured_batch,
+    network_from_torch,
     training_bar,
     usual_steps,
 )
@@ -28,7 +31,10 @@ BATCH = 32  # of the brief training
 def diagnose(
     model: Annotated[
         Path | None,
-        typer.Option(help="A network saved by bptt train. Without it, one is trained briefly."),
+        typer.Option(
+            help="A network saved by bptt train, or the weights of a PyTorch model (.safetensors, .pt, "
+            ".pth, .bin, .ckpt; --data is a .npz file then). Without it, one is trained briefly."
+        ),
     ] = None,
     data: Data = "text",
     needed_lag: Annotated[
@@ -50,7 +56,9 @@ def diagnose(
     layers: Layers = 1,
     hidden: Hidden = 128,
     bidirectional: Bidirectional = False,
-    activation: ActivationName = "tanh",
+    activation: GivenActivation = None,
+    recurrent: Recurrent = None,
+    readout: Readout = None,
     init: Init = "pytorch",
     gain: Gain = 1.0,
     seed: Seed = 0,
@@ -67,7 +75,8 @@ def diagnose(
     or measures a saved one.
 
     Examples: bptt diagnose, bptt diagnose --cell lstm --data vowels,
-    bptt diagnose --init orthogonal --needed-lag 50, bptt diagnose --model model.safetensors
+    bptt diagnose --init orthogonal --needed-lag 50, bptt diagnose --model model.safetensors,
+    bptt diagnose --model weights.pt --data batch.npz
     """
     from rich.console import Console
 
@@ -84,15 +93,29 @@ def diagnose(
         if report.suffix != ".html":
             raise OptionError("--report", "a name ending in .html", str(report), "Rename it.")
         files.check_writable(report)
+    loaded: Text | Series
+    own = True  # made here or by bptt train; else PyTorch's weights
     if model is None:
         loaded = load(data)
         network = fresh_network(
             loaded, hidden, init, seed, cell=cell, layers=layers, bidirectional=bidirectional,
-            activation=activation, gain=gain,
+            activation="tanh" if activation is None else activation, gain=gain,
         )  # fmt: skip
     else:
-        network, notes = Network.load(model)
-        loaded = load(data, notes.get("characters"))
+        tensors, notes = files.read_weights(model)
+        own = "levels" in notes or "W_O" in tensors
+        if not own:
+            network, loaded, about = network_from_torch(
+                model, tensors, data, activation, recurrent, readout
+            )
+        else:
+            network, notes = Network.of_tensors(model, tensors, notes)
+            loaded, about = load(data, notes.get("characters")), [("model", model.name)]
+    if own and (recurrent is not None or readout is not None):
+        raise OptionError(
+            "--recurrent and --readout", "the weights of a PyTorch model", "none",
+            "Leave them out.",
+        )  # fmt: skip
     on_text = isinstance(loaded, Text)
     source: Source = (
         TextSource(loaded, 64, BATCH) if isinstance(loaded, Text) else SeriesSource(loaded, BATCH)
@@ -107,7 +130,7 @@ def diagnose(
 
     now, before = measure(network), None
     facts = [("Data", loaded.name)]
-    if isinstance(loaded, Series) and not loaded.apart:
+    if own and isinstance(loaded, Series) and not loaded.apart:
         facts.append(
             ("held out", "nothing, there are fewer than five sequences: measured on the same")
         )
@@ -128,10 +151,8 @@ def diagnose(
                 ("after", f"{result.score:.2f}"),
             ]
     else:
-        facts += [
-            ("model", model.name),
-            (f"held-out {source.measure}", f"{source.score(network):.2f}"),
-        ]
+        part = "held-out " if own else ""
+        facts += [*about, (f"{part}{source.measure}", f"{source.score(network):.2f}")]
     made = Report(now, before, title=repr(network.body), facts=tuple(facts))
     if not no_report:
         made.save(report)

@@ -59,19 +59,34 @@ def spectrum(W_R: Array) -> Spectrum:
     """
     W = as_floats("W_R", W_R, ("H", "H")).astype(np.float64)
     W = as_floats("W_R", W, (len(W), len(W)))
-    power, log_scale = np.eye(len(W)), 0.0
-    logs = []
-    for _ in range(POWERS):
-        power = power @ W
-        norm = float(np.linalg.norm(power, 2))
-        if norm == 0:
-            break
-        power, log_scale = power / norm, log_scale + float(np.log(norm))
-        logs.append(log_scale)
-    best = int(np.argmax(logs)) if logs else 0
+    best, log_peak = _highest_power(W)
     return Spectrum(
         radius=float(np.abs(np.linalg.eigvals(W)).max()),
         sigma_max=float(np.linalg.norm(W, 2)),
-        peak=float(np.exp(min(logs[best], 700.0))) if logs else 0.0,
-        peak_power=best + 1,
+        peak=float(np.exp(min(log_peak, 700.0))),
+        peak_power=best,
     )
+
+
+def _highest_power(W: Array) -> tuple[int, float]:
+    """j and ln ‖W^j‖_2 where that is largest, for j up to ``POWERS``.
+
+    The Frobenius norm is cheap and never below it: only powers that can be the largest need the other.
+    """
+    power, log_scale = np.eye(len(W)), 0.0
+    powers: list[tuple[float, int, Array]] = []
+    for j in range(1, POWERS + 1):
+        power = power @ W
+        norm = float(np.linalg.norm(power))
+        if norm == 0:
+            break
+        power, log_scale = power / norm, log_scale + float(np.log(norm))
+        powers.append((log_scale, j, power))
+    best, log_peak = 1, -np.inf
+    for frobenius, j, power in sorted(powers, key=lambda p: (-p[0], p[1])):
+        if frobenius < log_peak:
+            break
+        found = frobenius + float(np.log(np.linalg.norm(power, 2)))
+        if found > log_peak or (found == log_peak and j < best):
+            best, log_peak = j, found
+    return best, log_peak

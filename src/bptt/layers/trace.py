@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from bptt.layers.layer import Layer
 
 
-STRETCH = (
-    4e6  # bytes of errors that a backward pass holds at once: about what the second cache takes
-)
+STRETCH = 4e6  # bytes of errors that a backward pass holds at once: what lies near the processor
 
 
 @dataclass(frozen=True, eq=False)

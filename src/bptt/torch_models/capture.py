@@ -51,6 +51,11 @@ class Call:
     errors: tuple[Tensor | None, ...] = field(init=False)
 
     @property
+    def reached(self) -> bool:
+        """Whether the loss sent anything back to it."""
+        return any(error is not None and bool(error.any()) for error in self.errors)
+
+    @property
     def is_cell(self) -> bool:
         """Whether this is one step of a cell."""
         return isinstance(self.module, Cell)
@@ -120,7 +125,7 @@ def capture(model: nn.Module, batch: Any, loss: Loss) -> Captured:
     at = iter(grads)
     for call in recorder.calls:
         call.errors = tuple(next(at) for _ in (call.out, *call.final))
-    if all(error is None for call in recorder.calls for error in call.errors):
+    if not any(call.reached for call in recorder.calls):
         raise _independent()
     calls = {n: [c for c in recorder.calls if c.module is m] for n, m in modules.items()}
     return Captured(calls, float(E.detach()), dict(zip(names, at, strict=True)))
@@ -152,18 +157,22 @@ class _Recorder:
             after.remove()
 
     def _before(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        names = dict(zip(("input", "hx"), args, strict=False)) | kwargs
-        hx = names.get("hx")
+        x = args[0] if args else next(iter(kwargs.values()))
+        hx = args[1] if len(args) > 1 else kwargs.get("hx")
         states = None if hx is None else hx if isinstance(hx, tuple) else (hx,)
-        previous = None if states is None else self._continues(module, names["input"], states)
+        previous = None if states is None else self._continues(module, x, states)
         if previous is not None:
             self.continued.add(id(previous))
             states = previous.raw
-            names["hx"] = states if isinstance(hx, tuple) else states[0]
+            goes_on = states if isinstance(hx, tuple) else states[0]
+            if len(args) > 1:
+                args = (args[0], goes_on, *args[2:])
+            else:
+                kwargs = kwargs | {"hx": goes_on}
         draws = getattr(module, "dropout", 0.0) > 0 and module.training and module.num_layers > 1
         rng = _random_state(module) if draws else None
-        self.calls.append(Call(module, names["input"], states, rng, previous))
-        return (), names
+        self.calls.append(Call(module, x, states, rng, previous))
+        return args, kwargs
 
     def _continues(self, module: Any, x: Any, states: tuple[Tensor, ...]) -> Call | None:
         """The call whose final states these are, if this one goes on from it."""

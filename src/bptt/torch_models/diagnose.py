@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from bptt.arrays import Array
+from bptt.by_step import by_step
 from bptt.diagnosis import Diagnosis, diagnose_traces, needed_or_half
 from bptt.errors import AgreementError, NonFiniteError
 from bptt.lags import LagProfile, by_lag
@@ -40,10 +41,10 @@ def diagnose_module(
     captured = capture(model, batch, loss)
     if not np.isfinite(captured.E):
         raise NonFiniteError("loss", "a finite number", str(captured.E), _first_bad(model))
-    names, traces, profiles, checked = [], [], [], []
+    names, traces, profiles, steps, checked = [], [], [], [], []
     longest = 0
     for path, calls in captured.calls.items():
-        if not calls or all(error is None for call in calls for error in call.errors):
+        if not any(call.reached for call in calls):
             continue
         replayed = replay(path or "model", calls)
         for error in replayed.errors:
@@ -60,8 +61,9 @@ def diagnose_module(
         names += layers
         traces += replayed.trace.traces
         profiles += found
+        steps += by_step(replayed.trace, replayed.errors)
     needed = needed_or_half(needed_lag, longest)
-    layers_found = diagnose_traces(names, traces, profiles, needed)
+    layers_found = diagnose_traces(names, traces, profiles, steps, needed)
     return Diagnosis(
         layers_found, captured.E, _assumed(needed_lag, needed, model), None, tuple(checked)
     )

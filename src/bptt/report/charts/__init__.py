@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from bptt.report.charts.costs import carry, exponents, truncation
+from bptt.report.charts.costs import carry, errors, exponents, truncation
 from bptt.report.charts.signal import Stages, by_lag, gains, shares, steps
 
 __all__ = [
     "Figure",
     "by_lag",
     "carry",
+    "errors",
     "exponents",
     "figures",
     "gains",
@@ -79,6 +80,13 @@ def figures(stages: Stages, truncated_at: int | None = None) -> list[Figure]:
             "every value is zero."
             if now.profile.log10_signal_by_step is not None
             else "the table would be too large, or both directions of a stack mix in it.",
+        ),
+        Figure(
+            "errors", "Immediate and total gradient of the states",
+            "Two gradients go by the name of ∂E/∂h. The immediate one is what the loss, and the layers above, "
+            "send straight to the state of a step: PyTorch shows it after out.retain_grad(). The total one adds "
+            "what comes back through all later states. The lags above are made from the first.",
+            errors(now.steps),
         ),
         Figure(
             "truncation", "What truncating costs",

@@ -1,10 +1,11 @@
-"""Pictures of what truncating costs, of the carry, and of the Lyapunov spectrum."""
+"""Pictures of what truncating costs, of the carry, of errors by step, and of the Lyapunov spectrum."""
 
 from typing import Any
 
 import altair as alt
 import numpy as np
 
+from bptt.by_step import StepProfile
 from bptt.dynamics import Exponents
 from bptt.lags import LagProfile
 from bptt.report.charts.base import BLUE, FLUSH, GREY, ORANGE, data, sized, thinned
@@ -86,6 +87,37 @@ def carry(profile: LagProfile) -> Any:
         )
     )  # fmt: skip
     return sized(lines, "Line chart: strength and share of the carry by lag.")
+
+
+def errors(steps: StepProfile) -> Any:
+    """RMS norm of the immediate and of the total error of h, by step, log scale."""
+    series = {"immediate": steps.immediate, "total": steps.total}
+    rows = [
+        {"step": t, "size": float(f"{v:.4g}"), "of": name}
+        for name, values in series.items()
+        for t, v in thinned(values)
+        if 0 < v < np.inf
+    ]
+    if not rows:
+        return None
+    lines = (
+        alt.Chart(data(rows))
+        .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=14))
+        .encode(
+            x=alt.X("step:Q", title="step s", scale=FLUSH, axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y(
+                "size:Q", title="‖∂E/∂h_s‖", axis=alt.Axis(format=".0e"),
+                scale=alt.Scale(type="log"),
+            ),
+            color=alt.Color(
+                "of:N", title=None, sort=list(series),
+                scale=alt.Scale(domain=list(series), range=[ORANGE, BLUE]),
+                legend=alt.Legend(orient="top"),
+            ),
+            tooltip=["of:N", "step:Q", "size:Q"],
+        )
+    )  # fmt: skip
+    return sized(lines, "Line chart: immediate and total gradient of the states by step.")
 
 
 def exponents(found: Exponents | None) -> Any:

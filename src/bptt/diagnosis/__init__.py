@@ -1,0 +1,13 @@
+"""From numbers to a verdict."""
+
+from bptt.diagnosis.layer import LayerDiagnosis, Verdict, diagnose_traces
+from bptt.diagnosis.network import Diagnosis, diagnose_network, needed_or_half
+
+__all__ = [
+    "Diagnosis",
+    "LayerDiagnosis",
+    "Verdict",
+    "diagnose_network",
+    "diagnose_traces",
+    "needed_or_half",
+]

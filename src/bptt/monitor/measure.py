@@ -1,0 +1,87 @@
+"""One measurement of a model as one flat dict of plain numbers and text.
+
+bptt/<layer>/horizon              lags 0..horizon hold 95 % of Σ‖G_k‖
+bptt/<layer>/rate                 growth of the signal per step back, ln, mean over lags to the horizon
+bptt/<layer>/weight_gain          of it W_R, ln per step
+bptt/<layer>/activation_gain      of it φ′, or the gates' slopes, ln per step
+bptt/<layer>/carry_gain           of a gated cell: the carry, ln per step
+bptt/<layer>/carry_share          of a gated cell: the part of the signal that goes that way
+bptt/<layer>/log10_attenuation    signal at the needed lag over signal at lag 0
+bptt/<layer>/verdict              "vanishing", "steady", "exploding"
+bptt/<layer>/verdict_code         the same as -1, 0, 1
+bptt/<layer>/first_nonfinite_lag  first lag whose part of the gradient the number type cannot hold
+bptt/first_nonfinite_lag          the smallest of them
+bptt/loss                         on the batch that is measured
+
+A value that is not finite, or of which there is none, is None.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from bptt.arrays import Array
+from bptt.diagnosis import LayerDiagnosis
+from bptt.monitor.loggers import Figures
+from bptt.torch_models import diagnose_module
+from bptt.torch_models.capture import Loss
+
+CODES = {"vanishing": -1, "steady": 0, "exploding": 1}
+
+
+def measure(
+    model: nn.Module,
+    batch: Any,
+    loss: Loss,
+    needed_lag: int | None = None,
+    max_lag: int | None = None,
+) -> Figures:
+    """Measure a model; it is left as it was found.
+
+    Raises:
+        BpttError: what ``bptt.diagnose`` raises: NonFiniteError and AgreementError in a bad moment,
+            OptionError and ShapeError if model, batch and loss do not fit.
+    """
+    found = diagnose_module(model, batch, loss, needed_lag, max_lag=max_lag)
+    figures: Figures = {"bptt/loss": found.E}
+    for name, layer in found.layers.items():
+        figures |= {f"bptt/{name}/{key}": value for key, value in _of_layer(layer).items()}
+    lags = [layer.profile.overflow_lag for layer in found.layers.values()]
+    figures["bptt/first_nonfinite_lag"] = min((k for k in lags if k is not None), default=None)
+    return {name: plain(value) for name, value in figures.items()}
+
+
+def plain(value: Any) -> float | int | str | None:
+    """A number or text as JSON knows it: NaN and ±inf become None."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int | np.integer):
+        return int(value)
+    return float(value) if math.isfinite(value) else None
+
+
+def _of_layer(layer: LayerDiagnosis) -> dict[str, Any]:
+    profile = layer.profile
+    figures = {
+        "horizon": layer.horizon,
+        "rate": layer.rate,
+        "weight_gain": _mean(profile.weight_gain, layer.horizon),
+        "activation_gain": _mean(profile.activation_gain, layer.horizon),
+        "log10_attenuation": layer.log10_attenuation,
+        "verdict": layer.verdict,
+        "verdict_code": CODES[layer.verdict],
+        "first_nonfinite_lag": profile.overflow_lag,
+    }
+    if profile.carry_gain is not None and profile.carry_share is not None:
+        figures["carry_gain"] = _mean(profile.carry_gain, layer.horizon)
+        figures["carry_share"] = _mean(profile.carry_share, layer.horizon)
+    return figures
+
+
+def _mean(values: Array, horizon: int) -> float:
+    """Over the lags that ``rate`` is a mean over; NaN if there is none."""
+    values = values[: max(1, horizon)]
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else float("nan")

@@ -1,0 +1,68 @@
+"""Several processes, one dict: each rank measures its own batch, and the figures become one.
+
+numbers                       mean over the ranks that have one
+verdict, verdict_code         the worst: exploding before vanishing before steady
+first_nonfinite_lag           the smallest
+nonfinite                     the largest
+first_nonfinite_parameter     of the lowest rank that has one
+problem                       all of them, with their ranks
+
+The rank that logs is the first.
+"""
+
+from typing import Any
+
+from torch import distributed
+
+from bptt.monitor.loggers import Figures
+
+WORST = {-1: 1, 0: 0, 1: 2}  # by verdict_code
+
+
+def several() -> bool:
+    """Whether this is one of several processes that train together."""
+    return (
+        distributed.is_available()
+        and distributed.is_initialized()
+        and distributed.get_world_size() > 1
+    )
+
+
+def is_first() -> bool:
+    """Whether this process is the one that logs."""
+    return not several() or distributed.get_rank() == 0
+
+
+def together(figures: Figures) -> Figures:
+    """The figures of all ranks as one; every rank must call it at the same step, and gets the same."""
+    if not several():
+        return figures
+    found: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(found, figures)
+    return reduced(found)
+
+
+def reduced(found: list[Figures]) -> Figures:
+    """One dict of the ranks' dicts."""
+    names = dict.fromkeys(name for figures in found for name in figures)
+    figures: Figures = {name: _one(name, [f.get(name) for f in found]) for name in names}
+    return figures | {"bptt/ranks": len(found)}
+
+
+def _one(name: str, values: list[Any]) -> Any:
+    there = [(rank, value) for rank, value in enumerate(values) if value is not None]
+    if not there:
+        return None
+    last = name.rpartition("/")[2]
+    given = [value for _, value in there]
+    if last == "verdict":
+        return max(given, key=("steady", "vanishing", "exploding").index)
+    if last == "verdict_code":
+        return max(given, key=WORST.__getitem__)
+    if last == "first_nonfinite_lag":
+        return min(given)
+    if last == "nonfinite":
+        return max(given)
+    if last == "problem":
+        return " ".join(f"Rank {rank}: {text}" for rank, text in there)
+    return given[0] if isinstance(given[0], str) else sum(given) / len(given)

@@ -1,0 +1,45 @@
+"""One of two processes that train one model on their own halves of the data: python two_processes.py RANK FOLDER."""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from torch import distributed, nn
+
+import bptt
+from bptt.monitor import ranks
+from tests.monitor.models import loss, made, vowels
+
+STEPS = 4
+
+
+def main(rank, folder):
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2
+    )
+    model = nn.parallel.DistributedDataParallel(made().eval())
+    batch, seen = vowels(8 * rank), []
+    together = ranks.together
+
+    def noted(figures):  # what this rank measured, before the ranks meet
+        seen.append(dict(figures))
+        return together(figures)
+
+    ranks.together = noted
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with bptt.Monitor(model, batch, loss, every=2, log=folder / f"{rank}.jsonl"):
+        for k in range(STEPS):
+            optimizer.zero_grad()
+            loss(model, batch).backward()
+            if k == 1 and rank == 1:  # one rank alone: the other must not wait for it
+                model.module.out.bias.grad[0] = float("nan")
+            optimizer.step()
+            with torch.no_grad():
+                model.module.out.bias.nan_to_num_()
+    (folder / f"{rank}.json").write_text(json.dumps(seen))
+    distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]))
