@@ -1,6 +1,6 @@
 """From numbers to a verdict."""
 
-from bptt.diagnosis.layer import LayerDiagnosis, Verdict, diagnose_traces
+from bptt.diagnosis.layer import LayerDiagnosis, Verdict, diagnose_traces, judged
 from bptt.diagnosis.network import Diagnosis, diagnose_network, needed_or_half
 
 __all__ = [
@@ -9,5 +9,6 @@ __all__ = [
     "Verdict",
     "diagnose_network",
     "diagnose_traces",
+    "judged",
     "needed_or_half",
 ]

@@ -92,6 +92,16 @@ def diagnose_traces(
     }
 
 
+def judged(profile: LagProfile, needed: int) -> tuple[Verdict, float]:
+    """The verdict, and log10 of the signal at the needed lag over the signal at lag 0."""
+    attenuation = (
+        profile.log10_attenuation(needed) if needed < len(profile.log10_signal) else -np.inf
+    )
+    if profile.log10_growth.max() > LOG10_EXPLODED:
+        return "exploding", attenuation
+    return "vanishing" if attenuation < LOG10_VANISHED else "steady", attenuation
+
+
 def _diagnose_layer(
     name: str, trace: Trace, profile: LagProfile, steps: StepProfile, needed: int
 ) -> LayerDiagnosis:
@@ -102,10 +112,7 @@ def _diagnose_layer(
     H = layer.hidden
     block = layer.W_R if isinstance(layer, RNN) else layer.W_R[CANDIDATE * H :][:H]
     weights = spectrum(block)
-    attenuation = (
-        profile.log10_attenuation(needed) if needed < len(profile.log10_signal) else -np.inf
-    )
-    verdict = _verdict(profile, attenuation)
+    verdict, attenuation = judged(profile, needed)
     mean_slope = float(candidate.mean(dtype=np.float64))
     steepest_unit = float(np.max(steepest)) if isinstance(layer, RNN) else 1.0
     why = cause(verdict, profile, needed, weights, steepest_unit, mean_slope, saturated, layer.kind)
@@ -163,9 +170,3 @@ def _exponents(trace: Trace) -> Exponents | None:
         None if trace.resets is None else trace.resets[:T, chosen],
     )
     return lyapunov(part, count=min(EXPONENTS, trace.layer.state_size))
-
-
-def _verdict(profile: LagProfile, log10_attenuation: float) -> Verdict:
-    if profile.log10_growth.max() > LOG10_EXPLODED:
-        return "exploding"
-    return "vanishing" if log10_attenuation < LOG10_VANISHED else "steady"

@@ -23,10 +23,11 @@ import numpy as np
 from torch import nn
 
 from bptt.arrays import Array
-from bptt.diagnosis import LayerDiagnosis
+from bptt.diagnosis import judged, needed_or_half
+from bptt.lags import LagProfile
 from bptt.monitor.loggers import Figures
-from bptt.torch_models import diagnose_module
 from bptt.torch_models.capture import Loss
+from bptt.torch_models.decompose import decompose
 
 CODES = {"vanishing": -1, "steady": 0, "exploding": 1}
 
@@ -44,11 +45,12 @@ def measure(
         BpttError: what ``bptt.diagnose`` raises: NonFiniteError and AgreementError in a bad moment,
             OptionError and ShapeError if model, batch and loss do not fit.
     """
-    found = diagnose_module(model, batch, loss, needed_lag, max_lag=max_lag)
+    found = decompose(model, batch, loss, max_lag)
+    needed = needed_or_half(needed_lag, found.longest)
     figures: Figures = {"bptt/loss": found.E}
-    for name, layer in found.layers.items():
-        figures |= {f"bptt/{name}/{key}": value for key, value in _of_layer(layer).items()}
-    lags = [layer.profile.overflow_lag for layer in found.layers.values()]
+    for name, profile in zip(found.names, found.profiles, strict=True):
+        figures |= {f"bptt/{name}/{key}": value for key, value in _of(profile, needed).items()}
+    lags = [profile.overflow_lag for profile in found.profiles]
     figures["bptt/first_nonfinite_lag"] = min((k for k in lags if k is not None), default=None)
     return {name: plain(value) for name, value in figures.items()}
 
@@ -62,21 +64,22 @@ def plain(value: Any) -> float | int | str | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _of_layer(layer: LayerDiagnosis) -> dict[str, Any]:
-    profile = layer.profile
+def _of(profile: LagProfile, needed: int) -> dict[str, Any]:
+    verdict, log10_attenuation = judged(profile, needed)
+    horizon = profile.horizon()
     figures = {
-        "horizon": layer.horizon,
-        "rate": layer.rate,
-        "weight_gain": _mean(profile.weight_gain, layer.horizon),
-        "activation_gain": _mean(profile.activation_gain, layer.horizon),
-        "log10_attenuation": layer.log10_attenuation,
-        "verdict": layer.verdict,
-        "verdict_code": CODES[layer.verdict],
+        "horizon": horizon,
+        "rate": profile.rate,
+        "weight_gain": _mean(profile.weight_gain, horizon),
+        "activation_gain": _mean(profile.activation_gain, horizon),
+        "log10_attenuation": log10_attenuation,
+        "verdict": verdict,
+        "verdict_code": CODES[verdict],
         "first_nonfinite_lag": profile.overflow_lag,
     }
     if profile.carry_gain is not None and profile.carry_share is not None:
-        figures["carry_gain"] = _mean(profile.carry_gain, layer.horizon)
-        figures["carry_share"] = _mean(profile.carry_share, layer.horizon)
+        figures["carry_gain"] = _mean(profile.carry_gain, horizon)
+        figures["carry_share"] = _mean(profile.carry_share, horizon)
     return figures
 
 
