@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from benchmarks import long, tables
+from benchmarks import long, tables, watching
 from benchmarks.cases import BY_LAG, GATES, SHAPES, Case, Shape
 from benchmarks.worker import THREADS, Worker
 
@@ -117,6 +117,7 @@ def main():
             rows["growth"].append({"cell": cell, "axis": axis, "shape": shape, "ms": ms})
         peaks |= {name: max(peaks[name], w.ask("product") / 1e9) for name, w in workers.items()}
     rows["long"] = long.measure()
+    rows["watching"] = watching.measure()
     result = {
         "threads": THREADS,
         "dtype": "float32",

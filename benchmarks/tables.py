@@ -9,7 +9,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "speed.json"
 PAGES = {HERE.parent / "README.md": ("gradient",), HERE.parent / "docs" / "speed.md": (
-    "gradient", "memory", "by_lag", "growth", "long", "machine",
+    "gradient", "memory", "by_lag", "growth", "long", "watching", "machine",
 )}  # fmt: skip
 NAMES = {"torch": "PyTorch", "jax": "JAX", "numpy": "NumPy loops", "bptt": "bptt"}
 
@@ -111,6 +111,18 @@ def long(result):
                  "checkpoint_every": "gradient, checkpoint_every=1000"}[row["job"]]  # fmt: skip
         rows.append([label, row["cell"], f"{s['T']:,}", number(row["mb"]), number(row["seconds"])])
     return markdown(["B = 1, I = 8, H = 64", "", "T", "MB", "s"], rows)
+
+
+def watching(result):
+    """What looking costs."""
+    d, m = result["watching"]["diagnosing"], result["watching"]["monitoring"]
+    rows = [
+        ["bptt.diagnose, all lags: 2-layer nn.LSTM(256), 32 sequences of 100 steps",
+         number(d["step_ms"]), number(d["diagnose_ms"]), f"{d['ratio']:.0f} steps"],
+        ["bptt.Monitor, every=200, 8 sequences of 100 steps: nn.LSTM(128), trained on 32",
+         number(m["step_ms"]), number(m["measurement_ms"]), f"{m['share']:.1%} of the time"],
+    ]  # fmt: skip
+    return markdown(["", "training step, ms", "measurement, ms", "costs"], rows)
 
 
 def machine(result):

@@ -18,6 +18,7 @@ import numpy as np
 from bptt import through_time
 from bptt.arrays import Array
 from bptt.lags.scaled import LOG2, Rows, Scaled, log_norm, normalised, outer_sum
+from bptt.lags.whole import as_state
 from bptt.layers.trace import Trace
 from bptt.numpy_loops import LagNorms
 
@@ -92,9 +93,19 @@ class Line:
         return self.buffers[name][:size].reshape(shape)
 
     def receive(self, rows: Rows | None) -> None:
-        """Add what the layer above hands down at this lag."""
-        if rows is not None:
-            self.rows = rows if self.rows is None else self.rows.plus(rows)
+        """Add errors of h, or of the whole state: what the layer above hands down at this lag."""
+        if rows is None:
+            return
+        if self.rows is not None and rows.fits(self.rows):
+            here = self.rows
+            here.D[..., : rows.D.shape[-1]] += rows.D
+            self.rows = Rows.of(
+                here.first, here.D, here.e, here.reach | rows.reach, None, here.common
+            )
+            return
+        if rows.D.shape[-1] < self.trace.layer.state_size:
+            rows = as_state(self.trace, rows)
+        self.rows = rows if self.rows is None else self.rows.plus(rows)
 
     def walk(self, hand_down: bool) -> Lag | None:
         """Equations (1) to (4): measure this lag and move on to the next; None if nothing is left."""

@@ -88,6 +88,11 @@ class Rows:
         self.common = one_exponent(e)
         self.squares = squares(self.D)
 
+    def fits(self, other: "Rows") -> bool:
+        """Whether the two stand at the same steps with one exponent: then they add up as they are."""
+        same = (self.first, len(self.D)) == (other.first, len(other.D))
+        return same and self.common is not None and self.common == other.common
+
     def plus(self, other: "Rows") -> "Rows":
         """The sum, step by step; each row at the larger of the two scales, a zero has none."""
         a, b = self, other
@@ -152,7 +157,10 @@ def outer_sum(dz: Array, e: Array, common: int | None, h_prev: Array) -> "Scaled
         top = int(size[counts].max(initial=-(2**40)))
         top = 0 if top == -(2**40) else top
         dz = np.ldexp(dz, np.where(counts, e - top, 0)[..., None])
-    return Scaled(through_time.outer(dz, h_prev).astype(np.float64), top).normalised()
+    found = Scaled(through_time.outer(dz, h_prev).astype(np.float64), top)
+    return (
+        found if dz.dtype == np.float32 else found.normalised()
+    )  # a float32's squares fit float64
 
 
 @dataclass(eq=False)
@@ -179,9 +187,13 @@ class Scaled:
 
     def scale_with(self, other: "Scaled") -> int:
         """The exponent of the sum: the larger of the two; a zero has no scale of its own."""
-        if self.e == other.e or not other.M.any():
+        if self.e == other.e or other.is_zero():
             return self.e
-        return max(self.e, other.e) if self.M.any() else other.e
+        return other.e if self.is_zero() else max(self.e, other.e)
+
+    def is_zero(self) -> bool:
+        """Whether every entry is zero."""
+        return self.M.flat[0] == 0 and not self.M.any()  # one look is enough, as a rule
 
     def copy(self) -> "Scaled":
         """A matrix of its own, for ``+=``."""

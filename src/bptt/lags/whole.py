@@ -60,6 +60,7 @@ def _whole_scaled(trace: StackTrace, errors: list[Rows | None]) -> list[Scaled]:
         parts = [None] * len(here) if from_above is None else split_rows(level, from_above)
         below: list[Rows] = []
         for t, own, part in zip(here, errors[number : number + len(here)], parts, strict=True):
+            part = None if part is None else as_state(t, part)
             entering = own if part is None else part if own is None else own.plus(part)
             dW_R, dx = _layer_scaled(t, entering)
             found.insert(len(below), dW_R)
@@ -104,13 +105,13 @@ def _empty(trace: Trace) -> tuple[Array, Array, Array]:
 
 
 def split_rows(level: Trace | BidirectionalTrace, rows: Rows) -> list[Rows]:
-    """Errors at what a level hands up, as errors of its layers' states, each in its own order."""
+    """Errors at what a level hands up, as errors of h of its layers, each in its own order."""
     if not isinstance(level, BidirectionalTrace):
-        return [_as_state(level, rows)]
+        return [rows]
     H = level.forward.layer.hidden
     one = Rows.of(rows.first, rows.D[..., :H].copy(), rows.e.copy(), rows.reach)
     other = Rows.of(rows.first, rows.D[..., H:].copy(), rows.e.copy(), rows.reach)
-    return [_as_state(level.forward, one), _as_state(level.backward, turned(other, level.backward))]
+    return [one, turned(other, level.backward)]
 
 
 def join_rows(
@@ -144,7 +145,7 @@ def turned(rows: Rows, trace: Trace) -> Rows:
     return Rows.of(window.start, D[window], e[window], reach[window])
 
 
-def _as_state(trace: Trace, rows: Rows) -> Rows:
+def as_state(trace: Trace, rows: Rows) -> Rows:
     """Errors of h as errors of the whole state: zero on c."""
     if trace.layer.cell.STATES == 1:
         return rows
