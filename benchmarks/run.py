@@ -52,9 +52,11 @@ def medians(workers, case, turns=TURNS, seconds=SECONDS):
     """Milliseconds of each, after everyone agreed."""
     agree(workers, case)
     times = {name: [] for name in workers}
-    for _ in range(turns):
+    for turn in range(turns):
         for name, worker in workers.items():
             times[name] += worker.ask("time", seconds=seconds)
+        if turn >= 4 and min(map(np.median, times.values())) > 0.1:  # slow ones need no more
+            break
     return {name: 1e3 * float(np.median(t)) for name, t in times.items()}
 
 
