@@ -1,7 +1,7 @@
 """Large arrays in memory that was used before.
 
-A fresh array costs more than what is written into it: the system hands memory out page by page, zeroes each
-(0.4 ms per MB), and takes it back as soon as it is freed. Training makes the same arrays at every step, so
+A fresh array can cost more than what is written into it: the system hands memory out page by page, zeroes
+each, and takes it back as soon as it is freed. Training makes the same arrays at every step, so
 what is freed is kept here, up to a limit, and given out again.
 """
 
