@@ -12,7 +12,7 @@ MATHS := tests/cells tests/lags tests/test_agreement.py tests/test_checkpoints.p
 	tests/test_truncation.py
 SANITIZED := .venv-sanitize
 
-.PHONY: demo test lint check format docs bench sanitize clean
+.PHONY: demo test lint check format docs bench experiments sanitize clean
 
 demo: $(VENV)/.installed
 	$(BIN)/bptt diagnose --report report.html
@@ -45,6 +45,10 @@ docs: $(VENV)/.tests
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.run
+
+# Does the diagnosis predict what is learnt, do the remedies help: an hour; --quick takes two minutes.
+experiments: $(VENV)/.installed
+	$(BIN)/python -m experiments $(if $(QUICK),--quick)
 
 clean:
 	rm -rf $(VENV) $(SANITIZED) build report.html

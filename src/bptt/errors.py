@@ -31,6 +31,36 @@ class NonFiniteError(BpttError):
     """A number that must be finite is NaN or infinite."""
 
 
+class DivergenceError(NonFiniteError):
+    """Training left the range of its numbers.
+
+    Attributes:
+        step: of training, counted from 1.
+        parameter: whose gradient or value is not finite, or None.
+        layer: in which the forward pass or the error signal grew beyond the type, or None.
+        lag: at which the error signal did, or grew the most; None where the forward pass did.
+        time: step in time at which the forward pass did, or None.
+    """
+
+    def __init__(
+        self,
+        argument: str,
+        expected: str,
+        got: str,
+        cure: str,
+        *,
+        step: int,
+        parameter: str | None = None,
+        layer: str | None = None,
+        lag: int | None = None,
+        time: int | None = None,
+    ) -> None:
+        super().__init__(argument, expected, got, cure)
+        self.step, self.parameter, self.layer, self.lag, self.time = (
+            step, parameter, layer, lag, time,
+        )  # fmt: skip
+
+
 class OptionError(BpttError):
     """A name or number is outside the choices there are."""
 

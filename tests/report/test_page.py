@@ -8,7 +8,7 @@ from bptt.diagnosis import diagnose_network
 from bptt.report.charts import figures
 from tests.report.conftest import random_case
 
-CHARTS = ("by_lag", "shares", "gains", "steps")
+CHARTS = ("by_lag", "memory", "shares", "gains", "steps")
 
 
 def test_every_chart_is_drawn_and_nothing_is_fetched(report, visit, tmp_path):
@@ -59,9 +59,38 @@ def test_the_charts_hold_the_measured_numbers(report):
     assert abs(shares[3]["share"] - now.share[3]) < 1e-3
     weights = [row["gain"] for row in data(charts["gains"]) if row["of"] == "W_R"]
     assert weights == [round(v, 4) for v in now.weight_gain]
+    (memory,) = (f for f in figures(stages, None, memories(report)) if f.key == "memory")
+    lines = memory.chart.to_dict()["layer"][0]["data"]["values"]
+    after = [row["r2"] for row in lines if row["stage"] == "after training"]
+    r2 = report.diagnosis.memory.r2
+    assert after == [round(max(0.0, v), 4) for v in r2 if v == v]
     cells = {(row["t"], row["k"]): row["v"] for row in charts["steps"]["data"]["values"]}
     assert len(cells) == 40 * 41 // 2
     assert cells[30, 5] == round(now.log10_signal_by_step[30, 5], 2)
+
+
+def memories(report):
+    return [(name, diagnosis.memory) for name, diagnosis in report.stages()]
+
+
+def test_the_memory_stands_after_the_gradient_and_says_when_it_is_missing(visit, tmp_path):
+    """In the top layer's part alone; a single short sequence is too little to fit it."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    net = bptt.Network.init(3, 8, 4, rng=rng, layers=2)
+    x, targets = rng.normal(size=(6, 1, 3)).astype("float32"), rng.integers(4, size=(6, 1))
+    report = bptt.diagnose(net, (x, targets))
+    assert report.diagnosis.memory is None
+    seen = visit(report.save(tmp_path / "report.html"))
+    headings = seen.page.locator("figure h3").all_inner_texts()
+    assert headings.count("What the state remembers") == 1
+    assert headings[headings.index("What the state remembers") - 1] == "Gradient by lag"
+    text = seen.page.inner_text("body")
+    assert "Nothing to draw: the batch is too small to fit it." in text
+    rows = seen.page.locator("tr", has_text="input of lag 3 read off the state")
+    assert rows.all_inner_texts()[0].split("\t")[1:] == ["-"]
+    assert seen.complaints == []
 
 
 def test_long_sequences_stay_small(visit, tmp_path):

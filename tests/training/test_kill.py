@@ -7,10 +7,24 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from bptt import files
 
-COMMAND = [sys.executable, "-m", "bptt", "train", "--hidden", "32", "--steps", "400", "--json"]
-COMMAND += ["--checkpoint-every", "20"]
+COMMAND = [sys.executable, "-m", "bptt", "train", "--json"]
+TEXT = ["--hidden", "32", "--steps", "400", "--checkpoint-every", "20"]
+RUNS = {
+    "text": TEXT,
+    "text, a window, two layers, a schedule": [
+        "--hidden", "16", "--layers", "2", "--cell", "gru", "--length", "8", "--window", "20",
+        "--batch", "4", "--steps", "400", "--checkpoint-every", "20", "--schedule", "warmup:30+cosine:400",
+    ],
+    "a task, lengths drawn, rmsprop, early stopping": [
+        "--data", "adding", "--length", "20", "--curriculum", "drawn:10:30", "--hidden", "16",
+        "--steps", "600", "--checkpoint-every", "20", "--optimizer", "rmsprop", "--evaluate-every",
+        "30", "--patience", "15", "--omega", "0.1", "--batch", "8",
+    ],
+}  # fmt: skip
 
 
 def run(out, *more):
@@ -20,20 +34,23 @@ def run(out, *more):
     return json.loads(done.stdout)
 
 
-def test_kill_and_resume(tmp_path):
+@pytest.mark.parametrize("name", RUNS)
+def test_kill_and_resume(name, tmp_path):
+    options = RUNS[name]
     straight, killed = tmp_path / "straight.safetensors", tmp_path / "killed.safetensors"
-    expected = run(straight)
+    expected = run(straight, *options)
     process = subprocess.Popen(
-        [*COMMAND, "--out", str(killed)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+        [*COMMAND, "--out", str(killed), *options],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
     while not killed.exists() and process.poll() is None:
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     _, notes = files.read_tensors(killed)  # whole, whenever the kill came
-    assert 0 < json.loads(notes["run"])["done"] < 400
-    assert run(killed, "--resume")["held_out"] == (expected["held_out"])
+    assert 0 < json.loads(notes["run"])["done"] < expected["steps"]
+    assert run(killed, *options, "--resume") == expected | {"out": str(killed)}
     (a, _), (b, _) = files.read_tensors(straight), files.read_tensors(killed)
     assert a.keys() == b.keys()
-    for name, value in a.items():
-        assert (value == b[name]).all(), name
+    for key, value in a.items():
+        assert (value == b[key]).all(), key

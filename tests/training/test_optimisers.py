@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+import torch
 
 from bptt.errors import OptionError
-from bptt.training.optimisers import SGD, Adam, clip_by_norm
+from bptt.training.optimisers import SGD, Adam, RMSprop, clip_by_norm
 
 
 def test_sgd_by_hand():
@@ -35,7 +36,56 @@ def test_clip():
 
 
 @pytest.mark.parametrize("make", [lambda: SGD(lr=0), lambda: Adam(lr=-1), lambda: SGD(momentum=1),
-                                  lambda: Adam(beta2=2)])  # fmt: skip
+                                  lambda: Adam(beta2=2), lambda: RMSprop(alpha=1)])  # fmt: skip
 def test_refused(make):
     with pytest.raises(OptionError):
         make()
+
+
+TORCH = {
+    "sgd": (lambda: SGD(0.05, 0.9), lambda p: torch.optim.SGD(p, 0.05, momentum=0.9)),
+    "plain sgd": (lambda: SGD(0.05), lambda p: torch.optim.SGD(p, 0.05)),
+    "rmsprop": (lambda: RMSprop(0.01), lambda p: torch.optim.RMSprop(p, 0.01)),
+    "rmsprop, other": (
+        lambda: RMSprop(0.003, alpha=0.9, eps=1e-4),
+        lambda p: torch.optim.RMSprop(p, 0.003, alpha=0.9, eps=1e-4),
+    ),
+    "adam": (lambda: Adam(0.01), lambda p: torch.optim.Adam(p, 0.01)),
+    "adam, other": (
+        lambda: Adam(0.003, 0.8, 0.95, 1e-4),
+        lambda p: torch.optim.Adam(p, 0.003, betas=(0.8, 0.95), eps=1e-4),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TORCH)
+def test_hundred_steps_as_in_torch(name, rng):
+    """The gradients of a bowl with random pushes, in float64: only the rounding may differ."""
+    ours, theirs = TORCH[name]
+    theta = {"a": rng.normal(size=(5, 3)), "b": rng.normal(size=4)}
+    tensors = {key: torch.tensor(value.copy()) for key, value in theta.items()}
+    optimiser, reference = ours(), theirs(list(tensors.values()))
+    for n in range(1, 101):
+        pushes = {key: rng.normal(size=value.shape) for key, value in theta.items()}
+        for key, tensor in tensors.items():
+            tensor.grad = tensor + torch.tensor(pushes[key])
+        grads = {key: value + pushes[key] for key, value in theta.items()}
+        optimiser.step(theta, grads, n)
+        reference.step()
+    for key, value in theta.items():
+        np.testing.assert_allclose(value, tensors[key].numpy(), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("make", [lambda lr: SGD(lr, 0.9), RMSprop, Adam])
+def test_a_factor_is_another_learning_rate(make, rng):
+    a, b = {"a": np.ones(3)}, {"a": np.ones(3)}
+    g = {"a": rng.normal(size=3)}
+    make(0.1).step(a, g, 1, factor=0.25)
+    make(0.025).step(b, g, 1)
+    np.testing.assert_allclose(a["a"], b["a"], rtol=1e-15)
+
+
+def test_an_infinite_gradient_is_told_not_scaled():
+    grads = {"a": np.array([np.inf, 1.0])}
+    assert clip_by_norm(grads, 1.0) == np.inf
+    assert grads["a"][1] == 1

@@ -29,12 +29,14 @@ class Activation:
         value: z -> φ(z), elementwise.
         derivative: (z, h) -> φ′(z), elementwise.
         steepest: γ = sup φ′, dimensionless; None where it is not known (a user's own pair).
+        curvature: (z, h, φ′(z)) -> φ″(z), elementwise; 0 at a kink, None where it is not known.
     """
 
     name: str
     value: Callable[[Array], Array]
     derivative: Callable[[Array, Array], Array]
     steepest: float | None
+    curvature: Callable[[Array, Array, Array], Array] | None = None
 
 
 def logistic(z: Array) -> Array:
@@ -65,27 +67,46 @@ def _logistic_slope(z: Array, h: Array) -> Array:
 _A, _B = 1.7159, 2.0 / 3.0
 _LEAK = 0.01
 
+
+def _straight(z: Array, h: Array, slope: Array) -> Array:
+    return np.zeros_like(z)
+
+
 ACTIVATIONS: dict[str, Activation] = {
     a.name: a
     for a in (
-        Activation("tanh", np.tanh, lambda z, h: _sech2(z), 1.0),
-        Activation("relu", lambda z: np.maximum(z, 0), lambda z, h: (h > 0).astype(h.dtype), 1.0),
+        Activation("tanh", np.tanh, lambda z, h: _sech2(z), 1.0, lambda z, h, slope: -2 * h * slope),
+        Activation("relu", lambda z: np.maximum(z, 0), lambda z, h: (h > 0).astype(h.dtype), 1.0, _straight),
         Activation(
             "leaky_relu",
             lambda z: np.where(z > 0, z, z.dtype.type(_LEAK) * z),
             lambda z, h: np.where(h > 0, h.dtype.type(1), h.dtype.type(_LEAK)),
             1.0,
+            _straight,
         ),
-        Activation("logistic", logistic, _logistic_slope, 0.25),
-        Activation("softsign", lambda z: z / (1 + np.abs(z)), lambda z, h: 1 / np.square(1 + np.abs(z)), 1.0),
+        Activation("logistic", logistic, _logistic_slope, 0.25, lambda z, h, slope: (1 - 2 * h) * slope),
+        Activation(
+            "softsign",
+            lambda z: z / (1 + np.abs(z)),
+            lambda z, h: 1 / np.square(1 + np.abs(z)),
+            1.0,
+            lambda z, h, slope: -2 * np.sign(z) * slope / (1 + np.abs(z)),
+        ),
         Activation(
             "hard_tanh",
             lambda z: np.clip(z, -1, 1),
             lambda z, h: (np.abs(h) < 1).astype(h.dtype),
             1.0,
+            _straight,
         ),
-        Activation("identity", lambda z: z.copy(), lambda z, h: np.ones_like(h), 1.0),
-        Activation("scaled_tanh", lambda z: _A * np.tanh(_B * z), lambda z, h: _A * _B * _sech2(_B * z), _A * _B),
+        Activation("identity", lambda z: z.copy(), lambda z, h: np.ones_like(h), 1.0, _straight),
+        Activation(
+            "scaled_tanh",
+            lambda z: _A * np.tanh(_B * z),
+            lambda z, h: _A * _B * _sech2(_B * z),
+            _A * _B,
+            lambda z, h, slope: -2 * _B / _A * h * slope,
+        ),
     )
 }  # fmt: skip
 ALIASES = {"sigmoid": "logistic", "linear": "identity", "hardtanh": "hard_tanh"}

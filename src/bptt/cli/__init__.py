@@ -10,6 +10,8 @@ import typer
 
 from bptt.cli.derive import derive
 from bptt.cli.diagnose import diagnose
+from bptt.cli.remedies import remedies
+from bptt.cli.tasks import tasks
 from bptt.cli.train import train
 from bptt.cli.verify import verify
 
@@ -21,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (diagnose, train, verify, derive):
+for command in (diagnose, remedies, train, tasks, verify, derive):
     app.command()(command)
 
 

@@ -1,7 +1,7 @@
 """``bptt diagnose``: the main job."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,11 +19,15 @@ from bptt.cli.options import (
     Recurrent,
     Seed,
     fresh_network,
+    load_data,
     measured_batch,
     network_from_torch,
     training_bar,
     usual_steps,
 )
+
+if TYPE_CHECKING:
+    from bptt.tasks import Task
 
 BATCH = 32  # of the brief training
 
@@ -39,7 +43,9 @@ def diagnose(
     data: Data = "text",
     needed_lag: Annotated[
         int | None,
-        typer.Option(help="How far back the task needs the gradient to reach; half the sequence."),
+        typer.Option(
+            help="How far back the task needs the gradient to reach; a task's own, else half the sequence."
+        ),
     ] = None,
     truncation: Annotated[
         int | None,
@@ -48,7 +54,10 @@ def diagnose(
     max_lag: Annotated[
         int | None, typer.Option(help="Largest lag to compute; all of them.")
     ] = None,
-    length: Annotated[int, typer.Option(help="Steps per measured sequence of text.")] = 128,
+    length: Annotated[
+        int | None,
+        typer.Option(help="Steps per measured sequence of text, 128; the length of a task, 100."),
+    ] = None,
     batch: Annotated[
         int | None, typer.Option(help="Measured sequences; 16, fewer where they are long.")
     ] = None,
@@ -75,28 +84,31 @@ def diagnose(
     or measures a saved one.
 
     Examples: bptt diagnose, bptt diagnose --cell lstm --data vowels,
-    bptt diagnose --init orthogonal --needed-lag 50, bptt diagnose --model model.safetensors,
-    bptt diagnose --model weights.pt --data batch.npz
+    bptt diagnose --data adding --length 50, bptt diagnose --init orthogonal --needed-lag 50,
+    bptt diagnose --model model.safetensors, bptt diagnose --model weights.pt --data batch.npz
     """
+    from dataclasses import replace
+
     from rich.console import Console
 
     from bptt import files
-    from bptt.data import Series, Text, load
-    from bptt.diagnosis import diagnose_network
+    from bptt.data import Series, Text
+    from bptt.diagnosis import Diagnosis, diagnose_network
     from bptt.errors import NonFiniteError, OptionError
     from bptt.network import Network
     from bptt.report import Report
+    from bptt.tasks import Task
     from bptt.training import train
-    from bptt.training.sources import SeriesSource, Source, TextSource
+    from bptt.training.sources import source_of
 
     if not no_report:
         if report.suffix != ".html":
             raise OptionError("--report", "a name ending in .html", str(report), "Rename it.")
         files.check_writable(report)
-    loaded: Text | Series
+    loaded: Text | Series | Task
     own = True  # made here or by bptt train; else PyTorch's weights
     if model is None:
-        loaded = load(data)
+        loaded = load_data(data, length)
         network = fresh_network(
             loaded, hidden, init, seed, cell=cell, layers=layers, bidirectional=bidirectional,
             activation="tanh" if activation is None else activation, gain=gain,
@@ -110,30 +122,36 @@ def diagnose(
             )
         else:
             network, notes = Network.of_tensors(model, tensors, notes)
-            loaded, about = load(data, notes.get("characters")), [("model", model.name)]
+            if length is None and notes.get("data") == data and "length" in notes:
+                length = files.parsed(model, "length", lambda: int(notes["length"]))
+            loaded = load_data(data, length, notes.get("characters"))
+            about = [("model", model.name)]
     if own and (recurrent is not None or readout is not None):
         raise OptionError(
             "--recurrent and --readout", "the weights of a PyTorch model", "none",
             "Leave them out.",
         )  # fmt: skip
-    on_text = isinstance(loaded, Text)
-    source: Source = (
-        TextSource(loaded, 64, BATCH) if isinstance(loaded, Text) else SeriesSource(loaded, BATCH)
-    )
+    source = source_of(loaded, batch=BATCH)
     source.check(network)
-    if truncation is None and on_text and model is None:
+    if truncation is None and isinstance(loaded, Text) and model is None:
         truncation = 64
     arguments = measured_batch(loaded, length, batch, network.stack.dtype)
+    needed, told, facts = needed_lag, None, [("Data", loaded.name)]
+    if isinstance(loaded, Task):
+        facts = about_task(loaded)
+        if needed_lag is None:
+            needed, told = loaded.needed_lag, why_that_lag(loaded)
 
-    def measure(net: Network):  # type: ignore[no-untyped-def]
-        return diagnose_network(net, arguments, needed_lag, max_lag=max_lag, truncation=truncation)
+    def measure(net: Network) -> Diagnosis:
+        found = diagnose_network(net, arguments, needed, max_lag=max_lag, truncation=truncation)
+        return found if told is None else replace(found, assumed=(told, *found.assumed[1:]))
 
     now, before = measure(network), None
-    facts = [("Data", loaded.name)]
     if own and isinstance(loaded, Series) and not loaded.apart:
         facts.append(
             ("held out", "nothing, there are fewer than five sequences: measured on the same")
         )
+    digits = ".4g" if isinstance(loaded, Task) else ".2f"  # 0.0167 is solved, 0.02 is not
     if model is None:
         steps = usual_steps(loaded, BATCH) if steps is None else steps
         try:
@@ -147,12 +165,12 @@ def diagnose(
             facts += [
                 ("training", f"{steps} steps of Adam"),
                 ("clipping bound", f"{result.clipped:.1%} of steps"),
-                (f"held-out {result.measure} before", f"{untrained:.2f}"),
-                ("after", f"{result.score:.2f}"),
+                (f"held-out {result.measure} before", f"{untrained:{digits}}"),
+                ("after", f"{result.score:{digits}}"),
             ]
     else:
         part = "held-out " if own else ""
-        facts += [*about, (f"{part}{source.measure}", f"{source.score(network):.2f}")]
+        facts += [*about, (f"{part}{source.measure}", f"{source.score(network):{digits}}")]
     made = Report(now, before, title=repr(network.body), facts=tuple(facts))
     if not no_report:
         made.save(report)
@@ -164,3 +182,20 @@ def diagnose(
     console.print("\n" + ". ".join(f"{name}: {value}" for name, value in facts) + ".", markup=False)
     if not no_report:
         console.print(f"The page with the pictures: {report}", markup=False, soft_wrap=True)
+
+
+def about_task(task: "Task") -> list[tuple[str, str]]:
+    """What the head of the page says of a task."""
+    sign = "from" if task.loss == "cross_entropy" else "up to"
+    return [
+        ("Data", f"{task.name}, length {task.length}"),
+        ("loss without memory", f"{task.baseline:.4g}"),
+        ("solved", f"{task.measure} {sign} {task.solved:.4g}"),
+    ]
+
+
+def why_that_lag(task: "Task") -> str:
+    """Why a task is said to need its lag."""
+    least, most = task.needed_lag, task.longest_lag
+    where = f"{least} steps" if least == most else f"{least} to {most} steps"
+    return f"The task needs lag {least}: what it asks for lies {where} back."

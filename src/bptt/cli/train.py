@@ -1,7 +1,7 @@
-"""``bptt train``: a recurrent network learns a text, or labelled sequences."""
+"""``bptt train``: a recurrent network learns a text, labelled sequences, or a task."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,9 +17,19 @@ from bptt.cli.options import (
     Layers,
     Seed,
     fresh_network,
+    load_data,
     training_bar,
     usual_steps,
 )
+from bptt.cli.training_words import curriculum_of, optimiser_of, schedule_of, until_of
+
+if TYPE_CHECKING:
+    from bptt.data import Series, Text
+    from bptt.network import Network
+    from bptt.tasks import Task
+    from bptt.training import Result
+
+BETWEEN_SCORES = 100  # steps, where --patience or --until need scores and nothing else is said
 
 
 def train(
@@ -27,6 +37,13 @@ def train(
     out: Annotated[Path, typer.Option(help="File for the network and its checkpoints.")] = Path(
         "model.safetensors"
     ),
+    init_from: Annotated[
+        Path | None,
+        typer.Option(
+            help="Start from the weights of this saved network, what bptt remedies --apply wrote, for "
+            "example. They replace --cell, --layers, --hidden, --activation, --init, --gain and --seed."
+        ),
+    ] = None,
     cell: Cell = "rnn",
     layers: Layers = 1,
     hidden: Hidden = 128,
@@ -35,16 +52,61 @@ def train(
     init: Init = "pytorch",
     gain: Gain = 1.0,
     seed: Seed = 0,
+    data_seed: Annotated[
+        int, typer.Option(help="Seed of the order of sequences and of a curriculum's lengths.")
+    ] = 0,
     steps: Annotated[
         int | None,
-        typer.Option(help="Weight changes in all; 2000 on text, else by the data's size."),
+        typer.Option(help="Weight changes at most; 2000 on text, else by the data's size."),
     ] = None,
-    length: Annotated[int, typer.Option(help="Steps in time per chunk of text.")] = 64,
+    length: Annotated[
+        int | None,
+        typer.Option(
+            help="Of a task: its length. Of a text: steps in time from one weight change to the next, "
+            "the k1 of BPTT(k1, k2); 64."
+        ),
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            help="Of a text: how far back the gradient reaches, the k2 of BPTT(k1, k2); --length."
+        ),
+    ] = None,
+    curriculum: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a task, the length in training: drawn:50:200, anew for every step, or "
+            "growing:20:200:1000, from 20 to 200 over 1000 steps. Scored at --length."
+        ),
+    ] = None,
     batch: Annotated[int, typer.Option(help="Streams or sequences side by side.")] = 32,
-    optimizer: Annotated[str, typer.Option(help="adam or sgd.")] = "adam",
-    lr: Annotated[float | None, typer.Option(help="Learning rate; adam 0.002, sgd 0.5.")] = None,
+    optimizer: Annotated[str, typer.Option(help="adam, rmsprop or sgd.")] = "adam",
+    lr: Annotated[
+        float | None, typer.Option(help="Learning rate; adam 0.002, rmsprop 0.001, sgd 0.5.")
+    ] = None,
     momentum: Annotated[float, typer.Option(help="Of sgd.")] = 0.9,
+    schedule: Annotated[
+        str,
+        typer.Option(
+            help="Of the learning rate: constant, step:1000:0.5 (halved every 1000 steps), "
+            "exponential:0.999, cosine:2000 (to 0 at step 2000), or with warmup:100+ in front."
+        ),
+    ] = "constant",
     clip: Annotated[float, typer.Option(help="Largest gradient norm; 0 never clips.")] = 1.0,
+    omega: Annotated[
+        float, typer.Option(help="Weight of Pascanu's regulariser, for plain RNNs; 0 is none.")
+    ] = 0.0,
+    evaluate_every: Annotated[
+        int | None,
+        typer.Option(help="Steps between scores on held-out data; 100 with --patience or --until."),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="Stop after so many scores without a new best, and keep the best."),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Stop at this score; solved is a task's own.")
+    ] = None,
     checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 500,
     resume: Annotated[
         bool,
@@ -61,11 +123,12 @@ def train(
 ) -> None:
     """Train a recurrent network: on text by truncated backpropagation through time.
 
-    Example: bptt train --cell lstm --hidden 256 --steps 10000 --out big.safetensors
+    Examples: bptt train --cell lstm --hidden 256 --steps 10000 --out big.safetensors,
+    bptt train --length 16 --window 64,
+    bptt train --data adding --length 100 --steps 5000 --until solved
     """
     from bptt import files, training
-    from bptt.data import load
-    from bptt.errors import FileError, OptionError
+    from bptt.errors import FileError
 
     if files.exists(out) and not (resume or overwrite):
         raise FileError(
@@ -73,37 +136,91 @@ def train(
             "Go on with it (--resume), replace it (--overwrite) or choose another --out.",
         )  # fmt: skip
     files.check_writable(out)
-    if optimizer not in ("adam", "sgd"):
-        raise OptionError("--optimizer", "adam or sgd", repr(optimizer), "Choose one.")
-    optimiser = (
-        training.Adam(2e-3 if lr is None else lr)
-        if optimizer == "adam"
-        else training.SGD(0.5 if lr is None else lr, momentum)
-    )
-    loaded = load(data)
-    network = fresh_network(
-        loaded, hidden, init, seed, cell=cell, layers=layers, bidirectional=bidirectional,
-        activation=activation, gain=gain,
-    )  # fmt: skip
+    optimiser, planned = optimiser_of(optimizer, lr, momentum), schedule_of(schedule)
+    lengths, stop_at = curriculum_of(curriculum), until_of(until)
+    loaded, network = _begin(data, length, init_from, hidden, init, seed, dict(
+        cell=cell, layers=layers, bidirectional=bidirectional, activation=activation, gain=gain,
+    ))  # fmt: skip
     steps = usual_steps(loaded, batch) if steps is None else steps
+    if evaluate_every is None and (patience is not None or until is not None):
+        evaluate_every = BETWEEN_SCORES
     with training_bar("training") as progress:
         result = training.train(
-            network, loaded, steps=steps, length=length, batch=batch, optimiser=optimiser,
-            clip=clip or None, checkpoint=out, checkpoint_every=checkpoint_every, resume=resume,
+            network, loaded, steps=steps, length=length or 64, window=window, batch=batch,
+            optimiser=optimiser, schedule=planned, clip=clip or None, omega=omega,
+            curriculum=lengths, seed=data_seed, evaluate_every=evaluate_every, patience=patience,
+            until=stop_at, checkpoint=out, checkpoint_every=checkpoint_every, resume=resume,
             progress=progress,
         )  # fmt: skip
     if json:
-        from json import dumps
+        _print_json(result, loaded, out)
+    else:
+        _print(result, loaded, out, data, length)
 
-        document = {
-            "out": str(out),
-            "steps": steps,
-            "held_out": {result.measure: result.score},
-            "clipped": result.clipped,
-            "history": result.history,
+
+def _begin(
+    data: str,
+    length: int | None,
+    init_from: Path | None,
+    hidden: int,
+    init: str,
+    seed: int,
+    options: dict[str, Any],
+) -> "tuple[Text | Series | Task, Network]":
+    from bptt.network import Network
+
+    if init_from is None:
+        loaded = load_data(data, length)
+        return loaded, fresh_network(loaded, hidden, init, seed, **options)
+    network, notes = Network.load(init_from)
+    return load_data(data, length, notes.get("characters")), network
+
+
+def _print(
+    result: "Result", data: "Text | Series | Task", out: Path, name: str, length: int | None
+) -> None:
+    from bptt.tasks import Task
+
+    why = {
+        "steps": "all steps are done",
+        "patience": "no new best for --patience scores; the best is kept",
+        "until": "--until is reached",
+    }
+    print(f"held out: {result.measure} {result.score:.3g}")
+    if isinstance(data, Task):
+        solved = "solved" if data.reached(result.score) else "not solved"
+        print(
+            f"{solved}: {data.name} of {data.length} counts as solved at {data.solved:.3g}; ",
+            end="",
+        )
+        print(f"the best loss without memory is {data.baseline:.3g} {UNIT[data.loss]}")
+    print(f"stopped after {result.steps} steps: {why[result.stopped]}")
+    print(f"clipping bound at {result.clipped:.1%} of {result.steps} steps")
+    again = f" --length {data.length}" if isinstance(data, Task) else ""
+    print(f"saved: {out}    next: bptt diagnose --model {out} --data {name}{again}")
+
+
+UNIT = {"cross_entropy": "nats", "mse": "squared"}
+
+
+def _print_json(result: "Result", data: "Text | Series | Task", out: Path) -> None:
+    from json import dumps
+
+    from bptt.tasks import Task
+
+    document = {
+        "out": str(out),
+        "steps": result.steps,
+        "stopped": result.stopped,
+        "held_out": {result.measure: result.score},
+        "evaluations": result.evaluations,
+        "clipped": result.clipped,
+        "history": result.history,
+    }
+    if isinstance(data, Task):
+        document |= {
+            "baseline": data.baseline,
+            "solved_at": data.solved,
+            "solved": data.reached(result.score),
         }
-        print(dumps(document, indent=1))
-        return
-    print(f"held out: {result.measure} {result.score:.3f}")
-    print(f"clipping bound at {result.clipped:.1%} of {steps} steps")
-    print(f"saved: {out}    next: bptt diagnose --model {out} --data {data}")
+    print(dumps(document, indent=1))

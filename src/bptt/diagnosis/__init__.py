@@ -1,7 +1,7 @@
 """From numbers to a verdict."""
 
 from bptt.diagnosis.layer import LayerDiagnosis, Verdict, diagnose_traces, judged
-from bptt.diagnosis.network import Diagnosis, diagnose_network, needed_or_half
+from bptt.diagnosis.network import Diagnosis, diagnose_network, needed_or_half, remembered
 
 __all__ = [
     "Diagnosis",
@@ -11,4 +11,5 @@ __all__ = [
     "diagnose_traces",
     "judged",
     "needed_or_half",
+    "remembered",
 ]

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from bptt.by_step import by_step
 from bptt.diagnosis.layer import LayerDiagnosis, diagnose_traces
+from bptt.dynamics import MemoryFunction, memory_function
 from bptt.errors import OptionError, ShapeError
 from bptt.lags import by_lag
+from bptt.layers import StackTrace
 from bptt.network import Network, Run
 
 
@@ -21,6 +25,7 @@ class Diagnosis:
         assumed: what was taken for granted, in sentences.
         truncation: the K that the user truncates at, or None.
         checked: what was compared with another library, in sentences.
+        memory: what the top states remember of the inputs, or None where the batch is too small to tell.
     """
 
     layers: dict[str, LayerDiagnosis]
@@ -28,6 +33,7 @@ class Diagnosis:
     assumed: tuple[str, ...]
     truncation: int | None = None
     checked: tuple[str, ...] = ()
+    memory: MemoryFunction | None = None
 
     @property
     def decisive(self) -> LayerDiagnosis:
@@ -62,7 +68,7 @@ def diagnose_network(
         OptionError: if the needed lag lies outside the sequence, or the batch is no such thing.
         ShapeError, DTypeError, NonFiniteError: if the batch does not fit.
     """
-    arguments = _arguments(batch)
+    arguments = batch_arguments(batch)
     run = network.run(**arguments)
     traces = run.stack_trace.traces
     T, B, _ = traces[0].x.shape
@@ -77,9 +83,17 @@ def diagnose_network(
     profiles = by_lag(run.stack_trace, run.dh, max_lag=max_lag)
     steps = by_step(run.stack_trace, run.dh)
     layers = diagnose_traces(network.stack.names, traces, profiles, steps, needed)
-    return Diagnosis(
-        layers, run.E, tuple(_assumed(network, run, arguments, needed_lag, T, B)), truncation
-    )
+    assumed = tuple(_assumed(network, run, arguments, needed_lag, T, B))
+    return Diagnosis(layers, run.E, assumed, truncation, memory=remembered(run.stack_trace))
+
+
+def remembered(trace: StackTrace) -> MemoryFunction | None:
+    """The memory function; None where the batch is too small to fit one, or no input varies."""
+    try:
+        found = memory_function(trace)
+    except OptionError:
+        return None
+    return None if np.isnan(found.r2).all() else found
 
 
 def needed_or_half(needed_lag: int | None, T: int) -> int:
@@ -100,7 +114,12 @@ def needed_or_half(needed_lag: int | None, T: int) -> int:
     return needed
 
 
-def _arguments(batch: Any) -> dict[str, Any]:
+def batch_arguments(batch: Any) -> dict[str, Any]:
+    """A batch in any form that ``diagnose`` takes, as ``network.run``'s arguments by name.
+
+    Raises:
+        OptionError: if it is no such thing.
+    """
     if isinstance(batch, dict) and {"x", "targets"} <= set(batch):
         return batch
     if isinstance(batch, tuple | list) and len(batch) in (2, 3):

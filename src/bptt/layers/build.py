@@ -56,6 +56,18 @@ def build(
     return levels[0] if layers == 1 else Stack(levels)
 
 
+def replaced(body: Level | Stack, layers: Sequence[Layer]) -> Level | Stack:
+    """The same levels with other layers, bottom first, forward before backward."""
+    queue = iter(layers)
+
+    def one(level: Level) -> Level:
+        if isinstance(level, Bidirectional):
+            return Bidirectional(next(queue), next(queue))
+        return next(queue)
+
+    return Stack([one(level) for level in body.levels]) if isinstance(body, Stack) else one(body)
+
+
 def named_tensors(
     stack: Stack, values: Sequence[dict[str, Array]] | None = None
 ) -> dict[str, Array]:

@@ -3,17 +3,20 @@
 import io
 import json
 import sys
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from bptt import files
 from bptt.causes import Cause
 from bptt.diagnosis import Diagnosis, LayerDiagnosis, Verdict, diagnose_network
 from bptt.errors import OptionError
 from bptt.network import Network
+from bptt.remedies import NetworkSubject, Settings, Subject, usual_steps
+from bptt.report.plain import plain
+from bptt.report.progress import tried_with_bar
+from bptt.report.remedies import RemedyReport
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -28,12 +31,14 @@ class Report:
         before: of the same network before training, on the same batch, or None.
         title: what was measured, in a line.
         facts: (name, value) pairs about data and training, for the head of the page.
+        subject: (data, settings) to the model as remedies are tried on it, or None.
     """
 
     diagnosis: Diagnosis
     before: Diagnosis | None = None
     title: str = "A recurrent network"
     facts: tuple[tuple[str, str], ...] = ()
+    subject: Callable[[Any, Settings], Subject] | None = field(default=None, repr=False)
 
     @property
     def layers(self) -> dict[str, LayerDiagnosis]:
@@ -60,6 +65,52 @@ class Report:
         """What to change, the likeliest first."""
         return self.diagnosis.decisive.advice
 
+    def try_remedies(
+        self,
+        data: Any = None,
+        *,
+        only: Sequence[str] | None = None,
+        trial_steps: int | None = None,
+        lr: float = 1e-3,
+        batch: int = 32,
+        clip: float | None = 1.0,
+        candidates: int = 6,
+        seed: int = 0,
+        progress: bool = True,
+    ) -> RemedyReport:
+        """Try every remedy on a copy of the model, measure it on the same batch, train it briefly, rank them.
+
+        Args:
+            data: what the trials learn from: of a ``bptt.Network`` a text, series or task as
+                ``bptt.training.train`` takes it, of a PyTorch model an iterable of batches. The batch itself
+                if None: then a low loss may be memorised.
+            only: names of remedies (``bptt.remedies.CATALOGUE``); all if None.
+            trial_steps: of each trial; by the batch's size if None, 0 trains nothing.
+            lr: of Adam.
+            batch: sequences side by side, where ``data`` is drawn from.
+            clip: largest norm of the gradient in the trials; None never clips.
+            candidates: how many of the remedies that change the network are trained: the best by reach and
+                memory.
+            seed: of the weights that are drawn, and of the order of the data.
+            progress: whether to show a bar with the time left.
+
+        Raises:
+            OptionError: if the report was not made by ``bptt.diagnose``, or no remedy applies.
+        """
+        if self.subject is None:
+            raise OptionError(
+                "report", "one that bptt.diagnose made", "one without its model",
+                "Call bptt.diagnose(model, batch) again.",
+            )  # fmt: skip
+        if trial_steps is None:
+            trial_steps = usual_steps(self.subject(data, Settings()).steps, batch)
+        settings = Settings(trial_steps, lr, batch, clip, seed=seed)
+        subject = self.subject(data, settings)
+        tried, refused = tried_with_bar(
+            subject, progress, only=only, candidates=candidates, rng=seed
+        )
+        return RemedyReport(tuple(tried), tuple(refused), self.title, self.facts)
+
     def stages(self) -> list[tuple[str, Diagnosis]]:
         """("before training", ...), ("after training", ...), or the one there is."""
         if self.before is None:
@@ -71,7 +122,7 @@ class Report:
         document = {
             "title": self.title,
             "facts": dict(self.facts),
-            "stages": {name: _plain(diagnosis) for name, diagnosis in self.stages()},
+            "stages": {name: plain(diagnosis) for name, diagnosis in self.stages()},
         }
         return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
 
@@ -157,7 +208,11 @@ def diagnose(
                 "loss", "None for a bptt.Network, which has its own", repr(loss), "Leave it out."
             )
         return Report(
-            diagnose_network(model, batch, needed_lag, max_lag=max_lag), title=repr(model)
+            diagnose_network(model, batch, needed_lag, max_lag=max_lag),
+            title=repr(model),
+            subject=lambda data, settings: NetworkSubject.of(
+                model, batch, needed_lag, data, settings
+            ),
         )
     torch = sys.modules.get("torch")  # whoever has such a model has imported it
     if torch is None or not isinstance(model, torch.nn.Module):
@@ -170,28 +225,13 @@ def diagnose(
             "loss", "a function, called as loss(model, batch)", repr(loss),
             "For example lambda model, batch: criterion(model(batch[0]), batch[1]).",
         )  # fmt: skip
-    from bptt.torch_models import diagnose_module
+    from bptt.torch_models import ModuleSubject, diagnose_module
 
     found = diagnose_module(model, batch, loss, needed_lag, max_lag=max_lag)
-    return Report(found, title=type(model).__name__)
-
-
-def _plain(value: Any) -> Any:
-    """Dataclasses, arrays and tuples as JSON knows them."""
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if hasattr(value, "__dataclass_fields__"):
-        # dW_R is the gradient itself, not a finding; by-step signals are in the page.
-        left_out = {"dW_R", "matrices", "log10_signal_by_step", "kept"}
-        return {
-            f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in left_out
-        }
-    if isinstance(value, np.integer):
-        return int(value)
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
+    return Report(
+        found,
+        title=type(model).__name__,
+        subject=lambda data, settings: ModuleSubject(
+            model, batch, loss, needed_lag, data, settings
+        ),
+    )

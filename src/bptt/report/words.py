@@ -3,6 +3,7 @@
 import numpy as np
 
 from bptt.diagnosis import Diagnosis, LayerDiagnosis
+from bptt.dynamics import MemoryFunction
 from bptt.lags import LagProfile
 
 
@@ -52,6 +53,10 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
         ("K for 5 % bias, sliding window", _shortest(profile, chunked=False)),
         ("K for 5 % bias, chunks", _shortest(profile, chunked=True)),
         ("largest Lyapunov exponent", _exponent(layer)),
+        (
+            f"input of lag {layer.needed_lag} read off the state (R²)",
+            r_squared(diagnosis.memory, layer.needed_lag),
+        ),
         ("cancellation Σ‖G_k‖ / ‖dW_R‖", f"{profile.cancellation:.1f}"),
         ("loss E", f"{diagnosis.E:.3f}"),
         ("residual |Σ G_k - dW_R| / |dW_R|", f"{profile.residual:.0e}"),
@@ -88,6 +93,13 @@ def _exponent(layer: LayerDiagnosis) -> str:
     if found is None:
         return "-"
     return f"{found.exponents[0]:+.2f} ± {found.stderr[0]:.2f}"
+
+
+def r_squared(memory: MemoryFunction | None, lag: int) -> str:
+    """Two decimals, below 0 as 0; a dash where it was not measured."""
+    if memory is None or lag >= len(memory.r2) or np.isnan(memory.r2[lag]):
+        return "-"
+    return f"{max(0.0, float(memory.r2[lag])):.2f}"
 
 
 def power_of_ten(log10: float) -> str:

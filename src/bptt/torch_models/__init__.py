@@ -13,5 +13,6 @@ except ModuleNotFoundError as error:  # pragma: no cover
 from bptt.torch_models.convert import from_torch, to_torch
 from bptt.torch_models.diagnose import diagnose_module
 from bptt.torch_models.own_step import by_lag
+from bptt.torch_models.subject import ModuleSubject
 
-__all__ = ["by_lag", "diagnose_module", "from_torch", "to_torch"]
+__all__ = ["ModuleSubject", "by_lag", "diagnose_module", "from_torch", "to_torch"]

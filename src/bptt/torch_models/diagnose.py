@@ -5,7 +5,7 @@ from typing import Any
 from torch import nn
 
 from bptt.by_step import by_step
-from bptt.diagnosis import Diagnosis, diagnose_traces, needed_or_half
+from bptt.diagnosis import Diagnosis, diagnose_traces, needed_or_half, remembered
 from bptt.torch_models.capture import Loss
 from bptt.torch_models.decompose import decompose
 
@@ -37,7 +37,9 @@ def diagnose_module(
     steps = [step for r in found.replays for step in by_step(r.trace, r.errors)]
     layers = diagnose_traces(found.names, found.traces, found.profiles, steps, needed)
     assumed = _assumed(needed_lag, needed, model)
-    return Diagnosis(layers, found.E, assumed, None, found.checked)
+    # Of several recurrent modules, the first: the inputs it reads are those of the model.
+    memory = remembered(found.replays[0].trace)
+    return Diagnosis(layers, found.E, assumed, None, found.checked, memory)
 
 
 def _assumed(given: int | None, needed: int, model: nn.Module) -> tuple[str, ...]:

@@ -1,7 +1,27 @@
-"""Learning: truncated backpropagation through time on streams of text, and on labelled sequences."""
+"""Learning from text, labelled sequences and tasks: truncated BPTT, optimisers, schedules, early stopping."""
 
+from bptt.training.curriculum import Drawn, Growing
 from bptt.training.loop import Progress, Result, train
-from bptt.training.optimisers import SGD, Adam
-from bptt.training.sources import bits_per_character
+from bptt.training.optimisers import SGD, Adam, RMSprop
+from bptt.training.schedules import Constant, Cosine, Exponential, StepDecay, WarmUp
+from bptt.training.scores import bits_per_character, evaluate
+from bptt.training.sources import source_of
 
-__all__ = ["SGD", "Adam", "Progress", "Result", "bits_per_character", "train"]
+__all__ = [
+    "SGD",
+    "Adam",
+    "Constant",
+    "Cosine",
+    "Drawn",
+    "Exponential",
+    "Growing",
+    "Progress",
+    "RMSprop",
+    "Result",
+    "StepDecay",
+    "WarmUp",
+    "bits_per_character",
+    "evaluate",
+    "source_of",
+    "train",
+]

@@ -1,45 +1,65 @@
 """Checkpoints: all that the next step depends on, in one safetensors file.
 
-Weights, the optimiser's state, the carried states, the number of steps done and the settings. The place in
-the text follows from the number of steps, and nothing is drawn at random while training, so a resumed run
-goes on bit for bit.
+Weights, the optimiser's state, what is carried (states, and with a window the traces of the steps before),
+the number of steps done, the scores and the settings. Everything else, the place in the text, the sequences
+drawn, a curriculum's length, the learning rate, follows from the number of steps, so a resumed run goes on bit
+for bit. The file's network is the one that training would return: with patience the best so far, and then
+the weights to go on with stand beside it.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from bptt import files
 from bptt.arrays import Array, as_floats
 from bptt.errors import FileError, OptionError
 from bptt.network import Network
-from bptt.training.sources import State
+from bptt.training.states import State
+from bptt.training.stopping import Scores, Stopping
+from bptt.training.window import Past, shapes
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Checkpoint:
-    """A run, stopped between two steps.
+    """A run between two steps.
 
     Attributes:
         network: the weights.
         optimiser: the optimiser's state arrays.
         state: carried into the next chunk.
+        past: the steps before it that its gradient reaches.
         done: steps done.
         clipped: of them, steps at which clipping bound.
-        history: (step, bits per character) pairs so far.
-        recent: bits per character of the steps since the last pair.
+        history: (steps done, averaged loss) pairs so far.
+        recent: losses of the steps since the last pair.
+        evaluations: (steps done, score) pairs so far.
+        best: with patience, the best network that was scored.
         settings: what must be the same for the run to go on as it began.
     """
 
     network: Network
     optimiser: dict[str, Array]
     state: State
-    done: int
-    clipped: int
-    history: list[tuple[int, float]]
-    recent: list[float]
-    settings: dict[str, Any]
+    past: Past = field(default_factory=list)
+    done: int = 0
+    clipped: int = 0
+    history: list[tuple[int, float]] = field(default_factory=list)
+    recent: list[float] = field(default_factory=list)
+    evaluations: Scores = field(default_factory=list)
+    best: Network | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def best_score(self, stopping: Stopping) -> float | None:
+        """The score of the network to return, where it is known already."""
+        if self.best is not None:
+            return self.evaluations[stopping.best(self.evaluations)][1]
+        if self.evaluations and self.evaluations[-1][0] == self.done:
+            return self.evaluations[-1][1]
+        return None
 
     def save(self, path: str | Path, notes: dict[str, str]) -> Path:
         """Write it.
@@ -47,17 +67,22 @@ class Checkpoint:
         Raises:
             FileError: if it cannot be written.
         """
-        tensors = self.network.parameters() | {
+        tensors = (self.best or self.network).parameters() | {
             f"carried.{layer}.{i}": part
             for layer, parts in enumerate(self.state)
             for i, part in enumerate(parts)
         }
+        for layer, kept in enumerate(self.past):
+            tensors |= {f"past.{layer}.{n}": np.ascontiguousarray(v) for n, v in kept.items()}
+        if self.best is not None:
+            tensors |= {f"running.{n}": value for n, value in self.network.parameters().items()}
         tensors |= {f"optimiser.{name}": value for name, value in self.optimiser.items()}
         run = {
             "done": self.done,
             "clipped": self.clipped,
             "history": self.history,
             "recent": self.recent,
+            "evaluations": self.evaluations,
             "settings": self.settings,
         }
         described = self.network.describe() | {"run": json.dumps(run)}
@@ -85,7 +110,11 @@ class Checkpoint:
             files.check_names(path, tensors, names, "a checkpoint of bptt train")
             shape = (run["settings"].get("batch", "B"), layer.hidden)
             state.append(tuple(as_floats(n, tensors[n], shape, layer.dtype) for n in names))
-        return cls(network, _optimiser_state(path, tensors, network), state, **run)
+        past, best = _past(path, tensors, network, run["settings"]), None
+        if any(name.startswith("running.") for name in tensors):
+            best, network = network, _running(path, tensors, network)
+        optimiser = _optimiser_state(path, tensors, network)
+        return cls(network, optimiser, state, past, best=best, **run)
 
     def check_settings(self, settings: dict[str, Any], steps: int) -> None:
         """Refuse to go on under other settings than the run began with.
@@ -93,10 +122,11 @@ class Checkpoint:
         Raises:
             OptionError: naming the first setting that differs.
         """
-        for name, value in settings.items():
-            if self.settings.get(name) != value:
+        for name in (self.settings | settings).keys():
+            began, value = self.settings.get(name), settings.get(name)
+            if began != value:
                 raise OptionError(
-                    name, f"{self.settings.get(name)!r}, as the run began", repr(value),
+                    name, f"{began!r}, as the run began", repr(value),
                     "Resume with the same settings, or start a new run.",
                 )  # fmt: skip
         if steps < self.done:
@@ -112,11 +142,40 @@ def _run_of(note: Any) -> dict[str, Any]:
         "clipped": int(note["clipped"]),
         "history": [(int(step), float(bits)) for step, bits in note["history"]],
         "recent": [float(bits) for bits in note["recent"]],
+        "evaluations": [(int(step), float(score)) for step, score in note["evaluations"]],
         "settings": dict(note["settings"]),
     }
     if run["done"] < 0:
         raise ValueError(f"done is {run['done']}")
     return run
+
+
+def _running(path: str | Path, tensors: dict[str, Array], network: Network) -> Network:
+    """The network to go on with, of the best one's kind."""
+    network = network.copy()
+    for name, value in network.parameters().items():
+        full = f"running.{name}"
+        files.check_names(path, tensors, [full], "a checkpoint of bptt train")
+        value[...] = as_floats(full, tensors[full], value.shape, value.dtype)
+    return network
+
+
+def _past(
+    path: str | Path, tensors: dict[str, Array], network: Network, settings: dict[str, Any]
+) -> Past:
+    """The steps before the next chunk, checked; none where none were kept."""
+    if not any(name.startswith("past.") for name in tensors):
+        return []
+    files.check_names(path, tensors, ["past.0.x"], "a checkpoint of bptt train")
+    n, past = len(tensors["past.0.x"]), []
+    for number, wanted in enumerate(shapes(network, settings.get("batch", 0), n)):
+        full = {name: f"past.{number}.{name}" for name in wanted}
+        files.check_names(path, tensors, full.values(), "a checkpoint of bptt train")
+        past.append({
+            name: as_floats(full[name], tensors[full[name]], shape, network.stack.dtype)
+            for name, shape in wanted.items()
+        })  # fmt: skip
+    return past
 
 
 def _optimiser_state(

@@ -1,24 +1,30 @@
 r"""Training: batch after batch, one weight change each, resumable bit for bit.
 
-On text the state is carried from chunk to chunk and the gradient is cut between them: truncated
-backpropagation through time with k1 = k2 = the chunk's length (Williams & Peng 1990). Labelled sequences
-are seen whole.
+On text the state is carried from chunk to chunk: truncated backpropagation through time BPTT(k1, k2) with k1 =
+``length`` and k2 = ``window`` (Williams & Peng 1990). Labelled sequences, and those of a task, are seen whole.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from bptt.data.series import Series
-from bptt.data.text import Text
-from bptt.errors import NonFiniteError, OptionError
+from bptt.data import Series, Text
+from bptt.errors import DivergenceError, NonFiniteError, OptionError
 from bptt.network import Network
+from bptt.tasks import Task
 from bptt.training.checkpoint import Checkpoint
-from bptt.training.optimisers import Adam, Optimiser, clip_by_norm
-from bptt.training.sources import SeriesSource, Source, State, TextSource, at_rest, final
+from bptt.training.curriculum import Curriculum
+from bptt.training.divergence import check_finite, left
+from bptt.training.optimisers import Adam, Optimiser
+from bptt.training.schedules import Constant, Schedule
+from bptt.training.sources import Source, source_of
+from bptt.training.states import at_rest
+from bptt.training.step import Step
+from bptt.training.stopping import Reason, Scores, Stopping, as_until
+
+MEAN = 50  # steps that an entry of the history is the mean of
 
 
 @dataclass(frozen=True)
@@ -47,11 +53,14 @@ class Result:
     """A finished run.
 
     Attributes:
-        network: the trained network.
-        score: on the held-out part.
+        network: the trained network; with ``patience`` the best of those that were scored.
+        score: its, on the held-out part.
         measure: what the score is: "bits per character", "accuracy" or "mean squared error".
-        history: (step, training loss, averaged) pairs.
+        history: (steps done, training loss, averaged) pairs.
         clipped: fraction of steps at which clipping bound.
+        steps: done.
+        evaluations: (steps done, score) pairs, with ``evaluate_every``.
+        stopped: why: "steps", all were done; "patience"; or "until", the score was reached.
     """
 
     network: Network
@@ -59,18 +68,28 @@ class Result:
     measure: str
     history: list[tuple[int, float]]
     clipped: float
+    steps: int
+    evaluations: Scores
+    stopped: Reason
 
 
 def train(
     network: Network,
-    data: Text | Series,
+    data: Text | Series | Task,
     *,
     steps: int = 2000,
     length: int = 64,
+    window: int | None = None,
     batch: int = 32,
     optimiser: Optimiser | None = None,
+    schedule: Schedule | None = None,
     clip: float | None = 1.0,
+    omega: float = 0.0,
+    curriculum: Curriculum | None = None,
     seed: int = 0,
+    evaluate_every: int | None = None,
+    patience: int | None = None,
+    until: float | str | None = None,
     checkpoint: str | Path | None = None,
     checkpoint_every: int = 500,
     resume: bool = False,
@@ -81,12 +100,21 @@ def train(
     Args:
         network: of the sizes and the loss that the data need; it is not changed.
         data: what to learn.
-        steps: weight changes in all.
-        length: steps in time per chunk of text, how far back the gradient may reach.
+        steps: weight changes, at most.
+        length: k1, of text: steps in time from one weight change to the next.
+        window: k2, of text: how many steps the gradient of these k1 losses may reach back; k1 if not
+            given, and the gradient is cut between chunks.
         batch: streams of text, or sequences, side by side.
         optimiser: ``Adam(2e-3)`` if not given; its state is filled.
+        schedule: multiplies the learning rate from step to step; constant if not given.
         clip: largest norm of the gradient; None never clips.
-        seed: of the order in which sequences are drawn.
+        omega: λ, the weight of Pascanu's regulariser Ω, for plain RNN layers (``bptt.omega``).
+        curriculum: the length of a task's sequences from step to step; the task's own if not given.
+            What is scored is always the task's own length.
+        seed: of the order in which sequences are drawn, and the lengths of a curriculum.
+        evaluate_every: steps between two scores on the held-out part.
+        patience: stop after so many scores in a row without a new best, and return the best.
+        until: stop at this score; "solved" is a task's own.
         checkpoint: file to keep the run in, so that it can be resumed.
         checkpoint_every: steps between two writes of it; it is written at the end as well.
         resume: go on with the run in ``checkpoint``.
@@ -95,75 +123,122 @@ def train(
     Raises:
         OptionError: if the network does not fit the data, or a setting is out of range or differs from
             that of the run to resume.
-        NonFiniteError: if the loss or gradient stops being finite, naming the step.
+        DivergenceError: if loss, gradient or weights stop being finite: at which step, in which
+            parameter, at which lag, and which checkpoint is left.
         FileError: if the checkpoint cannot be read or written.
     """
     optimiser = optimiser or Adam(2e-3)
-    _check(steps=steps, checkpoint_every=checkpoint_every, clip=clip)
-    source: Source = (
-        TextSource(data, length, batch)
-        if isinstance(data, Text)
-        else SeriesSource(data, batch, seed)
+    source = source_of(data, length=length, batch=batch, seed=seed, curriculum=curriculum)
+    source.check(network)
+    _check(network, steps, checkpoint_every, clip, omega)
+    stopping = Stopping(
+        evaluate_every, patience, as_until(until, data), source.measure == "accuracy"
     )
-    settings = source.settings | {
-        "levels": network.describe()["levels"], "hidden": network.stack.outputs, "clip": clip,
-        "optimiser": type(optimiser).__name__,
-    } | {k: v for k, v in asdict(optimiser).items() if k != "state"}  # fmt: skip
+    tail = _tail(window, length, isinstance(data, Text))
+    step = Step(source, optimiser, schedule or Constant(), clip, omega, tail)
+    settings = source.settings | step.settings | stopping.settings | {
+        "levels": network.describe()["levels"], "hidden": network.stack.outputs,
+    }  # fmt: skip
     if resume and checkpoint is not None:
         run = Checkpoint.load(checkpoint)
         run.check_settings(settings, steps)
         optimiser.state.update(run.optimiser)
+        run.optimiser = optimiser.state
     else:
-        begin = at_rest(network, source.batch)
-        run = Checkpoint(network.copy(), optimiser.state, begin, 0, 0, [], [], settings)
-    network, state, clipped = run.network, run.state, run.clipped
-    source.check(network)
-    history, recent = list(run.history), list(run.recent)
-    for n in range(run.done, steps):
-        E, state, norm = _one_step(network, source, n, state, optimiser, clip)
-        clipped += clip is not None and norm > clip
-        recent.append(E / source.scale)
-        if (n + 1) % 50 == 0 or n + 1 == steps:
-            history.append((n + 1, float(np.mean(recent))))
-            recent.clear()
+        run = Checkpoint(
+            network.copy(), optimiser.state, at_rest(network, source.batch), settings=settings
+        )
+    stopped = _go_on(run, step, stopping, steps, checkpoint, checkpoint_every, progress)
+    score = run.best_score(stopping)
+    if score is None:
+        score = _score(run, source, run.network, run.done if checkpoint else None, checkpoint)
+    return Result(
+        run.best or run.network, score, source.measure, run.history, run.clipped / max(1, run.done),
+        run.done, run.evaluations, stopped,
+    )  # fmt: skip
+
+
+def _go_on(
+    run: Checkpoint,
+    step: Step,
+    stopping: Stopping,
+    steps: int,
+    path: str | Path | None,
+    checkpoint_every: int,
+    progress: Callable[[Progress], None] | None,
+) -> Reason:
+    """From where a run stands to its end; the run is changed."""
+    source, saved = step.source, run.done if path is not None and run.done else None
+    while (stopped := stopping.reason(run.evaluations)) is None and run.done < steps:
+        E, norm = step(run, left(path, saved))
+        run.done += 1
+        run.clipped += step.clip is not None and norm > step.clip
+        run.recent.append(E / source.scale)
+        if run.done % MEAN == 0 or run.done == steps:
+            run.history.append((run.done, float(np.mean(run.recent))))
+            run.recent.clear()
         if progress:
-            progress(Progress(n + 1, steps, E / source.scale, source.unit, norm, clipped))
-        last = n + 1 == steps
-        if checkpoint is not None and (last or (n + 1) % checkpoint_every == 0):
-            Checkpoint(
-                network, optimiser.state, state, n + 1, clipped, history, recent, settings
-            ).save(checkpoint, source.notes)
-    return Result(network, source.score(network), source.measure, history, clipped / max(1, steps))
+            progress(Progress(run.done, steps, E / source.scale, source.unit, norm, run.clipped))
+        if stopping.every is not None and run.done % stopping.every == 0:
+            run.evaluations.append((run.done, _score(run, source, run.network, saved, path)))
+            if stopping.patience and stopping.best(run.evaluations) == len(run.evaluations) - 1:
+                run.best = run.network.copy()
+        if path is not None and run.done % checkpoint_every == 0:
+            saved = _save(run, source, path, saved)
+    if path is not None and run.done != saved:
+        _save(run, source, path, saved)
+    return stopped or "steps"
 
 
-def _one_step(
-    network: Network,
-    source: Source,
-    n: int,
-    state: State,
-    optimiser: Optimiser,
-    clip: float | None,
-) -> tuple[float, State, float]:
-    """One weight change: loss in nats or squares, the state to carry on, the gradient's norm."""
-    arguments = source.arguments(network, n, state)
-    run = network.run(**arguments)
-    everything = network.backward(run)
-    # the initial states are carried in or zero, they are no parameters
-    grads = {name: everything[name] for name in network.parameters()}
-    norm = clip_by_norm(grads, clip)
-    if not np.isfinite(run.E) or not np.isfinite(norm):
-        raise NonFiniteError(
-            f"step {n + 1}", "a finite loss and gradient", f"loss {run.E}, gradient norm {norm}",
-            "Lower the learning rate or clip the gradient (clip=1.0).",
+def _save(run: Checkpoint, source: Source, path: str | Path, saved: int | None) -> int:
+    check_finite(run.network, run.optimiser, run.done, left(path, saved))
+    run.save(path, source.notes)
+    return run.done
+
+
+def _score(
+    run: Checkpoint, source: Source, network: Network, saved: int | None, path: str | Path | None
+) -> float:
+    check_finite(network, run.optimiser, run.done, left(path, saved))
+    try:
+        return source.score(network)
+    except NonFiniteError as error:
+        raise DivergenceError(
+            f"step {run.done}", "a finite score", f"an overflow on the held-out part ({error})",
+            f"Lower the learning rate. {left(path, saved)}", step=run.done,
+        ) from error  # fmt: skip
+
+
+def _tail(window: int | None, length: int, on_text: bool) -> int:
+    """k2 - k1: steps before a chunk that its gradient reaches."""
+    if window is None:
+        return 0
+    if not on_text:
+        raise OptionError(
+            "window", "a text, a stream that is cut into chunks", "sequences, which are seen whole",
+            "Leave it out.",
         )  # fmt: skip
-    optimiser.step(network.parameters(), grads, n + 1)
-    return run.E, final(run) if "h0" in arguments else state, norm
+    if window < length:
+        raise OptionError(
+            "window", f"at least the length, {length}", str(window),
+            "Give a smaller length: the window is how far back its losses reach.",
+        )  # fmt: skip
+    return window - length
 
 
-def _check(**settings: Any) -> None:
-    for name in ("steps", "checkpoint_every"):
-        if settings[name] < 1:
-            raise OptionError(name, "a number from 1", str(settings[name]), "Give at least 1.")
-    clip = settings["clip"]
+def _check(
+    network: Network, steps: int, checkpoint_every: int, clip: float | None, omega: float
+) -> None:
+    for name, value in (("steps", steps), ("checkpoint_every", checkpoint_every)):
+        if value < 1:
+            raise OptionError(name, "a number from 1", str(value), "Give at least 1.")
     if clip is not None and not clip > 0:
         raise OptionError("clip", "a positive norm, or None", str(clip), "1.0 is usual.")
+    if not 0 <= omega < np.inf:
+        raise OptionError("omega", "a weight from 0", str(omega), "Pascanu's were 0.5 to 4.")
+    kinds = {layer.kind for layer in network.stack.layers} - {"rnn"}
+    if omega and kinds:
+        raise OptionError(
+            "omega", "plain RNN layers", f"{', '.join(sorted(kinds))} layers",
+            "Leave it out: gates are there to do what it does.",
+        )  # fmt: skip

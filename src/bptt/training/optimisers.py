@@ -1,11 +1,12 @@
 r"""Optimisers and clipping, in PyTorch's conventions; they change the parameters in place.
 
-    SGD    v ← μ v + g,  θ ← θ - η v                                        (Polyak 1964)
-    Adam   m ← β₁ m + (1-β₁) g,  v ← β₂ v + (1-β₂) g²,
-           θ ← θ - η m̂ / (√v̂ + ε),  m̂ = m/(1-β₁ⁿ), v̂ = v/(1-β₂ⁿ)           (Kingma & Ba 2015)
-    clip   g ← g · min(1, c/‖g‖)                                            (Pascanu 2013)
+    SGD      v ← μ v + g,  θ ← θ - η v                                      (Polyak 1964)
+    RMSprop  v ← α v + (1-α) g²,  θ ← θ - η g / (√v + ε)                    (Hinton 2012, lecture 6e)
+    Adam     m ← β₁ m + (1-β₁) g,  v ← β₂ v + (1-β₂) g²,
+             θ ← θ - η m̂ / (√v̂ + ε),  m̂ = m/(1-β₁ⁿ), v̂ = v/(1-β₂ⁿ)           (Kingma & Ba 2015)
+    clip     g ← g · min(1, c/‖g‖)                                            (Pascanu 2013)
 
-g is the gradient, θ a parameter, n the number of the step.
+g is the gradient, θ a parameter, n the number of the step. A schedule multiplies η.
 """
 
 from dataclasses import dataclass, field
@@ -37,13 +38,50 @@ class SGD:
         _positive("lr", self.lr)
         _fraction("momentum", self.momentum)
 
-    def step(self, parameters: Parameters, grads: Parameters, n: int) -> None:
-        """One step, the n-th counted from 1."""
+    def step(self, parameters: Parameters, grads: Parameters, n: int, factor: float = 1.0) -> None:
+        """One step, the n-th counted from 1, with η times ``factor``."""
         for name, theta in parameters.items():
-            v = self.state.setdefault(f"v.{name}", np.zeros_like(theta))
+            v = _kept(self.state, f"v.{name}", theta)
             v *= self.momentum
             v += grads[name]
-            theta -= self.lr * v
+            theta -= factor * self.lr * v
+
+
+@dataclass(eq=False)
+class RMSprop:
+    """The gradient over the root of its mean square.
+
+    Attributes:
+        lr: η, the learning rate.
+        alpha: α, decay of the mean of the square.
+        eps: ε, added to the root.
+        state: "v.name" -> the mean; what a checkpoint keeps.
+    """
+
+    lr: float = 1e-3
+    alpha: float = 0.99
+    eps: float = 1e-8
+    state: Parameters = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
+        _positive("lr", self.lr)
+        _fraction("alpha", self.alpha)
+
+    def step(self, parameters: Parameters, grads: Parameters, n: int, factor: float = 1.0) -> None:
+        """One step, the n-th counted from 1, with η times ``factor``."""
+        for name, theta in parameters.items():
+            g = grads[name]
+            v = _kept(self.state, f"v.{name}", theta)
+            change = np.multiply(g, g)
+            change *= 1 - self.alpha
+            v *= self.alpha
+            v += change
+            np.sqrt(v, out=change)
+            change += self.eps
+            np.divide(g, change, out=change)
+            change *= factor * self.lr
+            theta -= change
 
 
 @dataclass(eq=False)
@@ -70,19 +108,29 @@ class Adam:
         _fraction("beta1", self.beta1)
         _fraction("beta2", self.beta2)
 
-    def step(self, parameters: Parameters, grads: Parameters, n: int) -> None:
-        """One step, the n-th counted from 1."""
-        root = (1 - self.beta2**n) ** 0.5
+    def step(self, parameters: Parameters, grads: Parameters, n: int, factor: float = 1.0) -> None:
+        """One step, the n-th counted from 1, with η times ``factor``."""
+        rate, root = factor * self.lr / (1 - self.beta1**n), (1 - self.beta2**n) ** 0.5
         for name, theta in parameters.items():
             g = grads[name]
-            m = self.state.setdefault(f"m.{name}", np.zeros_like(theta))
-            v = self.state.setdefault(f"v.{name}", np.zeros_like(theta))
-            m += (1 - self.beta1) * (g - m)
-            v += (1 - self.beta2) * (g * g - v)
-            theta -= self.lr / (1 - self.beta1**n) * m / (np.sqrt(v) / root + self.eps)
+            m, v = (_kept(self.state, f"{kind}.{name}", theta) for kind in "mv")
+            # One array of this size is made; every line below is a pass over memory at hand.
+            change = np.subtract(g, m)
+            change *= 1 - self.beta1
+            m += change
+            np.multiply(g, g, out=change)
+            change *= 1 - self.beta2
+            v *= self.beta2
+            v += change
+            np.sqrt(v, out=change)
+            change *= 1 / root
+            change += self.eps
+            np.divide(m, change, out=change)
+            change *= rate
+            theta -= change
 
 
-Optimiser = SGD | Adam
+Optimiser = SGD | RMSprop | Adam
 
 
 def clip_by_norm(grads: Parameters, limit: float | None) -> float:
@@ -93,10 +141,17 @@ def clip_by_norm(grads: Parameters, limit: float | None) -> float:
     """
     # In float64: the square of an exploding float32 gradient overflows where its norm does not.
     norm = float(np.sqrt(sum(np.square(g, dtype=np.float64).sum() for g in grads.values())))
-    if limit is not None and norm > limit:
+    if limit is not None and limit < norm < np.inf:
         for g in grads.values():
             g *= g.dtype.type(limit / norm)
     return norm
+
+
+def _kept(state: Parameters, name: str, theta: Array) -> Array:
+    """An array of the state, zeros at first."""
+    if name not in state:
+        state[name] = np.zeros_like(theta)
+    return state[name]
 
 
 def _positive(name: str, value: float) -> None:

@@ -4,19 +4,21 @@ A source gives the batch of step n. The batch is a function of n alone (and of t
 chunk before), so that a resumed run reads what it would have read.
 """
 
+import hashlib
 from typing import Any, Protocol
 
 import numpy as np
 
-from bptt.arrays import Array
-from bptt.data.series import Series
+from bptt.data.series import Batch, Series
 from bptt.data.text import Text, chunk, streams
 from bptt.errors import OptionError
 from bptt.layers import Bidirectional
-from bptt.network import Network, Run
-
-State = list[tuple[Array, ...]]  # (h,) or (h, c) per layer, each (B, H)
-BITS = float(np.log(2.0))  # nats in a bit
+from bptt.losses import as_loss_at
+from bptt.network import Network
+from bptt.tasks import Task
+from bptt.training.curriculum import Curriculum
+from bptt.training.scores import BITS, bits_per_character, held_out, score_sequences
+from bptt.training.states import State, at_rest, carried, reading
 
 
 class Source(Protocol):
@@ -42,6 +44,14 @@ class Source(Protocol):
         """The arguments of ``network.run`` for step n, from 0."""
         ...
 
+    def starts(self, n: int) -> bool:
+        """Whether the sequences of step n, from 0, start from rest: nothing is carried into them."""
+        ...
+
+    def fitted(self, network: Network, n: int) -> Network:
+        """The network with its loss at the steps where step n, from 0, has it."""
+        ...
+
     def score(self, network: Network) -> float:
         """The network on the held-out part."""
         ...
@@ -49,6 +59,9 @@ class Source(Protocol):
     def check(self, network: Network) -> None:
         """Refuse a network that does not fit."""
         ...
+
+
+UNITS = {"cross_entropy": ("nats", "accuracy"), "mse": ("squared", "mean squared error")}
 
 
 class TextSource:
@@ -68,6 +81,14 @@ class TextSource:
         codes, targets, start = chunk(self.stream, self.length, n)
         x = self.text.one_hot(codes, network.stack.dtype)
         return carried(network, x, targets, at_rest(network, self.batch) if start else state)
+
+    def starts(self, n: int) -> bool:
+        """Where the text starts (again)."""
+        return chunk(self.stream, self.length, n)[2]
+
+    def fitted(self, network: Network, n: int) -> Network:
+        """The network itself."""
+        return network
 
     def score(self, network: Network) -> float:
         """Bits per character on the held-out part."""
@@ -100,17 +121,14 @@ class TextSource:
 
 
 class SeriesSource:
-    """Sequences drawn at random, anew for every step; states start from zero."""
+    """Sequences of a set, drawn at random for every step; states start from zero."""
+
+    scale = 1.0
 
     def __init__(self, series: Series, batch: int, seed: int = 0) -> None:
-        B = len(series.train.lengths)
-        if not 1 <= batch:
-            raise OptionError("batch", "a number from 1", str(batch), "Give at least one.")
-        self.series, self.batch, self.seed = series, min(batch, B), seed
-        self.unit, self.scale = (
-            ("nats", 1.0) if series.loss == "cross_entropy" else ("squared", 1.0)
-        )
-        self.measure = "accuracy" if series.loss == "cross_entropy" else "mean squared error"
+        _check_sequences(batch, seed)
+        self.series, self.batch, self.seed = series, min(batch, len(series.train.lengths)), seed
+        self.unit, self.measure = UNITS[series.loss]
         self.settings = {"data": series.fingerprint, "batch": self.batch, "data_seed": seed}
         self.notes = {"data": series.name}
 
@@ -119,22 +137,19 @@ class SeriesSource:
         chosen = np.random.default_rng([self.seed, n]).permutation(len(self.series.train.lengths))
         return self.series.train.part(chosen[: self.batch]).arguments(network.stack.dtype)
 
+    def starts(self, n: int) -> bool:
+        """Always."""
+        return True
+
+    def fitted(self, network: Network, n: int) -> Network:
+        """The network itself."""
+        return network
+
     def score(self, network: Network) -> float:
         """Accuracy on the held-out part, or its mean squared error."""
-        held, right, total, E, weight = self.series.held_out, 0, 0, 0.0, 0
-        for first in range(0, len(held.lengths), 64):
-            part = held.part(slice(first, first + 64))
-            run = network.run(**part.arguments(network.stack.dtype))
-            counts = int(part.lengths.sum()) if part.per_step else len(part.lengths)
-            E, weight = E + run.E * counts, weight + counts
-            guess, targets = run.o.argmax(-1), part.targets.reshape(-1, len(part.lengths))
-            if self.series.loss == "cross_entropy":
-                counted = np.ones(guess.shape, bool)
-                if len(guess) > 1:
-                    counted = np.arange(len(guess))[:, None] < part.lengths
-                right += int((guess == targets)[counted].sum())
-                total += int(counted.sum())
-        return right / total if total else E / weight
+        held = self.series.held_out
+        parts = (held.part(slice(i, i + 64)) for i in range(0, len(held.lengths), 64))
+        return score_sequences(network, parts)
 
     def check(self, network: Network) -> None:
         """Refuse a network of other sizes or another loss.
@@ -142,47 +157,115 @@ class SeriesSource:
         Raises:
             OptionError: saying why.
         """
-        s = self.series
-        wanted = (s.inputs, s.outputs, s.loss, s.loss_at)
-        got = (network.stack.inputs, len(network.b_O), network.loss, network.loss_at)
-        if wanted != got:
-            raise OptionError(
-                "network", f"(inputs, outputs, loss, loss_at) = {wanted}", str(got),
-                "Make it for these data, or diagnose it on its own.",
-            )  # fmt: skip
+        _check_fits(network, self.series)
 
 
-def at_rest(network: Network, batch: int) -> State:
-    """Zero states of every layer."""
-    return [layer.initial_state(batch, None, None) for layer in network.stack.layers]
+class TaskSource:
+    """Sequences of a task, drawn anew for every step and never seen twice; states start from zero.
 
-
-def carried(network: Network, x: Array, targets: Array, state: State) -> dict[str, Any]:
-    """The arguments of ``network.run`` with states carried in."""
-    h0: Any = [part[0] for part in state]
-    c0: Any = [part[1] if len(part) == 2 else None for part in state]
-    if len(state) == 1:
-        (h0,), (c0,) = h0, c0
-    return {"x": x, "targets": targets, "h0": h0, "c0": c0}
-
-
-def final(run: Run) -> State:
-    """The states after the last step."""
-    return [tuple(part[-1] for part in trace.states) for trace in run.stack_trace.traces]
-
-
-def bits_per_character(network: Network, text: Text, batch: int = 8) -> float:
-    """Mean bits per character on the held-out part, state carried from its beginning to its end.
+    Args:
+        task: what is to be learnt, at the length it is scored at.
+        batch: sequences side by side.
+        seed: the sequences of step n are drawn from the generator seeded [seed, n].
+        curriculum: the length at every step; the task's own if not given.
 
     Raises:
-        ShapeError: if the network does not fit the text.
+        OptionError: if the batch or the seed is out of range, or the task has no such lengths.
     """
-    stream = streams(text.held_out, min(batch, len(text.held_out) // 2))
-    state = at_rest(network, stream.shape[1])
-    total, length = 0.0, 256
-    for first in range(0, len(stream) - 1, length):
-        codes = stream[first : first + length + 1]
-        x = text.one_hot(codes[:-1], network.stack.dtype)
-        run = network.run(**carried(network, x, codes[1:], state))
-        total, state = total + run.E * (len(codes) - 1), final(run)
-    return total / (len(stream) - 1) / BITS
+
+    scale = 1.0
+
+    def __init__(
+        self, task: Task, batch: int, seed: int = 0, curriculum: Curriculum | None = None
+    ) -> None:
+        _check_sequences(batch, seed)
+        for length in () if curriculum is None else curriculum.lengths:
+            task.at(length)  # refuses lengths that the task does not have
+        self.task, self.batch, self.seed, self.curriculum = task, batch, seed, curriculum
+        self.unit, self.measure = UNITS[task.loss]
+        digest = hashlib.sha256(task.batch(2, np.random.default_rng(0)).x.tobytes())
+        self.settings = {
+            "task": f"{task.name} {task.length} {digest.hexdigest()[:16]}",
+            "batch": batch,
+            "data_seed": seed,
+            "curriculum": None if curriculum is None else repr(curriculum),
+        }
+        self.notes = {"data": task.name, "length": str(task.length)}
+        self._held_out: list[Batch] = []
+
+    def at(self, n: int) -> Task:
+        """The task at the length of step n, from 0."""
+        if self.curriculum is None:
+            return self.task
+        return self.task.at(self.curriculum.length(n, self.seed))
+
+    def arguments(self, network: Network, n: int, state: State) -> dict[str, Any]:
+        """The sequences of step n."""
+        drawn = self.at(n).batch(self.batch, np.random.default_rng([self.seed, n]))
+        return drawn.arguments(network.stack.dtype)
+
+    def starts(self, n: int) -> bool:
+        """Always."""
+        return True
+
+    def fitted(self, network: Network, n: int) -> Network:
+        """The network with its loss where a sequence of step n's length has it."""
+        return network if self.curriculum is None else reading(network, self.at(n).loss_at)
+
+    def score(self, network: Network) -> float:
+        """Accuracy or mean squared error on some hundred sequences of the task's own length."""
+        self._held_out = self._held_out or list(held_out(self.task))
+        return score_sequences(network, self._held_out)
+
+    def check(self, network: Network) -> None:
+        """Refuse a network of other sizes or another loss.
+
+        Raises:
+            OptionError: saying why.
+        """
+        _check_fits(network, self.task)
+
+
+def source_of(
+    data: Text | Series | Task,
+    *,
+    length: int = 64,
+    batch: int = 32,
+    seed: int = 0,
+    curriculum: Curriculum | None = None,
+) -> Source:
+    """The source that goes with the data.
+
+    Raises:
+        OptionError: if a number is out of range, or a curriculum is given to data of one length.
+    """
+    if isinstance(data, Task):
+        return TaskSource(data, batch, seed, curriculum)
+    if curriculum is not None:
+        raise OptionError(
+            "curriculum", "a task, which can be drawn at any length", type(data).__name__,
+            "Leave it out; on text, length says how far back the gradient reaches.",
+        )  # fmt: skip
+    return (
+        TextSource(data, length, batch)
+        if isinstance(data, Text)
+        else SeriesSource(data, batch, seed)
+    )
+
+
+def _check_sequences(batch: int, seed: int) -> None:
+    if batch < 1:
+        raise OptionError("batch", "a number from 1", str(batch), "Give at least one.")
+    if seed < 0:
+        raise OptionError("seed", "a number from 0", str(seed), "Any will do.")
+
+
+def _check_fits(network: Network, data: Series | Task) -> None:
+    at = as_loss_at(data.loss_at)
+    wanted = (data.inputs, data.outputs, data.loss, at)
+    got = (network.stack.inputs, len(network.b_O), network.loss, network.loss_at)
+    if wanted != got:
+        raise OptionError(
+            "network", f"(inputs, outputs, loss, loss_at) = {wanted}", str(got),
+            "Make it for these data, or diagnose it on its own.",
+        )  # fmt: skip

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bptt.report.charts.costs import carry, errors, exponents, truncation
+from bptt.report.charts.memory import Memories, remembered
 from bptt.report.charts.signal import Stages, by_lag, gains, shares, steps
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "exponents",
     "figures",
     "gains",
+    "remembered",
     "shares",
     "steps",
     "truncation",
@@ -39,9 +41,29 @@ class Figure:
     missing: str = "every value is zero."
 
 
-def figures(stages: Stages, truncated_at: int | None = None) -> list[Figure]:
-    """All of them, for one layer; ``truncated_at`` is the K that the user truncates at."""
+def figures(
+    stages: Stages, truncated_at: int | None = None, memories: Memories | None = None
+) -> list[Figure]:
+    """All of them, for one layer.
+
+    Args:
+        stages: (name, the layer) at different times, the one to judge last.
+        truncated_at: the K that the user truncates at.
+        memories: (name, what the top states remember) at the same times; None for a layer below.
+    """
     now = stages[-1][1]
+    memory = [
+        Figure(
+            "memory", "What the state remembers",
+            "How much of the input of k steps ago can be read off the top state by a linear map: R² on sequences "
+            "it was not fitted to, 1 is all of it. A gradient that reaches far back is necessary, not sufficient: "
+            "where this curve is at 0, the state no longer holds what the gradient would have to work with.",
+            remembered(memories, now.needed_lag),
+            "the batch is too small to fit it."
+            if memories[-1][1] is None
+            else "no input that varies, or none that was held out.",
+        )
+    ] if memories is not None else []  # fmt: skip
     gated = [
         Figure(
             "carry", "The carry",
@@ -58,6 +80,7 @@ def figures(stages: Stages, truncated_at: int | None = None) -> list[Figure]:
             "the dotted one the lag that was taken to be needed.",
             by_lag(stages),
         ),
+        *memory,
         Figure(
             "shares", "Signed shares",
             "How much of dW_R each lag makes up; all bars add up to 1. A bar below zero pulls against "

@@ -1,0 +1,82 @@
+"""(a) Which lags each cell and init learns on the adding task, against what was measured before training.
+
+python -m experiments reach
+"""
+
+import numpy as np
+
+import bptt
+from bptt import tasks
+from bptt.errors import DivergenceError
+from bptt.training import Adam, train
+from experiments.running import in_parallel
+
+HIDDEN, BATCH, STEPS = 100, 32, 2000
+NETWORKS = {
+    "tanh, PyTorch's init": {"scheme": "pytorch"},
+    "tanh, orthogonal": {"scheme": "orthogonal"},
+    "tanh, orthogonal × 1.1": {"scheme": "orthogonal", "gain": 1.1},
+    "relu, orthogonal": {"scheme": "orthogonal", "activation": "relu"},
+    "relu, identity": {"scheme": "identity", "activation": "relu"},
+    "relu, identity, W_F of PyTorch": {"scheme": "pytorch", "activation": "relu"},
+    "LSTM, PyTorch's init": {"scheme": "pytorch", "cell": "lstm"},
+    "GRU, PyTorch's init": {"scheme": "pytorch", "cell": "gru"},
+}
+
+
+def network_of(task, name, seed):
+    """One of ``NETWORKS``, for the task."""
+    network = bptt.Network.init(
+        task.inputs, HIDDEN, task.outputs, loss=task.loss, loss_at=task.loss_at, rng=seed,
+        **NETWORKS[name],
+    )  # fmt: skip
+    if name.endswith("W_F of PyTorch"):
+        network.layer.W_R[...] = np.eye(HIDDEN)
+        network.layer.b[...] = 0
+    return network
+
+
+def measured(network, task):
+    """What is known before training: of the layer, on held-out sequences."""
+    batch = task.batch(32, np.random.default_rng(10_000), held_out=True).arguments()
+    diagnosis = bptt.diagnose(network, batch, needed_lag=task.needed_lag).diagnosis
+    layer, memory = diagnosis.decisive, diagnosis.memory
+    remembered = memory.r2[task.needed_lag] if memory and task.needed_lag < len(memory.r2) else 0.0
+    return {
+        "horizon": layer.horizon,
+        "log10_attenuation": float(np.maximum(layer.log10_attenuation, -300)),
+        "rate": layer.rate,
+        "remembered": float(max(0.0, remembered)),
+        "verdict": layer.verdict,
+    }
+
+
+def learnt(network, task, seed, steps):
+    """How far training comes: solved or not, at which step, and the loss it ends with."""
+    try:
+        result = train(
+            network, task, steps=steps, batch=BATCH, optimiser=Adam(1e-3), clip=1.0, seed=seed,
+            evaluate_every=100, until="solved",
+        )  # fmt: skip
+    except DivergenceError as error:
+        return {"solved": False, "steps": None, "loss": None, "why": str(error)}
+    return {"solved": result.stopped == "until", "steps": result.steps, "loss": result.score}
+
+
+def one(network, length, seed, steps):
+    """One network: measured, then trained."""
+    task = tasks.adding(length)
+    made = network_of(task, network, seed)
+    return measured(made, task) | learnt(made, task, seed, steps)
+
+
+def run(quick):
+    """Every network at every length and seed."""
+    lengths, seeds, steps = ((50, 100, 200), range(3), STEPS) if not quick else ((50,), (0,), 500)
+    settings = [
+        {"network": name, "length": T, "seed": seed, "steps": steps}
+        for T in lengths
+        for name in NETWORKS
+        for seed in seeds
+    ]
+    return {"steps": steps, "runs": in_parallel(one, settings, "(a) reach")}

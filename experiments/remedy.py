@@ -1,0 +1,41 @@
+"""(b) The same networks after the first-ranked remedy: how many seeds learn, before and after.
+
+python -m experiments remedy
+"""
+
+import numpy as np
+
+import bptt
+from bptt import tasks
+from experiments.reach import STEPS, learnt, network_of
+from experiments.running import in_parallel
+
+BEFORE = ("tanh, PyTorch's init", "tanh, orthogonal × 1.1")
+
+
+def one(network, length, seed, steps):
+    """Trained as it is; then the remedies are tried, and the first-ranked is trained."""
+    task = tasks.adding(length)
+    made = network_of(task, network, seed)
+    batch = task.batch(32, np.random.default_rng(10_000), held_out=True).arguments()
+    report = bptt.diagnose(made, batch, needed_lag=task.needed_lag)
+    found = report.try_remedies(
+        task, seed=seed, progress=False, trial_steps=100 if steps < STEPS else None
+    )
+    best = found.best
+    after = None if best is None else learnt(found.model(), task, seed, steps)
+    ranked = [tried.name for tried in found.tried]
+    before = learnt(made, task, seed, steps)
+    return {"before": before, "after": after, "ranked": ranked}
+
+
+def run(quick):
+    """Both networks at every length and seed."""
+    lengths, seeds, steps = ((50, 100, 200), range(4), STEPS) if not quick else ((50,), (0,), 500)
+    settings = [
+        {"network": name, "length": T, "seed": seed, "steps": steps}
+        for T in lengths
+        for name in (BEFORE if not quick else BEFORE[:1])
+        for seed in seeds
+    ]
+    return {"steps": steps, "runs": in_parallel(one, settings, "(b) remedy")}

@@ -1,0 +1,215 @@
+"""The tables of docs/experiments.md, from the stored results: python -m experiments.tables."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.tables import markdown
+from experiments.running import stored
+
+PAGE = Path(__file__).parent.parent / "docs" / "experiments.md"
+
+
+def _groups(runs, *keys):
+    """Runs by the values of keys, in the order they came."""
+    found = {}
+    for run in runs:
+        found.setdefault(tuple(run[key] for key in keys), []).append(run)
+    return found
+
+
+def _mean(values):
+    found = [value for value in values if value is not None]
+    return float(np.mean(found)) if found else float("nan")
+
+
+def _power(log10):
+    return "0" if log10 <= -300 else f"1e{log10:.1f}" if log10 < -1 else f"{10**log10:.2f}"
+
+
+def _ranks(values):
+    """Ranks, equal values sharing the mean of theirs."""
+    values = np.asarray(values, float)
+    return np.array([np.mean(np.flatnonzero(np.sort(values) == v)) for v in values])
+
+
+def spearman(a, b):
+    """Rank correlation; NaN where one of them does not vary."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
+
+
+def reach(result):
+    """What was measured before, what was learnt."""
+    rows = []
+    for (network, T), runs in _groups(result["runs"], "network", "length").items():
+        solved = [run for run in runs if run["solved"]]
+        rows.append([
+            network, str(T), f"{_mean(r['horizon'] for r in runs):.0f}",
+            _power(_mean(r["log10_attenuation"] for r in runs)),
+            f"{_mean(r['remembered'] for r in runs):.2f}",
+            f"{len(solved)} of {len(runs)}",
+            f"{_mean(r['steps'] for r in solved):.0f}" if solved else "",
+            f"{_mean(r['loss'] for r in runs):.3f}",
+        ])  # fmt: skip
+    head = [
+        "network",
+        "T",
+        "horizon",
+        "signal at lag T/2",
+        "R² at lag T/2",
+        "solved",
+        "at step",
+        "loss",
+    ]
+    return markdown(head, rows)
+
+
+def correlation(result):
+    """Does a measurement before training order the networks by what they learn?"""
+    rows = []
+    runs = [run for run in result["runs"] if run["loss"] is not None]
+    for label, some in (
+        *((f"T = {T}", [r for r in runs if r["length"] == T]) for T in sorted({r["length"] for r in runs})),
+        ("all lengths", runs),
+        ("plain RNNs, all lengths", [r for r in runs if r["network"][:4] in ("tanh", "relu")]),
+    ):  # fmt: skip
+        # The share of the steps used: a network that solves the task early has learnt more than a late one.
+        learnt = [r["steps"] / result["steps"] if r["solved"] else 1 + r["loss"] for r in some]
+        reach = [-abs(r["log10_attenuation"]) for r in some]
+        horizon = [r["horizon"] / r["length"] for r in some]
+        memory = [r["remembered"] for r in some]
+        numbers = [-spearman(x, learnt) for x in (horizon, reach, memory)]
+        rows.append([label, str(len(some)), *("" if np.isnan(n) else f"{n:.2f}" for n in numbers)])
+    head = ["", "networks", "horizon / T", "signal kept at lag T/2", "R² at lag T/2"]
+    return markdown(head, rows)
+
+
+def verdicts(result):
+    """How often the verdict before training was right."""
+    rows = []
+    for verdict in ("steady", "vanishing", "exploding"):
+        runs = [run for run in result["runs"] if run["verdict"] == verdict]
+        solved = sum(run["solved"] for run in runs)
+        if runs:
+            rows.append([verdict, str(len(runs)), str(solved), str(len(runs) - solved)])
+    return markdown(["verdict before training", "networks", "learnt", "did not"], rows)
+
+
+def remedy(result):
+    """Success before and after."""
+    rows = []
+    for (network, T), runs in _groups(result["runs"], "network", "length").items():
+        first = [run["ranked"][0] for run in runs]
+        names = ", ".join(f"{name} ({first.count(name)})" for name in dict.fromkeys(first))
+        after = sum(bool(run["after"] and run["after"]["solved"]) for run in runs)
+        before = sum(run["before"]["solved"] for run in runs)
+        rows.append([network, str(T), f"{before} of {len(runs)}", names, f"{after} of {len(runs)}"])
+    return markdown(
+        ["network", "T", "solved as it is", "ranked first (seeds)", "solved after"], rows
+    )
+
+
+def pascanu(result):
+    """Success by length."""
+    groups = _groups(result["runs"], "method", "length")
+    lengths = sorted({T for _, T in groups})
+    rows = [
+        [
+            method,
+            *(
+                f"{sum(r['solved'] for r in groups[method, T])} of {len(groups[method, T])}"
+                for T in lengths
+            ),
+        ]
+        for method in dict.fromkeys(method for method, _ in groups)
+    ]
+    return markdown(["", *(f"T = {T}" for T in lengths)], rows)
+
+
+def long(result):
+    """One network on sequences longer than it was trained on."""
+    runs = [run for run in result["long"] if run.get("by_length")]
+    lengths = list(runs[0]["by_length"]) if runs else []
+    rows = [
+        [str(run["seed"]), str(run["steps"]), *(f"{a:.1%}" for a in run["by_length"].values())]
+        for run in runs
+    ]
+    return markdown(["seed", "training steps", *(f"T = {T}" for T in lengths)], rows)
+
+
+def truncation(result):
+    """Bias against bits."""
+    rows = [
+        [
+            cell, str(K), f"{_mean(r['bias_before'] for r in runs):.0%}",
+            f"{_mean(r['bias_after'] for r in runs):.0%}", f"{_mean(r['bits'] for r in runs):.3f}",
+            str(runs[0]["steps"]),
+        ]
+        for (cell, K), runs in _groups(result["runs"], "cell", "length").items()
+    ]  # fmt: skip
+    head = [
+        "cell",
+        "K",
+        "bias before training",
+        "bias after",
+        "bits per character",
+        "weight changes",
+    ]
+    return markdown(head, rows)
+
+
+def horizon(result):
+    """The course of training."""
+    rows = [
+        [
+            run["cell"], str(p["steps"]), f"{p['bits']:.2f}", str(p["horizon"]),
+            _power(p["log10_attenuation"]), f"{p['rate']:.3f}",
+        ]
+        for run in result["runs"]
+        for p in run["points"]
+    ]  # fmt: skip
+    return markdown(
+        ["cell", "steps", "bits per character", "horizon", "signal at lag 50", "rate"], rows
+    )
+
+
+TABLES = {
+    "reach": reach, "correlation": correlation, "verdicts": verdicts, "remedy": remedy,
+    "pascanu": pascanu, "long": long, "truncation": truncation, "horizon": horizon,
+}  # fmt: skip
+OF = {
+    "reach": ("reach", "correlation", "verdicts"),
+    "remedy": ("remedy",),
+    "pascanu": ("pascanu", "long"),
+    "truncation": ("truncation",),
+    "horizon": ("horizon",),
+}
+
+
+def between(page, name, table):
+    """The page with other text between the marks of a name."""
+    before, rest = page.split(f"<!-- experiment {name} -->\n")
+    after = rest.split("<!-- end -->", 1)[1]
+    return f"{before}<!-- experiment {name} -->\n{table}\n<!-- end -->{after}"
+
+
+def filled(page):
+    """The page with every table that has a result."""
+    for name, tables in OF.items():
+        result = stored(name)
+        for table in tables if result else ():
+            page = between(page, table, TABLES[table](json.loads(json.dumps(result))))
+        if result:
+            page = between(page, f"{name} minutes", f"It took {result['minutes']:g} minutes.")
+    return page
+
+
+def write():
+    """Write them."""
+    PAGE.write_text(filled(PAGE.read_text()))
+
+
+if __name__ == "__main__":
+    write()

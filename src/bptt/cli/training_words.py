@@ -1,0 +1,103 @@
+"""The words of ``bptt train`` that stand for something to train with: "cosine:2000", "drawn:50:200"."""
+
+from typing import TYPE_CHECKING, Any
+
+from bptt.errors import OptionError
+
+if TYPE_CHECKING:
+    from bptt.training.curriculum import Curriculum
+    from bptt.training.optimisers import Optimiser
+    from bptt.training.schedules import Schedule
+
+
+def optimiser_of(name: str, lr: float | None, momentum: float) -> "Optimiser":
+    """By name, with its usual learning rate if none is given.
+
+    Raises:
+        OptionError: if it is none of them.
+    """
+    from bptt import training
+
+    if name == "adam":
+        return training.Adam(2e-3 if lr is None else lr)
+    if name == "rmsprop":
+        return training.RMSprop(1e-3 if lr is None else lr)
+    if name == "sgd":
+        return training.SGD(0.5 if lr is None else lr, momentum)
+    raise OptionError("--optimizer", "adam, rmsprop or sgd", repr(name), "Choose one.")
+
+
+def schedule_of(words: str) -> "Schedule":
+    """The learning rate's schedule.
+
+    Raises:
+        OptionError: if the words make none.
+
+    >>> schedule_of("warmup:100+step:1000:0.5")
+    WarmUp(steps=100, then=StepDecay(every=1000, by=0.5))
+    """
+    from bptt import training
+
+    first, plus, rest = words.partition("+")
+    name, *numbers = first.split(":")
+    made: dict[str, tuple[Any, list[type]]] = {
+        "constant": (training.Constant, []),
+        "step": (training.StepDecay, [int, float]),
+        "exponential": (training.Exponential, [float]),
+        "cosine": (training.Cosine, [int]),
+        "warmup": (training.WarmUp, [int]),
+    }
+    expected = (
+        "constant, step:1000:0.5, exponential:0.999 or cosine:2000, warmup:100+ in front or not"
+    )
+    if name not in made or (plus and name != "warmup"):
+        raise OptionError("--schedule", expected, repr(words), "Choose one.")
+    kind, types = made[name]
+    found = _numbers("--schedule", expected, words, numbers, types)
+    if plus:
+        return kind(*found, then=schedule_of(rest))  # type: ignore[no-any-return]
+    return kind(*found)  # type: ignore[no-any-return]
+
+
+def curriculum_of(words: str | None) -> "Curriculum | None":
+    """The lengths that a task is trained at.
+
+    Raises:
+        OptionError: if the words make none.
+
+    >>> curriculum_of("drawn:50:200")
+    Drawn(shortest=50, longest=200)
+    """
+    from bptt import training
+
+    if words is None:
+        return None
+    name, *numbers = words.split(":")
+    expected = "drawn:50:200 or growing:20:200:1000"
+    if name == "drawn":
+        found = _numbers("--curriculum", expected, words, numbers, [int, int])
+        return training.Drawn(*found)
+    if name == "growing":
+        found = _numbers("--curriculum", expected, words, numbers, [int, int, int])
+        return training.Growing(*found)
+    raise OptionError("--curriculum", expected, repr(words), "Choose one.")
+
+
+def until_of(word: str | None) -> float | str | None:
+    """A score, or "solved".
+
+    Raises:
+        OptionError: if it is neither.
+    """
+    if word is None or word == "solved":
+        return word
+    return float(_numbers("--until", "a score or solved", word, [word], [float])[0])
+
+
+def _numbers(
+    option: str, expected: str, words: str, numbers: list[str], types: list[type]
+) -> list[Any]:
+    try:
+        return [kind(number) for kind, number in zip(types, numbers, strict=True)]
+    except ValueError:
+        raise OptionError(option, expected, repr(words), "Numbers stand behind colons.") from None

@@ -1,0 +1,202 @@
+r"""The memory function: how well the state now gives the input of k steps ago (Jaeger 2001, GMD report 152).
+
+    (1)  x̂_{t-k} = w_k · (h_t - h̄) + x̄             read linearly, w_k by ridge regression on half of the data
+    (2)  R²_k    = 1 - Σ (x - x̂)² / Σ (x - x̄)²      on the other half
+    (3)  capacity = Σ_k max(R²_k, 0)
+
+For one white input Jaeger's capacity is at most H. Where the input itself is correlated in time, a state also
+tells of a step that it has forgotten through those that it remembers.
+
+With H^T H = V diag(s) Vᵀ of the centred states the weights are w = V (s + α)⁻¹ Vᵀ Hᵀ x for every input, lag and
+ridge α, so a block of lags needs one factorisation. α is that of least generalised cross-validation,
+
+    (4)  GCV(α) = n ‖x - x̂‖² / (n - tr)²,  tr = 1 + Σ_j s_j/(s_j + α)     (Golub, Heath & Wahba 1979)
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from bptt.arrays import Array
+from bptt.errors import OptionError
+from bptt.layers import Trace
+from bptt.layers.levels import directions
+from bptt.layers.sequences import inside
+from bptt.layers.stack import StackTrace
+
+RIDGES = 10.0 ** np.arange(0, -13, -1)  # α over the largest s, strongest first
+LAGS = 500  # the largest lag computed unless told
+BLOCKS = 8  # of lags: within one all are fitted on the same states
+ROWS = 4096  # states in a fit, or 16 H if that is more: others add nothing but time
+TARGETS = 64  # columns at once
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryFunction:
+    """What the state remembers of the inputs.
+
+    Attributes:
+        r2: (K,) R² on held-out data by lag 0 .. K-1, the mean over the inputs that vary. Not clipped: at or
+            a little below 0 nothing is remembered. NaN where no input varies.
+        per_input: (K, I) the same of each input; NaN where it does not vary.
+        rows: (K,) how many states each lag was fitted on.
+    """
+
+    r2: Array
+    per_input: Array
+    rows: Array
+
+    @property
+    def capacity(self) -> float:
+        """Equation (3), in steps; lags without a number count as forgotten."""
+        return float(np.fmax(self.r2, 0).sum())
+
+
+def memory_function(
+    trace: Trace | StackTrace,
+    max_lag: int | None = None,
+    *,
+    ridge: float | None = None,
+    at: Literal["every", "last"] = "every",
+) -> MemoryFunction:
+    """How well the inputs of each lag can be read off the top layer's states.
+
+    Every other sequence is held out; of a single sequence its second half. Only states whose past reaches back
+    that far are used: within the sequence, and since the last reset.
+
+    Args:
+        trace: from ``layer.forward`` or ``stack.forward``.
+        max_lag: the largest lag; None is the largest for which each half has two states for every
+            unit, at most 500.
+        ridge: α, in units of h², the same for all; None chooses it for every lag and input by (4).
+        at: read the state at "every" step, or the "last" one of each sequence: that is what a loss at the
+            last step sees, and it needs more than H sequences in each half.
+
+    Raises:
+        OptionError: if there are no more states in a half than units, or an argument is out of range.
+
+    >>> import numpy as np, bptt
+    >>> from bptt.dynamics import memory_function
+    >>> delay = bptt.RNN([[1.0], [0.0]], [[0.0, 0.0], [1.0, 0.0]], np.zeros(2), "identity")
+    >>> x = np.random.default_rng(0).standard_normal((300, 4, 1))
+    >>> memory = memory_function(delay.forward(x), max_lag=3)
+    >>> bool(np.allclose(memory.r2, [1, 1, 0, 0], atol=0.02))
+    True
+    """
+    x, h, age = _regression(trace, at)
+    if ridge is not None and not 0 < ridge < np.inf:
+        raise OptionError("ridge", "a positive number, or None", str(ridge), "None chooses it.")
+    halves = _halves(age)
+    K = _lags(max_lag, age, halves, h.shape[-1])
+    per_input, rows = np.empty((K, x.shape[-1])), np.empty(K, int)
+    # Few states have a long past: a block for every eighth of the lags lets the short ones keep theirs.
+    for block in np.array_split(np.arange(K), min(BLOCKS, K)):
+        fit, held = (_chosen(half, age, block[-1], h.shape[-1]) for half in halves)
+        per_input[block], rows[block] = _read(x, h, fit, held, block, ridge), len(fit[0])
+    varies = ~np.isnan(per_input)
+    with np.errstate(invalid="ignore"):
+        r2 = np.where(varies, per_input, 0).sum(1) / varies.sum(1)
+    return MemoryFunction(r2, per_input, rows)
+
+
+def _regression(trace: Trace | StackTrace, at: str) -> tuple[Array, Array, Array]:
+    """Inputs (T, B, I), states (T, B, H), and how many steps of its past a state has, (T, B).
+
+    A state that is not to be read has -1.
+    """
+    if at not in ("every", "last"):
+        raise OptionError("at", '"every" or "last"', repr(at), "Choose one.")
+    first = trace if isinstance(trace, Trace) else directions(trace.levels[0])[0]
+    h = trace.h[1:] if isinstance(trace, Trace) else trace.outputs
+    T, B, _ = first.x.shape
+    step = np.broadcast_to(np.arange(T)[:, None], (T, B))
+    start = 0 if first.resets is None else np.maximum.accumulate(np.where(first.resets, step, 0))
+    lengths = np.full(B, T) if first.lengths is None else first.lengths
+    read = inside(lengths, T) if at == "every" else step == lengths - 1
+    return first.x.astype(np.float64), h.astype(np.float64), np.where(read, step - start, -1)
+
+
+def _halves(age: Array) -> tuple[Array, Array]:
+    """(T, B) True for the states that are fitted, and for those held out."""
+    readable = age >= 0
+    if age.shape[1] == 1:
+        early = readable.cumsum(0) <= readable.sum() // 2
+    else:
+        early = np.arange(age.shape[1]) % 2 == 0
+    return readable & early, readable & ~early
+
+
+def _lags(max_lag: int | None, age: Array, halves: tuple[Array, Array], H: int) -> int:
+    """K, how many lags there are states for."""
+    # states of the poorer half that have a past of k steps, k = 0, 1, ...
+    each = [np.bincount(age[half], minlength=int(age.max()) + 1) for half in halves]
+    enough = np.minimum(*(count[::-1].cumsum()[::-1] for count in each))
+    if max_lag is None:
+        wanted, K = 2 * H, min(LAGS + 1, int((enough >= 2 * H).sum()))
+    else:
+        if max_lag < 0:
+            raise OptionError("max_lag", "a lag from 0", str(max_lag), "Or None.")
+        wanted, K = H + 1, max_lag + 1 if (enough > H).sum() > max_lag else 0
+    if K == 0:
+        lag = max_lag or 0
+        found = enough[lag] if lag < len(enough) else 0
+        raise OptionError(
+            "trace", f"at least {wanted} states with a past of {lag} steps in each half of the data",
+            f"{found}", "Give more sequences, or longer ones, or a smaller max_lag.",
+        )  # fmt: skip
+    return K
+
+
+def _chosen(half: Array, age: Array, lag: int, H: int) -> tuple[Array, Array]:
+    """Steps and sequences of the states in a half whose past holds the lag; not more than are of use."""
+    t, b = np.nonzero(half & (age >= lag))
+    most = max(ROWS, 16 * H)
+    if len(t) > most:
+        some = np.sort(np.random.default_rng(0).choice(len(t), most, replace=False))
+        t, b = t[some], b[some]
+    return t, b
+
+
+def _read(
+    x: Array,
+    h: Array,
+    fit: tuple[Array, Array],
+    held: tuple[Array, Array],
+    lags: Array,
+    ridge: float | None,
+) -> Array:
+    """(lags, I) R² on the held-out states of readings fitted on the others."""
+    I, (t, b), (t_held, b_held) = x.shape[-1], fit, held
+    H_fit, H_held = h[t, b], h[t_held, b_held]
+    centre = H_fit.mean(0)
+    H_fit -= centre
+    s, V = np.linalg.eigh(H_fit.T @ H_fit)
+    s = np.maximum(s, 0)
+    largest = s[-1] or 1.0  # of dead units nothing is read
+    alphas = largest * RIDGES if ridge is None else np.array([ridge])
+    H_held -= centre
+    found = np.empty((len(lags), I))
+    for some in np.array_split(lags, -(-len(lags) * I // TARGETS)):
+        Y, Y_held = (x[t[:, None] - some, b[:, None]].reshape(len(t), -1) for t, b in (fit, held))
+        mean = Y.mean(0)
+        Y -= mean
+        Z_Y = V.T @ (H_fit.T @ Y)  # Z = H V, never formed: there are fewer targets than units
+        alpha = _best(alphas, s, Z_Y, np.square(Y).sum(0), len(Y))
+        off = Y_held - mean - H_held @ (V @ (Z_Y / (s[:, None] + alpha)))
+        scatter = np.square(Y_held - Y_held.mean(0)).sum(0)
+        varies = (np.ptp(Y, 0) > 0) & (np.ptp(Y_held, 0) > 0)
+        r2 = 1 - np.square(off).sum(0) / np.where(varies, scatter, 1)
+        found[some - lags[0]] = np.where(varies, r2, np.nan).reshape(len(some), I)
+    return found
+
+
+def _best(alphas: Array, s: Array, Z_Y: Array, squares: Array, n: int) -> Array:
+    """The α of least GCV, equation (4), for every column of Zᵀ Y."""
+    kept = s / (s + alphas[:, None])
+    left = 1 / (s + alphas[:, None])
+    # ‖x - x̂‖² = ‖x‖² - Σ_j (z_j·x)² (s_j + 2α)/(s_j + α)²; below 1e-14 of ‖x‖² it is rounding
+    error = squares - (left * (1 + alphas[:, None] * left)) @ np.square(Z_Y)
+    error = np.maximum(error, 1e-14 * squares)
+    free = n - 1 - kept.sum(1)
+    return np.asarray(alphas[np.argmin(error / np.square(free)[:, None], 0)])

@@ -1,0 +1,20 @@
+"""Does it affect our training? Changes tried on copies of a model, measured on its batch, and ranked."""
+
+from bptt.remedies.catalogue import CATALOGUE, Remedy
+from bptt.remedies.network_subject import NetworkSubject
+from bptt.remedies.subject import Subject
+from bptt.remedies.trial import Settings, Trial, usual_steps
+from bptt.remedies.trying import UNCHANGED, Tried, try_remedies
+
+__all__ = [
+    "CATALOGUE",
+    "UNCHANGED",
+    "NetworkSubject",
+    "Remedy",
+    "Settings",
+    "Subject",
+    "Trial",
+    "Tried",
+    "try_remedies",
+    "usual_steps",
+]

@@ -1,0 +1,81 @@
+"""Every remedy by name, with what it does and who proposed it."""
+
+from dataclasses import dataclass
+
+from bptt.errors import OptionError
+from bptt.remedies import gates, training, weights
+from bptt.remedies.change import Make
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A change worth trying.
+
+    Attributes:
+        name: its name, for ``only`` and ``--only``.
+        does: what it does, in a phrase.
+        source: who proposed it.
+        make: makes the change.
+    """
+
+    name: str
+    does: str
+    source: str
+    make: Make
+
+
+CATALOGUE = {
+    remedy.name: remedy
+    for remedy in (
+        Remedy(
+            "gain", "scale W_R so that the signal keeps its size on this batch",
+            "mean field: Sompolinsky 1988; Chen 2018", weights.gain,
+        ),
+        Remedy("orthogonal", "draw W_R orthogonal", "Saxe 2014", weights.orthogonal),
+        Remedy(
+            "identity-relu", "W_R the identity, activation relu",
+            "Le, Jaitly & Hinton 2015", weights.identity_relu,
+        ),
+        Remedy(
+            "scaled-identity", "W_R a multiple of the identity that keeps the signal's size",
+            "Mikolov 2014; Le 2015", weights.scaled_identity,
+        ),
+        Remedy("activation", "tanh, or relu in its place", "Bengio 1994", weights.activation),
+        Remedy(
+            "flossing", "push the leading Lyapunov exponents towards 0",
+            "Engelken 2023", weights.flossing,
+        ),
+        Remedy(
+            "forget-bias", "start the forget gate's bias at 1",
+            "Gers 2000; Jozefowicz 2015", gates.forget_bias,
+        ),
+        Remedy(
+            "update-bias", "start the update gate's bias at 1",
+            "after Gers 2000", gates.update_bias,
+        ),
+        Remedy(
+            "chrono", "draw the gates' biases from the lags of the task",
+            "Tallec & Ollivier 2018", gates.chrono,
+        ),
+        Remedy("clip", "clip at the median norm observed", "Pascanu 2013", training.clip),
+        Remedy(
+            "truncation", "reach further back than the chunk",
+            "Williams & Peng 1990", training.truncation,
+        ),
+        Remedy("omega", "add Ω to the loss", "Pascanu 2013, eq. 9 and 10", training.omega),
+    )
+}  # fmt: skip
+
+
+def chosen(names: list[str] | tuple[str, ...] | None) -> list[Remedy]:
+    """Some remedies by name, all of them if None.
+
+    Raises:
+        OptionError: if a name is unknown.
+    """
+    if names is None:
+        return list(CATALOGUE.values())
+    for name in names:
+        if name not in CATALOGUE:
+            raise OptionError("only", "some of " + ", ".join(CATALOGUE), repr(name), "Choose some.")
+    return [CATALOGUE[name] for name in names]

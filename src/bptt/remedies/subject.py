@@ -1,0 +1,70 @@
+"""What remedies are tried on: recurrent layers in a model, on a batch, with or without data to learn from.
+
+Two kinds of model can be a subject, a ``bptt.Network`` (``network_subject``) and a PyTorch module
+(``torch_models``). A remedy sees its layers and its measurements, never the rest of the model.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from bptt.diagnosis import Diagnosis
+from bptt.lags import LagProfile
+from bptt.layers import Layer, Trace
+from bptt.remedies.trial import Settings, Trial
+
+
+class Subject(Protocol):
+    """Recurrent layers in a model, on a batch.
+
+    Attributes:
+        model: the whole.
+        layers: copies of the recurrent ones, from the bottom.
+        names: theirs.
+        needed: the lag that the task needs.
+        steps: of the longest sequence.
+        settings: how a trial trains.
+        on_text: whether training cuts a stream into chunks.
+        activations: what a plain layer's activation can be changed to.
+    """
+
+    @property
+    def settings(self) -> Settings: ...  # noqa: D102
+    @property
+    def activations(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def model(self) -> Any: ...  # noqa: D102
+
+    @property
+    def layers(self) -> list[Layer]: ...  # noqa: D102
+    @property
+    def names(self) -> list[str]: ...  # noqa: D102
+    @property
+    def needed(self) -> int: ...  # noqa: D102
+    @property
+    def steps(self) -> int: ...  # noqa: D102
+    @property
+    def on_text(self) -> bool: ...  # noqa: D102
+
+    def changed(self, layers: Sequence[Layer]) -> "Subject":
+        """A copy of the model with other layers in the place of its own."""
+        ...
+
+    def take(self, layers: Sequence[Layer]) -> None:
+        """Write layers into the model itself."""
+        ...
+
+    def diagnose(self) -> Diagnosis:
+        """The model on the batch, judged."""
+        ...
+
+    def profiles(self, max_lag: int) -> list[LagProfile]:
+        """The gradient by lag of every layer."""
+        ...
+
+    def traces(self) -> list[Trace]:
+        """The forward pass of every layer on the batch."""
+        ...
+
+    def train(self, settings: Settings) -> Trial:
+        """Train a copy for some steps."""
+        ...

@@ -1,0 +1,77 @@
+"""A short training, and how it is to be done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+MARK = 25  # training steps that a point of a trial's curve averages
+FEWEST, MOST, READ = 50, 1000, 4_000_000
+
+
+def usual_steps(T: int, batch: int) -> int:
+    """Steps of a trial that reads some four million inputs: seconds, for a small network."""
+    return int(np.clip(READ // (T * batch), FEWEST, MOST))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a trial trains; a remedy may change it.
+
+    Attributes:
+        steps: weight changes; 0 trains nothing.
+        lr: of Adam.
+        batch: sequences, or streams of text, side by side.
+        clip: largest norm of the gradient; None never clips.
+        length: steps between two weight changes on text (k1).
+        window: how far back the gradient of these steps reaches on text (k2); ``length`` if None.
+        omega: weight of Pascanu's Ω in the loss.
+        seed: of the order of the data.
+    """
+
+    steps: int = 0
+    lr: float = 1e-3
+    batch: int = 32
+    clip: float | None = 1.0
+    length: int = 64
+    window: int | None = None
+    omega: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A short training.
+
+    Attributes:
+        history: (step, loss) pairs, each the mean of the steps since the one before.
+        unit: of the loss.
+        loss: mean over the last fifth of the steps; infinite where training broke off.
+        norms: the gradient's norm at every step, before clipping.
+        seconds: that a step took.
+        stopped: why it broke off, or None.
+    """
+
+    history: list[tuple[int, float]]
+    unit: str
+    loss: float
+    norms: list[float] = field(repr=False)
+    seconds: float
+    stopped: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        losses: Sequence[float],
+        norms: Sequence[float],
+        unit: str,
+        seconds: float,
+        stopped: str | None = None,
+    ) -> "Trial":
+        """From what every step gave."""
+        ends = [*range(MARK, len(losses), MARK), len(losses)] if losses else []
+        starts = [0, *ends][: len(ends)]
+        history = [(b, float(np.mean(losses[a:b]))) for a, b in zip(starts, ends, strict=True)]
+        last = losses[-max(1, len(losses) // 5) :]
+        loss = float("inf") if stopped else float(np.mean(last))
+        return cls(history, unit, loss, list(norms), seconds / max(1, len(losses)), stopped)

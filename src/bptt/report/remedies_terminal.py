@@ -1,0 +1,52 @@
+"""Remedies on the terminal: a ranked table, what each changes, and what does not apply."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from bptt.remedies import UNCHANGED
+from bptt.report.remedies_words import best_name, came_out, columns, done, how_ranked, why_not
+from bptt.report.terminal import COLOUR
+
+if TYPE_CHECKING:
+    from bptt.report.remedies import RemedyReport
+
+
+def render(report: "RemedyReport") -> Iterator[RenderableType]:
+    """From the first-ranked remedy down to those that do not apply."""
+    yield Panel(
+        Group(Text(came_out(report)), Text(done(report), style="dim")),
+        title=f"first: {best_name(report)}",
+        title_align="left",
+        border_style="green",
+    )
+    yield _table(report)
+    yield Text(how_ranked(report), style="dim")
+    yield Text("What each changes", style="bold")
+    for tried in report.tried:
+        if tried.name != UNCHANGED:
+            yield Text(f"  • {tried.name}: {'; '.join(tried.said)} ({tried.source}).")
+    if report.refused:
+        yield Text("What does not apply", style="bold")
+        for name, why in report.refused:
+            yield Text(f"  • {why_not(name, why)}")
+    stopped = [t for t in report.tried if t.trial is not None and t.trial.stopped]
+    if stopped:
+        yield Text("Trials that broke off", style="bold")
+        for tried in stopped:
+            yield Text(f"  • {tried.name}: {tried.trial.stopped if tried.trial else ''}")
+
+
+def _table(report: "RemedyReport") -> Table:
+    heads, rows = columns(report)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for head in heads:
+        table.add_column(head, justify="left" if head in ("remedy", "verdict") else "right")
+    for row, tried in zip(rows, report.tried, strict=True):
+        verdict = Text(row[2], style=COLOUR[tried.diagnosis.decisive.verdict])
+        table.add_row(*row[:2], verdict, *row[3:], style="dim" if tried.name == UNCHANGED else None)
+    return table

@@ -1,0 +1,199 @@
+"""A PyTorch model as what remedies are tried on, and how a change is written back into it."""
+
+import copy
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from bptt.diagnosis import Diagnosis, needed_or_half
+from bptt.errors import OptionError
+from bptt.lags import LagProfile
+from bptt.layers import GRU, RNN, Layer, Trace
+from bptt.remedies import Settings, Trial
+from bptt.torch_models.capture import recurrent_modules
+from bptt.torch_models.convert import stack_of, suffixes
+from bptt.torch_models.decompose import Decomposed, decompose
+from bptt.torch_models.diagnose import diagnose_module
+
+
+@dataclass(frozen=True, eq=False)
+class ModuleSubject:
+    """A PyTorch model on a batch.
+
+    Attributes:
+        model: the model; ``changed`` copies it.
+        batch: whatever ``loss`` takes.
+        loss: called as loss(model, batch).
+        needed_lag: as given; half the sequence if None.
+        batches: what a trial learns from, gone through again and again; the batch alone if None.
+        settings: how it trains.
+    """
+
+    model: nn.Module
+    batch: Any
+    loss: Callable[[nn.Module, Any], Any]
+    needed_lag: int | None = None
+    batches: Iterable[Any] | None = None
+    settings: Settings = field(default_factory=Settings)
+    activations = ("tanh", "relu")
+    on_text = False  # how the model's own training cuts its data is not known here
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Of every recurrent module that the loss reaches, in the order of the diagnosis."""
+        return [layer for r in self._forward.replays for layer in stack_of(r.module).layers]
+
+    @property
+    def names(self) -> list[str]:
+        """Of the layers."""
+        return self._forward.names
+
+    @property
+    def needed(self) -> int:
+        """The lag that the task needs."""
+        return needed_or_half(self.needed_lag, self.steps)
+
+    @property
+    def steps(self) -> int:
+        """Of the longest sequence."""
+        return self._forward.longest
+
+    def changed(self, layers: Sequence[Layer]) -> "ModuleSubject":
+        """A copy of the model with other recurrent weights."""
+        model = copy.deepcopy(self.model)
+        write_layers(model, self._modules(), layers)
+        return replace(self, model=model)
+
+    def take(self, layers: Sequence[Layer]) -> None:
+        """Write layers into the model itself."""
+        write_layers(self.model, self._modules(), layers)
+
+    def diagnose(self) -> Diagnosis:
+        """The model on the batch, judged."""
+        return diagnose_module(self.model, self.batch, self.loss, self.needed_lag)
+
+    def profiles(self, max_lag: int) -> list[LagProfile]:
+        """The gradient by lag of every layer."""
+        return decompose(self.model, self.batch, self.loss, max_lag).profiles
+
+    def traces(self) -> list[Trace]:
+        """The forward pass of every layer."""
+        return self._forward.traces
+
+    def train(self, settings: Settings) -> Trial:
+        """Train a copy with Adam.
+
+        Raises:
+            OptionError: if the settings ask for what only ``bptt.training`` does.
+        """
+        if settings.omega:
+            raise OptionError(
+                "omega", "a bptt.Network", "a PyTorch model", "Add Ω to your own training loop."
+            )
+        model = copy.deepcopy(self.model)
+        model.train()
+        optimiser = torch.optim.Adam(model.parameters(), settings.lr)
+        losses: list[float] = []
+        norms: list[float] = []
+        stopped, began = None, perf_counter()
+        with torch.random.fork_rng():
+            torch.manual_seed(settings.seed)
+            for batch in self._drawn(settings.steps):
+                optimiser.zero_grad()
+                E = self.loss(model, batch)
+                E.backward()
+                limit = np.inf if settings.clip is None else settings.clip
+                norms.append(float(nn.utils.clip_grad_norm_(model.parameters(), limit)))
+                losses.append(float(E.detach()))
+                if not np.isfinite(losses[-1]) or not np.isfinite(norms[-1]):
+                    stopped = f"step {len(losses)}: loss {losses[-1]}, gradient norm {norms[-1]}"
+                    break
+                optimiser.step()
+        return Trial.of(losses, norms, "", perf_counter() - began, stopped)
+
+    def _drawn(self, steps: int) -> Iterable[Any]:
+        done = 0
+        while done < steps:
+            before = done
+            for batch in [self.batch] if self.batches is None else self.batches:
+                if done == steps:
+                    return
+                yield batch
+                done += 1
+            if done == before:
+                raise OptionError(
+                    "batches", "batches to train on", "none",
+                    "Give a list or a DataLoader: an iterator that was used is empty.",
+                )  # fmt: skip
+
+    @cached_property
+    def _forward(self) -> Decomposed:
+        """The forward pass of every layer, with no more than lag 0: a subject's model never changes."""
+        return decompose(self.model, self.batch, self.loss, 0)
+
+    def _modules(self) -> list[str]:
+        """Paths of the recurrent modules that the loss reaches."""
+        paths = {id(module): path for path, module in recurrent_modules(self.model).items()}
+        return [paths[id(r.module)] for r in self._forward.replays]
+
+
+def write_layers(model: nn.Module, modules: Sequence[str], layers: Sequence[Layer]) -> None:
+    """Write layers into the recurrent modules of a model, in place.
+
+    PyTorch adds two biases: all of b goes into bias_ih, and bias_hh becomes zero but for a GRU's candidate.
+
+    Args:
+        model: the model.
+        modules: paths of its recurrent modules.
+        layers: theirs, in order.
+
+    Raises:
+        OptionError: if a module cannot take them: it has a projection, no biases, or another activation.
+    """
+    found = recurrent_modules(model)
+    queue = iter(layers)
+    planned: list[tuple[Any, str, Layer]] = []
+    for path in modules:
+        module = found[path]
+        here = [(module, suffix, next(queue)) for suffix in suffixes(module)]
+        _check(path, module, [layer for _, _, layer in here])
+        planned += here
+    with torch.no_grad():
+        for module, suffix, layer in planned:
+            values = {"weight_ih": layer.W_F, "weight_hh": layer.W_R}
+            if module.bias:
+                b_R = np.zeros_like(layer.b)
+                if isinstance(layer, GRU):
+                    b_R[2 * layer.hidden :] = layer.b_Rn
+                values |= {"bias_ih": layer.b, "bias_hh": b_R}
+            for name, value in values.items():
+                getattr(module, name + suffix).copy_(torch.from_numpy(np.ascontiguousarray(value)))
+            if isinstance(layer, RNN):
+                module.nonlinearity = layer.phi.name
+                if isinstance(module, nn.RNN):
+                    module.mode = f"RNN_{layer.phi.name.upper()}"
+
+
+def _check(path: str, module: Any, layers: list[Layer]) -> None:
+    name = path or "model"
+    if getattr(module, "proj_size", 0):
+        raise OptionError(
+            name, "recurrent weights of their own", f"proj_size={module.proj_size}",
+            "A projection is folded into W_R here: a change of W_R cannot be written back.",
+        )  # fmt: skip
+    if not module.bias and any(np.any(layer.b) for layer in layers):
+        raise OptionError(name, "a module with biases", "bias=False", "Make it with bias=True.")
+    used = {layer.phi.name for layer in layers if isinstance(layer, RNN)}
+    if used and used not in ({"tanh"}, {"relu"}):
+        raise OptionError(
+            name,
+            "tanh or relu, one for all levels",
+            ", ".join(sorted(used)),
+            "nn.RNN has no other.",
+        )

@@ -1,0 +1,145 @@
+r"""Schedules: what the learning rate is multiplied by at step n, counted from 0. PyTorch's conventions.
+
+    Constant      1
+    StepDecay     γ^⌊n/k⌋                                             torch StepLR
+    Exponential   γⁿ                                                  torch ExponentialLR
+    Cosine        f + (1-f) (1 + cos(π n/N))/2, f from N on           torch CosineAnnealingLR up to N
+                                                                      (Loshchilov & Hutter 2017, eq. 5)
+    WarmUp        (n+1)/k for n < k, then another schedule, from its start
+
+A schedule is a function of n alone, so a resumed run goes on where it was.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+from bptt.errors import OptionError
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The learning rate as it is."""
+
+    def factor(self, n: int) -> float:
+        """At step n, from 0."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class StepDecay:
+    """Multiplied once every so many steps.
+
+    Attributes:
+        every: k, steps.
+        by: γ.
+
+    Raises:
+        OptionError: if a number is out of range.
+
+    >>> [StepDecay(every=2, by=0.5).factor(n) for n in range(5)]
+    [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+
+    every: int
+    by: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
+        _steps("StepDecay.every", self.every)
+        _factor("StepDecay.by", self.by)
+
+    def factor(self, n: int) -> float:
+        """At step n, from 0."""
+        return float(self.by ** (n // self.every))
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """Multiplied at every step.
+
+    Attributes:
+        by: γ.
+
+    Raises:
+        OptionError: if it is not in (0, 1].
+    """
+
+    by: float
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
+        _factor("Exponential.by", self.by)
+
+    def factor(self, n: int) -> float:
+        """At step n, from 0."""
+        return float(self.by**n)
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """Down along half a cosine, and held there.
+
+    Attributes:
+        steps: N.
+        last: f, the factor at the end.
+
+    Raises:
+        OptionError: if a number is out of range.
+
+    >>> [round(Cosine(steps=4).factor(n), 3) for n in range(6)]
+    [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
+    """
+
+    steps: int
+    last: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
+        _steps("Cosine.steps", self.steps)
+        if self.last != 0:
+            _factor("Cosine.last", self.last)
+
+    def factor(self, n: int) -> float:
+        """At step n, from 0."""
+        part = min(n, self.steps) / self.steps
+        return self.last + (1 - self.last) * (1 + math.cos(math.pi * part)) / 2
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """Up from nearly nothing in a line, then another schedule.
+
+    Attributes:
+        steps: k.
+        then: the other, counted from the end of the warm-up.
+
+    Raises:
+        OptionError: if ``steps`` is below 1.
+
+    >>> [WarmUp(4, then=StepDecay(every=2, by=0.5)).factor(n) for n in range(8)]
+    [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 0.5, 0.5]
+    """
+
+    steps: int
+    then: "Schedule" = field(default_factory=Constant)
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
+        _steps("WarmUp.steps", self.steps)
+
+    def factor(self, n: int) -> float:
+        """At step n, from 0."""
+        return (n + 1) / self.steps if n < self.steps else self.then.factor(n - self.steps)
+
+
+Schedule = Constant | StepDecay | Exponential | Cosine | WarmUp
+
+
+def _steps(name: str, value: int) -> None:
+    if value < 1:
+        raise OptionError(name, "a number of steps from 1", str(value), "Give at least 1.")
+
+
+def _factor(name: str, value: float) -> None:
+    if not 0 < value <= 1:
+        raise OptionError(name, "a factor in (0, 1]", str(value), "0.1 or 0.5, for example.")

@@ -1,0 +1,89 @@
+"""When to stop before all steps are done, and which weights are the best (early stopping, Prechelt 1998).
+
+What is decided is a function of the scores so far, so a resumed run stops where it would have stopped.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bptt.data import Series, Text
+from bptt.errors import OptionError
+from bptt.tasks import Task
+
+Reason = Literal["steps", "patience", "until"]
+Scores = list[tuple[int, float]]  # (steps done, score)
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """When a run ends.
+
+    Attributes:
+        every: steps between two scores; None: never.
+        patience: scores in a row without a new best after which to stop; None: no matter how many.
+        until: the score at which to stop; None: at none.
+        higher: whether a higher score is better.
+
+    Raises:
+        OptionError: if a number is out of range, or is given without ``every``.
+    """
+
+    every: int | None
+    patience: int | None
+    until: float | None
+    higher: bool
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
+        for name, value in (("evaluate_every", self.every), ("patience", self.patience)):
+            if value is not None and value < 1:
+                raise OptionError(name, "a number from 1, or None", str(value), "Try 100 and 10.")
+        if self.every is None and not (self.patience is None and self.until is None):
+            raise OptionError(
+                "evaluate_every", "a number of steps, for patience and until need scores", "None",
+                "Give evaluate_every=100.",
+            )  # fmt: skip
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What must be the same for a run to be resumed."""
+        return {
+            "evaluate_every": self.every, "patience": self.patience, "until": self.until,
+        }  # fmt: skip
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether score a is better than score b."""
+        return a > b if self.higher else a < b
+
+    def best(self, scores: Scores) -> int:
+        """Which of the scores is the best, the first of equals."""
+        found = 0
+        for i, (_, score) in enumerate(scores):
+            if self.better(score, scores[found][1]):
+                found = i
+        return found
+
+    def reason(self, scores: Scores) -> Reason | None:
+        """Why to stop after these scores, if at all."""
+        if not scores:
+            return None
+        if self.until is not None and not self.better(self.until, scores[-1][1]):
+            return "until"
+        if self.patience is not None and len(scores) - 1 - self.best(scores) >= self.patience:
+            return "patience"
+        return None
+
+
+def as_until(until: float | str | None, data: Text | Series | Task) -> float | None:
+    """The score at which to stop, as a number.
+
+    Raises:
+        OptionError: if it is "solved" and the data are no task, or another word.
+    """
+    if until is None or not isinstance(until, str):
+        return until
+    if until == "solved" and isinstance(data, Task):
+        return data.solved
+    raise OptionError(
+        "until", 'a score, or "solved" for a task', repr(until), "For example until=0.95."
+    )
