@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import numpy as np
-
 from benchmarks.tables import markdown
+
 from experiments.running import stored
 
 PAGE = Path(__file__).parent.parent / "docs" / "experiments.md"

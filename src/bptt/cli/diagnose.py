@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bptt.cli.models import open_model
 from bptt.cli.options import (
     Bidirectional,
     Cell,
@@ -18,10 +19,7 @@ from bptt.cli.options import (
     Readout,
     Recurrent,
     Seed,
-    fresh_network,
-    load_data,
     measured_batch,
-    network_from_torch,
     training_bar,
     usual_steps,
 )
@@ -105,32 +103,11 @@ def diagnose(
         if report.suffix != ".html":
             raise OptionError("--report", "a name ending in .html", str(report), "Rename it.")
         files.check_writable(report)
-    loaded: Text | Series | Task
-    own = True  # made here or by bptt train; else PyTorch's weights
-    if model is None:
-        loaded = load_data(data, length)
-        network = fresh_network(
-            loaded, hidden, init, seed, cell=cell, layers=layers, bidirectional=bidirectional,
-            activation="tanh" if activation is None else activation, gain=gain,
-        )  # fmt: skip
-    else:
-        tensors, notes = files.read_weights(model)
-        own = "levels" in notes or "W_O" in tensors
-        if not own:
-            network, loaded, about = network_from_torch(
-                model, tensors, data, activation, recurrent, readout
-            )
-        else:
-            network, notes = Network.of_tensors(model, tensors, notes)
-            if length is None and notes.get("data") == data and "length" in notes:
-                length = files.parsed(model, "length", lambda: int(notes["length"]))
-            loaded = load_data(data, length, notes.get("characters"))
-            about = [("model", model.name)]
-    if own and (recurrent is not None or readout is not None):
-        raise OptionError(
-            "--recurrent and --readout", "the weights of a PyTorch model", "none",
-            "Leave them out.",
-        )  # fmt: skip
+    opened = open_model(
+        model, data, length, activation, recurrent, readout,
+        cell=cell, layers=layers, hidden=hidden, bidirectional=bidirectional, init=init, gain=gain, seed=seed,
+    )  # fmt: skip
+    network, loaded, own, length = opened.network, opened.data, opened.own, opened.length
     source = source_of(loaded, batch=BATCH)
     source.check(network)
     if truncation is None and isinstance(loaded, Text) and model is None:
@@ -170,7 +147,7 @@ def diagnose(
             ]
     else:
         part = "held-out " if own else ""
-        facts += [*about, (f"{part}{source.measure}", f"{source.score(network):{digits}}")]
+        facts += [*opened.about, (f"{part}{source.measure}", f"{source.score(network):{digits}}")]
     made = Report(now, before, title=repr(network.body), facts=tuple(facts))
     if not no_report:
         made.save(report)

@@ -57,7 +57,6 @@ def open_model(
     from bptt import files
     from bptt.network import Network
     from bptt.tasks import Task
-    from bptt.training.sources import source_of
 
     def at(found: "Text | Series | Task") -> int | None:
         return found.length if isinstance(found, Task) else length
@@ -82,7 +81,6 @@ def open_model(
     if length is None and notes.get("data") == data and "length" in notes:
         length = files.parsed(model, "length", lambda: int(notes["length"]))
     loaded = load_data(data, length, notes.get("characters"))
-    source_of(loaded, batch=1).check(network)
     return Opened(network, loaded, at(loaded), [("model", model.name)], notes=notes)
 
 

@@ -104,6 +104,7 @@ def remedies(
     from bptt.errors import FileError, OptionError
     from bptt.report import diagnose
     from bptt.tasks import Task
+    from bptt.training.sources import source_of
 
     if not no_report:
         if report.suffix != ".html":
@@ -121,6 +122,7 @@ def remedies(
         cell=cell, layers=layers, hidden=hidden, bidirectional=bidirectional, init=init, gain=gain, seed=seed,
     )  # fmt: skip
     network, loaded = opened.network, opened.data
+    source_of(loaded, batch=1).check(network)
     arguments = measured_batch(loaded, opened.length, MEASURED, network.stack.dtype)
     if needed_lag is None and isinstance(loaded, Task):
         needed_lag = loaded.needed_lag
@@ -150,17 +152,22 @@ def _written(
     found: "RemedyReport", remedy: str | None, opened: Opened, data: str, out: Path
 ) -> str:
     """What was written, and the command that trains it."""
+    from bptt.tasks import Task
+
     chosen = found.named(remedy)
     said = f"Written with {chosen.name}: {out}"
+    on_task = isinstance(opened.data, Task)
     if not opened.own:
         return said + f" ({'; '.join(chosen.said)})"
-    return said + f"    next: {_next(chosen, data, opened.length, out)}"
+    return said + f"    next: {_next(chosen, data, opened.length, on_task, out)}"
 
 
-def _next(chosen: "Tried", data: str, length: int | None, out: Path) -> str:
-    words = ["bptt train --model", str(out), "--data", data]
-    if length is not None and not chosen.subject.on_text:
+def _next(chosen: "Tried", data: str, length: int | None, on_task: bool, out: Path) -> str:
+    words = ["bptt train --init-from", str(out), "--data", data]
+    if length is not None and on_task:
         words += ["--length", str(length)]
     words += [f"--lr {chosen.settings.lr:g}"]
+    if on_task:
+        words += ["--until solved"]
     words += [f"--{name} {value:g}" for name, value in chosen.changes.items()]
     return " ".join(words)

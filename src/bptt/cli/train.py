@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from bptt.tasks import Task
     from bptt.training import Result
 
+UNIT = {"cross_entropy": "nats", "mse": "squared"}
+EARLY = {
+    "patience": "no new best among the last --patience scores; the best is kept",
+    "until": "--until is reached",
+}
 BETWEEN_SCORES = 100  # steps, where --patience or --until need scores and nothing else is said
 
 
@@ -181,12 +186,7 @@ def _print(
 ) -> None:
     from bptt.tasks import Task
 
-    why = {
-        "steps": "all steps are done",
-        "patience": "no new best for --patience scores; the best is kept",
-        "until": "--until is reached",
-    }
-    print(f"held out: {result.measure} {result.score:.3g}")
+    print(f"held out: {result.measure} {result.score:.4g}")
     if isinstance(data, Task):
         solved = "solved" if data.reached(result.score) else "not solved"
         print(
@@ -194,13 +194,11 @@ def _print(
             end="",
         )
         print(f"the best loss without memory is {data.baseline:.3g} {UNIT[data.loss]}")
-    print(f"stopped after {result.steps} steps: {why[result.stopped]}")
+    if result.stopped != "steps":
+        print(f"stopped after {result.steps} steps: {EARLY[result.stopped]}")
     print(f"clipping bound at {result.clipped:.1%} of {result.steps} steps")
     again = f" --length {data.length}" if isinstance(data, Task) else ""
     print(f"saved: {out}    next: bptt diagnose --model {out} --data {name}{again}")
-
-
-UNIT = {"cross_entropy": "nats", "mse": "squared"}
 
 
 def _print_json(result: "Result", data: "Text | Series | Task", out: Path) -> None:

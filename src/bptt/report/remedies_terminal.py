@@ -45,7 +45,8 @@ def _table(report: "RemedyReport") -> Table:
     heads, rows = columns(report)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for head in heads:
-        table.add_column(head, justify="left" if head in ("remedy", "verdict") else "right")
+        words = head in ("remedy", "verdict")
+        table.add_column(head, justify="left" if words else "right", no_wrap=words)
     for row, tried in zip(rows, report.tried, strict=True):
         verdict = Text(row[2], style=COLOUR[tried.diagnosis.decisive.verdict])
         table.add_row(*row[:2], verdict, *row[3:], style="dim" if tried.name == UNCHANGED else None)

@@ -122,10 +122,10 @@ class ModuleSubject:
         while done < steps:
             before = done
             for batch in [self.batch] if self.batches is None else self.batches:
-                if done == steps:
-                    return
                 yield batch
                 done += 1
+                if done == steps:
+                    return
             if done == before:
                 raise OptionError(
                     "batches", "batches to train on", "none",

@@ -235,7 +235,7 @@ def _check(
     if clip is not None and not clip > 0:
         raise OptionError("clip", "a positive norm, or None", str(clip), "1.0 is usual.")
     if not 0 <= omega < np.inf:
-        raise OptionError("omega", "a weight from 0", str(omega), "Pascanu's were 0.5 to 4.")
+        raise OptionError("omega", "a weight from 0", str(omega), "2 is usual; 0 leaves it out.")
     kinds = {layer.kind for layer in network.stack.layers} - {"rnn"}
     if omega and kinds:
         raise OptionError(
