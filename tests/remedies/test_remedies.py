@@ -183,7 +183,9 @@ def test_apply_writes_into_the_network():
     subject = subject_of()
     network = subject.network
     report = bptt.diagnose(network, tuple(subject.batch.values()))
-    found = report.try_remedies(trial_steps=0, progress=False, only=["identity-relu", "clip"])
+    found = report.try_remedies(
+        tasks.adding(T), trial_steps=0, progress=False, only=["identity-relu", "clip"]
+    )
     changed = found.model("identity-relu")
     assert network.layer.phi.name == "tanh"
     assert found.apply("identity-relu") == {}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bptt.cli.options import fresh_network, load_data, network_from_torch
 
 if TYPE_CHECKING:
+    from bptt.arrays import Array
     from bptt.data import Series, Text
     from bptt.network import Network
     from bptt.tasks import Task
@@ -23,6 +24,8 @@ class Opened:
         about: (name, value) pairs to be said of a file.
         own: False for PyTorch's weights.
         notes: of the file.
+        tensors: of a file of PyTorch's weights, as they stand there.
+        parts: the names of its recurrent module and readout, as given.
     """
 
     network: "Network"
@@ -31,9 +34,28 @@ class Opened:
     about: list[tuple[str, str]]
     own: bool = True
     notes: dict[str, str] | None = None
+    tensors: "dict[str, Array] | None" = None
+    parts: tuple[str | None, str | None] = (None, None)
 
     def save(self, network: "Network", out: Path) -> None:
-        """Write a changed copy of the model."""
+        """Write a changed copy of the model: a bptt network, or PyTorch's weights by their names."""
+        if self.tensors is not None:
+            from bptt import files
+            from bptt.state_dict import with_layers
+
+            recurrent, readout = self.parts
+            files.write_tensors(
+                out,
+                with_layers(
+                    self.tensors,
+                    network.stack.layers,
+                    recurrent=recurrent,
+                    readout=readout,
+                    path=out,
+                ),
+                {"format": "pt"},
+            )
+            return
         notes = dict(self.notes or {})
         notes.pop("run", None)
         network.save(out, notes)
@@ -74,7 +96,9 @@ def open_model(
         network, series, about = network_from_torch(
             model, tensors, data, activation, recurrent, readout
         )
-        return Opened(network, series, length, about, own=False)
+        return Opened(
+            network, series, length, about, own=False, tensors=tensors, parts=(recurrent, readout)
+        )
     if recurrent is not None or readout is not None:
         raise _no_torch()
     network, notes = Network.of_tensors(model, tensors, notes)

@@ -123,7 +123,8 @@ def remedies(
     )  # fmt: skip
     network, loaded = opened.network, opened.data
     source_of(loaded, batch=1).check(network)
-    arguments = measured_batch(loaded, opened.length, MEASURED, network.stack.dtype)
+    sequences = MEASURED if isinstance(loaded, Task) else None
+    arguments = measured_batch(loaded, opened.length, sequences, network.stack.dtype)
     if needed_lag is None and isinstance(loaded, Task):
         needed_lag = loaded.needed_lag
     found = diagnose(network, arguments, needed_lag=needed_lag).try_remedies(
@@ -145,7 +146,7 @@ def remedies(
         console.print(_written(found, remedy, opened, data, out), markup=False, soft_wrap=True)
 
 
-MEASURED = 32  # sequences; enough for the memory function
+MEASURED = 32  # sequences of a task; enough for the memory function
 
 
 def _written(

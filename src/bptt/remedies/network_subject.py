@@ -118,11 +118,12 @@ class NetworkSubject:
             unit = progress.unit
             losses.append(progress.loss)
             norms.append(progress.norm)
+            stamps.append(perf_counter())
 
         more: dict[str, Any] = {}
         if self.on_text:
             more = {"length": settings.length, "window": settings.window}
-        began = perf_counter()
+        stamps = [perf_counter()]
         try:
             train(
                 self.network, self.data if self.data is not None else self._own_data(),
@@ -132,7 +133,7 @@ class NetworkSubject:
             )  # fmt: skip
         except NonFiniteError as error:
             stopped = str(error)
-        return Trial.of(losses, norms, unit, perf_counter() - began, stopped)
+        return Trial.of(losses, norms, unit, stamps, stopped)
 
     def _own_data(self) -> Series:
         """The batch, as the sequences to learn.

@@ -27,6 +27,11 @@ def clip(subject: Subject, rng: np.random.Generator) -> Change:
             "clip", "gradients that are finite and not zero", "none in the middle",
             "There is nothing to clip: another remedy comes first.",
         )  # fmt: skip
+    if np.ptp(norms) <= 1e-9 * norms.max():
+        raise OptionError(
+            "clip", "batches to look at", "one, whose norm is always the same",
+            "It does not apply: give data to draw batches from.",
+        )  # fmt: skip
     limit = float(f"{np.median(norms):.2g}")
     seen = (
         f"the median of norms from {norms.min():.2g} to {norms.max():.2g} over {len(norms)} batches"

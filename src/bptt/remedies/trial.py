@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bptt.errors import OptionError
+
 MARK = 25  # training steps that a point of a trial's curve averages
 FEWEST, MOST, READ = 50, 1000, 4_000_000
 
@@ -38,6 +40,19 @@ class Settings:
     omega: float = 0.0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
+        if self.steps < 0:
+            raise OptionError(
+                "trial_steps", "a number from 0", str(self.steps), "0 trains nothing."
+            )
+        if not 0 < self.lr < np.inf:
+            raise OptionError("lr", "a positive number", str(self.lr), "Try 0.001.")
+        if self.batch < 1:
+            raise OptionError("batch", "a number from 1", str(self.batch), "32 is usual.")
+        if self.clip is not None and not self.clip > 0:
+            raise OptionError("clip", "a positive norm, or None", str(self.clip), "1.0 is usual.")
+
 
 @dataclass(frozen=True, eq=False)
 class Trial:
@@ -48,7 +63,7 @@ class Trial:
         unit: of the loss.
         loss: mean over the last fifth of the steps; infinite where training broke off.
         norms: the gradient's norm at every step, before clipping.
-        seconds: that a step took.
+        seconds: that a step took, the median.
         stopped: why it broke off, or None.
     """
 
@@ -65,13 +80,14 @@ class Trial:
         losses: Sequence[float],
         norms: Sequence[float],
         unit: str,
-        seconds: float,
+        stamps: Sequence[float],
         stopped: str | None = None,
     ) -> "Trial":
-        """From what every step gave."""
+        """From what every step gave; ``stamps`` are the times at the beginning and after every step."""
         ends = [*range(MARK, len(losses), MARK), len(losses)] if losses else []
         starts = [0, *ends][: len(ends)]
         history = [(b, float(np.mean(losses[a:b]))) for a, b in zip(starts, ends, strict=True)]
         last = losses[-max(1, len(losses) // 5) :]
         loss = float("inf") if stopped else float(np.mean(last))
-        return cls(history, unit, loss, list(norms), seconds / max(1, len(losses)), stopped)
+        seconds = float(np.median(np.diff(stamps))) if len(stamps) > 1 else 0.0
+        return cls(history, unit, loss, list(norms), seconds, stopped)

@@ -101,7 +101,7 @@ class ModuleSubject:
         optimiser = torch.optim.Adam(model.parameters(), settings.lr)
         losses: list[float] = []
         norms: list[float] = []
-        stopped, began = None, perf_counter()
+        stopped, stamps = None, [perf_counter()]
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
             for batch in self._drawn(settings.steps):
@@ -115,7 +115,8 @@ class ModuleSubject:
                     stopped = f"step {len(losses)}: loss {losses[-1]}, gradient norm {norms[-1]}"
                     break
                 optimiser.step()
-        return Trial.of(losses, norms, "", perf_counter() - began, stopped)
+                stamps.append(perf_counter())
+        return Trial.of(losses, norms, "", stamps, stopped)
 
     def _drawn(self, steps: int) -> Iterable[Any]:
         done = 0

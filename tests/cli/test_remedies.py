@@ -1,0 +1,105 @@
+"""bptt remedies: from a fresh network, a saved one, and PyTorch's weights, to a file that can be trained."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import bptt
+from bptt import files
+from bptt.cli import app
+from bptt.errors import BpttError
+
+SMALL = ["remedies", "--data", "adding", "--length", "12", "--hidden", "8", "--no-report"]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*words):
+        return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+
+    return invoke
+
+
+def test_apply_then_train(run):
+    done = run(*SMALL, "--only", "identity-relu,orthogonal", "--trial-steps", 30, "--apply", "--remedy",
+               "identity-relu")  # fmt: skip
+    assert done.exit_code == 0
+    assert "bptt train --init-from remedied.safetensors --data adding --length 12" in (
+        " ".join(done.stdout.split())
+    )
+    network, _ = bptt.Network.load("remedied.safetensors")
+    assert (network.layer.W_R == np.eye(8)).all()
+    assert network.layer.phi.name == "relu"
+    trained = run("train", "--init-from", "remedied.safetensors", "--data", "adding", "--length", 12,
+                  "--steps", 5)  # fmt: skip
+    assert trained.exit_code == 0
+    again = run("remedies", "--model", "model.safetensors", "--data", "adding", "--only", "orthogonal",
+                "--trial-steps", 0, "--json", "--no-report")  # fmt: skip
+    ranked = json.loads(again.stdout)["ranked"]
+    assert {row["name"] for row in ranked} == {"as it is", "orthogonal"}
+    assert {row["needed_lag"] for row in ranked} == {6}
+
+
+def test_the_page(run, tmp_path):
+    done = run(*SMALL[:-1], "--only", "gain", "--trial-steps", 0)
+    assert done.exit_code == 0
+    assert "gain" in (tmp_path / "remedies.html").read_text()
+
+
+def test_pytorch_weights_keep_their_names(run):
+    torch.manual_seed(0)
+    lstm, head = torch.nn.LSTM(3, 8, num_layers=2), torch.nn.Linear(8, 2)
+    other = torch.nn.Linear(5, 7)
+    modules = {"lstm": lstm, "head": head, "other": other}
+    torch.save(torch.nn.ModuleDict(modules).state_dict(), "weights.pt")
+    rng = np.random.default_rng(0)
+    np.savez(
+        "batch.npz", x=rng.standard_normal((30, 12, 3)).astype("f4"), targets=rng.integers(0, 2, 12)
+    )
+    done = run("remedies", "--model", "weights.pt", "--data", "batch.npz", "--readout", "head", "--only",
+               "forget-bias,identity-relu", "--trial-steps", 2, "--apply", "--remedy", "forget-bias",
+               "--no-report", "--out", "opened.safetensors")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "identity-relu" in done.stdout
+    before, (after, _) = (
+        torch.nn.ModuleDict(modules).state_dict(),
+        files.read_tensors("opened.safetensors"),
+    )
+    assert list(after) == sorted(before) or set(after) == set(before)
+    for level in range(2):
+        b = after[f"lstm.bias_ih_l{level}"] + after[f"lstm.bias_hh_l{level}"]
+        assert (b[8:16] == 1).all()
+        assert (
+            after[f"lstm.weight_hh_l{level}"] == before[f"lstm.weight_hh_l{level}"].numpy()
+        ).all()
+    for name in ("head.weight", "other.weight", "other.bias"):
+        assert (after[name] == before[name].numpy()).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--only", "magic"], "only: expected some of gain"),
+        (["--report", "x.pdf"], "a name ending in .html"),
+        (["--trial-steps", "-1"], "trial_steps"),
+        (
+            ["--only", "orthogonal", "--trial-steps", 0, "--apply", "--remedy", "gain"],
+            "it was not tried",
+        ),
+    ],
+)
+def test_bad_input(run, words, said):
+    with pytest.raises(BpttError, match=said):
+        run(*[word for word in SMALL if word != "--no-report"], *words)
+
+
+def test_an_existing_file_is_not_replaced(run, tmp_path):
+    (tmp_path / "remedied.safetensors").write_text("mine")
+    with pytest.raises(BpttError, match="Replace it"):
+        run(*SMALL, "--apply")
+    assert (tmp_path / "remedied.safetensors").read_text() == "mine"
