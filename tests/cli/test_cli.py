@@ -104,7 +104,7 @@ BAD = {
         ["diagnose", "--length", "50", "--needed-lag", "50"], "needed_lag: expected"),
     "one step": (["diagnose", "--length", "1"], "x: expected at least 2 steps"),
     "no steps": (["train", "--steps", "0"], "steps: expected a number from 1"),
-    "no such optimizer": (["train", "--optimizer", "lion"], "--optimizer: expected adam or sgd"),
+    "no such optimizer": (["train", "--optimizer", "lion"], "--optimizer: expected adam"),
     "nowhere to write": (["train", "--steps", "1", "--out", "no/where"], "expected a place to write"),
     "no steps to derive": (["derive", "--steps", "0"], "steps: expected a number from 1"),
     "unknown form": (["derive", "--form", "tensor"], "form: expected"),
