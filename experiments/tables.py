@@ -201,7 +201,7 @@ def filled(page):
         result = stored(name)
         for table in tables if result else ():
             page = between(page, table, TABLES[table](json.loads(json.dumps(result))))
-        if result:
+        if result and result["minutes"] is not None:  # None: parts were run apart
             page = between(page, f"{name} minutes", f"It took {result['minutes']:g} minutes.")
     return page
 
