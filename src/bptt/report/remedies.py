@@ -1,22 +1,20 @@
 """Remedies that were tried, ranked, in every form they are read in, and written back."""
 
-import io
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bptt import files
 from bptt.errors import OptionError
 from bptt.remedies import UNCHANGED, Tried
 from bptt.report.plain import plain
+from bptt.report.shown import Shown
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
 
 @dataclass(frozen=True, eq=False)
-class RemedyReport:
+class RemedyReport(Shown):
     """What the remedies did to a model, best first.
 
     Attributes:
@@ -98,41 +96,11 @@ class RemedyReport:
 
         return page(self)
 
-    def save(self, path: str | Path) -> Path:
-        """Write the page (.html) or the numbers (.json).
-
-        Raises:
-            OptionError: if the path ends in anything else.
-            FileError: if it cannot be written.
-        """
-        suffix = Path(path).suffix
-        if suffix not in (".html", ".json"):
-            raise OptionError("path", "a name ending in .html or .json", str(path), "Rename it.")
-        content = self.html() if suffix == ".html" else self.to_json()
-        return files.write_bytes(path, content.encode())
-
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         """For a terminal that uses rich."""
         from bptt.report.remedies_terminal import render
 
         yield from render(self)
-
-    def _repr_html_(self) -> str:
-        """In a notebook, the page in a frame of its own."""
-        import html
-
-        return (
-            f'<iframe srcdoc="{html.escape(self.html())}" style="width:100%;height:60em;border:0">'
-            "</iframe>"
-        )
-
-    def __str__(self) -> str:
-        """What a terminal shows, without colours."""
-        from rich.console import Console
-
-        text = io.StringIO()
-        Console(file=text, width=100).print(self)
-        return text.getvalue()
 
 
 def _row(tried: Tried) -> dict[str, Any]:

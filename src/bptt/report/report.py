@@ -1,14 +1,11 @@
 """A diagnosis in every form it is read in."""
 
-import io
 import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bptt import files
 from bptt.causes import Cause
 from bptt.diagnosis import Diagnosis, LayerDiagnosis, Verdict, diagnose_network
 from bptt.errors import OptionError
@@ -17,13 +14,14 @@ from bptt.remedies import NetworkSubject, Settings, Subject, usual_steps
 from bptt.report.plain import plain
 from bptt.report.progress import tried_with_bar
 from bptt.report.remedies import RemedyReport
+from bptt.report.shown import Shown
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
+class Report(Shown):
     """How far back the gradient of a network reaches, why no further, and what to change.
 
     Attributes:
@@ -132,41 +130,11 @@ class Report:
 
         return page(self.stages(), self.title, self.facts)
 
-    def save(self, path: str | Path) -> Path:
-        """Write the page (.html) or the numbers (.json).
-
-        Raises:
-            OptionError: if the path ends in anything else.
-            FileError: if it cannot be written.
-        """
-        suffix = Path(path).suffix
-        if suffix not in (".html", ".json"):
-            raise OptionError("path", "a name ending in .html or .json", str(path), "Rename it.")
-        content = self.html() if suffix == ".html" else self.to_json()
-        return files.write_bytes(path, content.encode())
-
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         """For a terminal that uses rich."""
         from bptt.report.terminal import render
 
         yield from render(self.stages())
-
-    def _repr_html_(self) -> str:
-        """In a notebook, the page in a frame of its own."""
-        import html
-
-        return (
-            f'<iframe srcdoc="{html.escape(self.html())}" style="width:100%;height:60em;border:0">'
-            "</iframe>"
-        )
-
-    def __str__(self) -> str:
-        """What a terminal shows, without colours."""
-        from rich.console import Console
-
-        text = io.StringIO()
-        Console(file=text, width=100).print(self)
-        return text.getvalue()
 
 
 def diagnose(
