@@ -61,7 +61,8 @@ def columns(report: "RemedyReport") -> tuple[list[str], list[list[str]]]:
     heads = ["", "remedy", "verdict", f"signal at lag {needed}", "horizon", f"R² at lag {needed}"]
     trained = report.before.trial is not None
     if trained:
-        heads += ["trial loss", "ms a step"]
+        bits = report.before.trial is not None and report.before.trial.unit == "bits"
+        heads += ["trial loss, bits" if bits else "trial loss", "ms a step"]
     rows = []
     for number, tried in enumerate(report.tried, 1):
         decisive = tried.diagnosis.decisive
@@ -114,7 +115,7 @@ def best_name(report: "RemedyReport") -> str:
 def _trial(tried: Tried) -> list[str]:
     if tried.trial is None:
         return ["not trained", ""]
-    shown = "broke off" if tried.trial.stopped else loss(tried.trial)
+    shown = "broke off" if tried.trial.stopped else f"{tried.trial.loss:.4g}"
     return [shown, f"{1e3 * tried.trial.seconds:.1f}"]
 
 
