@@ -1,6 +1,5 @@
 """The tables of docs/experiments.md, from the stored results: python -m experiments.tables."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -200,7 +199,7 @@ def filled(page):
     for name, tables in OF.items():
         result = stored(name)
         for table in tables if result else ():
-            page = between(page, table, TABLES[table](json.loads(json.dumps(result))))
+            page = between(page, table, TABLES[table](result))
         if result and result["minutes"] is not None:  # None: parts were run apart
             page = between(page, f"{name} minutes", f"It took {result['minutes']:g} minutes.")
     return page

@@ -51,16 +51,3 @@ def with_weights(layer: RNN, activation: Any = None, **weights: Any) -> RNN:
     own = {name: value.copy() for name, value in layer.parameters().items()}
     own |= {name: np.asarray(value, layer.dtype) for name, value in weights.items()}
     return RNN(**own, activation=activation or layer.phi)
-
-
-def offered(subject: Subject, remedy: str, activation: str) -> None:
-    """Refuse an activation that the model cannot have.
-
-    Raises:
-        OptionError: naming those it can.
-    """
-    if activation not in subject.activations:
-        raise OptionError(
-            remedy, "one of " + ", ".join(subject.activations), activation,
-            "This model's layers have no other.",
-        )  # fmt: skip

@@ -37,7 +37,6 @@ class NetworkSubject:
     needed_lag: int | None = None
     data: Text | Series | Task | None = None
     settings: Settings = field(default_factory=Settings)
-    activations = ("tanh", "relu")
 
     @classmethod
     def of(

@@ -24,13 +24,10 @@ class Subject(Protocol):
         steps: of the longest sequence.
         settings: how a trial trains.
         on_text: whether training cuts a stream into chunks.
-        activations: what a plain layer's activation can be changed to.
     """
 
     @property
     def settings(self) -> Settings: ...  # noqa: D102
-    @property
-    def activations(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def model(self) -> Any: ...  # noqa: D102
 

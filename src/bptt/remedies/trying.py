@@ -4,7 +4,7 @@ A network learns what lies k steps back if the gradient reaches it there, if the
 weights then move the right way. The first two are measured before any training, and neither is enough; the
 third is a short training. The order, best first:
 
-    1. the loss of the trial; losses within 5 % of each other count as equal
+    1. the loss of the trial, on a scale with steps of 5 %: losses on one step count as equal
     2. a gradient that is steady at the needed lag before one that is not, then by how little it is changed
     3. R² of the input of that lag, read linearly off the state
 
@@ -27,7 +27,7 @@ from bptt.remedies.subject import Subject
 from bptt.remedies.trial import Settings, Trial
 
 UNCHANGED = "as it is"
-EQUAL = 0.05  # relative difference of losses that says nothing
+EQUAL = 0.05  # steps of the scale of losses, in ln
 CANDIDATES = 6  # that are trained, of those that change the network
 
 

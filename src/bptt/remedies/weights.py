@@ -6,7 +6,7 @@ from bptt.cells.initialise import SCHEMES
 from bptt.errors import OptionError
 from bptt.flossing import floss
 from bptt.layers import RNN, Layer
-from bptt.remedies.change import Change, offered, plain_layers, with_weights
+from bptt.remedies.change import Change, plain_layers, with_weights
 from bptt.remedies.gain import critical_gain, scaled
 from bptt.remedies.subject import Subject
 
@@ -33,7 +33,6 @@ def orthogonal(subject: Subject, rng: np.random.Generator) -> Change:
 def identity_relu(subject: Subject, rng: np.random.Generator) -> Change:
     """W_R = I, b = 0, φ = relu (Le, Jaitly & Hinton 2015); W_F stays as it is."""
     found = plain_layers(subject, "identity-relu")
-    offered(subject, "identity-relu", "relu")
     changed = [with_weights(c, "relu", W_R=np.eye(c.hidden), b=np.zeros(c.hidden)) for c in found]
     return Change(("W_R the identity", "b zero", "activation relu"), changed)
 
@@ -53,7 +52,6 @@ def activation(subject: Subject, rng: np.random.Generator) -> Change:
     """Tanh, or relu in the place of tanh; the weights stay."""
     found = plain_layers(subject, "activation")
     other = "relu" if all(c.phi.name == "tanh" for c in found) else "tanh"
-    offered(subject, "activation", other)
     return Change((f"activation {other}",), [with_weights(c, other) for c in found])
 
 

@@ -41,7 +41,6 @@ class ModuleSubject:
     needed_lag: int | None = None
     batches: Iterable[Any] | None = None
     settings: Settings = field(default_factory=Settings)
-    activations = ("tanh", "relu")
     on_text = False  # how the model's own training cuts its data is not known here
 
     @property
