@@ -1,7 +1,7 @@
 """Every remedy tried on a copy of the model, measured again on the same batch, and ranked.
 
-A network learns what lies k steps back if the gradient reaches it there, if the state still holds it, and if the
-weights then move the right way. The first two are measured before any training, and neither is enough; the
+A network learns what lies k steps back through a gradient that reaches it there and a state that holds it, once its
+weights have moved the right way. The first two are measured before any training, and training changes both; the
 third is a short training. The order, best first:
 
     1. the loss of the trial, on a scale with steps of 5 %: losses on one step count as equal

@@ -83,7 +83,7 @@ def figures(report: "RemedyReport") -> list[Figure]:
         Figure(
             "memories", "What the state remembers, before and after",
             "R² of the input of k steps ago, read linearly off the state of sequences that it was not fitted to. "
-            f"To learn what lies {needed} steps back takes both: a gradient that reaches it and a state that holds it.",
+            f"Where the curve is 0 at lag {needed}, no single input of then can be read off; a sum of many still may be.",
             memories(report.tried),
             small,
         ),

@@ -56,8 +56,9 @@ def figures(
         Figure(
             "memory", "What the state remembers",
             "How much of the input of k steps ago can be read off the top state by a linear map: R² on sequences "
-            "it was not fitted to, 1 is all of it. A gradient that reaches far back is necessary, not sufficient: "
-            "where this curve is at 0, the state no longer holds what the gradient would have to work with.",
+            "it was not fitted to, 1 is all of it. A gradient that reaches far back "
+            "is not enough: the state must hold what the task asks for. Where this curve is at 0 no single input "
+            "can be read off; a sum of many still may be.",
             remembered(memories, now.needed_lag),
             "the batch is too small to fit it."
             if memories[-1][1] is None
