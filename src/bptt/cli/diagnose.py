@@ -19,7 +19,6 @@ from bptt.cli.options import (
     Readout,
     Recurrent,
     Seed,
-    measured_batch,
     training_bar,
     usual_steps,
 )
@@ -93,6 +92,7 @@ def diagnose(
     from bptt.data import Series, Text
     from bptt.diagnosis import Diagnosis, diagnose_network
     from bptt.errors import NonFiniteError, OptionError
+    from bptt.fresh import measured_batch
     from bptt.network import Network
     from bptt.report import Report
     from bptt.tasks import Task

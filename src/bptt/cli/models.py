@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bptt.cli.options import fresh_network, load_data, network_from_torch
+from bptt.cli.options import network_from_torch
 
 if TYPE_CHECKING:
     from bptt.arrays import Array
@@ -77,6 +77,7 @@ def open_model(
         OptionError: if the options do not go together.
     """
     from bptt import files
+    from bptt.fresh import fresh_network, load_data
     from bptt.network import Network
     from bptt.tasks import Task
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -90,41 +90,6 @@ def training_bar(label: str) -> Iterator[Callable[["Progress"], None]]:
         yield update
 
 
-def load_data(
-    name: str, length: int | None = None, characters: str | None = None
-) -> "Text | Series | Task":
-    """A task by name, at that length, else what ``bptt.data.load`` finds.
-
-    Raises:
-        FileError: if the file is missing or not what it says.
-        OptionError: if the task cannot be made in that length, or a package is missing.
-    """
-    from bptt import data, tasks
-
-    return tasks.load(name, length) if name in tasks.NAMES else data.load(name, characters)
-
-
-def fresh_network(
-    data: "Text | Series | Task",
-    hidden: int,
-    init: str,
-    seed: int,
-    dtype: str = "float32",
-    **options: Any,
-) -> "Network":
-    """A network of the sizes and the loss that the data need."""
-    from bptt.data import Text
-    from bptt.network import Network
-
-    if isinstance(data, Text):
-        size = len(data.characters)
-        return Network.init(size, hidden, size, init, rng=seed, dtype=dtype, **options)
-    return Network.init(
-        data.inputs, hidden, data.outputs, init, rng=seed, dtype=dtype,
-        loss=data.loss, loss_at=data.loss_at, **options,
-    )  # fmt: skip
-
-
 def usual_steps(data: "Text | Series | Task", batch: int) -> int:
     """About ten seconds of training, a minute at most."""
     from bptt.data import Text
@@ -136,34 +101,6 @@ def usual_steps(data: "Text | Series | Task", batch: int) -> int:
         return max(20, min(2000, 4_000_000 // (data.steps * batch)))
     T, B, _ = data.train.x.shape
     return int(max(20, min(500, 4_000_000 // (T * min(batch, B)))))
-
-
-def measured_batch(
-    data: "Text | Series | Task", length: int | None, batch: int | None, dtype: Any
-) -> dict[str, Any]:
-    """The arguments of ``network.run`` on data it has not been trained on; of a text 128 steps."""
-    import numpy as np
-
-    from bptt.data import Text
-    from bptt.data.text import chunk, streams
-    from bptt.errors import OptionError
-    from bptt.tasks import Task
-
-    if isinstance(data, Text):
-        parts = streams(data.held_out, 16 if batch is None else batch)
-        codes, targets, _ = chunk(parts, 128 if length is None else length, 0)
-        return {"x": data.one_hot(codes, dtype), "targets": targets}
-    if isinstance(data, Task):
-        batch = max(1, min(16, 4000 // data.steps)) if batch is None else batch
-        # A spawned seed: no batch that is trained on, whatever its seed, can be this one.
-        rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(2,)))
-        return data.batch(batch, rng, held_out=True).arguments(dtype)
-    longest = int(data.held_out.lengths.max())
-    sequences = len(data.held_out.lengths)
-    batch = max(1, min(16, sequences, 4000 // longest)) if batch is None else batch
-    if not 1 <= batch <= sequences:
-        raise OptionError("batch", f"from 1 to {sequences} sequences", str(batch), "Take fewer.")
-    return data.held_out.part(slice(0, batch)).arguments(dtype)
 
 
 def network_from_torch(

@@ -19,7 +19,6 @@ from bptt.cli.options import (
     Readout,
     Recurrent,
     Seed,
-    measured_batch,
 )
 
 if TYPE_CHECKING:
@@ -102,6 +101,7 @@ def remedies(
 
     from bptt import files
     from bptt.errors import FileError, OptionError
+    from bptt.fresh import measured_batch
     from bptt.report import diagnose
     from bptt.tasks import Task
     from bptt.training.sources import source_of

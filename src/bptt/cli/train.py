@@ -16,8 +16,6 @@ from bptt.cli.options import (
     Json,
     Layers,
     Seed,
-    fresh_network,
-    load_data,
     training_bar,
     usual_steps,
 )
@@ -172,6 +170,7 @@ def _begin(
     seed: int,
     options: dict[str, Any],
 ) -> "tuple[Text | Series | Task, Network]":
+    from bptt.fresh import fresh_network, load_data
     from bptt.network import Network
 
     if init_from is None:

@@ -17,8 +17,6 @@ from bptt.cli.options import (
     Json,
     Layers,
     Seed,
-    fresh_network,
-    measured_batch,
 )
 
 if TYPE_CHECKING:
@@ -57,6 +55,7 @@ def verify(
     from rich.status import Status
 
     from bptt.data import load
+    from bptt.fresh import fresh_network, measured_batch
     from bptt.network import Network
     from bptt.verification import verify as run
 

@@ -1,0 +1,1 @@
+"""The live page: the lecture, with every symbol a number that moves."""
