@@ -10,6 +10,7 @@ import typer
 
 from bptt.cli.derive import derive
 from bptt.cli.diagnose import diagnose
+from bptt.cli.lab import lab
 from bptt.cli.remedies import remedies
 from bptt.cli.tasks import tasks
 from bptt.cli.train import train
@@ -23,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (diagnose, remedies, train, tasks, verify, derive):
+for command in (diagnose, remedies, train, lab, tasks, verify, derive):
     app.command()(command)
 
 
