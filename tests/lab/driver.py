@@ -160,6 +160,14 @@ class Lab:
         found = self.page.evaluate("([key, name]) => live(key).view.data(name)", [key, name])
         return [{k: v for k, v in row.items() if not k.startswith("_")} for row in found]
 
+    def scroll(self, heading: str) -> None:
+        """Bring a heading to the top of the window."""
+        self.page.evaluate(
+            "words => find('h1, h2, h3').find(e => e.textContent.startsWith(words)).scrollIntoView()",
+            heading,
+        )
+        self.page.wait_for_timeout(300)
+
     def text(self) -> str:
         """All words on the page."""
         return self.page.evaluate(

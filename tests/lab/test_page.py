@@ -88,7 +88,7 @@ def test_every_control_moves_every_chart(lab):
         compare(lab, setting.made())
     for label, choice, change in (
         ("activation", "softsign", {"activation": "softsign"}),
-        ("first", "gaussian", {"init": "gaussian"}),
+        ("initial", "gaussian", {"init": "gaussian"}),
         ("loss at step", "every", {"loss_at": "every"}),
         ("cell", "lstm", {"cell": "lstm"}),
         ("cell", "gru", {"cell": "gru"}),

@@ -121,8 +121,8 @@ def _gain(answer: Any, setting: Setting) -> Checked:
     return Checked(
         False,
         f"{said}. Under this setting it stays below 0 at every gain tried, from {GAINS[0]:g} to "
-        f"{GAINS[-1]:g}: there is no answer. Take more units, a smaller input variance or a bias "
-        "nearer 0.",
+        f"{GAINS[-1]:g}: there is no answer. Take more units or weaker "
+        "inputs.",
     )
 
 
@@ -249,9 +249,9 @@ GAIN = Exercise(
     "gain",
     "A gain that keeps the signal",
     f"Take the setting as a plain tanh network: one layer that reads {STEPS} steps of noise, with the "
-    "units, weights, bias, seed and input variance of the sliders (orthogonal weights in the place of the "
+    "units, initial weights and input strength of the sliders (orthogonal weights in the place of the "
     "identity). At which gain of $W_R$ does the error signal neither vanish nor explode? It is measured "
-    f"by the largest Lyapunov exponent $\\lambda_1$, the mean over {SEEDS} seeds from yours on; right is "
+    f"by the largest Lyapunov exponent $\\lambda_1$, the mean over {SEEDS} seeds; right is "
     f"$|\\lambda_1| \\le {STEADY}$ per step.",
     "Without inputs every unit rests at $z = 0$, where $\\varphi' = 1$. Inputs move the units away "
     "from there: what has the gain to make up for?",

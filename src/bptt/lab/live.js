@@ -3,6 +3,15 @@
 const isDark = () => document.body.classList.contains("dark")
   || document.documentElement.classList.contains("dark");
 
+// On a dark ground the lighter colours of the same set.
+const LIGHTER = { "#0072B2": "#56B4E9", "#D55E00": "#E69F00", "#888888": "#A3A3AE" };
+const shaded = spec => {
+  if (!isDark()) return spec;
+  let text = JSON.stringify(spec);
+  for (const [from, to] of Object.entries(LIGHTER)) text = text.replaceAll(from, to);
+  return JSON.parse(text);
+};
+
 const colours = () => {
   const [text, soft, line] = isDark()
     ? ["#e9e9ee", "#a6a6b3", "#3a3b44"] : ["#1b1b1f", "#5b5b66", "#d9d9e0"];
@@ -38,7 +47,7 @@ async function render({ model, el }) {
   };
   const embed = async () => {
     embedded?.finalize();
-    const spec = { ...model.get("spec"), datasets: model.get("rows") };
+    const spec = { ...shaded(model.get("spec")), datasets: model.get("rows") };
     embedded = await vegaEmbed(drawing, spec, {
       renderer: "svg", config: colours(),
       actions: { export: true, source: false, compiled: false, editor: false },

@@ -14,6 +14,7 @@ def _():
     import marimo as mo
     import numpy as np
 
+    from bptt import set_num_threads
     from bptt.cells.activations import ACTIVATIONS
     from bptt.cells.initialise import SCHEMES
     from bptt.derivation import Derivation
@@ -26,6 +27,8 @@ def _():
     from bptt.report import Report
     from bptt.setting import Setting
 
+    # What is measured here is small: one thread is as fast as several, and waits for nobody.
+    set_num_threads(1)
     return (
         ACTIVATIONS, BpttError, Card, Derivation, EXERCISES, Live, Report, SCHEMES, Setting,
         cliff, measure, mo, np, pictures, scalar, texts, upload,
@@ -108,7 +111,7 @@ def _(ACTIVATIONS, SCHEMES, Setting, mo, upload):
     activation = mo.ui.dropdown(
         ACTIVATIONS.keys(), value=first.activation, label="activation $\\varphi$", full_width=True
     )
-    init = mo.ui.dropdown(SCHEMES.keys(), value=first.init, label="first $W_R$", full_width=True)
+    init = mo.ui.dropdown(SCHEMES.keys(), value=first.init, label="initial $W_R$", full_width=True)
     cell = mo.ui.radio(["rnn", "gru", "lstm"], value=first.cell, inline=True, label="cell")
     loss_at = mo.ui.radio(["last", "every"], value="last", inline=True, label="loss at step")
     data = mo.ui.dropdown(upload.DATA, value=first.data, label="data")
@@ -246,7 +249,7 @@ def _(EXERCISES, answers, checked, mo, texts):
     def _shown(number, exercise):
         found = checked().get(exercise.key)
         said = (
-            [mo.callout(mo.plain_text(found.sentence), "success" if found.right else "warn")]
+            [mo.callout(mo.Html(texts.plain(found.sentence)), "success" if found.right else "warn")]
             if found
             else []
         )
@@ -259,8 +262,8 @@ def _(EXERCISES, answers, checked, mo, texts):
 
 @app.cell
 def _(data, file, mo, own, plain, problem, texts):
-    _notes = [mo.plain_text("\n".join(own.notes))] if own else []
-    _refusal = [mo.callout(mo.plain_text(problem), kind="warn")] if problem else []
+    _notes = [mo.Html(texts.plain(*own.notes))] if own else []
+    _refusal = [mo.callout(mo.Html(texts.plain(problem)), kind="warn")] if problem else []
     mo.vstack([mo.md(texts.OWN), data, file, plain, *_notes, *_refusal])
 
 

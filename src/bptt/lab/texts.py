@@ -1,6 +1,13 @@
 """What the page says between its charts."""
 
+from html import escape
+
 from bptt.derivation import Derivation
+
+
+def plain(*sentences: str) -> str:
+    """A paragraph each, as HTML; what a file's names hold is shown and never run."""
+    return "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
 
 
 def aligned(derivation: Derivation) -> str:
