@@ -114,7 +114,7 @@ def test_no_gain_keeps_the_signal_of_two_units():
         answer = GAIN.check(gain, setting)
         assert not answer.right
         assert "there is no answer" in answer.sentence
-        assert "input variance" in answer.sentence
+        assert "weaker inputs" in answer.sentence
 
 
 def test_far_beyond_the_answer_a_few_units_are_saturated():

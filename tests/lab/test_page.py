@@ -288,3 +288,76 @@ def test_charts_say_what_they_show(lab, reset):
     assert all(len(text) > 30 and re.search(r"\d", text) for text in said.values()), json.dumps(
         said
     )
+
+
+CARD = "find('.card').find(e => e.getClientRects().length).textContent"
+
+
+def test_clearing_the_file_brings_the_sliders_network_back(lab, reset, lstm):
+    lab.upload("third.safetensors", lstm)
+    lab.page.wait_for_function(f"{CARD}.includes('your file third.safetensors')")
+    assert "Without effect: gain, input strength" in lab.page.evaluate(CARD)
+    with lab.redrawn(*OF_NETWORK):
+        lab.page.get_by_text("Click to clear file").click()
+    assert "sliders' network on noise: rnn, 64 units, 100 steps" in lab.page.evaluate(CARD)
+    compare(lab, FIRST.made())
+
+
+def test_after_an_overflow_the_page_goes_on(lab, reset):
+    lab.choose("activation", "identity", ("by_lag",))
+    slider = lab.control("gain of", "[role=slider]")
+    slider.press("End")
+    lab.page.wait_for_function(f"{CARD}.startsWith('Not shown') && {CARD}.includes('overflow')")
+    assert "still show what was measured before" in lab.page.evaluate(CARD)
+    with lab.redrawn("by_lag"):
+        slider.press("Home")
+    assert "No error signal is left" in lab.page.evaluate(CARD)
+    assert lab.rows("exponents", "note")
+    lab.choose("activation", "tanh", ("by_lag",))
+    lab.slide("gain of", 100, ("by_lag",))
+    assert not lab.rows("exponents", "note")
+    compare(lab, FIRST.made())
+
+
+def test_every_control_has_a_name_of_its_own(lab):
+    session = lab.page.context.new_cdp_session(lab.page)
+    named = [
+        (node["role"]["value"], node["name"]["value"])
+        for node in session.send("Accessibility.getFullAXTree")["nodes"]
+        if not node["ignored"]
+        and node["role"]["value"]
+        in ("slider", "combobox", "textbox", "DisclosureTriangle", "image")
+    ]
+    assert all(name for role, name in named if role != "image"), named
+    for number in range(1, 5):
+        assert sum(name == f"your answer to {number}" for _, name in named) == 1
+    assert {"cell", "loss at step", "data"} <= {name for _, name in named}
+    assert sum(name == "save this chart" for _, name in named) == 9
+    assert sum(role == "image" and len(name) > 30 for role, name in named) == 9
+
+
+def test_the_result_of_an_exercise_is_announced(lab):
+    said = lab.answer(1, 1)
+    assert said in lab.page.evaluate("find('[role=alert]').map(e => e.textContent)")
+
+
+def test_the_card_does_not_move_the_sliders(lab):
+    def tops():
+        return lab.control("gain of", "[role=slider]").bounding_box()["y"]
+
+    before = tops()
+    lab.choose("cell", "lstm", ("by_lag",))
+    assert tops() == before
+    lab.choose("cell", "rnn", ("by_lag",))
+
+
+@pytest.mark.parametrize(("width", "least"), [(390, 240), (1280, 620), (1920, 800)])
+def test_the_charts_fit_their_column(lab, width, least):
+    with lab.redrawn():
+        lab.page.set_viewport_size({"width": width, "height": 844})
+    for key, chart, room in lab.page.evaluate(
+        """find('.live').map(e => [e.dataset.key, e.querySelector('svg.marks').getBoundingClientRect().width,
+                                   e.clientWidth])"""
+    ):
+        assert chart <= room - 38, key  # what the menu of the chart takes
+        assert chart >= least or key == "plane", key

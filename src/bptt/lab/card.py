@@ -1,5 +1,6 @@
 """The verdict as a card that stays where it is while its words change."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import anywidget
@@ -8,6 +9,22 @@ from markupsafe import escape
 
 from bptt.lab.measured import Measured
 from bptt.report.words import headline
+from bptt.setting import Setting
+
+
+def resting(setting: Setting, from_file: bool) -> list[str]:
+    """Names of the controls that change nothing while this setting, or a model from a file, is shown."""
+    if from_file:
+        found = ["gain", "input strength", "activation", "initial W_R", "cell", "hidden units"]
+    else:
+        found = ["activation"] * (setting.cell != "rnn")
+    return found + ["loss at step"] * (setting.data != "noise")
+
+
+def _whose(shown: Measured) -> str:
+    """The layer that is shown, and how long the sequences are."""
+    layer = shown.trace.layer
+    return f"{shown.layer.kind}, {layer.hidden} units, {len(shown.trace.h) - 1} steps"
 
 
 class Card(anywidget.AnyWidget):
@@ -16,6 +33,7 @@ class Card(anywidget.AnyWidget):
     Attributes:
         tone: "vanishing", "exploding" or "steady", or "error".
         words: what stands on it, as HTML.
+        busy: whether something else is being measured; said where it lasts.
     """
 
     _esm = """
@@ -24,32 +42,58 @@ class Card(anywidget.AnyWidget):
       const card = document.createElement("div");
       card.className = "card";
       card.setAttribute("role", "status");
-      card.style.cssText = "border-left:.4rem solid;padding:.4rem .8rem;line-height:1.4;font-size:.9rem";
+      // as high as its longest verdict: the sliders below stay where they are while they are moved
+      card.style.cssText =
+        "border-left:.4rem solid;padding:.4rem .8rem;line-height:1.4;font-size:.9rem;min-height:13.5em";
+      const wait = document.createElement("div");
+      wait.style.cssText = "font-size:.9rem;height:1.4em;padding-left:1.2rem";
+      wait.setAttribute("role", "status");
+      let timer = null;
+      const rest = () => {
+        clearTimeout(timer);
+        wait.textContent = "";
+        if (model.get("busy")) timer = setTimeout(() => { wait.textContent = "Measuring …"; }, 600);
+      };
       const show = () => {
         card.style.borderColor = tones[model.get("tone")];
         card.innerHTML = model.get("words");
       };
       model.on("change:words", show);
       model.on("change:tone", show);
+      model.on("change:busy", rest);
       show();
-      el.append(card);
+      el.append(card, wait);
     } };
     """
     tone = traitlets.Unicode().tag(sync=True)
     words = traitlets.Unicode().tag(sync=True)
+    busy = traitlets.Bool(False).tag(sync=True)
 
-    def show(self, shown: Measured) -> None:
-        """The verdict on what is shown."""
+    def show(self, shown: Measured, whose: str, rests: Sequence[str] = ()) -> None:
+        """The verdict on what is shown.
+
+        Args:
+            shown: what was measured.
+            whose: network it is, and what it reads.
+            rests: names of the controls that change nothing at present.
+        """
         layer = shown.layer
         with self.hold_sync():
+            self.busy = False
             self.tone = layer.verdict
             self.words = (
                 f"<strong>{layer.verdict.capitalize()}</strong><br>{escape(headline(layer))}<br>"
-                f"Cause: {escape(layer.cause.name)}."
+                f"Cause: {escape(layer.cause.name)}.<br>"
+                f"<small style='font-size:.8rem'>{escape(whose)}: {escape(_whose(shown))}."
+                f"{' Without effect: ' + escape(', '.join(rests)) + '.' if rests else ''}</small>"
             )
 
     def refuse(self, sentence: Any) -> None:
         """One sentence on what cannot be shown."""
         with self.hold_sync():
+            self.busy = False
             self.tone = "error"
-            self.words = f"<strong>Not shown</strong><br>{escape(str(sentence))}"
+            self.words = (
+                f"<strong>Not shown</strong><br>{escape(str(sentence))}<br>"
+                "<small style='font-size:.8rem'>The charts still show what was measured before.</small>"
+            )

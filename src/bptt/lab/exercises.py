@@ -226,6 +226,8 @@ def _truncation(answer: Any, setting: Setting) -> Checked:
 
 
 def _percent(part: float) -> str:
+    if part < 1e-4:
+        return "less than 0.01"
     return f"{100 * part:.0f}" if part >= 0.1 else f"{100 * part:.2g}"
 
 
@@ -251,7 +253,8 @@ GAIN = Exercise(
     f"Take the setting as a plain tanh network: one layer that reads {STEPS} steps of noise, with the "
     "units, initial weights and input strength of the sliders (orthogonal weights in the place of the "
     "identity). At which gain of $W_R$ does the error signal neither vanish nor explode? It is measured "
-    f"by the largest Lyapunov exponent $\\lambda_1$, the mean over {SEEDS} seeds; right is "
+    f"by the largest Lyapunov exponent $\\lambda_1$, the mean over {SEEDS} draws of weights and inputs, of which "
+    "the picture shows one; right is "
     f"$|\\lambda_1| \\le {STEADY}$ per step.",
     "Without inputs every unit rests at $z = 0$, where $\\varphi' = 1$. Inputs move the units away "
     "from there: what has the gain to make up for?",
@@ -262,7 +265,7 @@ LAG = Exercise(
     "lag",
     "The lag at which the signal is gone",
     "Under the setting as it is, at which lag does the error signal first fall below 1 % of its size at "
-    "lag 0? Predict it before you look. Right is within 10 % of the lag, or within one.",
+    "lag 0? Predict it before you look: the row *product so far* tells. Right is within 10 % of the lag, or within one.",
     "If each step back multiplies the signal by $r$, after $k$ steps it is $r^k$. For which $k$ is "
     "that 0.01?",
     (),
@@ -271,7 +274,7 @@ LAG = Exercise(
 ACTIVATION = Exercise(
     "activation",
     "An activation that makes it explode",
-    "Take the setting as a plain RNN, in float64, everything else as the sliders say. With which "
+    "Take the setting as a plain RNN (cell *rnn*), in numbers of double precision, everything else as the sliders say. With which "
     "activation does the gradient explode, so that the signal grows past 100 times its size at lag 0?",
     "Each step back multiplies by $W_R$ and by $\\varphi'(z)$. Which activations keep $\\varphi'$ "
     "near 1, or above, however large $z$ is?",
@@ -282,7 +285,7 @@ TRUNCATION = Exercise(
     "truncation",
     "Where to truncate",
     "Under the setting as it is, truncated BPTT with a window of $K$ steps keeps the lags $0$ to $K-1$ "
-    "of the gradient. What is the shortest window from which on at most 5 % is missed, "
+    "of the gradient. What is the shortest sliding window from which on at most 5 % is missed, "
     "$\\lVert \\sum_{k \\ge K} G_k \\rVert \\le 0.05 \\, \\lVert dW_R \\rVert$?",
     "Look where the bars of $\\lVert G_k \\rVert$ become small beside the whole gradient. Lags can "
     "cancel: the sum decides, not the single bars.",

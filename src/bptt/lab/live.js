@@ -12,14 +12,36 @@ const shaded = spec => {
   return JSON.parse(text);
 };
 
-const colours = () => {
+// The charts are made for a column of MADE_FOR pixels. In another they become wider or narrower; their heights, and
+// the room for labels, stay. What stands side by side goes one below the other where there is no room.
+const MADE_FOR = 730, NARROW = 560, WIDEST = 230, LEAST = 170;
+const fitted = (spec, room) => {
+  const more = Math.min(room - MADE_FOR, WIDEST);
+  const wide = width => Math.max(LEAST, width + more);
+  if (spec.hconcat) {  // squares, and they stay so: one holds a circle
+    const { hconcat, ...rest } = spec;
+    const below = room < NARROW;
+    const square = part => {
+      const side = below ? Math.min(part.width, wide(580)) : Math.max(LEAST, part.width + more / hconcat.length);
+      return { ...part, width: side, height: side };
+    };
+    return { ...rest, [below ? "vconcat" : "hconcat"]: hconcat.map(square) };
+  }
+  if (spec.vconcat) return { ...spec, vconcat: spec.vconcat.map(part => ({ ...part, width: wide(part.width) })) };
+  const layer = spec.layer.map(part => part.data?.name === "products" && room < NARROW
+    ? { ...part, transform: [{ filter: "!datum.spare" }] } : part);  // or the numbers overlap
+  return { ...spec, layer, width: wide(spec.width) };
+};
+
+const colours = room => {
   const [text, soft, line] = isDark()
     ? ["#e9e9ee", "#a6a6b3", "#3a3b44"] : ["#1b1b1f", "#5b5b66", "#d9d9e0"];
   return {
     background: "transparent", view: { stroke: line }, font: "system-ui, sans-serif",
     axis: { labelColor: text, titleColor: text, gridColor: line, domainColor: soft, tickColor: soft,
             labelFontSize: 12, titleFontSize: 13, titleFontWeight: "normal", gridOpacity: 0.6 },
-    legend: { labelColor: text, titleColor: text, labelFontSize: 12, labelLimit: 400 },
+    legend: { labelColor: text, titleColor: text, labelFontSize: 12, labelLimit: 400,
+              gradientLength: room < NARROW ? 150 : 240, ...(room < NARROW && { columns: 1 }) },
     // labels of any length get their room; what they usually need is kept free, so that nothing jumps
     autosize: { type: "pad", resize: true }, axisY: { minExtent: 44 },
     header: { labelColor: text, labelFontSize: 12 },
@@ -40,19 +62,26 @@ async function render({ model, el }) {
   box.append(crisp);
   el.append(box);
 
-  let embedded = null;
+  let embedded = null, room = 0;
+  const width = () => Math.round(box.clientWidth / 10) * 10 || MADE_FOR;
   const say = () => {
-    drawing.setAttribute("role", "img");
-    drawing.setAttribute("aria-label", model.get("says"));
+    const chart = drawing.querySelector("svg.marks");
+    if (!chart) return;  // not drawn yet
+    chart.setAttribute("role", "img");
+    chart.setAttribute("aria-label", model.get("says"));
+    for (const part of chart.children) part.setAttribute("aria-hidden", "true");  // said in words
   };
   const embed = async () => {
     embedded?.finalize();
-    const spec = { ...shaded(model.get("spec")), datasets: model.get("rows") };
+    room = width();
+    const spec = { ...fitted(shaded(model.get("spec")), room), datasets: model.get("rows") };
     embedded = await vegaEmbed(drawing, spec, {
-      renderer: "svg", config: colours(),
+      renderer: "svg", config: colours(room),
       actions: { export: true, source: false, compiled: false, editor: false },
     });
     box.view = embedded.view;
+    drawing.querySelector("summary")?.setAttribute("aria-label", "save this chart");
+    say();
     drawn();
   };
   const put = async () => {
@@ -77,9 +106,10 @@ async function render({ model, el }) {
   model.on("change:says", say);
   const themes = new MutationObserver(() => later(embed));
   themes.observe(document.body, { attributeFilter: ["class"] });
-  say();
   await later(embed);
-  return () => { themes.disconnect(); embedded?.finalize(); };
+  const sizes = new ResizeObserver(() => { if (box.clientWidth && width() !== room) later(embed); });
+  sizes.observe(box);
+  return () => { sizes.disconnect(); themes.disconnect(); embedded?.finalize(); };
 }
 
 export default { render };

@@ -20,7 +20,7 @@ def _():
     from bptt.derivation import Derivation
     from bptt.errors import BpttError
     from bptt.lab import cliff, pictures, scalar, texts, upload
-    from bptt.lab.card import Card
+    from bptt.lab.card import Card, resting
     from bptt.lab.exercises import EXERCISES
     from bptt.lab.live import Live
     from bptt.lab.measured import measure
@@ -31,7 +31,7 @@ def _():
     set_num_threads(1)
     return (
         ACTIVATIONS, BpttError, Card, Derivation, EXERCISES, Live, Report, SCHEMES, Setting,
-        cliff, measure, mo, np, pictures, scalar, texts, upload,
+        cliff, measure, mo, np, pictures, resting, scalar, texts, upload,
     )  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def _(Derivation, form, mo, steps, texts):
         [
             mo.md(texts.EQUATIONS),
             mo.hstack([steps, form], justify="start", gap=2),
-            mo.md(texts.aligned(Derivation(steps.value, form.value))),
+            texts.scrolling(mo.md(texts.aligned(Derivation(steps.value, form.value)))),
         ]
     )
 
@@ -77,10 +77,10 @@ def _(Live, cliff, np, pictures, scalar):
 
 
 @app.cell
-def _(back, inputs, mo, one_phi, scalar, strength, terms, weight):
+def _(back, inputs, mo, one_phi, scalar, strength, terms, texts, weight):
     _found = scalar.unrolled(strength.value, weight.value, 0, inputs, back.value, one_phi.value)
     terms.show(_found)
-    expression = mo.md(f"$$\n{_found.latex()}\n$$")
+    expression = texts.scrolling(mo.md(f"$$\n{_found.latex()}\n$$"))
     return (expression,)
 
 
@@ -112,8 +112,8 @@ def _(ACTIVATIONS, SCHEMES, Setting, mo, upload):
         ACTIVATIONS.keys(), value=first.activation, label="activation $\\varphi$", full_width=True
     )
     init = mo.ui.dropdown(SCHEMES.keys(), value=first.init, label="initial $W_R$", full_width=True)
-    cell = mo.ui.radio(["rnn", "gru", "lstm"], value=first.cell, inline=True, label="cell")
-    loss_at = mo.ui.radio(["last", "every"], value="last", inline=True, label="loss at step")
+    cell = mo.ui.dropdown(["rnn", "gru", "lstm"], value=first.cell, label="cell", full_width=True)
+    loss_at = mo.ui.dropdown(["last", "every"], value="last", label="loss at step", full_width=True)
     data = mo.ui.dropdown(upload.DATA, value=first.data, label="data")
     file = mo.ui.file(
         [".safetensors"],
@@ -121,7 +121,7 @@ def _(ACTIVATIONS, SCHEMES, Setting, mo, upload):
         label="Drop a .safetensors file here",
         max_size=upload.MAX_BYTES,
     )
-    plain = mo.ui.radio(["tanh", "relu"], value="tanh", inline=True, label="a plain RNN in it has")
+    plain = mo.ui.dropdown(["tanh", "relu"], value="tanh", label="a plain RNN in it has")
     return activation, cell, data, file, first, gain, hidden, init, length, loss_at, plain, variance
 
 
@@ -129,7 +129,7 @@ def _(ACTIVATIONS, SCHEMES, Setting, mo, upload):
 def _(Card, Live, first, measure, pictures):
     _shown = measure(first.made())
     card = Card()
-    card.show(_shown)
+    card.show(_shown, f"the sliders' network on {first.data}")
     live = {picture.key: Live(picture, _shown) for picture in pictures.OF_NETWORK}
     now = {"setting": first}  # for the exercises, which look only when an answer comes
     return card, live, now
@@ -165,8 +165,9 @@ def _(BpttError, file, plain, upload):
 
 
 @app.cell
-def _(BpttError, card, live, measure, own, refused, setting, upload):
+def _(BpttError, card, file, live, measure, own, refused, resting, setting, upload):
     shown = None
+    card.busy = True
     try:
         if refused is None:
             shown = measure(
@@ -183,7 +184,8 @@ def _(BpttError, card, live, measure, own, refused, setting, upload):
     if shown is None:
         card.refuse(problem)
     else:
-        card.show(shown)
+        _whose = "the sliders' network" if own is None else f"your file {file.name()}"
+        card.show(shown, f"{_whose} on {setting.data}", resting(setting, own is not None))
         for _picture in live.values():
             _picture.show(shown)
     return problem, shown
@@ -231,8 +233,8 @@ def _(EXERCISES, mo, now):
 
         return check
 
-    def _asked(exercise):
-        label = "your answer"
+    def _asked(number, exercise):
+        label = f"your answer to {number}"
         one = (
             mo.ui.dropdown(exercise.choices, label=label)
             if exercise.choices
@@ -240,7 +242,7 @@ def _(EXERCISES, mo, now):
         )
         return one.form(bordered=False, submit_button_label="Check", on_change=_answered(exercise))
 
-    answers = {exercise.key: _asked(exercise) for exercise in EXERCISES}
+    answers = {one.key: _asked(number, one) for number, one in enumerate(EXERCISES, 1)}
     return answers, checked
 
 
@@ -248,11 +250,8 @@ def _(EXERCISES, mo, now):
 def _(EXERCISES, answers, checked, mo, texts):
     def _shown(number, exercise):
         found = checked().get(exercise.key)
-        said = (
-            [mo.callout(mo.Html(texts.plain(found.sentence)), "success" if found.right else "warn")]
-            if found
-            else []
-        )
+        kind = "success" if found and found.right else "warn"
+        said = [mo.callout(mo.Html(texts.announced(found.sentence)), kind)] if found else []
         hint = mo.accordion({"A hint": mo.md(exercise.hint)})
         asked = mo.md(f"### {number}. {exercise.title}\n\n{exercise.question}")
         return mo.vstack([asked, answers[exercise.key], *said, hint])
@@ -263,7 +262,7 @@ def _(EXERCISES, answers, checked, mo, texts):
 @app.cell
 def _(data, file, mo, own, plain, problem, texts):
     _notes = [mo.Html(texts.plain(*own.notes))] if own else []
-    _refusal = [mo.callout(mo.Html(texts.plain(problem)), kind="warn")] if problem else []
+    _refusal = [mo.callout(mo.Html(texts.announced(problem)), kind="warn")] if problem else []
     mo.vstack([mo.md(texts.OWN), data, file, plain, *_notes, *_refusal])
 
 

@@ -2,12 +2,24 @@
 
 from html import escape
 
+from marimo import Html
+
 from bptt.derivation import Derivation
 
 
 def plain(*sentences: str) -> str:
     """A paragraph each, as HTML; what a file's names hold is shown and never run."""
     return "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+
+
+def announced(sentence: str) -> str:
+    """A sentence as HTML that a screen reader says as soon as it stands there."""
+    return f'<p role="alert">{escape(sentence)}</p>'
+
+
+def scrolling(formulas: Html) -> Html:
+    """Formulas that are pushed sideways where the window is too narrow for them."""
+    return formulas.style({"min-width": "27rem"}).style({"overflow-x": "auto"})
 
 
 def aligned(derivation: Derivation) -> str:
@@ -19,21 +31,27 @@ def aligned(derivation: Derivation) -> str:
 
 
 NETWORK = r"""
+<div style="height: clamp(0px, calc(700px - 100vw), 2.5rem)"></div>
+
 # How far back does the gradient reach?
 
-A recurrent network reads a sequence one step at a time and keeps a state $h_t$. To learn, it must find out
-how each weight changed the error, also by way of states that lie long back. This page shows how much of that
-is left after $k$ steps, why, and what changes it. Every number on it is computed while you read; the sliders
-are on the left.
+A recurrent network reads a sequence one step at a time and keeps a state $h_t$: one number for each of its
+units. To learn, it must find out how much each weight changed the error, also by way of states that lie long
+back. That is the *gradient*, the derivative of the error by the weights. This page shows how much of it is left
+after $k$ steps back, why, and what changes it. Every number on it is computed while you read. The sliders stand on
+the left; on a narrow screen they open with the button ☰.
 
 ## The network
 
 At step $t$ it takes the input $x_t$ and its own state of the step before:
 
-$$z_t = W_F x_t + W_R h_{t-1} + b, \qquad h_t = \varphi(z_t), \qquad o_t = W_O h_t + b_O .$$
+$$
+\begin{aligned} z_t &= W_F x_t + W_R h_{t-1} + b, \\ h_t &= \varphi(z_t), \\ o_t &= W_O h_t + b_O . \end{aligned}
+$$
 
-$W_F$ brings the input in, $W_R$ brings the past in, $W_O$ reads the answer out. $\varphi$ is the activation,
-$\tanh$ unless you choose another. An error $E$ compares the answer with the target.
+$W_F$ brings the input in, $W_R$ brings the past in, $W_O$ reads the answer $o_t$ out; $b$ and $b_O$, the biases, are
+numbers that are added. $\varphi$ is the activation, $\tanh$ unless you choose another, and $\varphi'$ its slope, that is
+its derivative. An error $E$, also called the loss, compares the answer with the target.
 
 ## Why $W_R$ is different
 
@@ -47,70 +65,88 @@ EQUATIONS = r"""
 ## The equations
 
 (1) is the network. (2) is the product rule: $W_R$ stands in $z_t$, and it hides in $h_{t-1}$. (3) is the chain
-rule through the activation. (4) puts (3) into (2). Do that $n$ times and you have the *unrolled* expression: a
-sum over how long ago each part comes from. The term of lag $k$ carries $k$ factors $W_R$ and $k$ derivatives
-$\varphi'$. With several units, $W_R$ is a matrix, $\Phi'$ is diagonal, and their order matters.
+rule through the activation. (4) puts (3) into (2). Go $n$ steps back in this way and you have the *unrolled* expression: a
+sum over how long ago each part comes from. How many steps back that is, is called the **lag** $k$. The term of lag $k$
+carries $k$ factors $W_R$ and $k$ slopes $\varphi'$; the last term holds the rest, what lies further back. With several
+units, $W_R$ is a matrix, $\Phi'$ is a diagonal matrix of all their slopes, and the order of the factors matters.
 """
 
 SCALAR = r"""
 ## Every factor is a number
 
 Here is the sum for one unit that has read twenty numbers. Under each factor stands its value; move the sliders and
-watch which factor makes a term small. With $|W_R \varphi'| < 1$ the terms of large lag vanish, with
-$|W_R \varphi'| > 1$ they explode. $\tanh$ can only shrink them; *scaled_tanh*, $1.7159 \tanh(\tfrac23 z)$, has slope
-1.14 at zero.
+watch which factor makes a term small. Where $|W_R \varphi'|$ stays below some number below 1, the terms of large lag
+**vanish**; where it stays above some number above 1, they **explode**. The slope of $\tanh$ is at most 1: it can never
+make a term larger. *scaled_tanh*, $1.7159 \tanh(\tfrac23 z)$, has slope 1.14 at zero.
 """
 
 MATRIX = r"""
 ## A whole network, on a whole sequence
 
-Now the same with many units. $G_k$ is the part of $\partial E/\partial W_R$ with lag $k$: the error is made at
-step $t$, the weight acts $k$ steps earlier. All $G_k$ together are the gradient, to the last digit. A straight line
-down on this log scale is vanishing at a constant rate, a line up is exploding. Beside it stands what powers of
-$W_R$ would do alone, and what the slopes $\varphi'$ would do alone. The **horizon** is the lag up to which 95 % of
-the gradient lies; **needed** is what the task asks for, half the sequence if it does not say.
+Now the same with many units. The sliders on the left make this network. The *gain* multiplies its first $W_R$; the
+*input strength* is the mean square of what $W_F x_t$ adds to each $z$. $T$ is the number of steps that are read: at first
+noise, that is, random numbers. The loss stands at the last step or at every step. A *gru* or *lstm* is a cell with
+gates: numbers between 0 and 1, by which it multiplies what it keeps of its old state.
+
+$G_k$ is the part of $dW_R = \partial E/\partial W_R$ with lag $k$: the error is made at step $t$, the weight acts $k$ steps
+earlier. Added up, all $G_k$ are the gradient. Its size $\lVert G_k \rVert$ is the root of the sum of its squares. A
+straight line down on this log scale is vanishing at a constant rate, a line up is exploding. Beside it stands what
+powers of $W_R$ would do alone, to an error of any direction on average, and what the slopes $\varphi'$ would do alone. The
+**horizon** is the smallest lag such that it and all smaller ones hold 95 % of $\sum_k \lVert G_k \rVert$; **needed** is
+the lag that the task asks for, half the sequence if it does not say.
 """
 
 FACTORS = r"""
 ### The product, factor by factor
 
-Each column is one step back. Blue shrinks the error, orange lets it grow. The last row multiplies all factors up
-to there.
+The *error signal* at lag $k$ is the error as it arrives $k$ steps back: the derivative of $E$ by $z$ there, or by the
+state of a gated cell. Each column is one step back. Blue shrinks the signal, orange lets it grow. *Product so far* is the
+signal over its size at lag 0. In a gated cell, *carry* is the gate by which the old state goes on without meeting $W_R$,
+*slopes* are those of all its gates. Ways beside each other add: there, *together* is not the product of the rows above it.
 """
 
 SEQUENCE = r"""
 ### Where that is in the sequence
 
-How much each step of the sequence moves $W_R$. What lies left of the horizon is hardly learnt from.
+How much each step of the sequence moves $W_R$, as a part of all steps. Horizon and needed are counted back from the
+last loss. With a loss at the last step only, what lies left of the horizon is hardly learnt from.
 """
 
 ACTIVATION = r"""
 ### First culprit: the slope of the activation
 
-The bars are the network's own $z$. Where they meet a small $\varphi'$, every step back shrinks the error. The slope of
-$\tanh$ is at most 1, and 1 only at $z = 0$: strong inputs push units away from there.
+The bars are the network's own $z$. Where they meet a small $\varphi'$, a step back shrinks the error. A unit is
+**saturated** where its slope is below a tenth of the steepest. The slope of $\tanh$ is 1 only at $z = 0$: strong inputs
+push units away from there. *Cause: saturation* on the card means that small slopes take most of the signal. Of a gated
+cell this is its candidate, the new state that it proposes, and its own $\tanh$.
 """
 
 WEIGHTS = r"""
 ### Second culprit: the powers of $W_R$
 
-In the long run $W_R^k$ grows or shrinks by its largest eigenvalue per step; in one step by at most its largest singular
-value $\sigma_{\max}$. With $\gamma = \max \varphi'$, $\sigma_{\max} < 1/\gamma$ is *sufficient* for vanishing,
-$\sigma_{\max} > 1/\gamma$ only *necessary* for exploding (Pascanu, Mikolov & Bengio 2013).
+The *singular values* $\sigma$ of $W_R$ say how much it stretches vectors: one step makes none longer than by the
+largest, $\sigma_{\max}$. Its *eigenvalues*, complex numbers, say what many steps do: in the long run $W_R^k$ grows or
+shrinks per step by the size of the largest, that is its distance from 0. On the orange circle the size is 1. With
+$\gamma = \max |\varphi'|$, $\sigma_{\max} < 1/\gamma$ is *sufficient* for vanishing, $\sigma_{\max} > 1/\gamma$ only
+*necessary* for exploding (Pascanu, Mikolov & Bengio 2013). Of a gated cell the picture shows the candidate's part of $W_R$.
 """
 
 EXPONENTS = r"""
 ### Both together: Lyapunov exponents
 
-How fast two nearby states part (above 0) or come together (below 0) on these inputs, $\ln$ per step. Errors carried
-far back shrink or grow at the rate of the largest. Zero is the edge: there the gradient lasts.
+How fast two nearby states part (above 0) or come together (below 0) on these inputs, as the natural logarithm of the
+factor per step: $\lambda = -0.1$ is a factor of $e^{-0.1} \approx 0.9$. There is an exponent for each direction; the
+largest is $\lambda_1$, and up to eight are shown, with their standard errors. Errors carried far back shrink or grow at
+the rate of $\lambda_1$. Zero is the edge: there they neither vanish nor explode. Fewer than 20 steps are too few to
+measure it.
 """
 
 TRUNCATION = r"""
 ### What truncating forgets
 
-If backpropagation stops after $K$ steps, lags from $K$ on are missing: the gradient is off by this much. Cutting the
-sequence into chunks of $K$ weakens the short lags too. The dotted line is 5 %.
+If backpropagation stops after $K$ steps, lags from $K$ on are missing. The *relative bias* is the size of what is missing
+over the size of the whole gradient. A *sliding window* takes every loss $K - 1$ steps back. Cutting the sequence into *chunks* of
+$K$ steps cuts the short lags too, wherever they cross a cut. The dotted line is 5 %.
 """
 
 PICTURES = (
@@ -126,11 +162,12 @@ PICTURES = (
 CLIFF = r"""
 ## Exploding, seen from the weights
 
-One unit, $x_{t+1} = w\,\sigma(x_t) + b$ with $x_0 = \tfrac12$ and $b = -2.35$, is run for 50 steps; its error is
+One unit without inputs, $x_{t+1} = w\,\sigma(x_t) + b$ with $x_0 = \tfrac12$ and $b = -2.35$, is run for 50 steps. Here $x$ is what
+was $z$ above, $w$ is its $W_R$, and $\sigma(x) = 1/(1 + e^{-x})$, the logistic function. Its error is
 $E_{50} = (\sigma(x_{50}) - 0.7)^2$ (Pascanu, Mikolov & Bengio 2013, figure 6). Where the gradient explodes, the error has
-a cliff. Gradient descent comes to it, meets a slope of more than a hundred, and is thrown out of the picture. *Clipping* keeps
-the direction and limits the length of the step: it stays at the foot of the wall. Clipping does nothing for a gradient
-that vanishes.
+a cliff. Gradient descent moves $w$ by the learning rate times the slope, downhill. From the first $w$ that is set here it
+comes to the cliff, meets a very steep slope, and is thrown out of the picture. *Clipping* keeps the direction of the gradient
+and limits its size: the steps stay small, and the path stays at the foot of the wall. Clipping does nothing for a gradient that vanishes.
 """
 
 OWN = r"""
@@ -138,12 +175,14 @@ OWN = r"""
 
 Choose what the network reads: noise, a task whose answer lies a known number of steps back, or real sequences. Or drop
 the weights of your RNN, GRU or LSTM, as `safetensors.torch.save_file(model.state_dict(), "model.safetensors")` or
-`bptt train` write them: then every picture above is of your model, and the sliders of the weights rest. The file stays on
-this machine; it is read as numbers, never as code.
+`bptt train` write them: then every picture from "A whole network" to "What truncating forgets" is of your model, and the
+sliders of the weights rest, as the card on the left says. To come back to the sliders, clear the file. The file stays on the machine that
+runs this page; it is read as numbers, never as code. Long sequences and *permutation*, *digits* or *acsf1* can take some seconds.
 """
 
 EXERCISES = r"""
 ## Try yourself
 
-Each answer is measured, under the setting of the sliders at that moment.
+Each answer is measured on the network of the sliders, as they stand at that moment, also while a model of your own is
+shown. The pictures above help to find it. After a wrong answer you are told which way to go.
 """

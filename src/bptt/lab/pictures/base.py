@@ -43,6 +43,20 @@ def spec_of(chart: Any) -> dict[str, Any]:
     return made
 
 
+def note() -> Any:
+    """A layer for one sentence, for where there is nothing to draw."""
+    return (
+        alt.Chart(named("note"))
+        .mark_text(align="left", fontSize=13)
+        .encode(x=alt.value(16), y=alt.value(60), text="note:N")
+    )
+
+
+def noted(sentence: str, rows: list[dict[str, Any]]) -> Rows:
+    """The sentence, if there are no rows."""
+    return {"note": [] if rows else [{"note": sentence}]}
+
+
 def line(name: str, values: Array, key: str = "lag") -> list[dict[str, Any]]:
     """A series by lag, as far as it is finite."""
     return [

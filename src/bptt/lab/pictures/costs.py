@@ -7,9 +7,24 @@ import altair as alt
 import numpy as np
 
 from bptt.lab.measured import Measured
-from bptt.lab.pictures.base import BLUE, GREY, ORANGE, WIDTH, Picture, Rows, named, series, spec_of
+from bptt.lab.pictures.base import (
+    BLUE,
+    GREY,
+    ORANGE,
+    WIDTH,
+    Picture,
+    Rows,
+    named,
+    note,
+    noted,
+    series,
+    spec_of,
+)
 
 WINDOW, CHUNKS = "sliding window", "chunks"
+TOO_SHORT = "The sequences are too short to measure them: fewer than 20 steps."
+NONE_FINITE = "No number: one step wipes out every difference between two states."
+NO_GRADIENT = "The gradient of W_R is zero: there is nothing to lose."
 BIAS = 0.05  # that the shortest K is asked for
 
 
@@ -22,7 +37,7 @@ def _exponents() -> dict[str, Any]:
     )
     bars = base.mark_rule(color=BLUE).encode(x=x, y="low:Q", y2="high:Q")
     zero = alt.Chart(named("zero")).mark_rule(color=ORANGE, strokeWidth=2).encode(y="at:Q")
-    return spec_of((zero + bars + points).properties(width=WIDTH, height=200))
+    return spec_of((zero + bars + points + note()).properties(width=WIDTH, height=200))
 
 
 def _exponents_rows(shown: Measured) -> Rows:
@@ -38,13 +53,19 @@ def _exponents_rows(shown: Measured) -> Rows:
         for i, (v, s) in enumerate(pairs, 1)
         if np.isfinite(v) and np.isfinite(s)
     ]
-    return {"exponents": rows, "zero": [{"at": 0.0}]}
+    return {
+        "exponents": rows,
+        "zero": [{"at": 0.0}],
+        **noted(TOO_SHORT if found is None else NONE_FINITE, rows),
+    }
 
 
 def _exponents_say(shown: Measured) -> str:
     found = shown.layer.exponents
     if found is None:
-        return "Lyapunov exponents: the sequences are too short to measure them."
+        return f"Lyapunov exponents. {TOO_SHORT}"
+    if not np.isfinite(found.exponents[0]):
+        return f"Lyapunov exponents. {NONE_FINITE}"
     return f"Lyapunov exponents: the largest is {found.exponents[0]:+.2f} ± {found.stderr[0]:.2f} per step."
 
 
@@ -64,7 +85,7 @@ def _truncation() -> dict[str, Any]:
         )
     )  # fmt: skip
     level = alt.Chart(named("level")).mark_rule(color=GREY, strokeDash=[2, 3]).encode(y="bias:Q")
-    return spec_of((lines + level).properties(width=WIDTH, height=220))
+    return spec_of((lines + level + note()).properties(width=WIDTH, height=220))
 
 
 def _truncation_rows(shown: Measured) -> Rows:
@@ -81,13 +102,13 @@ def _truncation_rows(shown: Measured) -> Rows:
             for of in (WINDOW, CHUNKS)
             for K in Ks
         ]
-    return {"lines": rows, "level": [{"bias": BIAS}]}
+    return {"lines": rows, "level": [{"bias": BIAS}], **noted(NO_GRADIENT, rows)}
 
 
 def _truncation_says(shown: Measured) -> str:
     profile = shown.layer.profile
     if not np.isfinite(profile.log10_whole):
-        return "What truncating costs: the gradient is zero, there is nothing to lose."
+        return f"What truncating costs. {NO_GRADIENT}"
     window, chunks = (profile.shortest_truncation(BIAS, chunked) for chunked in (False, True))
     said = [
         f"{name}: {'no K up to the length is enough' if K is None else f'K = {K}'}"

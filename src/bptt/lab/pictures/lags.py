@@ -18,10 +18,12 @@ from bptt.lab.pictures.base import (
     Rows,
     line,
     named,
+    note,
+    noted,
     series,
     spec_of,
 )
-from bptt.report.words import headline, power_of_ten
+from bptt.report.words import gain_factor, headline, power_of_ten
 
 GRADIENT, WEIGHTS, SLOPES, CARRY = (
     "the gradient, ‖G_k‖", "powers of W_R alone", "powers of φ′ alone", "powers of the carry alone",
@@ -95,7 +97,7 @@ def _factors(names: tuple[str, ...]) -> dict[str, Any]:
             color=alt.Color(
                 "value:Q", title="factor",
                 scale=alt.Scale(range=[BLUE, "#f2f2f2", ORANGE], domain=[-LIMIT, 0, LIMIT], clamp=True),
-                legend=alt.Legend(orient="top", gradientLength=240, values=[-1.386, -0.693, 0, 0.693, 1.386], labelExpr="'× ' + format(exp(datum.value), '.2~f')"),
+                legend=alt.Legend(orient="top", values=[-1.386, -0.693, 0, 0.693, 1.386], labelExpr="'× ' + format(exp(datum.value), '.2~f')"),
             ),
             tooltip=["of:N", alt.Tooltip("lag:Q", title="from lag"), alt.Tooltip("factor:N", title="factor")],
         )
@@ -137,8 +139,13 @@ def _factors_rows(shown: Measured) -> Rows:
     # between the edges, where the numbers have room
     marks = np.unique(np.linspace(0, last, 10).round().astype(int))[1:-1]
     products = [
-        {"lag": int(k), "of": "product so far", "product": power_of_ten(float(growth[k]))}
-        for k in marks
+        {
+            "lag": int(k),
+            "of": "product so far",
+            "product": power_of_ten(float(growth[k])),
+            "spare": i % 3 != 1,
+        }
+        for i, k in enumerate(marks)
     ]
     return {"cells": rows, "products": products}
 
@@ -146,10 +153,12 @@ def _factors_rows(shown: Measured) -> Rows:
 def _factors_say(shown: Measured) -> str:
     profile, horizon = shown.layer.profile, max(1, shown.layer.horizon)
     means = ", ".join(
-        f"{name} by {np.exp(np.nanmean(gains[:horizon])):.2f}"
+        f"{name} by {gain_factor(gains[:horizon])}"
         for name, gains in _ways(shown).items()
-        if len(gains)
+        if np.isfinite(gains[:horizon]).any()
     )
+    if not means:
+        return "Strip of factors. No error is carried back by a single step: the product is 0."
     growth = power_of_ten(float(profile.log10_growth[-1]))
     return f"Strip of factors. On average a step back multiplies the error: {means}. The product over all steps is {growth}."
 
@@ -186,7 +195,7 @@ def _sequence() -> dict[str, Any]:
             legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeColor=ORANGE, symbolStrokeWidth=2, symbolSize=300),
         ),
     )  # fmt: skip
-    return spec_of((bars + rules).properties(width=WIDTH, height=150))
+    return spec_of((bars + rules + note()).properties(width=WIDTH, height=150))
 
 
 def _sequence_rows(shown: Measured) -> Rows:
@@ -212,7 +221,11 @@ def _sequence_rows(shown: Measured) -> Rows:
             "mark": f"needed, {layer.needed_lag} steps back",
         },
     ]
-    return {"steps": rows, "marks": marks}
+    return {
+        "steps": rows,
+        "marks": marks,
+        **noted("The gradient of W_R is zero.", [r for r in rows if r["size"]]),
+    }
 
 
 def _sequence_says(shown: Measured) -> str:

@@ -62,7 +62,8 @@ def _terms_rows(shown: Unrolled) -> Rows:
 
 def _terms_say(shown: Unrolled) -> str:
     said = ", ".join(
-        f"lag {row['lag']}: {row['product']:.2g}" for row in shown.rows() if row["lag"] is not None
+        f"{'the rest' if row['lag'] is None else 'lag ' + str(row['lag'])}: {row['product']:.2g}"
+        for row in shown.rows()
     )
     return f"The terms of the sum: {said}. Together {shown.total:.3g}."
 

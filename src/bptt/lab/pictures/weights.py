@@ -14,6 +14,7 @@ from bptt.layers import RNN
 VALUE, SLOPE, UNITS = "φ(z)", "its slope φ′(z)", "the network's own z"
 REACH, BINS = 4.0, 64
 SIDE = 236
+ROUNDING = 1e-5  # of weights in float32: an orthogonal W_R lies on the circle
 
 
 @cache
@@ -132,7 +133,7 @@ def _plane_rows(shown: Measured) -> Rows:
 
 def _plane_says(shown: Measured) -> str:
     weights = shown.layer.spectrum
-    outside = int((np.abs(np.linalg.eigvals(shown.W_R)) > 1).sum())
+    outside = int((np.abs(np.linalg.eigvals(shown.W_R)) > 1 + ROUNDING).sum())
     return (
         f"Eigenvalues of W_R in the complex plane: the largest has size {weights.radius:.2f}, {outside} lie outside the "
         f"unit circle. The largest singular value is {weights.sigma_max:.2f}."

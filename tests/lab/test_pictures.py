@@ -1,0 +1,118 @@
+"""What the pictures draw and say at the edges of what can be measured: nothing is NaN, and every row can be sent."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from bptt.lab import pictures
+from bptt.lab.card import Card, resting
+from bptt.lab.measured import measure
+from bptt.lab.scalar import unrolled
+from bptt.setting import Setting
+
+EDGES = {
+    "no exponent": {"length": 12},
+    "no signal passes W_R": {"gain": 0.0},
+    "no input and no state": {"gain": 0.0, "input_variance": 0.0},
+    "no state, so no gradient of W_R": {"input_variance": 0.0},
+    "overflow of the gradient": {"activation": "identity", "gain": 2.2},
+    "relu": {"activation": "relu", "gain": 0.1, "length": 300},
+    "identity W_R": {"init": "identity"},
+    "gru": {"cell": "gru", "gain": 3.0, "hidden": 4},
+    "lstm without W_R": {"cell": "lstm", "gain": 0.0},
+    "text": {"data": "text", "length": 20},
+}
+
+
+def at(**changes):
+    return measure(Setting(**{"input_variance": 0.5, "hidden": 16, **changes}).made())
+
+
+@pytest.fixture(params=EDGES, scope="module")
+def edge(request):
+    return at(**EDGES[request.param])
+
+
+@pytest.mark.parametrize("picture", pictures.OF_NETWORK, ids=lambda picture: picture.key)
+def test_rows_are_numbers_and_the_sentence_has_no_nan(edge, picture):
+    json.dumps(picture.rows(edge), allow_nan=False)
+    said = picture.says(edge)
+    assert len(said) > 30
+    assert not re.search(r"\b(nan|inf|None)\b", said, re.IGNORECASE), said
+
+
+def test_a_chart_names_the_data_that_its_rows_fill(edge):
+    for picture in pictures.OF_NETWORK:
+        asked = set(re.findall(r'"data": \{"name": "(\w+)"\}', json.dumps(picture.spec(edge))))
+        assert asked == set(picture.rows(edge)), picture.key
+
+
+def test_too_few_steps_for_an_exponent():
+    shown = at(length=12)
+    assert pictures.exponents.rows(shown)["exponents"] == []
+    assert "too short" in pictures.exponents.says(shown)
+
+
+def test_without_W_R_lag_0_is_everything():
+    shown = at(gain=0.0)
+    rows = pictures.by_lag.rows(shown)
+    assert {row["mark"] for row in rows["marks"]} == {"horizon 0", "needed 50"}
+    assert [row["lag"] for row in rows["lines"] if "W_R alone" in row["of"]] == [0]
+    sizes = [row["size"] for row in pictures.sequence.rows(shown)["steps"]]
+    assert sizes[-1] == 1
+    assert sum(sizes) == 1
+    assert "No error is carried back" in pictures.factors.says(shown)
+
+
+def test_without_states_there_is_no_gradient_to_draw():
+    shown = at(input_variance=0.0)
+    assert np.all(shown.trace.h == 0)
+    assert not [r for r in pictures.by_lag.rows(shown)["lines"] if "gradient" in r["of"]]
+    assert pictures.truncation.rows(shown)["lines"] == []
+    assert "zero" in pictures.truncation.says(shown)
+
+
+def test_a_gated_cell_has_a_row_for_its_carry():
+    shown = at(cell="gru")
+    rows = pictures.factors.rows(shown)["cells"]
+    assert {row["of"] for row in rows} == {"W_R", "slopes", "carry", "together"}
+    z = shown.trace.saved  # the update gate is what carries: its mean is near the carry's factor
+    assert z.shape[-1] >= 2 * 16
+    carry = np.exp([row["value"] for row in rows if row["of"] == "carry"])
+    assert 0 < carry.min() <= carry.max() < 1
+
+
+def test_an_orthogonal_W_R_has_no_eigenvalue_outside_the_circle():
+    assert "0 lie outside" in pictures.plane.says(at())
+    outside = int((np.abs(np.linalg.eigvals(at(gain=1.1).W_R)) > 1).sum())
+    assert outside == 16
+    assert "16 lie outside" in pictures.plane.says(at(gain=1.1))
+
+
+def test_the_terms_that_are_said_add_up():
+    inputs = np.random.default_rng(0).standard_normal(20)
+    said = pictures.terms.says(unrolled(1, 0.9, 0, inputs, 3))
+    terms = [float(value) for value in re.findall(r"(?:lag \d|rest): (-?[\d.e-]+\d)", said)]
+    assert len(terms) == 4
+    assert sum(terms) == pytest.approx(float(re.search(r"Together (\S+)\.$", said)[1]), abs=0.02)
+
+
+def test_the_card_says_whose_network_it_is_and_what_rests():
+    card, setting = Card(), Setting(cell="gru", data="adding", hidden=16, length=40)
+    shown = measure(setting.made())
+    card.busy = True
+    card.show(shown, "your file <b>.safetensors on adding", resting(setting, True))
+    assert not card.busy
+    assert "your file &lt;b&gt;.safetensors on adding: gru, 16 units, 40 steps" in card.words
+    assert "gain, input strength, activation, initial W_R, cell, hidden units, loss at step" in (
+        card.words
+    )
+    card.show(shown, "the sliders' network on adding", resting(setting, False))
+    assert "Without effect: activation, loss at step." in card.words
+    card.show(shown, "the sliders' network on noise", resting(Setting(), False))
+    assert "Without effect" not in card.words
+    card.refuse("No <such> thing.")
+    assert card.tone == "error"
+    assert "No &lt;such&gt; thing." in card.words
