@@ -1,0 +1,205 @@
+"""Where points are measured: processes or threads here, or the workers of a Dask or Ray cluster, by joblib.
+
+Workers times the kernels' threads is the number of processors. NumPy's products use one thread everywhere,
+not because of speed only: their last bits depend on it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache, partial
+from typing import Any
+
+from bptt.errors import OptionError
+from bptt.kernels.threads import get_num_threads, set_num_threads
+from bptt.sweeps.plan import Point
+from bptt.sweeps.point import Row, measured
+
+ENGINES = ("loky", "threads", "dask", "ray")
+TIMEOUT = 10  # seconds to find a cluster
+ROUND = 2.0  # seconds that a round on Ray should last
+
+Run = Callable[[Sequence[Point]], Iterator[Row]]
+
+
+class WorkerDied(Exception):  # noqa: N818
+    """A worker process ended before its work was done."""
+
+
+@contextmanager
+def engine(name: str, workers: int | None, address: str | None) -> Iterator[Run]:
+    """A function that measures points and gives their rows as they are finished, in any order.
+
+    Args:
+        name: one of ``ENGINES``.
+        workers: how many; None: one per processor, of a cluster all there are.
+        address: of a running scheduler, for dask and ray; None starts one here.
+
+    Raises:
+        OptionError: if there is no such engine, its package is missing, or the cluster cannot be reached.
+    """
+    if name not in ENGINES:
+        raise OptionError("engine", "one of " + ", ".join(ENGINES), repr(name), "Choose one.")
+    if workers is not None and workers < 1:
+        raise OptionError("workers", "a number from 1", str(workers), "Give at least 1.")
+    if address is not None and name not in ("dask", "ray"):
+        raise OptionError(
+            "address", "none, for this engine runs here", repr(address), "Take dask or ray."
+        )
+    if address is not None and workers is not None:
+        raise OptionError(
+            "workers", "none, for a cluster has its own", str(workers), "Leave it out."
+        )
+    _need("joblib", "sweep")
+    from joblib import cpu_count
+
+    count = cpu_count() if workers is None else workers
+    threads = 1 if address is not None else max(1, cpu_count() // count)
+    if name == "threads":
+        with _threads_here(threads):
+            yield partial(_streamed, n_jobs=count, backend="threading", work=measured)
+    elif name == "loky":
+        yield partial(_streamed, n_jobs=count, backend="loky", work=partial(_alone, threads))
+    elif name == "dask":
+        with _dask(address, count) as client:
+            work = partial(_alone, threads)
+            yield partial(_streamed, n_jobs=-1, backend="dask", work=work, client=client)
+    else:
+        with _ray(address, count) as found:
+            yield partial(_in_rounds, n_jobs=found, work=partial(_alone, threads))
+
+
+def _alone(threads: int, point: Point) -> Row:
+    """A point in a worker process."""
+    _limit(threads)
+    return measured(point)
+
+
+@cache
+def _limit(threads: int) -> None:
+    """Once in a worker process, for as long as it lives."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+    set_num_threads(threads)
+
+
+@contextmanager
+def _threads_here(threads: int) -> Iterator[None]:
+    from threadpoolctl import threadpool_limits
+
+    before = get_num_threads()
+    with threadpool_limits(1):
+        set_num_threads(threads)
+        try:
+            yield
+        finally:
+            set_num_threads(before)
+
+
+def _streamed(
+    points: Sequence[Point], *, n_jobs: int, backend: str, work: Callable[[Point], Row], **options: Any
+) -> Iterator[Row]:
+    """Rows one by one; joblib ships points in batches that take about as long as they should."""
+    from joblib import Parallel, delayed, parallel_config
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    with parallel_config(backend, **options):
+        parallel = Parallel(n_jobs, return_as="generator_unordered")
+        rows = parallel(delayed(work)(point) for point in points)
+    try:
+        yield from rows
+    except TerminatedWorkerError as error:
+        raise WorkerDied("a process was killed, or ran out of memory") from error
+    except Exception as error:
+        if type(error).__name__ == "KilledWorker":  # Dask's, which need not be installed
+            raise WorkerDied("Dask gave a point up: its workers died") from error
+        raise
+    finally:
+        rows.close()
+
+
+def _in_rounds(
+    points: Sequence[Point], *, n_jobs: int, work: Callable[[Point], Row]
+) -> Iterator[Row]:
+    """Rows round by round: Ray's backend gives results only when all are there."""
+    from time import perf_counter
+
+    from joblib import Parallel, delayed, parallel_config
+    from ray.exceptions import RayError
+
+    first, size = 0, 2 * n_jobs
+    with parallel_config("ray"), Parallel(n_jobs) as parallel:
+        while first < len(points):
+            began = perf_counter()
+            try:
+                yield from parallel(delayed(work)(p) for p in points[first : first + size])
+            except RayError as error:
+                raise WorkerDied(str(error).splitlines()[0]) from error
+            first += size
+            if perf_counter() - began < ROUND / 2:
+                size *= 2
+
+
+@contextmanager
+def _dask(address: str | None, workers: int) -> Iterator[Any]:
+    """A client of the scheduler at the address, or of one in this machine that lives as long."""
+    _need("distributed", "engine", 'pip install "dask[distributed]".')
+    from distributed import Client, LocalCluster
+
+    if address is None:
+        with (
+            LocalCluster(  # type: ignore[no-untyped-call]
+                n_workers=workers, threads_per_worker=1, dashboard_address=None
+            ) as cluster,
+            Client(cluster, set_as_default=False) as client,  # type: ignore[no-untyped-call]
+        ):
+            yield client
+        return
+    try:
+        client = Client(address, timeout=TIMEOUT, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise _unreachable("Dask", address, error, "tcp://host:8786") from error
+    with client:
+        yield client
+
+
+@contextmanager
+def _ray(address: str | None, workers: int) -> Iterator[int]:
+    """How many workers the cluster at the address has, or one in this machine that lives as long."""
+    _need("ray", "engine", "pip install ray.")
+    import os
+
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # measuring must not report elsewhere
+    import ray
+    from ray.util.joblib import register_ray
+
+    register_ray()  # type: ignore[no-untyped-call]
+    options = {"log_to_driver": False, "logging_level": "ERROR"}
+    ours = not ray.is_initialized()
+    try:
+        if ours and address is None:
+            ray.init("local", num_cpus=workers, include_dashboard=False, **options)
+        elif ours:
+            ray.init(address, **options)
+    except (ConnectionError, OSError, ValueError, RuntimeError) as error:
+        raise _unreachable("Ray", address, error, "ray://host:10001") from error
+    try:
+        yield int(ray.cluster_resources().get("CPU", 1))
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _need(package: str, argument: str, cure: str = "pip install 'bptt[sweep]'.") -> None:
+    from importlib.util import find_spec
+
+    if find_spec(package) is None:
+        raise OptionError(argument, f"the package {package}", "none installed", cure)
+
+
+def _unreachable(kind: str, address: str | None, error: Exception, example: str) -> OptionError:
+    said = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    return OptionError(
+        "address", f"a running {kind} scheduler at {address!r}", said,
+        f"Start one and give its address, {example} for example, or leave it out to use this machine.",
+    )  # fmt: skip
