@@ -11,6 +11,7 @@ import typer
 from bptt.cli.derive import derive
 from bptt.cli.diagnose import diagnose
 from bptt.cli.remedies import remedies
+from bptt.cli.sweep import sweep
 from bptt.cli.tasks import tasks
 from bptt.cli.train import train
 from bptt.cli.verify import verify
@@ -23,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (diagnose, remedies, train, tasks, verify, derive):
+for command in (diagnose, remedies, train, sweep, tasks, verify, derive):
     app.command()(command)
 
 

@@ -9,7 +9,7 @@
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from bptt.errors import OptionError
 from bptt.setting import Setting
 
-Value = float | str | None
+Value = Any  # of a field: a number, a word or None
 _HINTS = get_type_hints(Setting)
 NAMES = tuple(field.name for field in fields(Setting))
 EXPECTED = "values (0.5,1,2) or a range (0.5:3:26, log:8:512:7)"
@@ -113,7 +113,7 @@ def as_axis(name: str, given: Any) -> Axis:
     if name not in NAMES:
         raise OptionError("axes", "one of " + ", ".join(NAMES), repr(name), "Choose one.")
     if isinstance(given, Range):
-        return _checked(given)
+        return _checked(replace(given, name=name))
     if isinstance(given, Values):
         given = given.values
     if isinstance(given, str):
@@ -170,7 +170,9 @@ def _range_of(name: str, words: str) -> Range:
     parts = words.removeprefix("log:").split(":")
     try:
         start, stop = (float(part) for part in parts[:2])
-        (count,) = [int(part) for part in parts[2:]] or [None]
+        count = int(parts[2]) if len(parts) == 3 else None
+        if len(parts) > 3:
+            raise ValueError
     except ValueError:
         raise OptionError(name, EXPECTED, repr(words), "Numbers stand between colons.") from None
     return _checked(Range(name, start, stop, count, log))
@@ -178,8 +180,6 @@ def _range_of(name: str, words: str) -> Range:
 
 def _checked(axis: Range) -> Range:
     start, stop = canonical(axis.name, axis.start), canonical(axis.name, axis.stop)
-    assert isinstance(start, int | float)
-    assert isinstance(stop, int | float)
     if axis.count is not None and axis.count < 1:
         raise OptionError(axis.name, "a count from 1", str(axis.count), "Give at least 1.")
     if start > stop:

@@ -10,19 +10,45 @@ from functools import cache, partial
 from typing import Any
 
 from bptt.errors import OptionError
+from bptt.files import reason
 from bptt.kernels.threads import get_num_threads, set_num_threads
 from bptt.sweeps.plan import Point
 from bptt.sweeps.point import Row, measured
 
 ENGINES = ("loky", "threads", "dask", "ray")
+CURES = {"dask": "pip install 'dask[distributed]'.", "ray": "pip install ray."}
 TIMEOUT = 10  # seconds to find a cluster
 ROUND = 2.0  # seconds that a round on Ray should last
 
 Run = Callable[[Sequence[Point]], Iterator[Row]]
 
 
-class WorkerDied(Exception):  # noqa: N818
+class WorkerDied(Exception):
     """A worker process ended before its work was done."""
+
+
+def check_engine(name: str, workers: int | None, address: str | None) -> None:
+    """Refuse what cannot run, before anything is begun.
+
+    Raises:
+        OptionError: if there is no such engine, a package is missing, or the options do not go together.
+    """
+    if name not in ENGINES:
+        raise OptionError("engine", "one of " + ", ".join(ENGINES), repr(name), "Choose one.")
+    if workers is not None and workers < 1:
+        raise OptionError("workers", "a number from 1", str(workers), "Give at least 1.")
+    if address is not None and name not in CURES:
+        raise OptionError(
+            "address", "none, for this engine runs here", repr(address), "Take dask or ray."
+        )
+    if address is not None and workers is not None:
+        raise OptionError(
+            "workers", "none, for a cluster has its own", str(workers), "Leave it out."
+        )
+    for package in ("joblib", "threadpoolctl"):
+        _need(package, "pip install 'bptt[sweep]'.")
+    if name in CURES:
+        _need({"dask": "distributed"}.get(name, name), CURES[name])
 
 
 @contextmanager
@@ -35,21 +61,9 @@ def engine(name: str, workers: int | None, address: str | None) -> Iterator[Run]
         address: of a running scheduler, for dask and ray; None starts one here.
 
     Raises:
-        OptionError: if there is no such engine, its package is missing, or the cluster cannot be reached.
+        OptionError: as for ``check_engine``, or if the cluster cannot be reached.
     """
-    if name not in ENGINES:
-        raise OptionError("engine", "one of " + ", ".join(ENGINES), repr(name), "Choose one.")
-    if workers is not None and workers < 1:
-        raise OptionError("workers", "a number from 1", str(workers), "Give at least 1.")
-    if address is not None and name not in ("dask", "ray"):
-        raise OptionError(
-            "address", "none, for this engine runs here", repr(address), "Take dask or ray."
-        )
-    if address is not None and workers is not None:
-        raise OptionError(
-            "workers", "none, for a cluster has its own", str(workers), "Leave it out."
-        )
-    _need("joblib", "sweep")
+    check_engine(name, workers, address)
     from joblib import cpu_count
 
     count = cpu_count() if workers is None else workers
@@ -97,7 +111,12 @@ def _threads_here(threads: int) -> Iterator[None]:
 
 
 def _streamed(
-    points: Sequence[Point], *, n_jobs: int, backend: str, work: Callable[[Point], Row], **options: Any
+    points: Sequence[Point],
+    *,
+    n_jobs: int,
+    backend: str,
+    work: Callable[[Point], Row],
+    **options: Any,
 ) -> Iterator[Row]:
     """Rows one by one; joblib ships points in batches that take about as long as they should."""
     from joblib import Parallel, delayed, parallel_config
@@ -143,7 +162,6 @@ def _in_rounds(
 @contextmanager
 def _dask(address: str | None, workers: int) -> Iterator[Any]:
     """A client of the scheduler at the address, or of one in this machine that lives as long."""
-    _need("distributed", "engine", 'pip install "dask[distributed]".')
     from distributed import Client, LocalCluster
 
     if address is None:
@@ -155,10 +173,11 @@ def _dask(address: str | None, workers: int) -> Iterator[Any]:
         ):
             yield client
         return
+    _knock("Dask", address, 8786)
     try:
         client = Client(address, timeout=TIMEOUT, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
-        raise _unreachable("Dask", address, error, "tcp://host:8786") from error
+        raise _unreachable("Dask", address, error) from error
     with client:
         yield client
 
@@ -166,7 +185,6 @@ def _dask(address: str | None, workers: int) -> Iterator[Any]:
 @contextmanager
 def _ray(address: str | None, workers: int) -> Iterator[int]:
     """How many workers the cluster at the address has, or one in this machine that lives as long."""
-    _need("ray", "engine", "pip install ray.")
     import os
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # measuring must not report elsewhere
@@ -174,31 +192,52 @@ def _ray(address: str | None, workers: int) -> Iterator[int]:
     from ray.util.joblib import register_ray
 
     register_ray()  # type: ignore[no-untyped-call]
-    options = {"log_to_driver": False, "logging_level": "ERROR"}
+    options: Any = {"log_to_driver": False, "logging_level": "ERROR"}
     ours = not ray.is_initialized()
+    if ours and address is not None:
+        _knock("Ray", address, 10001)
     try:
         if ours and address is None:
             ray.init("local", num_cpus=workers, include_dashboard=False, **options)
         elif ours:
             ray.init(address, **options)
     except (ConnectionError, OSError, ValueError, RuntimeError) as error:
-        raise _unreachable("Ray", address, error, "ray://host:10001") from error
+        raise _unreachable("Ray", address, error) from error
     try:
-        yield int(ray.cluster_resources().get("CPU", 1))
+        yield int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
     finally:
         if ours:
             ray.shutdown()
 
 
-def _need(package: str, argument: str, cure: str = "pip install 'bptt[sweep]'.") -> None:
+def _need(package: str, cure: str) -> None:
     from importlib.util import find_spec
 
     if find_spec(package) is None:
-        raise OptionError(argument, f"the package {package}", "none installed", cure)
+        raise OptionError("engine", f"the package {package}", "none installed", cure)
 
 
-def _unreachable(kind: str, address: str | None, error: Exception, example: str) -> OptionError:
-    said = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+def _knock(kind: str, address: str, port: int) -> None:
+    """Refuse an address that nobody listens at; the libraries themselves take minutes to say so.
+
+    Raises:
+        OptionError: if there is no answer.
+    """
+    import socket
+    from urllib.parse import urlsplit
+
+    if address in ("auto", "local"):  # Ray's words
+        return
+    try:
+        parts = urlsplit(address if "://" in address else f"tcp://{address}")
+        socket.create_connection((parts.hostname or "", parts.port or port), TIMEOUT).close()
+    except (OSError, ValueError) as error:
+        raise _unreachable(kind, address, error) from error
+
+
+def _unreachable(kind: str, address: str | None, error: Exception) -> OptionError:
+    said = (reason(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    example = {"Dask": "tcp://host:8786", "Ray": "ray://host:10001"}[kind]
     return OptionError(
         "address", f"a running {kind} scheduler at {address!r}", said,
         f"Start one and give its address, {example} for example, or leave it out to use this machine.",

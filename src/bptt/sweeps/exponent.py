@@ -59,7 +59,9 @@ def _settled(network: Network, x: Any, seed: int) -> StackTrace:
         [rng.standard_normal((x.shape[1], layer.hidden)).astype(layer.dtype) for layer in layers]
         for _ in range(2)
     ]
-    cells = [c if isinstance(layer, LSTM) else None for c, layer in zip(start[1], layers, strict=True)]
+    cells = [
+        c if isinstance(layer, LSTM) else None for c, layer in zip(start[1], layers, strict=True)
+    ]
     first = stack.forward(x, start[0], cells)
     ends = [[state[-1] for state in trace.states] for trace in first.traces]
     return stack.forward(x, [end[0] for end in ends], [end[1] if end[1:] else None for end in ends])

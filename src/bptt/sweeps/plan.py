@@ -90,7 +90,7 @@ class Plan:
         if not 0 < self.lr < np.inf:
             raise OptionError("lr", "a learning rate above 0", str(self.lr), "0.001 is usual.")
         lr = float(self.lr) if steps else None
-        found = [Point(replace(base, **values), steps, lr) for values in chosen]  # type: ignore[arg-type]
+        found = [Point(replace(base, **values), steps, lr) for values in chosen]
         return list({point.key: point for point in found}.values())
 
     def _rng(self, number: int) -> np.random.Generator:

@@ -1,14 +1,14 @@
 """A plan in a TOML file.
 
-    sample = 500            # these five may be left out
-    sample_seed = 0
-    train_steps = 0
-    lr = 0.001
-    [axes]
-    gain = "0.5:3:26"
-    cell = ["rnn", "gru"]
-    [base]
-    hidden = 128
+sample = 500            # these five may be left out
+sample_seed = 0
+train_steps = 0
+lr = 0.001
+[axes]
+gain = "0.5:3:26"
+cell = ["rnn", "gru"]
+[base]
+hidden = 128
 """
 
 import tomllib
@@ -47,7 +47,7 @@ def read_plan(path: str | Path) -> Plan:
                 str(path), f"a table [{table}]", repr(part), f"Write [{table}] above its fields."
             )
         _check_names(path, part, NAMES, f" in [{table}]")
-    base = Setting(**{name: canonical(name, value) for name, value in found["base"].items()})  # type: ignore[arg-type]
+    base = Setting(**{name: canonical(name, value) for name, value in found["base"].items()})
     for name in NUMBERS:
         if not isinstance(found.get(name, 0), int | float):
             raise FileError(str(path), f"{name}, a number", repr(found[name]), "Give a number.")

@@ -32,9 +32,7 @@ class Sweep:
     @property
     def varied(self) -> tuple[str, ...]:
         """The fields of the configuration that are not the same in all rows."""
-        return tuple(
-            name for name in CONFIGURATION if len({row[name] for row in self._rows}) > 1
-        )
+        return tuple(name for name in CONFIGURATION if len({row[name] for row in self._rows}) > 1)
 
     @property
     def failed(self) -> int:
@@ -56,7 +54,9 @@ class Sweep:
         """
         ending = Path(path).suffix
         if ending not in (".csv", ".parquet"):
-            raise OptionError("export", "a name ending in .csv or .parquet", str(path), "Rename it.")
+            raise OptionError(
+                "export", "a name ending in .csv or .parquet", str(path), "Rename it."
+            )
         return self.to_csv(path) if ending == ".csv" else self.to_parquet(path)
 
     def to_csv(self, path: str | Path) -> Path:

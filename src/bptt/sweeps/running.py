@@ -8,7 +8,7 @@ from typing import Any
 
 from bptt.errors import OptionError
 from bptt.setting import Setting
-from bptt.sweeps.engines import Run, WorkerDied, engine
+from bptt.sweeps.engines import Run, WorkerDied, check_engine, engine
 from bptt.sweeps.plan import Plan, Point
 from bptt.sweeps.point import Row
 from bptt.sweeps.progress import Progress, Show, bar
@@ -82,16 +82,17 @@ def run_plan(
     Raises:
         OptionError, FileError: as for ``sweep``.
     """
+    check_engine(on, workers, address)
     points = {point.key: point for point in plan.points()}
     with ExitStack() as stack:
         store = stack.enter_context(Store(out, write=True))
         there = {key: status for key, status in store.statuses().items() if key in points}
         kept = {key for key, status in there.items() if status == "ok" or not retry_failed}
         missing = {key: point for key, point in points.items() if key not in kept}
+        run = stack.enter_context(engine(on, workers, address)) if missing else None
         show = stack.enter_context(bar()) if progress is True else progress or (lambda _: None)
         failed = sum(there[key] == "failed" for key in kept)
         writer = _Writer(store, missing, len(points), failed, show)
-        run = stack.enter_context(engine(on, workers, address)) if missing else None
         if run is not None:
             _measure(run, writer)
         rows = {row["key"]: row for row in store.rows() if row["key"] in points}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bptt.errors import FileError
+from bptt.files import reason
 from bptt.sweeps.rows import COLUMNS
 from bptt.version import __version__
 
@@ -36,7 +37,7 @@ class Store:
     """
 
     def __init__(self, path: str | Path | None, *, write: bool = False) -> None:
-        self.path, self._lock = path, None
+        self.path, self._lock, self._is_new = path, None, True
         if path is not None and not write and not Path(path).is_file():
             raise FileError(str(path), "the file of a sweep", "no such file", "Check the path.")
         if path is not None and write:
@@ -56,6 +57,9 @@ class Store:
         if hasattr(self, "_base"):
             self._base.close()
         if self._lock is not None:
+            file = Path(str(self.path))
+            if file.exists() and file.stat().st_size == 0:  # opened, and nothing was written
+                file.unlink()
             Path(f"{self.path}.lock").unlink(missing_ok=True)  # before others can have it
             self._lock.close()
 
@@ -69,6 +73,8 @@ class Store:
 
     def statuses(self) -> dict[str, str]:
         """The key of every point that is there, and whether it was "ok" or "failed"."""
+        if self._is_new:
+            return {}
         with self._told():
             return dict(self._base.execute("SELECT key, status FROM points"))
 
@@ -83,8 +89,11 @@ class Store:
         with self._told():
             self._base.execute("BEGIN IMMEDIATE")
             try:
+                if self._is_new:
+                    self._make()
                 self._base.executemany(f"INSERT OR REPLACE INTO points VALUES ({marks})", values)
                 self._base.execute("COMMIT")
+                self._is_new = False
             except BaseException:
                 if self._base.in_transaction:
                     self._base.execute("ROLLBACK")
@@ -92,26 +101,25 @@ class Store:
 
     def rows(self) -> list[dict[str, Any]]:
         """All rows, in the order in which they were written."""
+        if self._is_new:
+            return []
         with self._told():
             found = self._base.execute(f"SELECT {', '.join(NAMES)} FROM points ORDER BY rowid")
             return [dict(zip(NAMES, row, strict=True)) for row in found]
 
     def _prepare(self, write: bool) -> None:
-        """Make the table where there is none, and check the file's kind, schema and version."""
+        """Check the file's kind, schema and version."""
         ((application,),) = self._base.execute("PRAGMA application_id")
         ((schema,),) = self._base.execute("PRAGMA user_version")
         ((tables,),) = self._base.execute("SELECT count(*) FROM sqlite_master")
         if application != APPLICATION and (tables or not write):
+            got = "another SQLite database" if tables else "no rows yet"
             raise FileError(
-                str(self.path), "the file of a sweep", "another SQLite database",
+                str(self.path), "the file of a sweep", got,
                 "Nothing in it was changed. Choose another file.",
             )  # fmt: skip
-        if not tables:
-            columns = ", ".join(f"{name} {SQL[kind]}" for name, kind in COLUMNS.items())
-            self._base.executescript(
-                f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"
-                f"CREATE TABLE points (key TEXT, {columns}, PRIMARY KEY (key, version)); COMMIT;"
-            )
+        self._is_new = not tables
+        if self._is_new:
             return
         if schema != SCHEMA:
             raise FileError(
@@ -127,6 +135,13 @@ class Store:
                 "Nothing in it was changed, and it can still be read and exported. Choose another "
                 "file to measure anew, or install that version to go on.",
             )  # fmt: skip
+
+    def _make(self) -> None:
+        """The table, in the transaction of the first rows: a sweep that cannot begin leaves no file."""
+        columns = ", ".join(f"{name} {SQL[kind]}" for name, kind in COLUMNS.items())
+        self._base.execute(f"PRAGMA application_id = {APPLICATION}")
+        self._base.execute(f"PRAGMA user_version = {SCHEMA}")
+        self._base.execute(f"CREATE TABLE points (key TEXT, {columns}, PRIMARY KEY (key, version))")
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -159,7 +174,7 @@ def _locked(path: Path) -> sqlite3.Connection:
         lock = sqlite3.connect(name, timeout=0, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
         raise FileError(
-            str(path), "a place to write to", str(error), "Choose another path."
+            str(path), "a place to write to", reason(error), "Choose another path."
         ) from error
     try:
         lock.execute("BEGIN EXCLUSIVE")
