@@ -4,7 +4,11 @@ Workers times the kernels' threads is the number of processors. NumPy's products
 not because of speed only: their last bits depend on it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
@@ -20,7 +24,8 @@ CURES = {"dask": "pip install 'dask[distributed]'.", "ray": "pip install ray."}
 TIMEOUT = 10  # seconds to find a cluster
 ROUND = 2.0  # seconds that a round on Ray should last
 
-Run = Callable[[Sequence[Point]], Iterator[Row]]
+Rows = Generator[Row, None, None]
+Run = Callable[[Sequence[Point]], Rows]
 
 
 class WorkerDied(Exception):
@@ -69,10 +74,12 @@ def engine(name: str, workers: int | None, address: str | None) -> Iterator[Run]
     count = cpu_count() if workers is None else workers
     threads = 1 if address is not None else max(1, cpu_count() // count)
     if name == "threads":
-        with _threads_here(threads):
-            yield partial(_streamed, n_jobs=count, backend="threading", work=measured)
+        with _threads_here(count, threads) as work:
+            yield partial(_streamed, n_jobs=count, backend="threading", work=work)
     elif name == "loky":
-        yield partial(_streamed, n_jobs=count, backend="loky", work=partial(_alone, threads))
+        yield partial(
+            _streamed, n_jobs=count, backend="loky", work=partial(_child, os.getpid(), threads)
+        )
     elif name == "dask":
         with _dask(address, count) as client:
             work = partial(_alone, threads)
@@ -88,6 +95,24 @@ def _alone(threads: int, point: Point) -> Row:
     return measured(point)
 
 
+def _child(parent: int, threads: int, point: Point) -> Row:
+    """A point in a process of our own."""
+    _end_with(parent)
+    return _alone(threads, point)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent: where that was killed, joblib's would wait for minutes."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 @cache
 def _limit(threads: int) -> None:
     """Once in a worker process, for as long as it lives."""
@@ -98,15 +123,31 @@ def _limit(threads: int) -> None:
 
 
 @contextmanager
-def _threads_here(threads: int) -> Iterator[None]:
+def _threads_here(count: int, threads: int) -> Iterator[Callable[[Point], Row]]:
+    """What measures a point in one of so many threads of this process.
+
+    A sweep that ends early waits for the points that are being measured: no thread may be in compiled code when
+    the interpreter ends, and joblib leaves its threads to themselves.
+    """
     from threadpoolctl import threadpool_limits
 
-    before = get_num_threads()
+    running, stopped, before = threading.Semaphore(count), threading.Event(), get_num_threads()
+
+    def work(point: Point) -> Row:
+        with running:
+            if stopped.is_set():
+                raise CancelledError
+            return measured(point)
+
     with threadpool_limits(1):
         set_num_threads(threads)
         try:
-            yield
+            yield work
         finally:
+            stopped.set()
+            for _ in range(count):
+                running.acquire()
+            running.release(count)
             set_num_threads(before)
 
 
@@ -117,7 +158,7 @@ def _streamed(
     backend: str,
     work: Callable[[Point], Row],
     **options: Any,
-) -> Iterator[Row]:
+) -> Rows:
     """Rows one by one; joblib ships points in batches that take about as long as they should."""
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -137,25 +178,21 @@ def _streamed(
         rows.close()
 
 
-def _in_rounds(
-    points: Sequence[Point], *, n_jobs: int, work: Callable[[Point], Row]
-) -> Iterator[Row]:
+def _in_rounds(points: Sequence[Point], *, n_jobs: int, work: Callable[[Point], Row]) -> Rows:
     """Rows round by round: Ray's backend gives results only when all are there."""
-    from time import perf_counter
-
     from joblib import Parallel, delayed, parallel_config
     from ray.exceptions import RayError
 
     first, size = 0, 2 * n_jobs
     with parallel_config("ray"), Parallel(n_jobs) as parallel:
         while first < len(points):
-            began = perf_counter()
+            began = time.perf_counter()
             try:
                 yield from parallel(delayed(work)(p) for p in points[first : first + size])
             except RayError as error:
                 raise WorkerDied(str(error).splitlines()[0]) from error
             first += size
-            if perf_counter() - began < ROUND / 2:
+            if time.perf_counter() - began < ROUND / 2:
                 size *= 2
 
 
@@ -185,8 +222,6 @@ def _dask(address: str | None, workers: int) -> Iterator[Any]:
 @contextmanager
 def _ray(address: str | None, workers: int) -> Iterator[int]:
     """How many workers the cluster at the address has, or one in this machine that lives as long."""
-    import os
-
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # measuring must not report elsewhere
     import ray
     from ray.util.joblib import register_ray

@@ -1,7 +1,7 @@
 """A sweep from its plan to its rows: what is there already is read, what is missing is measured."""
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -151,8 +151,9 @@ def _measure(run: Run, writer: _Writer) -> None:
     deaths, before = 0, writer.computed
     while writer.missing:
         try:
-            for row in run(list(writer.missing.values())):
-                writer.take(row)
+            with closing(run(list(writer.missing.values()))) as rows:
+                for row in rows:
+                    writer.take(row)
         except WorkerDied as error:
             deaths = deaths + 1 if writer.computed == before else 1
             before = writer.computed
