@@ -49,9 +49,11 @@ def test_threads(here, workers):
     assert (bptt.get_num_threads(), threadpoolctl.threadpool_info()) == before
 
 
-@pytest.mark.parametrize("workers", [1, None])
+@pytest.mark.parametrize("workers", [1, 2, 3])
 def test_processes(here, workers):
+    before = bptt.get_num_threads(), threadpoolctl.threadpool_info()
     assert bits(bptt.sweep(AXES, base=BASE, workers=workers)) == here
+    assert (bptt.get_num_threads(), threadpoolctl.threadpool_info()) == before
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +88,11 @@ def test_a_dask_worker_that_is_killed(here, dask_cluster):
     assert bits(found) == here
 
 
-def test_ray(here):
-    assert bits(bptt.sweep(AXES, base=BASE, engine="ray", workers=2)) == here
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ray(here, workers):
+    before = bptt.get_num_threads(), threadpoolctl.threadpool_info()
+    assert bits(bptt.sweep(AXES, base=BASE, engine="ray", workers=workers)) == here
+    assert (bptt.get_num_threads(), threadpoolctl.threadpool_info()) == before
 
 
 def test_a_process_that_is_killed(here, tmp_path):

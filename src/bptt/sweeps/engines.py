@@ -72,20 +72,24 @@ def engine(name: str, workers: int | None, address: str | None) -> Iterator[Run]
 
     count = cpu_count() if workers is None else workers
     threads = 1 if address is not None else max(1, cpu_count() // count)
-    if name == "threads":
-        with _threads_here(count, threads) as work:
-            yield partial(_streamed, n_jobs=count, backend="threading", work=work)
-    elif name == "loky":
-        yield partial(
-            _streamed, n_jobs=count, backend="loky", work=partial(_child, os.getpid(), threads)
-        )
-    elif name == "dask":
+    if name == "loky" and count > 1:
+        work = partial(_child, os.getpid(), threads)
+        yield partial(_streamed, n_jobs=count, backend="loky", work=work)
+        return
+    if name == "dask":
         with dask_client(address, count) as client:
             work = partial(_alone, threads)
             yield partial(_streamed, n_jobs=-1, backend="dask", work=work, client=client)
-    else:
+        return
+    if name == "ray":
         with ray_workers(address, count) as found:
-            yield partial(_in_rounds, n_jobs=found, work=partial(_alone, threads))
+            if found > 1:
+                yield partial(_in_rounds, n_jobs=found, work=partial(_alone, threads))
+                return
+        count, threads = 1, cpu_count()
+    # Of one worker joblib makes this process, which is to be left as it was.
+    with _threads_here(count, threads) as work_here:
+        yield partial(_streamed, n_jobs=count, backend="threading", work=work_here)
 
 
 def _alone(threads: int, point: Point) -> Row:
