@@ -40,7 +40,7 @@ format: $(VENV)/.checks
 	$(BIN)/ruff check --fix .
 
 docs: $(VENV)/.tests
-	$(BIN)/python docs/figures.py
+	$(BIN)/python -m docs.figures
 	$(BIN)/python -m tests.blocks --write README.md docs/*.md
 
 bench: $(VENV)/.bench

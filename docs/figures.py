@@ -1,37 +1,92 @@
-"""The pictures of the README and the docs: python docs/figures.py (make docs)."""
+"""The pictures of the README and the docs: python -m docs.figures [names] (make docs)."""
 
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
-import vl_convert
+from tests.lab.driver import opened
 
 import bptt
 from bptt.data import Text
 from bptt.data.text import chunk, streams
 from bptt.diagnosis import diagnose_network
-from bptt.report import charts
 from bptt.training import train
 
 IMAGES = Path(__file__).parent / "images"
+SCREEN = {"width": 1280, "height": 800}
+STEPS = 2000
 
 
-def main() -> None:
-    """The gradient by lag of the network that ``bptt diagnose`` trains, on the same text."""
+@cache
+def report() -> bptt.Report:
+    """Of the network that ``bptt diagnose`` trains, on the same text."""
     text = Text.load()
     size = len(text.characters)
     network = bptt.Network.init(size, 128, size, rng=0)
     codes, targets, _ = chunk(streams(text.held_out, 16), 128, 0)
     batch = (text.one_hot(codes), targets)
-    stages = [
-        (name, diagnose_network(net, batch).layers["rnn.0"])
-        for name, net in [
-            ("before training", network),
-            ("after training", train(network, text).network),
-        ]
-    ]
-    spec = charts.by_lag(stages).to_dict()
-    spec["background"] = "white"
-    (IMAGES / "by_lag.svg").write_text(vl_convert.vegalite_to_svg(spec))
+    return bptt.Report(
+        diagnose_network(train(network, text, steps=STEPS).network, batch, truncation=64),
+        before=diagnose_network(network, batch, truncation=64),
+        title=repr(network.body),
+        facts=(("Data", text.name), ("training", f"{STEPS} steps of Adam")),
+    )
+
+
+def by_lag() -> None:
+    """The gradient by lag, as the report saves it."""
+    report().charts.by_lag.save(IMAGES / "by_lag.svg")
+
+
+def first_screen() -> None:
+    """What one sees who opens the report, light and dark."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = report().save(Path(folder) / "report.html").as_uri()
+        for scheme in ("light", "dark"):
+            screenshot(page, IMAGES / f"report-{scheme}.png", scheme, "body[data-drawn]")
+
+
+def live_page() -> None:
+    """The live page where the whole network begins, and its exercises."""
+    for scheme in ("light", "dark"):
+        with opened(viewport=SCREEN, color_scheme=scheme) as lab:
+            lab.slide("gain of", 25, ("by_lag",))
+            for name, above in (("lab", "A whole network"), ("lab-exercises", "Try yourself")):
+                if name == "lab-exercises":
+                    if scheme == "dark":
+                        continue
+                    lab.answer(0, 1.2)
+                lab.scroll(above)
+                lab.page.screenshot(path=IMAGES / f"{name}-{scheme}.png")
+
+
+def screenshot(address: str, path: Path, scheme: str, ready: str) -> None:
+    """The first screen of a page once an element is there."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = chromium.new_page(viewport=SCREEN, color_scheme=scheme)
+        page.goto(address)
+        page.wait_for_selector(ready, timeout=60_000)
+        page.screenshot(path=path)
+        chromium.close()
+
+
+# A picture more is a function more.
+PICTURES: dict[str, Callable[[], None]] = {
+    "by_lag": by_lag,
+    "report": first_screen,
+    "lab": live_page,
+}
 
 
 if __name__ == "__main__":
-    main()
+    for name in sys.argv[1:] or PICTURES:
+        PICTURES[name]()

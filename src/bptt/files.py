@@ -1,5 +1,6 @@
 """Files: written whole or not at all, and read without ever unpickling."""
 
+import json
 import os
 import re
 import tempfile
@@ -17,6 +18,16 @@ from bptt.errors import FileError
 
 T = TypeVar("T")
 TORCH = (".pt", ".pth", ".bin", ".ckpt")  # what torch.save is asked to write
+NUMPY = {
+    f"{kind}{bits}": f"<{kind.lower()}{bits // 8}" for kind in "IU" for bits in (8, 16, 32, 64)
+}
+NUMPY |= {
+    "F16": "<f2",
+    "F32": "<f4",
+    "F64": "<f8",
+    "BF16": "<u2",
+    "BOOL": "?",
+}  # safetensors' names
 
 
 def write_bytes(path: str | Path, content: bytes) -> Path:
@@ -109,6 +120,41 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
         ) from error  # fmt: skip
 
 
+def tensors_in(name: str, content: bytes) -> tuple[dict[str, Array], dict[str, str]]:
+    """Arrays and notes of a safetensors file that is in memory; bfloat16 as float32.
+
+    Args:
+        name: of the file, for the errors.
+        content: all of it.
+
+    Raises:
+        FileError: if it is cut short, not a safetensors file, or its numbers are of a type NumPy has not.
+    """
+    read: Any = safetensors.deserialize  # has no types
+    try:
+        found = read(content)
+    except SafetensorError as error:
+        why = str(error).removeprefix("Error while deserializing: ")
+        raise FileError(
+            name, "a .safetensors file", f"one that is damaged ({why})", "Save it again.",
+        ) from error  # fmt: skip
+    tensors = {}
+    for tensor, stored in sorted(found, key=lambda pair: pair[0]):  # they come in any order
+        kind = NUMPY.get(stored["dtype"], "")
+        if not kind:
+            raise FileError(
+                name, "tensors of whole or floating-point numbers", f"{stored['dtype']} in {tensor}",
+                "Save the weights before they are quantised: model.float().",
+            )  # fmt: skip
+        half = stored["dtype"] == "BF16"
+        values = _upper_halves(stored["data"]) if half else np.frombuffer(stored["data"], kind)
+        tensors[tensor] = np.array(values).reshape(stored["shape"])
+    size = int.from_bytes(
+        content[:8], "little"
+    )  # of the header, which the parser has found in order
+    return tensors, json.loads(content[8 : 8 + size]).get("__metadata__") or {}
+
+
 def read_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
     """Arrays and notes of a file: what torch.save wrote has no notes.
 
@@ -194,9 +240,13 @@ def _bfloat16(path: str | Path, names: Collection[str]) -> dict[str, Array]:
     read: Any = safetensors.deserialize  # has no types
     for name, tensor in read(Path(path).read_bytes()):
         if name in names:
-            upper = np.frombuffer(tensor["data"], "<u2").astype(np.uint32)
-            found[name] = (upper << 16).view(np.float32).reshape(tensor["shape"])
+            found[name] = _upper_halves(tensor["data"]).reshape(tensor["shape"])
     return found
+
+
+def _upper_halves(data: bytes) -> Array:
+    """The float32 numbers whose upper halves these are."""
+    return (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
 
 
 def reason(error: Exception) -> str:

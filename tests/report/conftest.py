@@ -41,7 +41,15 @@ class Visit:
 
 @pytest.fixture
 def visit(browser):
-    return lambda path, scheme="light": Visit(browser, path, scheme)
+    opened = []
+
+    def visit(path, scheme="light"):
+        opened.append(Visit(browser, path, scheme))
+        return opened[-1]
+
+    yield visit
+    for each in opened:
+        each.page.close()
 
 
 def random_case(seed, **options):

@@ -152,13 +152,16 @@ def test_a_trial_that_broke_off_is_marked(remedies, visit, tmp_path):
 
 
 def test_more_trials_than_colours(remedies):
-    """Six in colour, in the order of the ranking; the rest share one."""
+    """Six in a colour and dash of their own, in the order of the ranking; the rest share one."""
     one = remedies.named("orthogonal")
     many = tuple(replace(one, name=f"remedy {n}") for n in range(9))
     report = replace(remedies, tried=(*many[:2], remedies.before, *many[2:]))
-    scale = chart(report, "trials")["encoding"]["color"]["scale"]
-    assert scale["domain"] == ["as it is", *(f"remedy {n}" for n in range(6)), "others"]
-    assert len(set(scale["range"])) == 8
+    drawn = chart(report, "trials")["encoding"]
+    colours, dashes = (drawn[channel]["scale"] for channel in ("color", "strokeDash"))
+    assert colours["domain"] == ["as it is", *(f"remedy {n}" for n in range(6)), "others"]
+    assert dashes["domain"] == colours["domain"]
+    looks = {(c, *dash) for c, dash in zip(colours["range"], dashes["range"], strict=True)}
+    assert len(looks) == 8
     rows = chart(report, "trials")["data"]["values"]
     assert {row["name"] for row in rows if row["of"] == "others"} == {
         "remedy 6", "remedy 7", "remedy 8",

@@ -1,6 +1,6 @@
 """From numbers to a verdict."""
 
-from bptt.diagnosis.layer import LayerDiagnosis, Verdict, diagnose_traces, judged
+from bptt.diagnosis.layer import LayerDiagnosis, Verdict, diagnose_traces, judged, severity
 from bptt.diagnosis.network import Diagnosis, diagnose_network, needed_or_half, remembered
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     "judged",
     "needed_or_half",
     "remembered",
+    "severity",
 ]

@@ -102,6 +102,13 @@ def judged(profile: LagProfile, needed: int) -> tuple[Verdict, float]:
     return "vanishing" if attenuation < LOG10_VANISHED else "steady", attenuation
 
 
+def severity(verdict: Verdict, profile: LagProfile, log10_attenuation: float) -> tuple[int, float]:
+    """By what the layer that decides is chosen: exploding before vanishing before steady, then by how much."""
+    rank = ("steady", "vanishing", "exploding").index(verdict)
+    grown = float(profile.log10_growth.max())
+    return rank, grown if verdict == "exploding" else abs(log10_attenuation)
+
+
 def _diagnose_layer(
     name: str, trace: Trace, profile: LagProfile, steps: StepProfile, needed: int
 ) -> LayerDiagnosis:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bptt.by_step import by_step
-from bptt.diagnosis.layer import LayerDiagnosis, diagnose_traces
+from bptt.diagnosis.layer import LayerDiagnosis, diagnose_traces, severity
 from bptt.dynamics import MemoryFunction, memory_function
 from bptt.errors import OptionError, ShapeError
 from bptt.lags import by_lag
@@ -38,13 +38,10 @@ class Diagnosis:
     @property
     def decisive(self) -> LayerDiagnosis:
         """The layer that the verdict is about: exploding before vanishing before steady, then by how much."""
-
-        def severity(layer: LayerDiagnosis) -> tuple[int, float]:
-            rank = ("steady", "vanishing", "exploding").index(layer.verdict)
-            grown = float(layer.profile.log10_growth.max())
-            return rank, grown if layer.verdict == "exploding" else abs(layer.log10_attenuation)
-
-        return max(self.layers.values(), key=severity)
+        return max(
+            self.layers.values(),
+            key=lambda layer: severity(layer.verdict, layer.profile, layer.log10_attenuation),
+        )
 
 
 def diagnose_network(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from bptt.diagnosis import Diagnosis
+from bptt.report import first_screen
 from bptt.report.charts import figures
 from bptt.report.template import drawable, rendered
 from bptt.report.words import headline, numbers
@@ -19,30 +20,47 @@ def page(
         facts: (name, value) pairs about data and training.
     """
     judged = stages[-1][1]
-    top = list(judged.layers)[-1]
-    memory = [(stage, diagnosis.memory) for stage, diagnosis in stages]
-    layers: list[dict[str, Any]] = []
-    for name, now in judged.layers.items():
-        columns = [numbers(diagnosis, diagnosis.layers[name]) for _, diagnosis in stages]
-        of_layer = [(stage, diagnosis.layers[name]) for stage, diagnosis in stages]
-        charts = figures(of_layer, judged.truncation, memory if name == top else None)
-        layers.append(
-            {
-                "name": name,
-                "now": now,
-                "headline": headline(now),
-                "rows": [
-                    (row[0][0], [value for _, value in row]) for row in zip(*columns, strict=True)
-                ],
-                "figures": [drawable(figure, f"{name.replace('.', '-')}-") for figure in charts],
-            }
-        )
+    now = judged.decisive
+    layers = [_layer(stages, name) for name in judged.layers]
+    of_decisive = next(layer["figures"] for layer in layers if layer["name"] == now.name)
+    # what the verdict rests on, and what the whole network remembers, stand before the layers
+    first, memory = of_decisive[:2]
+    del of_decisive[:2]
+    for layer in layers:
+        if layer["name"] != now.name:
+            del layer["figures"][1]
     return rendered(
         "page.html.j2",
-        [figure for layer in layers for figure in layer["figures"]],
+        [first, memory, *(figure for layer in layers for figure in layer["figures"])],
         title=title,
         facts=facts,
         judged=judged,
+        now=now,
+        opening=first_screen.opening(now),
+        meaning=first_screen.meaning(now),
+        why=first_screen.why(now.cause),
+        key_numbers=first_screen.key_numbers(stages),
+        first=first,
+        memory=memory,
         stages=[stage for stage, _ in stages],
         layers=layers,
     )
+
+
+def _layer(stages: list[tuple[str, Diagnosis]], name: str) -> dict[str, Any]:
+    """What the template shows of a layer; its figures begin with the gradient by lag and the memory."""
+    judged = stages[-1][1]
+    columns = [numbers(diagnosis, diagnosis.layers[name]) for _, diagnosis in stages]
+    charts = figures(
+        [(stage, diagnosis.layers[name]) for stage, diagnosis in stages],
+        judged.truncation,
+        [(stage, diagnosis.memory) for stage, diagnosis in stages],
+    )
+    return {
+        "name": name,
+        "id": f"layer-{name.replace('.', '-')}",
+        "now": judged.layers[name],
+        "headline": headline(judged.layers[name]),
+        "rows": [(row[0][0], [value for _, value in row]) for row in zip(*columns, strict=True)],
+        "figures": [drawable(figure, f"{name.replace('.', '-')}-") for figure in charts],
+    }

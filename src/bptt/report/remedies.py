@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bptt.errors import OptionError
@@ -11,6 +12,8 @@ from bptt.report.shown import Shown
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
+
+    from bptt.report.gallery import Charts
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +82,17 @@ class RemedyReport(Shown):
         chosen = self.named(name)
         self.before.subject.take(chosen.subject.layers)
         return dict(chosen.changes)
+
+    @cached_property
+    def charts(self) -> "Charts":
+        """The charts as Altair objects: ``charts.gradients``, ``charts.memories``, ``charts.trials``.
+
+        One that has nothing to draw raises OptionError and says why.
+        """
+        from bptt.report.gallery import Charts  # Altair is heavy: only where a chart is made
+        from bptt.report.remedies_page import figures
+
+        return Charts(lambda: figures(self), of="report.charts")
 
     def to_json(self) -> str:
         """Everything that was measured, as JSON; infinite numbers and NaN become null."""

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from bptt.remedies import UNCHANGED
-from bptt.report.charts import Figure
+from bptt.report.charts import Figure, figure, remedies_said
 from bptt.report.charts.remedies import DECADES, gradients, leaves_frame, memories, redrawn, trials
 from bptt.report.remedies_words import (
     best_name,
@@ -35,7 +35,7 @@ def page(report: "RemedyReport") -> str:
         for tried in report.tried
         if tried.name != UNCHANGED
     ]
-    charts = [drawable(figure) for figure in figures(report)]
+    charts = [drawable(each) for each in figures(report)]
     return rendered(
         "remedies.html.j2",
         charts,
@@ -73,27 +73,33 @@ def figures(report: "RemedyReport") -> list[Figure]:
     if not redrawn(report.tried):
         small = "every remedy changes the training alone."
     return [
-        Figure(
+        figure(
             "gradients", "Gradient by lag, before and after",
-            "The size of the part of dW_R from k steps back, on a log scale: grey the model as it is, blue with "
+            "The size of the part of dW_R from k steps back, on a log scale: grey and dashed the model as it is, blue with "
             f"the remedy, in the order of the table. The dotted rule marks the lag that is needed.{several}{outside}{same}",
             gradients(report.tried),
+            lambda: remedies_said.gradients(report.tried),
+            lambda: remedies_said.gradients_table(report.tried),
             "every remedy changes the training alone, or every value is zero.",
         ),
-        Figure(
+        figure(
             "memories", "What the state remembers, before and after",
             "R² of the input of k steps ago, read linearly off the state of sequences that it was not fitted to. "
             f"Where the curve is 0 at lag {needed}, no single input of then can be read off; a sum of many still may be.",
             memories(report.tried),
+            lambda: remedies_said.memories(report.tried),
+            lambda: remedies_said.memories_table(report.tried),
             small,
         ),
-        Figure(
+        figure(
             "trials", "A short training",
             "The loss on the batches of every trial, each point a mean of the steps since the one before: grey "
             "the model as it is. A low loss early says that the change helps this training, not where it ends. "
             "A cross marks where a training broke off. Losses over a hundred times that of the model as it is are "
             "above the frame.",
             trials(report.tried),
+            lambda: remedies_said.trials(report.tried),
+            lambda: remedies_said.trials_table(report.tried),
             "nothing was trained."
             if report.before.trial is None
             else "no trial came as far as a step with a finite loss.",

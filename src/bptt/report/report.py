@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from bptt.causes import Cause
@@ -18,6 +19,9 @@ from bptt.report.shown import Shown
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
+
+    from bptt.report.charts import Figure
+    from bptt.report.gallery import Charts
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,40 @@ class Report(Shown):
     def advice(self) -> tuple[str, ...]:
         """What to change, the likeliest first."""
         return self.diagnosis.decisive.advice
+
+    @cached_property
+    def charts(self) -> "Charts":
+        """The charts as Altair objects, of the layer that decides: ``report.charts.by_lag.save("x.svg")``.
+
+        Those of a layer by its name: ``report.charts["rnn.0"].gains``. ``list(report.charts)`` says which there
+        are. One that has nothing to draw raises OptionError and says why.
+
+        >>> import numpy as np, bptt
+        >>> net = bptt.Network.init(inputs=3, hidden=16, outputs=2, loss_at="last", rng=0)
+        >>> x = np.random.default_rng(0).standard_normal((60, 8, 3)).astype("float32")
+        >>> report = bptt.diagnose(net, (x, np.zeros(8, int)))
+        >>> list(report.charts)
+        ['by_lag', 'memory', 'shares', 'gains', 'steps', 'errors', 'truncation', 'lyapunov']
+        >>> type(report.charts.gains).__name__
+        'LayerChart'
+        """
+        from bptt.report.gallery import Charts  # Altair is heavy: only where a chart is made
+
+        return Charts(
+            lambda: self._figures(self.diagnosis.decisive.name),
+            {name: partial(self._figures, name) for name in self.layers},
+            "report.charts",
+        )
+
+    def _figures(self, layer: str) -> "list[Figure]":
+        from bptt.report.charts import figures
+
+        stages = self.stages()
+        return figures(
+            [(stage, diagnosis.layers[layer]) for stage, diagnosis in stages],
+            self.diagnosis.truncation,
+            [(stage, diagnosis.memory) for stage, diagnosis in stages],
+        )
 
     def try_remedies(
         self,

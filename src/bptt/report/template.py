@@ -9,6 +9,7 @@ import vl_convert
 from markupsafe import Markup
 
 from bptt.report.charts import Figure
+from bptt.report.charts.base import NAMES
 from bptt.version import __version__
 
 
@@ -18,8 +19,11 @@ def drawable(figure: Figure, prefix: str = "") -> dict[str, Any]:
         "id": f"chart-{prefix}{figure.key}",
         "heading": figure.heading,
         "reading": figure.reading,
+        "finding": figure.finding,
+        "table": figure.table,
         "missing": figure.missing,
-        "spec": figure.chart.to_dict() if figure.chart else None,
+        # the tests check the charts against the schema; here it would take longer than all else
+        "spec": figure.chart.to_dict(validate=False) if figure.chart else None,
     }
 
 
@@ -35,15 +39,27 @@ def rendered(template: str, drawn: list[dict[str, Any]], **values: Any) -> str:
         loader=jinja2.PackageLoader("bptt.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    specs = {figure["id"]: figure["spec"] for figure in drawn if figure["spec"]}
+    specs = {
+        figure["id"]: {"title": figure["heading"], "spec": figure["spec"]}
+        for figure in drawn
+        if figure["spec"]
+    }
     return environment.get_template(template).render(
-        # "</" would end the script element
-        specs=Markup(json.dumps(specs).replace("</", r"<\/")),
+        specs=_inside(specs),
+        colours=_inside(NAMES),
+        palette=NAMES,
         script=Markup(_script()),
         version=__version__,
         **values,
     )
+
+
+def _inside(value: Any) -> Markup:
+    """As JSON inside a script element, which "</" would end."""
+    return Markup(json.dumps(value, separators=(",", ":")).replace("</", r"<\/"))
 
 
 def _script() -> str:

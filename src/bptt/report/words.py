@@ -6,6 +6,8 @@ from bptt.diagnosis import Diagnosis, LayerDiagnosis
 from bptt.dynamics import MemoryFunction
 from bptt.lags import LagProfile
 
+LN10 = float(np.log(10.0))
+
 
 def headline(layer: LayerDiagnosis) -> str:
     """The finding in two sentences."""
@@ -50,8 +52,8 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
         (f"largest singular value of W_R{part_of}", f"{weights.sigma_max:.2f}"),
         (f"mean φ′{part_of}", f"{layer.mean_slope:.2f}"),
         ("saturated units" if layer.kind == "rnn" else "saturated gates", f"{layer.saturated:.0%}"),
-        ("K for 5 % bias, sliding window", _shortest(profile, chunked=False)),
-        ("K for 5 % bias, chunks", _shortest(profile, chunked=True)),
+        ("K for 5 % bias, sliding window", shortest_truncation(profile, chunked=False)),
+        ("K for 5 % bias, chunks", shortest_truncation(profile, chunked=True)),
         ("largest Lyapunov exponent", _exponent(layer)),
         (
             f"input of lag {layer.needed_lag} read off the state (R²)",
@@ -81,7 +83,8 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _shortest(profile: LagProfile, chunked: bool) -> str:
+def shortest_truncation(profile: LagProfile, chunked: bool) -> str:
+    """K for 5 % bias; a dash where there is no gradient."""
     if profile.log10_whole == -np.inf:
         return "-"
     K = profile.shortest_truncation(0.05, chunked)
@@ -120,6 +123,11 @@ def power_of_ten(log10: float) -> str:
 def signed(value: float) -> str:
     """Two decimals and a sign; a dash for NaN."""
     return "-" if np.isnan(value) else f"{value:+.2f}"
+
+
+def gain_factor(gains: np.ndarray[tuple[int, ...], np.dtype[np.floating]]) -> str:
+    """What gains, in ln per step, multiply by in the geometric mean."""
+    return power_of_ten(_mean(gains) / LN10)
 
 
 def _mean(gains: np.ndarray[tuple[int, ...], np.dtype[np.floating]]) -> float:

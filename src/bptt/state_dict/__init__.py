@@ -8,8 +8,8 @@ bias apart: b_Rn is the last third of bias_hh. "_reverse" at the end is the back
 states. Nothing here imports PyTorch.
 """
 
-from bptt.state_dict.parts import Parts, parts_of
+from bptt.state_dict.parts import Parts, parts_of, readouts_of
 from bptt.state_dict.reading import network_of
 from bptt.state_dict.writing import with_layers
 
-__all__ = ["Parts", "network_of", "parts_of", "with_layers"]
+__all__ = ["Parts", "network_of", "parts_of", "readouts_of", "with_layers"]

@@ -58,6 +58,20 @@ def parts_of(
     return Parts(KINDS[gates], prefix, levels, head, rest)
 
 
+def readouts_of(
+    tensors: dict[str, Array], *, recurrent: str | None = None, path: str | Path
+) -> tuple[int, list[str]]:
+    """How many states the top level hands up, and the prefixes of the linear layers that could read them.
+
+    Raises:
+        FileError: if there is no recurrent module, or its shapes do not fit together.
+        OptionError: if several fit and none is chosen, or the one chosen does not.
+    """
+    prefix = _recurrent(tensors, recurrent, path)
+    _, size = _check_shapes(tensors, prefix, _levels(tensors, prefix, path), path)
+    return size, _reading(_linear(tensors), size)
+
+
 def _recurrent(tensors: dict[str, Array], wanted: str | None, path: str | Path) -> str:
     """Prefix of the recurrent module."""
     found = list(dict.fromkeys(m["prefix"] or "" for n in tensors if (m := NAME.fullmatch(n))))
@@ -152,13 +166,8 @@ def _check_shapes(
 
 def _readout(tensors: dict[str, Array], size: int, wanted: str | None, path: str | Path) -> str:
     """Prefix of the linear layer that reads ``size`` states."""
-    flat = {
-        name.removesuffix("weight").rstrip("."): value
-        for name, value in tensors.items()
-        if (name == "weight" or name.endswith(".weight"))
-        and value.ndim == 2 and value.dtype.kind == "f"
-    }  # fmt: skip
-    fit = [prefix for prefix, W in flat.items() if W.shape[1] == size and len(W)]
+    flat = _linear(tensors)
+    fit = _reading(flat, size)
     shapes = ", ".join(f"{joined(p, 'weight')} {W.shape}" for p, W in flat.items())
     what = f"a linear layer that reads the {size} states at the top in {path}"
     if wanted is not None:
@@ -195,6 +204,21 @@ def _readout(tensors: dict[str, Array], size: int, wanted: str | None, path: str
             f"{bias.dtype} {bias.shape}", f"If it is no nn.Linear, {ITSELF}",
         )  # fmt: skip
     return head
+
+
+def _linear(tensors: dict[str, Array]) -> dict[str, Array]:
+    """Weights with two axes, by the prefix of their names."""
+    return {
+        name.removesuffix("weight").rstrip("."): value
+        for name, value in tensors.items()
+        if (name == "weight" or name.endswith(".weight"))
+        and value.ndim == 2 and value.dtype.kind == "f"
+    }  # fmt: skip
+
+
+def _reading(flat: dict[str, Array], size: int) -> list[str]:
+    """Those that take ``size`` numbers."""
+    return [prefix for prefix, W in flat.items() if W.shape[1] == size and len(W)]
 
 
 def joined(prefix: str, name: str) -> str:

@@ -60,7 +60,8 @@ def network_of(
             "none" if activation is None else repr(activation),
             "Give --activation tanh, PyTorch's usual one, or --activation relu.",
         )  # fmt: skip
-    names = [n for n in tensors if n not in parts.rest]
+    rest = set(parts.rest)
+    names = [name for name in tensors if name not in rest]
     dtype = np.result_type(np.float32, *(tensors[name].dtype for name in names))
     ready = {
         name: as_floats(f"{path}: {name}", tensors[name].astype(dtype), tensors[name].shape)

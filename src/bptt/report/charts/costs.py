@@ -8,14 +8,26 @@ import numpy as np
 from bptt.by_step import StepProfile
 from bptt.dynamics import Exponents
 from bptt.lags import LagProfile
-from bptt.report.charts.base import BLUE, FLUSH, GREY, ORANGE, data, sized, thinned
+from bptt.report.charts.base import (
+    BLUE,
+    DASHED,
+    FLUSH,
+    GREY,
+    ORANGE,
+    SOLID,
+    data,
+    lines,
+    marked,
+    sized,
+    thinned,
+)
 
 
-def truncation(profile: LagProfile, marked: int | None) -> Any:
+def truncation(profile: LagProfile, marked_at: int | None) -> Any:
     """Relative bias against K, sliding window and chunks, with the user's K marked."""
     if profile.log10_whole == -np.inf:
         return None
-    last = max(profile.horizon(0.999) + 1, marked or 1, 8)
+    last = max(profile.horizon(0.999) + 1, marked_at or 1, 8)
     longest = len(profile.lags) if profile.rest else 2 * last
     Ks = np.unique(np.geomspace(1, min(2 * last, max(longest, 1)), 120).astype(int))
     names = ["sliding window", "chunks"]
@@ -28,35 +40,17 @@ def truncation(profile: LagProfile, marked: int | None) -> Any:
         for name in names
         for K in Ks
     ]
-    lines = (
-        alt.Chart(data(rows))
-        .mark_line(strokeWidth=2)
-        .encode(
-            x=alt.X("K:Q", title="K (steps)", scale=FLUSH, axis=alt.Axis(tickMinStep=1)),
-            y=alt.Y("bias:Q", title="relative bias", axis=alt.Axis(format="%")),
-            color=alt.Color(
-                "of:N", title=None, sort=names,
-                scale=alt.Scale(domain=names, range=[BLUE, ORANGE]),
-                legend=alt.Legend(orient="top"),
-            ),
-            tooltip=["of:N", "K:Q", alt.Tooltip("bias:Q", format=".1%")],
-        )
-    )  # fmt: skip
-    marks = [{"K": marked, "mark": f"your K = {marked}"}] if marked else []
-    if not marks:
-        return sized(lines, "Line chart: bias of the gradient by truncation length.")
-    rule = (
-        alt.Chart(data(marks))
-        .mark_rule(color=GREY)
-        .encode(
-            x="K:Q",
-            strokeDash=alt.StrokeDash(
-                "mark:N", title=None, scale=alt.Scale(range=[[6, 4]]),
-                legend=alt.Legend(orient="top", symbolStrokeColor=GREY),
-            ),
-        )
-    )  # fmt: skip
-    return sized(lines + rule, "Line chart: bias of the gradient by truncation length.")
+    curves = lines(
+        rows,
+        alt.X("K:Q", title="K (steps)", scale=FLUSH, axis=alt.Axis(tickMinStep=1)),
+        alt.Y("bias:Q", title="relative bias", axis=alt.Axis(format="%")),
+        "of",
+        dict(zip(names, [(BLUE, SOLID), (ORANGE, DASHED)], strict=True)),
+        ["of:N", "K:Q", alt.Tooltip("bias:Q", format=".1%")],
+    )
+    if marked_at is None:
+        return sized(curves)
+    return sized(marked(curves, "K", {f"your K = {marked_at}": marked_at}, GREY))
 
 
 def carry(profile: LagProfile) -> Any:
@@ -72,21 +66,15 @@ def carry(profile: LagProfile) -> Any:
     ]
     if not rows:
         return None
-    lines = (
-        alt.Chart(data(rows))
-        .mark_line(strokeWidth=2)
-        .encode(
-            x=alt.X("lag:Q", title="from lag k to k+1", scale=FLUSH, axis=alt.Axis(tickMinStep=1)),
-            y=alt.Y("value:Q", title=None, scale=alt.Scale(domain=[0, 1])),
-            color=alt.Color(
-                "of:N", title=None, sort=list(series),
-                scale=alt.Scale(domain=list(series), range=[BLUE, ORANGE]),
-                legend=alt.Legend(orient="top"),
-            ),
-            tooltip=["of:N", "lag:Q", "value:Q"],
-        )
-    )  # fmt: skip
-    return sized(lines, "Line chart: strength and share of the carry by lag.")
+    curves = lines(
+        rows,
+        alt.X("lag:Q", title="from lag k to k+1", scale=FLUSH, axis=alt.Axis(tickMinStep=1)),
+        alt.Y("value:Q", title="strength, share", scale=alt.Scale(domain=[0, 1])),
+        "of",
+        dict(zip(series, [(BLUE, SOLID), (ORANGE, DASHED)], strict=True)),
+        ["of:N", "lag:Q", "value:Q"],
+    )
+    return sized(curves)
 
 
 def errors(steps: StepProfile) -> Any:
@@ -100,24 +88,17 @@ def errors(steps: StepProfile) -> Any:
     ]
     if not rows:
         return None
-    lines = (
-        alt.Chart(data(rows))
-        .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=14))
-        .encode(
-            x=alt.X("step:Q", title="step s", scale=FLUSH, axis=alt.Axis(tickMinStep=1)),
-            y=alt.Y(
-                "size:Q", title="‖∂E/∂h_s‖", axis=alt.Axis(format=".0e"),
-                scale=alt.Scale(type="log"),
-            ),
-            color=alt.Color(
-                "of:N", title=None, sort=list(series),
-                scale=alt.Scale(domain=list(series), range=[ORANGE, BLUE]),
-                legend=alt.Legend(orient="top"),
-            ),
-            tooltip=["of:N", "step:Q", "size:Q"],
-        )
-    )  # fmt: skip
-    return sized(lines, "Line chart: immediate and total gradient of the states by step.")
+    curves = lines(
+        rows,
+        alt.X("step:Q", title="step s", scale=FLUSH, axis=alt.Axis(tickMinStep=1)),
+        alt.Y(
+            "size:Q", title="‖∂E/∂h_s‖", axis=alt.Axis(format=".0e"), scale=alt.Scale(type="log")
+        ),
+        "of",
+        dict(zip(series, [(ORANGE, DASHED), (BLUE, SOLID)], strict=True)),
+        ["of:N", "step:Q", "size:Q"],
+    )
+    return sized(curves)
 
 
 def exponents(found: Exponents | None) -> Any:
@@ -141,4 +122,4 @@ def exponents(found: Exponents | None) -> Any:
     )
     bars = base.mark_rule(color=BLUE).encode(x=x, y="low:Q", y2="high:Q")
     zero = alt.Chart(data([{"y": 0}])).mark_rule(color=GREY).encode(y="y:Q")
-    return sized(zero + bars + points, "Dot plot: leading Lyapunov exponents.")
+    return sized(zero + bars + points)

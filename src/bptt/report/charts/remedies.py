@@ -9,22 +9,26 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.diagnosis import Diagnosis
 from bptt.remedies import UNCHANGED, Tried
-from bptt.report.charts.base import BLUE, FLUSH, GREEN, GREY, ORANGE, data, sized, thinned
+from bptt.report.charts.base import (
+    BLUE,
+    DASHED,
+    DOTTED,
+    FLUSH,
+    GREEN,
+    GREY,
+    ORANGE,
+    SOLID,
+    data,
+    sized,
+    thinned,
+)
 from bptt.report.words import power_of_ten, r_squared
 
 PER_ROW, ACROSS, DOWN = 3, 192, 120
 POINTS = 120  # of a small curve
-DECADES = (
-    12  # above and below lag 0 that small curves show; a factor beyond it is as good as any other
-)
-COLOURS = (
-    BLUE,
-    ORANGE,
-    GREEN,
-    "#CC79A7",
-    "#56B4E9",
-    "#E69F00",
-)  # Okabe & Ito, without yellow and black
+# above and below lag 0 that small curves show; a factor beyond it is as good as any other
+DECADES = 12
+STYLES = [(colour, dash) for dash in (SOLID, DASHED) for colour in (BLUE, ORANGE, GREEN)]
 RATIO = 20.0  # of losses, from which they are shown on a log scale
 SHORT = "format(datum.value, datum.value >= 1e4 || datum.value < 1e-3 ? '.0e' : '~g')"
 LARGEST = 100.0  # loss shown, in units of the largest of the model as it is
@@ -47,12 +51,11 @@ def gradients(tried: Sequence[Tried]) -> Any:
         axis=alt.Axis(labelExpr="'1e' + datum.value", tickMinStep=1, tickCount=4),
     )  # fmt: skip
     return _multiples(
-        tried, _norms, y, "‖G_k‖",
+        tried, curve_of_norms, y, "‖G_k‖",
         lambda each: [
-            each.diagnosis.decisive.verdict + _outside(_norms(each.diagnosis), shown),
+            each.diagnosis.decisive.verdict + _outside(curve_of_norms(each.diagnosis), shown),
             f"signal × {power_of_ten(each.log10_attenuation)} at lag {needed}",
         ],
-        "Line charts, one per remedy: size of the gradient's part by lag, before and after.",
     )  # fmt: skip
 
 
@@ -67,14 +70,13 @@ def memories(tried: Sequence[Tried]) -> Any:
     needed = _before(tried).diagnosis.decisive.needed_lag
     y = alt.Y("value:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(tickCount=3, format=".1f"))
     return _multiples(
-        tried, _r2, y, "R²",
+        tried, curve_of_memory, y, "R²",
         lambda each: [
             each.diagnosis.decisive.verdict,
             f"R² {r_squared(each.diagnosis.memory, needed)} at lag {needed}"
             if np.isfinite(each.remembered)
             else f"not measured at lag {needed}",
         ],
-        "Line charts, one per remedy: R² of the input read off the state by lag, before and after.",
     )  # fmt: skip
 
 
@@ -82,7 +84,7 @@ def trials(tried: Sequence[Tried]) -> Any:
     """Loss against training step: the model as it is grey, the first-ranked remedies in colour."""
     trained = [each for each in tried if each.trial is not None]
     names = [each.name for each in trained if each.name != UNCHANGED]
-    of = {name: name if n < len(COLOURS) else "others" for n, name in enumerate(names)}
+    of = {name: name if n < len(STYLES) else "others" for n, name in enumerate(names)}
     rows: list[dict[str, Any]] = []
     ends: list[dict[str, Any]] = []
     for each in trained:
@@ -98,7 +100,9 @@ def trials(tried: Sequence[Tried]) -> Any:
     if not rows:
         return None
     domain = list(dict.fromkeys([UNCHANGED, *of.values()]))
-    known = {UNCHANGED: GREY, "others": "#B5B5BD"} | dict(zip(names, COLOURS, strict=False))
+    known = {UNCHANGED: (GREY, SOLID), "others": (GREY, DOTTED)} | dict(
+        zip(names, STYLES, strict=False)
+    )
     losses = np.array([row["loss"] for row in rows])
     as_log = losses.min() > 0 and losses.max() > RATIO * losses.min()
     unit = next(each.trial.unit for each in trained if each.trial is not None)
@@ -114,17 +118,20 @@ def trials(tried: Sequence[Tried]) -> Any:
     x = alt.X(
         "step:Q", title="training step", scale=FLUSH, axis=alt.Axis(tickMinStep=1, tickCount=8)
     )
-    colour = alt.Color(
-        "of:N", title=None, sort=domain,
-        scale=alt.Scale(domain=domain, range=[known[name] for name in domain]),
-        legend=alt.Legend(orient="top", columns=4, symbolStrokeWidth=3),
-    )  # fmt: skip
+    legend = alt.Legend(
+        orient="top", columns=4, symbolType="stroke", symbolSize=500, symbolStrokeWidth=2
+    )
+    colours, dashes = (
+        alt.Scale(domain=domain, range=[known[name][part] for name in domain]) for part in (0, 1)
+    )
+    colour = alt.Color("of:N", title=None, sort=domain, scale=colours, legend=legend)
+    dash = alt.StrokeDash("of:N", title=None, sort=domain, scale=dashes, legend=legend)
     tooltip = ["name:N", "step:Q", "loss:Q"]
     lines = (
         alt.Chart(data(rows))
-        .mark_line(point=alt.OverlayMarkDef(size=14), clip=True)
+        .mark_line(point=alt.OverlayMarkDef(size=14, strokeWidth=0, filled=True), clip=True)
         .encode(
-            x=x, y=y, color=colour, detail="name:N", tooltip=tooltip,
+            x=x, y=y, color=colour, strokeDash=dash, detail="name:N", tooltip=tooltip,
             strokeWidth=alt.condition("datum.of == 'others'", alt.value(1), alt.value(2)),
         )
     )  # fmt: skip
@@ -134,7 +141,7 @@ def trials(tried: Sequence[Tried]) -> Any:
             shape="cross", angle=45, size=110, filled=True, clip=True
         )
         chart = lines + crosses.encode(x=x, y=y, color=colour, tooltip=[*tooltip, "mark:N"])
-    return sized(chart, "Line chart: loss of every trial by training step.", 300)
+    return sized(chart, 300)
 
 
 def _multiples(
@@ -143,7 +150,6 @@ def _multiples(
     y: Any,
     title: str,
     said: Callable[[Tried], list[str]],
-    description: str,
 ) -> Any:
     """Small charts side by side on the same axes, each with the curve before (grey) and after (blue)."""
     before = _before(tried)
@@ -173,6 +179,9 @@ def _multiples(
         lines = alt.Chart(data(start + rows)).mark_line(strokeWidth=2, clip=True)
         own = lines.encode(
             x=x, y=y.title(title if number % PER_ROW == 0 else None), color=colour,
+            strokeDash=alt.condition(
+                f"datum.stage == '{UNCHANGED}'", alt.value(DASHED), alt.value(SOLID)
+            ),
             tooltip=["stage:N", "lag:Q", "value:Q"],
         )  # fmt: skip
         charts.append(
@@ -183,9 +192,7 @@ def _multiples(
             )
         )
     chart = alt.concat(*charts, columns=PER_ROW, spacing=18)
-    return chart.resolve_scale(color="shared", strokeDash="shared").properties(
-        description=description
-    )
+    return chart.resolve_scale(color="shared", strokeDash="shared")
 
 
 def _rows(values: Array, stage: str) -> list[dict[str, Any]]:
@@ -202,7 +209,7 @@ def _frame(tried: Sequence[Tried]) -> tuple[float, float] | None:
     if not len(values):
         return None
     first = float(
-        next((v for v in _norms(_before(tried).diagnosis) if np.isfinite(v)), values.max())
+        next((v for v in curve_of_norms(_before(tried).diagnosis) if np.isfinite(v)), values.max())
     )
     return max(float(values.min()), first - DECADES), min(float(values.max()), first + DECADES)
 
@@ -218,15 +225,17 @@ def _outside(values: Array, shown: tuple[float, float]) -> str:
 
 
 def _all_norms(tried: Sequence[Tried]) -> Array:
-    values: Array = np.concatenate([_norms(each.diagnosis) for each in tried])
+    values: Array = np.concatenate([curve_of_norms(each.diagnosis) for each in tried])
     return values[np.isfinite(values)]
 
 
-def _norms(diagnosis: Diagnosis) -> Array:
+def curve_of_norms(diagnosis: Diagnosis) -> Array:
+    """(K,) log10 ‖G_k‖ of the layer that decides."""
     return diagnosis.decisive.profile.log10_norm
 
 
-def _r2(diagnosis: Diagnosis) -> Array:
+def curve_of_memory(diagnosis: Diagnosis) -> Array:
+    """(K,) R² by lag, not below 0; empty where it was not measured."""
     return np.empty(0) if diagnosis.memory is None else np.maximum(diagnosis.memory.r2, 0)
 
 

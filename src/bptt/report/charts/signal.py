@@ -11,26 +11,30 @@ from bptt.diagnosis import LayerDiagnosis
 from bptt.lags import LagProfile
 from bptt.report.charts.base import (
     BLUE,
+    DASHED,
+    DOTTED,
     FLUSH,
     GREEN,
     GREY,
     HEIGHT,
     ORANGE,
+    SOLID,
     WIDTH,
     data,
+    lines,
+    marked,
     sized,
+    stage_styles,
     thinned,
 )
 
 Stages = Sequence[tuple[str, LayerDiagnosis]]
-CELLS = 120  # most rows and columns of the heat map
+CELLS = 96  # most rows and columns of the heat map
 FEW = 30  # loss steps that get a row each in it
 
 
 def by_lag(stages: Stages) -> Any:
     """log10 ‖G_k‖ against k, a line per stage, with the horizon and the needed lag."""
-    names = [stage for stage, _ in stages]
-    colours = [GREY, BLUE][-len(names) :]
     rows = [
         {"lag": k, "log10": round(float(v), 3), "stage": stage}
         for stage, layer in stages
@@ -40,41 +44,22 @@ def by_lag(stages: Stages) -> Any:
     if not rows:
         return None
     now = stages[-1][1]
-    marks: list[dict[str, Any]] = [
-        {"lag": now.horizon, "mark": f"horizon {now.horizon}"},
-        {"lag": now.needed_lag, "mark": f"needed lag {now.needed_lag}"},
-    ]
-    lines = (
-        alt.Chart(data(rows))
-        .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=14))
-        .encode(
-            x=alt.X("lag:Q", title="lag k (steps back from the loss)", scale=FLUSH, axis=alt.Axis(tickMinStep=1)),
-            y=alt.Y(
-                "log10:Q", title="‖G_k‖",
-                axis=alt.Axis(labelExpr="'1e' + datum.value", tickMinStep=1),
-                scale=alt.Scale(zero=False),
-            ),
-            color=alt.Color(
-                "stage:N", title=None, scale=alt.Scale(domain=names, range=colours),
-                legend=alt.Legend(orient="top") if len(names) > 1 else None,
-            ),
-            tooltip=["stage:N", "lag:Q", alt.Tooltip("log10:Q", title="log10 ‖G_k‖")],
-        )
+    curves = lines(
+        rows,
+        alt.X(
+            "lag:Q", title="lag k (steps back from the loss)", scale=FLUSH,
+            axis=alt.Axis(tickMinStep=1),
+        ),
+        alt.Y(
+            "log10:Q", title="size of the gradient's part, ‖G_k‖",
+            axis=alt.Axis(labelExpr="'1e' + datum.value", tickMinStep=1), scale=alt.Scale(zero=False),
+        ),
+        "stage",
+        stage_styles([stage for stage, _ in stages]),
+        ["stage:N", "lag:Q", alt.Tooltip("log10:Q", title="log10 ‖G_k‖")],
     )  # fmt: skip
-    rules = (
-        alt.Chart(data(marks))
-        .mark_rule(color=ORANGE)
-        .encode(
-            x="lag:Q",
-            strokeDash=alt.StrokeDash(
-                "mark:N", title=None,
-                scale=alt.Scale(domain=[m["mark"] for m in marks], range=[[6, 4], [2, 3]]),
-                legend=alt.Legend(orient="top", symbolStrokeColor=ORANGE),
-            ),
-            tooltip=["mark:N"],
-        )
-    )  # fmt: skip
-    return sized(lines + rules, "Line chart: size of the gradient's part by lag, log scale.")
+    marks = {f"horizon {now.horizon}": now.horizon, f"needed lag {now.needed_lag}": now.needed_lag}
+    return sized(marked(curves, "lag", marks))
 
 
 def shares(stages: Stages) -> Any:
@@ -108,7 +93,7 @@ def shares(stages: Stages) -> Any:
         "stage:N", title=None, sort=names, header=alt.Header(orient="top", labelAnchor="start")
     )
     chart = bars.encode(row=row).resolve_scale(y="independent") if len(names) > 1 else bars
-    return chart.properties(description="Bar chart: signed share of the gradient by lag.")
+    return chart
 
 
 def gains(layer: LayerDiagnosis) -> Any:
@@ -130,27 +115,17 @@ def gains(layer: LayerDiagnosis) -> Any:
     ]
     if not rows:
         return None
-    lines = (
-        alt.Chart(data(rows))
-        .mark_line(strokeWidth=2)
-        .encode(
-            x=alt.X("lag:Q", title="from lag k to k+1", scale=FLUSH, axis=alt.Axis(tickMinStep=1)),
-            y=alt.Y("gain:Q", title="gain (ln per step)"),
-            color=alt.Color(
-                "of:N", title=None, sort=list(series),
-                scale=alt.Scale(domain=list(series), range=[BLUE, ORANGE, GREEN]),
-                legend=alt.Legend(orient="top"),
-            ),
-            strokeDash=alt.StrokeDash(
-                "of:N", sort=list(series), title=None,
-                scale=alt.Scale(domain=list(series), range=[[1, 0], [1, 0], [5, 3]]),
-                legend=alt.Legend(orient="top"),
-            ),
-            tooltip=["of:N", "lag:Q", "gain:Q"],
-        )
-    )  # fmt: skip
+    styles = dict(zip(series, [(BLUE, SOLID), (ORANGE, DOTTED), (GREEN, DASHED)], strict=True))
+    curves = lines(
+        rows,
+        alt.X("lag:Q", title="from lag k to k+1", scale=FLUSH, axis=alt.Axis(tickMinStep=1)),
+        alt.Y("gain:Q", title="gain (ln per step)"),
+        "of",
+        styles,
+        ["of:N", "lag:Q", "gain:Q"],
+    )
     zero = alt.Chart(data([{"y": 0}])).mark_rule(color=GREY).encode(y="y:Q")
-    return sized(zero + lines, "Line chart: weight gain and activation gain by lag.")
+    return sized(zero + curves)
 
 
 def steps(profile: LagProfile) -> Any:
@@ -160,7 +135,8 @@ def steps(profile: LagProfile) -> Any:
         return None
     present = np.flatnonzero(np.isfinite(signal).any(1))
     few = len(present) <= FEW
-    rows = _cells(signal[present] if few else signal)
+    shown = signal[present] if few else signal
+    rows = _cells(shown)
     axis = alt.Axis(tickMinStep=1, grid=False)
     if few:
         rows = [row | {"t": int(present[int(row["t"])])} for row in rows]
@@ -169,6 +145,10 @@ def steps(profile: LagProfile) -> Any:
         y = {"y": alt.Y("t:Q", title="loss step t", scale=FLUSH, axis=axis), "y2": "t2:Q"}
     chart = (
         alt.Chart(data(rows))
+        .transform_calculate(  # here and not in every row: a third of the page's size
+            k2=f"min(datum.k + {_stride(shown.shape[1])}, {shown.shape[1]})",
+            t2=f"min(datum.t + {_stride(len(shown))}, {len(shown)})",
+        )
         .mark_rect()
         .encode(
             x=alt.X("k:Q", title="lag k", scale=FLUSH, axis=axis),
@@ -185,18 +165,21 @@ def steps(profile: LagProfile) -> Any:
         )
     )  # fmt: skip
     height = max(90, 16 * len(present)) if few else HEIGHT + 120
-    return sized(chart, "Heat map: error signal by loss step and lag.", height)
+    return sized(chart, height)
 
 
 def _cells(signal: Array) -> list[dict[str, float]]:
     """Rectangles, at most CELLS along a side; a cell shows the strongest signal it covers."""
     T, K = signal.shape
-    dt, dk = -(-T // CELLS), -(-K // CELLS)
+    dt, dk = _stride(T), _stride(K)
     rows = []
     for t in range(0, T, dt):
         for k in range(0, K, dk):
             strongest = float(signal[t : t + dt, k : k + dk].max())
             if np.isfinite(strongest):
-                edge = {"t2": min(t + dt, T), "k2": min(k + dk, K)}
-                rows.append({"t": t, "k": k, "v": round(strongest, 2)} | edge)
+                rows.append({"t": t, "k": k, "v": round(strongest, 2)})
     return rows
+
+
+def _stride(length: int) -> int:
+    return -(-length // CELLS)

@@ -1,0 +1,295 @@
+# /// script
+# [tool.marimo.display]
+# theme = "system"
+# ///
+"""The lecture as a page: read it from top to bottom, and move what can be moved."""
+
+import marimo
+
+app = marimo.App(width="medium", app_title="How far back does the gradient reach?")
+
+
+@app.cell
+def _():
+    import marimo as mo
+    import numpy as np
+
+    from bptt import set_num_threads
+    from bptt.cells.activations import ACTIVATIONS
+    from bptt.cells.initialise import SCHEMES
+    from bptt.derivation import Derivation
+    from bptt.errors import BpttError
+    from bptt.lab import cliff, pictures, scalar, texts, upload
+    from bptt.lab.card import Card
+    from bptt.lab.exercises import EXERCISES
+    from bptt.lab.live import Live
+    from bptt.lab.measured import measure
+    from bptt.report import Report
+    from bptt.setting import Setting
+
+    # What is measured here is small: one thread is as fast as several, and waits for nobody.
+    set_num_threads(1)
+    return (
+        ACTIVATIONS, BpttError, Card, Derivation, EXERCISES, Live, Report, SCHEMES, Setting,
+        cliff, measure, mo, np, pictures, scalar, texts, upload,
+    )  # fmt: skip
+
+
+@app.cell
+def _(mo, texts):
+    mo.md(texts.NETWORK)
+
+
+@app.cell
+def _(mo):
+    steps = mo.ui.slider(1, 8, value=3, label="steps $n$", show_value=True)
+    form = mo.ui.radio({"one unit": "scalar", "many": "matrix"}, value="one unit", inline=True)
+    return form, steps
+
+
+@app.cell
+def _(Derivation, form, mo, steps, texts):
+    mo.vstack(
+        [
+            mo.md(texts.EQUATIONS),
+            mo.hstack([steps, form], justify="start", gap=2),
+            mo.md(texts.aligned(Derivation(steps.value, form.value))),
+        ]
+    )
+
+
+@app.cell
+def _(ACTIVATIONS, mo):
+    weight = mo.ui.slider(-2, 2, 0.05, value=0.9, label="weight $W_R$", show_value=True)
+    strength = mo.ui.slider(0, 3, 0.1, value=1, label="input weight $W_F$", show_value=True)
+    one_phi = mo.ui.dropdown(ACTIVATIONS, value="tanh", label="activation $\\varphi$")
+    back = mo.ui.slider(1, 8, value=4, label="steps $n$", show_value=True)
+    return back, one_phi, strength, weight
+
+
+@app.cell
+def _(Live, cliff, np, pictures, scalar):
+    inputs = np.random.default_rng(0).standard_normal(20)
+    terms = Live(pictures.terms, scalar.unrolled(1, 0.9, 0, inputs, 4))
+    wall = Live(pictures.cliff, pictures.descents())
+    start = (cliff.FROM, cliff.LEARNING_RATE, cliff.CLIP)
+    return inputs, start, terms, wall
+
+
+@app.cell
+def _(back, inputs, mo, one_phi, scalar, strength, terms, weight):
+    _found = scalar.unrolled(strength.value, weight.value, 0, inputs, back.value, one_phi.value)
+    terms.show(_found)
+    expression = mo.md(f"$$\n{_found.latex()}\n$$")
+    return (expression,)
+
+
+@app.cell
+def _(back, expression, mo, one_phi, strength, terms, texts, weight):
+    mo.vstack(
+        [
+            mo.md(texts.SCALAR),
+            mo.hstack([weight, strength, one_phi, back], justify="start", gap=1.5, wrap=True),
+            expression,
+            terms,
+        ]
+    )
+
+
+@app.cell
+def _(ACTIVATIONS, SCHEMES, Setting, mo, upload):
+    first = Setting(gain=1.0, input_variance=0.5, init="orthogonal")
+    wide = {"show_value": True, "full_width": True}
+    gain = mo.ui.slider(0, 3, 0.01, value=first.gain, label="gain of $W_R$", **wide)
+    variance = mo.ui.slider(
+        0, 4, 0.05, value=first.input_variance, label="input strength $\\sigma^2$", **wide
+    )
+    hidden = mo.ui.slider(
+        steps=[4, 8, 16, 32, 64, 128], value=first.hidden, label="hidden units $H$", **wide
+    )
+    length = mo.ui.slider(20, 300, 10, value=first.length, label="length $T$", **wide)
+    activation = mo.ui.dropdown(
+        ACTIVATIONS.keys(), value=first.activation, label="activation $\\varphi$", full_width=True
+    )
+    init = mo.ui.dropdown(SCHEMES.keys(), value=first.init, label="initial $W_R$", full_width=True)
+    cell = mo.ui.radio(["rnn", "gru", "lstm"], value=first.cell, inline=True, label="cell")
+    loss_at = mo.ui.radio(["last", "every"], value="last", inline=True, label="loss at step")
+    data = mo.ui.dropdown(upload.DATA, value=first.data, label="data")
+    file = mo.ui.file(
+        [".safetensors"],
+        kind="area",
+        label="Drop a .safetensors file here",
+        max_size=upload.MAX_BYTES,
+    )
+    plain = mo.ui.radio(["tanh", "relu"], value="tanh", inline=True, label="a plain RNN in it has")
+    return activation, cell, data, file, first, gain, hidden, init, length, loss_at, plain, variance
+
+
+@app.cell
+def _(Card, Live, first, measure, pictures):
+    _shown = measure(first.made())
+    card = Card()
+    card.show(_shown)
+    live = {picture.key: Live(picture, _shown) for picture in pictures.OF_NETWORK}
+    now = {"setting": first}  # for the exercises, which look only when an answer comes
+    return card, live, now
+
+
+@app.cell
+def _(activation, card, cell, gain, hidden, init, length, loss_at, mo, variance):
+    mo.sidebar(
+        [card, gain, variance, activation, init, cell, hidden, length, loss_at], width="21rem"
+    )
+
+
+@app.cell
+def _(Setting, activation, cell, data, gain, hidden, init, length, loss_at, now, variance):
+    setting = Setting(
+        cell=cell.value, activation=activation.value, init=init.value, gain=gain.value,
+        input_variance=variance.value, hidden=hidden.value, length=length.value, data=data.value,
+        loss_at=loss_at.value if data.value == "noise" else None,
+    )  # fmt: skip
+    now["setting"] = setting
+    return (setting,)
+
+
+@app.cell
+def _(BpttError, file, plain, upload):
+    own, refused = None, None
+    if file.value:
+        try:
+            own = upload.opened(file.name(), file.contents(), activation=plain.value)
+        except BpttError as _error:
+            refused = upload.words(_error)
+    return own, refused
+
+
+@app.cell
+def _(BpttError, card, live, measure, own, refused, setting, upload):
+    shown = None
+    try:
+        if refused is None:
+            shown = measure(
+                setting.made()
+                if own is None
+                else upload.fitted(
+                    own, setting.data, setting.length, setting.batch, setting.seed, setting.loss_at
+                )
+            )
+    except BpttError as _error:
+        problem = upload.words(_error)
+    else:
+        problem = refused
+    if shown is None:
+        card.refuse(problem)
+    else:
+        card.show(shown)
+        for _picture in live.values():
+            _picture.show(shown)
+    return problem, shown
+
+
+@app.cell
+def _(live, mo, texts):
+    mo.vstack([part for text, key in texts.PICTURES for part in (mo.md(text), live[key])])
+
+
+@app.cell
+def _(mo, pictures, start):
+    wide_w = mo.ui.slider(*pictures.VIEW, 0.01, value=start[0], label="first $w$", show_value=True)
+    rate = mo.ui.slider(0.05, 2, 0.05, value=start[1], label="learning rate", show_value=True)
+    limit = mo.ui.slider(
+        0.01, 1, 0.01, value=start[2], label="clip the gradient at", show_value=True
+    )
+    return limit, rate, wide_w
+
+
+@app.cell
+def _(limit, pictures, rate, wall, wide_w):
+    wall.show(pictures.descents(wide_w.value, rate.value, limit.value))
+
+
+@app.cell
+def _(limit, mo, rate, texts, wall, wide_w):
+    mo.vstack(
+        [
+            mo.md(texts.CLIFF),
+            mo.hstack([wide_w, rate, limit], justify="start", gap=1.5, wrap=True),
+            wall,
+        ]
+    )
+
+
+@app.cell
+def _(EXERCISES, mo, now):
+    checked, set_checked = mo.state({})
+
+    def _answered(exercise):
+        def check(answer):
+            found = exercise.check(answer, now["setting"])
+            set_checked(lambda before: before | {exercise.key: found})
+
+        return check
+
+    def _asked(exercise):
+        label = "your answer"
+        one = (
+            mo.ui.dropdown(exercise.choices, label=label)
+            if exercise.choices
+            else mo.ui.text(label=label)
+        )
+        return one.form(bordered=False, submit_button_label="Check", on_change=_answered(exercise))
+
+    answers = {exercise.key: _asked(exercise) for exercise in EXERCISES}
+    return answers, checked
+
+
+@app.cell
+def _(EXERCISES, answers, checked, mo, texts):
+    def _shown(number, exercise):
+        found = checked().get(exercise.key)
+        said = (
+            [mo.callout(mo.Html(texts.plain(found.sentence)), "success" if found.right else "warn")]
+            if found
+            else []
+        )
+        hint = mo.accordion({"A hint": mo.md(exercise.hint)})
+        asked = mo.md(f"### {number}. {exercise.title}\n\n{exercise.question}")
+        return mo.vstack([asked, answers[exercise.key], *said, hint])
+
+    mo.vstack([mo.md(texts.EXERCISES), *(_shown(i, e) for i, e in enumerate(EXERCISES, 1))])
+
+
+@app.cell
+def _(data, file, mo, own, plain, problem, texts):
+    _notes = [mo.Html(texts.plain(*own.notes))] if own else []
+    _refusal = [mo.callout(mo.Html(texts.plain(problem)), kind="warn")] if problem else []
+    mo.vstack([mo.md(texts.OWN), data, file, plain, *_notes, *_refusal])
+
+
+@app.cell
+def _(Report, file, mo, setting, shown):
+    def _page():
+        title = (
+            f"{file.name()} on {setting.data}"
+            if file.value
+            else f"{setting.cell} on {setting.data}"
+        )
+        facts = (
+            ()
+            if file.value
+            else tuple((k, str(v)) for k, v in vars(setting).items() if v is not None)
+        )
+        return Report(shown.diagnosis, title=title, facts=facts).html().encode()
+
+    mo.download(
+        _page,
+        "report.html",
+        "text/html",
+        disabled=shown is None,
+        label="Download the report of what is shown",
+    )
+
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,250 @@
+"""The live page's server: marimo's ASGI app behind a door of our own, run by uvicorn in this process.
+
+Why not ``marimo run`` in a second process: that asks in the terminal whether to stop, lists itself in the user's
+folders, and takes a port between looking for it and opening it. Here the socket is open before the address is
+printed, there is no child that could be left over, and nothing reaches marimo that the door does not let pass:
+
+    a body     no longer than the largest upload
+    a name     with no token only one of this machine: no foreign page reads this one by renaming its host
+    an origin  with no token only this page's own
+"""
+
+import errno
+import ipaddress
+import mimetypes
+import os
+import secrets
+import signal
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from bptt.errors import OptionError
+from bptt.files import reason
+from bptt.lab.upload import MAX_BYTES
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+PAGE = Path(__file__).with_name("page.py")
+PORT = 2718
+TRIED = 100  # ports from PORT on, before the system chooses
+BODY = MAX_BYTES * 4 // 3 + 2**20  # an upload comes in base64, with what belongs to it
+# The page brings all it needs: whatever else it might ask for, the browser refuses.
+POLICY = (
+    "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; object-src 'none'; "
+    "frame-ancestors 'self'; form-action 'self'; base-uri 'self'"
+)
+
+
+def serve(
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    token: str | None = None,
+    *,
+    browser: bool = True,
+    page: Path = PAGE,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Serve the live page until Ctrl-C or SIGTERM, after which the threads behind open pages are still there.
+
+    Args:
+        host: where to listen.
+        port: which port; from 2718 on the first that is free if not given.
+        token: a word without which no page is shown; on a host other than loopback one is made if not given.
+        browser: whether to open one.
+        page: the notebook.
+        say: is given the lines for the user, once the address answers.
+
+    Raises:
+        OptionError: if marimo is missing, the token is empty, the host is none of this machine's or the port
+            is taken.
+    """
+    if missing := [name for name in ("marimo", "anywidget") if find_spec(name) is None]:
+        raise OptionError(
+            "lab", "marimo and anywidget, which draw the live page", f"no {' and no '.join(missing)}",
+            "pip install 'bptt[lab]'.",
+        )  # fmt: skip
+    if token is not None and not token.strip():
+        raise OptionError("--token", "a word", repr(token), "Leave it out, and one is made.")
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends as Ctrl-C does
+    try:
+        with listening(host, port) as opened:
+            at, number = opened.getsockname()[:2]
+            loopback = ipaddress.ip_address(at.partition("%")[0]).is_loopback
+            if token is None and not loopback:
+                token = secrets.token_urlsafe(16)
+            lines = _lines(host, at, number, port, token, loopback)
+
+            def started() -> None:
+                for line in lines:
+                    say(line)
+                if browser:  # which may block until the user closes it
+                    address = lines[0].rpartition(" ")[2]
+                    threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
+
+            _run(_app(page, token, {host, at}), opened, started)
+    except KeyboardInterrupt:
+        pass  # the way it is meant to end
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def listening(host: str, port: int | None) -> socket.socket:
+    """An open socket: at the port, or from 2718 on at the first that is free.
+
+    Raises:
+        OptionError: if the host is none of this machine's, or the port is taken or not allowed.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, UnicodeError) as error:
+        raise OptionError(
+            "--host", "an address or a name of this machine", f"{host!r} ({reason(error)})",
+            "127.0.0.1 is this machine alone, 0.0.0.0 all its addresses.",
+        ) from error  # fmt: skip
+    for number in (*range(PORT, PORT + TRIED), 0) if port is None else (port,):
+        try:
+            return socket.create_server((str(address[0]), number), family=family)
+        except OverflowError as error:
+            raise OptionError("--port", "a number up to 65535", str(port), "Choose one.") from error
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise OptionError(
+                    "--host", "an address of this machine", repr(host), "0.0.0.0 is all of them."
+                ) from error
+            refused = error
+    raise OptionError(
+        "--port", "a port that is free and allowed", f"{port} ({reason(refused)})",
+        "Leave it out for the first that is free.",
+    ) from refused  # fmt: skip
+
+
+def _lines(
+    host: str, at: str, number: int, port: int | None, token: str | None, loopback: bool
+) -> list[str]:
+    """What the user is told; the first ends in the address."""
+    ending = f":{number}/" + (f"?access_token={quote(token, safe='')}" if token else "")
+    everywhere = ipaddress.ip_address(at.partition("%")[0]).is_unspecified
+    name = ("[::1]" if ":" in at else "127.0.0.1") if everywhere else host
+    if ":" in name and not name.startswith("["):
+        name = f"[{name}]"
+    lines = [f"The live page: http://{name}{ending}"]
+    if everywhere:
+        lines.append(f"From other machines: http://{socket.gethostname()}{ending}")
+    if not loopback:
+        lines.append(
+            "Whoever has the token can use it. It is sent unencrypted: only in a network you trust."
+        )
+    if port is None and number != PORT:
+        lines.append(f"Port {PORT} is taken, so it is {number}.")
+    return [*lines, "Ctrl-C ends it."]
+
+
+def _app(page: Path, token: str | None, names: set[str]) -> "ASGIApp":
+    """The notebook as an app, behind the door."""
+    os.environ.setdefault("MARIMO_RESTRICT_SHARING", "true")  # no buttons that lead elsewhere
+    import marimo
+
+    for kind, ending in (
+        ("text/javascript", ".js"), ("text/css", ".css"), ("image/svg+xml", ".svg"),
+    ):  # fmt: skip
+        mimetypes.add_type(kind, ending)  # Windows' registry may say otherwise
+    app = marimo.create_asgi_app(quiet=True, token=token).with_app(path="", root=str(page)).build()
+    return Door(app, None if token else {"localhost", "127.0.0.1", "::1"} | names)
+
+
+def _run(app: "ASGIApp", opened: socket.socket, started: Callable[[], None]) -> None:
+    """Serve until a signal, which is then raised again."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        """Says when it answers."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            started()
+
+    config = uvicorn.Config(
+        app, log_level="critical", lifespan="off", server_header=False,
+        timeout_graceful_shutdown=1,  # an open page would hold it for ever
+        timeout_keep_alive=300,  # no connection is closed just when a slider moves
+        ws_ping_timeout=60,  # a page that computes is silent for a while
+    )  # fmt: skip
+    Server(config).run(sockets=[opened])
+
+
+class Door:
+    """Lets through what the page may be asked, and says what the browser may ask for it.
+
+    Args:
+        app: behind the door.
+        names: under which this machine may be addressed; None for all, where a token is asked for.
+    """
+
+    def __init__(self, app: "ASGIApp", names: set[str] | None) -> None:
+        self.app = app
+        self.names = names
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """One request."""
+        from starlette.exceptions import HTTPException
+        from starlette.responses import PlainTextResponse
+
+        headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
+        if (refused := self._refused(headers)) is not None:
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008, "reason": refused[1]})
+            else:
+                await PlainTextResponse(refused[1] + "\n", refused[0])(scope, receive, send)
+            return
+        length = 0
+
+        async def counted() -> "Message":
+            nonlocal length
+            message = await receive()
+            length += len(message.get("body", b""))
+            if length > BODY:
+                raise HTTPException(413, TOO_LONG)
+            return message
+
+        async def guarded(message: "Message") -> None:
+            if message["type"] == "http.response.start":
+                policy = (b"content-security-policy", POLICY.encode())
+                message["headers"] = [*message.get("headers", []), policy]
+            await send(message)
+
+        await self.app(scope, counted, guarded)
+
+    def _refused(self, headers: dict[str, str]) -> tuple[int, str] | None:
+        """Status and reason, if it is."""
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and int(length) > BODY:
+            return 413, TOO_LONG
+        if self.names is None:
+            return None
+        host = headers.get("host", "")
+        if _name(f"//{host}") not in self.names:
+            return 421, "This page has no token: it is shown on its own machine, by its own name."
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != host:
+            return 403, "Only the page itself may ask for this."
+        return None
+
+
+def _name(address: str) -> str | None:
+    """The host in an address, without its port."""
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
+
+
+TOO_LONG = f"Larger than {MAX_BYTES >> 20} MB, the largest upload."

@@ -1,0 +1,147 @@
+"""What a chart shows in this report, in a sentence or two with its numbers: also for who cannot see it."""
+
+import numpy as np
+
+from bptt.by_step import StepProfile
+from bptt.diagnosis import LayerDiagnosis
+from bptt.dynamics import Exponents, MemoryFunction
+from bptt.lags import LagProfile
+from bptt.report.charts.memory import Memories
+from bptt.report.charts.signal import Stages
+from bptt.report.words import gain_factor, power_of_ten, shortest_truncation
+
+HALF = 0.5  # of the input: below it more is forgotten than remembered
+
+
+def by_lag(stages: Stages) -> str:
+    """How far the gradient reaches as against what is needed, and how it falls."""
+    now = stages[-1][1]
+    sizes, lag = now.profile.log10_norm, now.needed_lag
+    held = f"95 % of the gradient comes from {_lags(now.horizon)}"
+    if len(stages) > 1:
+        held += f", {stages[0][0]} from {_lags(stages[0][1].horizon)}"
+    if lag >= len(sizes):
+        return f"{held}. Lag {lag}, which is needed, has no part at all."
+    ends = [power_of_ten(sizes[k]) for k in (0, lag)]
+    return f"{held}. The size of its part, ‖G_k‖, is {ends[0]} at lag 0 and {ends[1]} at lag {lag}, which is needed."
+
+
+def remembered(memories: Memories, needed: int) -> str:
+    """How far back the inputs can be read off the state."""
+    said = [
+        f"{'' if len(memories) == 1 else stage + ': '}{_forgotten(memory, needed)}"
+        for stage, memory in memories
+        if memory is not None
+    ]
+    text = "; ".join(said)
+    return text[0].upper() + text[1:] + "."
+
+
+def _forgotten(memory: MemoryFunction, needed: int) -> str:
+    r2 = np.nan_to_num(memory.r2)
+    below = np.flatnonzero(r2 < HALF)
+    if not len(below):
+        said = f"R² stays above {HALF} up to lag {len(r2) - 1}"
+    elif below[0] == 0:
+        said = f"R² is below {HALF} from lag 0 on"
+    else:
+        said = f"R² falls below {HALF} at lag {below[0]}"
+    if needed < len(r2) and np.isfinite(memory.r2[needed]):
+        said += f" and is {max(0.0, float(r2[needed])):.2f} at lag {needed}"
+    return said
+
+
+def shares(stages: Stages) -> str:
+    """Which lag makes up most, and how much pulls the other way."""
+    now = stages[-1][1].profile
+    largest = int(np.nanargmax(now.share))
+    against = float(now.share[now.share < 0].sum())
+    half = int(np.argmax(now.cumulative >= HALF))
+    said = f"Lag {largest} makes up most, {now.share[largest]:.0%} of the gradient; half of Σ‖G_k‖ lies at {_lags(half)}"
+    return f"{said}. Shares below zero sum to {against:.0%}." if against < -0.005 else f"{said}."
+
+
+def gains(layer: LayerDiagnosis) -> str:
+    """What each factor does per step, averaged up to the horizon."""
+    profile = layer.profile
+    part = slice(0, max(1, layer.horizon))
+    slopes = "the slope φ′" if profile.carry_gain is None else "the slopes of the gates"
+    whole = (
+        "both together"
+        if profile.carry_gain is None
+        else "the whole step, with the carry, multiplies it"
+    )
+    one, two, both = (
+        gain_factor(gain[part])
+        for gain in (profile.weight_gain, profile.activation_gain, profile.gain)
+    )
+    return (
+        f"Per step back, averaged up to the horizon, W_R multiplies the signal by {one}, {slopes} by {two}; "
+        f"{whole} by {both}."
+    )
+
+
+def carry(layer: LayerDiagnosis) -> str:
+    """How strong the carry is and how much goes that way."""
+    if layer.carry_strength is None or layer.carry_share is None:
+        return "No signal goes as far as a step back."
+    return (
+        f"Averaged up to lag {max(1, layer.needed_lag)}, the carry passes on {layer.carry_strength:.2f} of the error "
+        f"per step, and {layer.carry_share:.0%} of the signal goes that way."
+    )
+
+
+def steps(profile: LagProfile) -> str:
+    """How far the signal of the loss step with the longest past falls."""
+    signal = profile.log10_signal_by_step
+    if signal is None:
+        return ""
+    there = np.isfinite(signal)
+    t = int(np.argmax(there.sum(1)))
+    last = int(np.flatnonzero(there[t])[-1])
+    count = int(there.any(1).sum())
+    taken = "One step takes a loss" if count == 1 else f"{count} steps take a loss"
+    return (
+        f"{taken}. From step {t}, which has the longest past, the signal goes "
+        f"from {power_of_ten(signal[t, there[t].argmax()])} to {power_of_ten(signal[t, last])} at lag {last}."
+    )
+
+
+def errors(found: StepProfile) -> str:
+    """Where the states' gradient is largest and smallest."""
+    total = np.where(np.isfinite(found.total) & (found.total > 0), found.total, np.nan)
+    direct = int((np.asarray(found.immediate) > 0).sum())
+    said = f"The immediate gradient is above zero at {direct} of {len(found.immediate)} steps"
+    if np.isnan(total).all():
+        return f"{said}."
+    most, least = int(np.nanargmax(total)), int(np.nanargmin(total))
+    return (
+        f"{said}. The total one is largest at step {most}, {power_of_ten(np.log10(total[most]))}, and smallest at "
+        f"step {least}, {power_of_ten(np.log10(total[least]))}."
+    )
+
+
+def truncation(profile: LagProfile, truncated_at: int | None) -> str:
+    """The K that a bias of 5 % takes, and what the user's K costs."""
+    sliding, chunked = (shortest_truncation(profile, way) for way in (False, True))
+    said = f"For a bias of 5 % the window must be {sliding} steps long, chunks {chunked}."
+    if truncated_at is None or (profile.rest and truncated_at > len(profile.lags)):
+        return said
+    biases = [profile.truncation(truncated_at, way).relative_bias for way in (False, True)]
+    return f"{said} Your K = {truncated_at} is off by {biases[0]:.1%} with a window, by {biases[1]:.1%} in chunks."
+
+
+def exponents(found: Exponents | None) -> str:
+    """The largest exponent and what it says."""
+    if found is None:
+        return ""
+    value, error = float(found.exponents[0]), float(found.stderr[0])
+    if not value < -2 * error and not value > 2 * error:
+        way = "it cannot be told from zero: nearby states neither part nor come together"
+    else:
+        way = "nearby states part" if value > 0 else "nearby states come together"
+    return f"The largest of {len(found.exponents)} is {value:+.2f} ± {error:.2f}: {way}."
+
+
+def _lags(last: int) -> str:
+    return "lag 0" if last == 0 else f"lags 0 to {last}"

@@ -1,0 +1,201 @@
+"""The live page as a user has it: ``bptt lab`` in a process of its own, open in headless Chromium."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Page, sync_playwright
+
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+PICTURES = 9  # on the page
+
+# Everything on the page lies in shadow roots.
+FIND = """window.find = selector => {
+  const found = [];
+  const walk = root => {
+    found.push(...root.querySelectorAll(selector));
+    root.querySelectorAll("*").forEach(e => { if (e.shadowRoot) walk(e.shadowRoot); });
+  };
+  walk(document);
+  return found;
+};
+window.formulas = () => find("annotation").map(e => e.textContent).join("\\n");
+window.live = key => find(`.live[data-key="${key}"]`)[0];
+// an exercise: where the answer goes, the button, and what was said of the last answer
+window.forms = () => find("marimo-form").map(form => {
+  const inside = [];
+  const walk = root => root.querySelectorAll("*").forEach(e => {
+    inside.push(e);
+    if (e.shadowRoot) walk(e.shadowRoot);
+  });
+  walk(form.shadowRoot);
+  walk(form);
+  const said = form.closest("marimo-ui-element").parentElement.querySelector("marimo-callout-output");
+  return {
+    field: inside.find(e => ["INPUT", "SELECT"].includes(e.tagName)),
+    button: inside.find(e => e.tagName === "BUTTON"),
+    said: said ? (said.shadowRoot?.textContent ?? "") + said.textContent : "",
+  };
+});
+window.drawn = () => Object.fromEntries(find(".live").map(e => [e.dataset.key, +e.dataset.drawn]));"""
+
+
+@contextmanager
+def server(*options: str) -> Iterator[str]:
+    """``bptt lab`` at a free port; gives its address."""
+    command = [sys.executable, "-m", "bptt", "lab", "--headless", "--port", "0", *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        found = re.search(r"http://\S+", process.stdout.readline())
+        assert found, "the server did not start"
+        yield found[0]
+    finally:
+        process.terminate()
+        process.wait(20)
+        process.stdout.close()
+
+
+@contextmanager
+def chromium() -> Iterator:
+    """A headless browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=list(ARGUMENTS)
+        )
+        yield browser
+        browser.close()
+
+
+class Lab:
+    """The open page.
+
+    Args:
+        page: playwright's.
+        address: of the server.
+    """
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._heard)
+        page.add_init_script(FIND)
+        self.address = address.rstrip("/")
+        page.goto(address)
+        self.ready()
+
+    def ready(self) -> None:
+        """Wait until every picture stands."""
+        self.page.wait_for_function(
+            "n => find('.live[data-drawn]').length >= n", arg=PICTURES, timeout=120_000
+        )
+        self.settle()
+
+    def _heard(self, message) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    def settle(self) -> None:
+        """Wait until nothing has been drawn for a while."""
+        self.page.wait_for_function(
+            "() => performance.now() - Math.max(...find('.live').map(e => +e.dataset.at)) > 700",
+            timeout=60_000,
+        )
+
+    def control(self, label: str, selector: str):
+        """The input whose label begins so."""
+        handle = self.page.evaluate_handle(
+            """([label, selector]) => {
+              for (const host of find("*").filter(e => e.tagName.startsWith("MARIMO-"))) {
+                const root = host.shadowRoot;
+                if (!root || !root.textContent.replace(/\\s+/g, " ").trim().startsWith(label)) continue;
+                const inputs = [...root.querySelectorAll(selector)];
+                const input = inputs.find(e => e.getClientRects().length);  // the sidebar stands there twice
+                if (input) return input;
+              }
+              return null;
+            }""",
+            [label, selector],
+        ).as_element()
+        assert handle is not None, f"no {selector} labelled {label!r}"
+        return handle
+
+    def choose(self, label: str, choice: str, keys: tuple[str, ...]) -> None:
+        """One of a list or of a row of buttons; waits until these pictures have been drawn again."""
+        with self.redrawn(*keys):
+            found = self.control(label, f"select, [role=radio][value='{choice}']")
+            if found.evaluate("e => e.tagName") == "SELECT":
+                found.select_option(choice)
+            else:
+                found.click()
+
+    def upload(self, name: str, content: bytes) -> None:
+        """Drop a file."""
+        field = self.page.evaluate_handle("find('input[type=file]')[0]").as_element()
+        field.set_input_files(
+            [{"name": name, "mimeType": "application/octet-stream", "buffer": content}]
+        )
+
+    def answer(self, number: int, value: object) -> str:
+        """Answer an exercise; what is said of it."""
+        form = f"forms()[{number}]"
+        before = self.page.evaluate(f"{form}.said")
+        field = self.page.evaluate_handle(f"{form}.field").as_element()
+        if field.evaluate("e => e.tagName") == "SELECT":
+            field.select_option(str(value))
+        else:
+            field.fill(str(value))
+        self.page.evaluate_handle(f"{form}.button").as_element().click()
+        said = f"{form}.said"
+        self.page.wait_for_function(f"before => {said} && {said} !== before", arg=before)
+        return self.page.evaluate(said)
+
+    def rows(self, key: str, name: str) -> list[dict]:
+        """What a picture draws under that name."""
+        found = self.page.evaluate("([key, name]) => live(key).view.data(name)", [key, name])
+        return [{k: v for k, v in row.items() if not k.startswith("_")} for row in found]
+
+    def scroll(self, heading: str) -> None:
+        """Bring a heading to the top of the window."""
+        self.page.evaluate(
+            "words => find('h1, h2, h3').find(e => e.textContent.startsWith(words)).scrollIntoView()",
+            heading,
+        )
+        self.page.wait_for_timeout(300)
+
+    def text(self) -> str:
+        """All words on the page."""
+        return self.page.evaluate(
+            "find('*').map(e => e.shadowRoot ? e.shadowRoot.textContent : '').join(' ') + document.body.textContent"
+        )
+
+    @contextmanager
+    def redrawn(self, *keys: str) -> Iterator[None]:
+        """Waits until these pictures have been drawn again."""
+        before = self.page.evaluate("drawn()")
+        yield
+        self.page.wait_for_function(
+            "([before, keys]) => keys.every(k => drawn()[k] > before[k])",
+            arg=[before, list(keys or before)],
+            timeout=60_000,
+        )
+        self.settle()
+
+    def slide(self, label: str, presses: int, keys: tuple[str, ...] = ()) -> None:
+        """Move a slider by so many steps, to the right or, below 0, to the left."""
+        self.control(label, "[role=slider]").focus()
+        with self.redrawn(*keys):
+            for _ in range(abs(presses)):
+                self.page.keyboard.press("ArrowRight" if presses > 0 else "ArrowLeft")
+
+
+@contextmanager
+def opened(**context) -> Iterator[Lab]:
+    """The page, from the command to the browser."""
+    with server() as address, chromium() as browser:
+        yield Lab(browser.new_page(**context), address)

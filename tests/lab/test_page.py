@@ -1,0 +1,290 @@
+"""The live page in Chromium: what it draws is what the library computes, and it asks nothing of the network."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save as safetensors
+
+import bptt
+from bptt.lab import cliff, upload
+from bptt.lab.exercises import SEEDS, STEADY
+from bptt.setting import Setting
+from tests.lab.driver import opened
+
+FIRST = Setting(input_variance=0.5)
+OF_NETWORK = ("by_lag", "factors", "sequence", "activation", "plane", "exponents", "truncation")
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with opened(viewport={"width": 1280, "height": 900}) as page:
+        yield page
+        # what stands below is true of everything that the tests did
+        assert {
+            re.match(r"\w+://[^/]+", url)[0] for url in page.asked if url.startswith("http")
+        } == {page.address}
+        assert not page.complaints
+
+
+def compare(lab, made):
+    """Every picture of the network against the library's own numbers."""
+    network, batch = made.network, made.batch
+    run = network.run(**batch)
+    report = bptt.diagnose(network, batch, needed_lag=made.needed_lag)
+    layer = report.diagnosis.decisive
+    number = list(report.layers).index(layer.name)
+    profile = bptt.by_lag(run.stack_trace, run.dh)[number]
+    trace = run.stack_trace.traces[number]
+
+    lines = lab.rows("by_lag", "lines")
+    drawn = [row["value"] for row in lines if "gradient" in row["of"]]
+    log10 = profile.log10_norm - profile.log10_norm[0]
+    np.testing.assert_allclose(drawn, log10[np.isfinite(log10)], atol=2e-4)
+    marks = {row["lag"] for row in lab.rows("by_lag", "marks")}
+    assert marks == {profile.horizon(), layer.needed_lag}
+
+    H = trace.layer.hidden
+    block = trace.layer.W_R.reshape(-1, H, H)[0 if layer.kind == "rnn" else 2].astype(float)
+    alone = [row["value"] for row in lines if "W_R alone" in row["of"]]
+    powers = [np.linalg.norm(np.linalg.matrix_power(block, k)) / H**0.5 for k in range(4)]
+    np.testing.assert_allclose(alone[:4], np.log10(powers), atol=2e-4)
+
+    cells = [row["value"] for row in lab.rows("factors", "cells") if row["of"] == "together"]
+    np.testing.assert_allclose(cells, profile.gain[np.isfinite(profile.gain)], atol=2e-4)
+    steps = bptt.by_step(run.stack_trace, run.dh)[number].norm
+    sizes = [row["size"] for row in lab.rows("sequence", "steps")]
+    np.testing.assert_allclose(sizes, steps / steps.sum(), rtol=1e-3)
+    assert sum(row["part"] for row in lab.rows("activation", "units")) == pytest.approx(1, abs=1e-3)
+    eigenvalues = [row["size"] for row in lab.rows("plane", "eigenvalues")]
+    np.testing.assert_allclose(
+        sorted(eigenvalues), np.sort(abs(np.linalg.eigvals(block))), atol=2e-4
+    )
+    singular = [row["sigma"] for row in lab.rows("plane", "singular")]
+    np.testing.assert_allclose(singular, np.linalg.svd(block, compute_uv=False), atol=2e-4)
+    exponents = [row["value"] for row in lab.rows("exponents", "exponents")]
+    np.testing.assert_allclose(exponents, layer.exponents.exponents, atol=2e-4)
+    for row in lab.rows("truncation", "lines")[::7]:
+        found = profile.truncation(row["K"], row["of"] == "chunks").relative_bias
+        assert row["bias"] == pytest.approx(found, abs=2e-5)
+    assert report.verdict.capitalize() in lab.text()
+
+
+def test_every_control_moves_every_chart(lab):
+    """One after the other, each left where it was moved."""
+    setting = FIRST
+    compare(lab, setting.made())
+    for label, presses, change in (
+        ("gain of", 30, {"gain": 1.3}),
+        ("input strength", -8, {"input_variance": 0.1}),
+        ("hidden units", -1, {"hidden": 32}),
+        ("length", -4, {"length": 60}),
+    ):
+        lab.slide(label, presses, ("by_lag",))
+        setting = replace(setting, **change)
+        compare(lab, setting.made())
+    for label, choice, change in (
+        ("activation", "softsign", {"activation": "softsign"}),
+        ("initial", "gaussian", {"init": "gaussian"}),
+        ("loss at step", "every", {"loss_at": "every"}),
+        ("cell", "lstm", {"cell": "lstm"}),
+        ("cell", "gru", {"cell": "gru"}),
+        ("data", "adding", {"data": "adding", "loss_at": None}),
+    ):
+        lab.choose(label, choice, ("by_lag",))
+        setting = replace(setting, **change)
+        compare(lab, setting.made())
+
+
+def test_the_scalar_terms_follow_their_sliders(lab):
+    weight, inputs = 0.9, np.random.default_rng(0).standard_normal(20)
+    for presses in (0, 10):
+        if presses:
+            lab.slide("weight", presses, ("terms",))
+            weight = 1.4
+        h, z = [0.0], []
+        for x in inputs:  # the lecture's network, by hand
+            z.append(x + weight * h[-1])
+            h.append(np.tanh(z[-1]))
+        slopes = [1 - np.tanh(v) ** 2 for v in z]
+        expected = [h[-2], weight * slopes[-2] * h[-3], weight**2 * slopes[-2] * slopes[-3] * h[-4]]
+        drawn = [row["product"] for row in lab.rows("terms", "terms")]
+        np.testing.assert_allclose(drawn[:3], expected, rtol=1e-9)
+
+
+def test_the_equations_grow_with_the_steps(lab):
+    assert not lab.page.evaluate("formulas().includes('W_R^{5}')")
+    lab.control("steps", "[role=slider]").focus()
+    lab.page.keyboard.press("ArrowRight")
+    lab.page.keyboard.press("ArrowRight")
+    lab.page.wait_for_function("formulas().includes('W_R^{5}')")
+
+
+def test_the_cliff_and_its_clipping(lab):
+    found = lab.rows("cliff", "surface")
+    w = np.array([row["w"] for row in found])
+    x = np.full_like(w, cliff.START)
+    for _ in range(cliff.STEPS):
+        x = w / (1 + np.exp(-x)) + cliff.B
+    E = (1 / (1 + np.exp(-x)) - cliff.TARGET) ** 2
+    np.testing.assert_allclose([row["E"] for row in found], E, rtol=1e-6, atol=1e-9)
+    lab.slide("clip the gradient", 5, ("cliff",))
+    path = [row for row in lab.rows("cliff", "paths") if row["of"] == "descent, clipped"]
+    steps = np.abs(np.diff([row["w"] for row in path]))
+    assert steps.max() <= 0.6 * 0.10 + 1e-12
+    assert steps.max() > 0.6 * 0.05
+
+
+@pytest.fixture(scope="module")
+def reset(lab):
+    """The sliders back where they were."""
+    lab.page.reload()
+    lab.ready()
+    return lab
+
+
+def answer(lab, number, value):
+    """Give an answer; whether it was right, and the sentence."""
+    said = lab.answer(number, value)
+    return said.startswith("Right."), said
+
+
+def test_exercise_gain(reset):
+    def exponent(gain):
+        found = []
+        for seed in range(SEEDS):
+            made = Setting(input_variance=0.5, gain=gain, batch=4, seed=seed).made()
+            trace = made.network.layer.forward(made.batch["x"])
+            found.append(bptt.lyapunov(trace, count=1).exponents[0])
+        return np.mean(found)
+
+    low, high = 0.5, 4.0
+    while high - low > 1e-3:
+        middle = (low + high) / 2
+        low, high = (middle, high) if exponent(middle) < 0 else (low, middle)
+    assert abs(exponent(low)) < STEADY
+    right, said = answer(reset, 0, f"{low - 0.4:.3f}")
+    assert not right
+    assert "larger gain" in said
+    right, said = answer(reset, 0, f"{low:.3f}")
+    assert right, said
+
+
+def test_exercise_lag(reset):
+    made = FIRST.made()
+    run = made.network.run(**made.batch)
+    signal = bptt.by_lag(run.trace, run.dh).log10_signal
+    first = int(np.flatnonzero(signal - signal[0] < -2)[0])
+    assert not answer(reset, 1, 3 * first)[0]
+    assert answer(reset, 1, first)[0]
+    assert not answer(reset, 1, "soon")[0]
+
+
+def test_exercise_activation(reset):
+    right, said = answer(reset, 2, "logistic")
+    assert not right
+    assert "raise the gain" in said
+    reset.slide("gain of", 60, ("by_lag",))
+    verdicts = {}
+    for name in ("tanh", "identity"):
+        made = replace(FIRST, gain=1.6, activation=name, dtype="float64").made()
+        verdicts[name] = bptt.diagnose(made.network, made.batch).verdict
+    assert verdicts == {"tanh": "steady", "identity": "exploding"}
+    assert not answer(reset, 2, "tanh")[0]
+    assert answer(reset, 2, "identity")[0]
+    reset.slide("gain of", -60, ("by_lag",))
+
+
+def test_exercise_truncation(reset):
+    made = FIRST.made()
+    run = made.network.run(**made.batch)
+    profile = bptt.by_lag(run.trace, run.dh, keep_matrices=True)
+    kept = np.cumsum(profile.matrices.astype(float), axis=0)
+    bias = np.linalg.norm(kept - profile.dW_R, axis=(1, 2)) / np.linalg.norm(profile.dW_R)
+    K = int(np.flatnonzero(bias > 0.05)[-1]) + 2
+    assert not answer(reset, 3, K - 2)[0]
+    assert not answer(reset, 3, K + 1)[0]
+    assert answer(reset, 3, K)[0]
+
+
+@pytest.fixture(scope="module")
+def lstm():
+    """A model as PyTorch saves it."""
+    torch.manual_seed(0)
+    return safetensors({f"encoder.{k}": v for k, v in torch.nn.LSTM(3, 20).state_dict().items()})
+
+
+def test_a_saved_lstm_shows_its_profile(lab, reset, lstm):
+    with lab.redrawn(*OF_NETWORK):
+        lab.upload("mine.safetensors", lstm)
+    made = upload.fitted(upload.opened("mine.safetensors", lstm), "noise", 100, 8, 0, "last")
+    layer = torch.nn.LSTM(3, 20)
+    layer.load_state_dict(
+        {k: v for k, v in zip(layer.state_dict(), made_weights(lstm), strict=True)}
+    )
+    x = torch.from_numpy(made.batch["x"])
+    np.testing.assert_allclose(
+        made.network.run(**made.batch).trace.h[1:], layer(x)[0].detach(), atol=1e-6
+    )
+    compare(lab, made)
+    assert "LSTM, 1 level, 3 inputs, 20 units" in lab.text()
+    with lab.page.expect_download() as download:
+        lab.page.get_by_role("link", name=re.compile("Download the report")).or_(
+            lab.page.get_by_role("button", name=re.compile("Download the report"))
+        ).first.click()
+    page = download.value.path().read_text("utf-8")
+    assert download.value.suggested_filename == "report.html"
+    assert "mine.safetensors" in page
+    assert "lstm.0" in page
+
+
+def made_weights(content):
+    """The tensors of the file in PyTorch's order."""
+    from safetensors.torch import load
+
+    found = load(content)
+    return [found[f"encoder.{name}"] for name in torch.nn.LSTM(3, 20).state_dict()]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("broken.safetensors", b"\x10" + bytes(40), "broken.safetensors"),
+        ("empty.safetensors", b"", "empty.safetensors"),
+        ("pickle.safetensors", b"\x80\x04}.", "not opened"),
+        (
+            "linear.safetensors",
+            safetensors(torch.nn.Linear(3, 2).state_dict()),
+            "linear.safetensors",
+        ),
+    ],
+)
+def test_a_malformed_upload_shows_the_sentence(lab, reset, name, content, sentence):
+    lab.upload(name, content)
+    lab.page.wait_for_function(
+        "words => find('.card')[0].textContent.includes(words)", arg=sentence
+    )
+    said = lab.page.evaluate("find('.card')[0].textContent")
+    assert said.startswith("Not shown")
+    assert "expected" in said
+    assert "Traceback" not in lab.text()
+
+
+def test_after_a_refusal_a_good_file_is_shown(lab, reset, lstm):
+    lab.upload("broken.safetensors", b"nothing of the kind")
+    lab.page.wait_for_function("find('.card')[0].textContent.includes('broken')")
+    lab.upload("again.safetensors", lstm)
+    lab.page.wait_for_function("!find('.card')[0].textContent.startsWith('Not shown')")
+
+
+def test_charts_say_what_they_show(lab, reset):
+    said = lab.page.evaluate(
+        "Object.fromEntries(find('.live').map(e => [e.dataset.key, e.querySelector('[role=img]').getAttribute('aria-label')]))"
+    )
+    assert set(said) == {*OF_NETWORK, "terms", "cliff"}
+    assert all(len(text) > 30 and re.search(r"\d", text) for text in said.values()), json.dumps(
+        said
+    )
