@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 import bptt
 from bptt.dynamics.mean_field import critical_gain, mean_field
@@ -14,6 +15,16 @@ from bptt.sweeps.point import measured
 from bptt.sweeps.rows import COLUMNS
 
 NOISE = Setting(hidden=32, length=60, dtype="float64")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As in every engine; more of them only fight on a busy machine."""
+    before = bptt.get_num_threads()
+    with threadpoolctl.threadpool_limits(1):
+        bptt.set_num_threads(1)
+        yield
+        bptt.set_num_threads(before)
 
 
 def row(setting, **options):

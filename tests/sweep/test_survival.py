@@ -57,9 +57,8 @@ def completed(folder, kept):
     assert [path.name for path in folder.iterdir()] == ["sweep.sqlite"]
 
 
-@pytest.mark.parametrize("engine", ["loky", "threads"])
-def test_kill_9_of_the_driver(tmp_path, engine):
-    process = start(tmp_path, "--engine", engine)
+def test_kill_9_of_the_driver(tmp_path):
+    process = start(tmp_path)
     seen = when_there_are(15, tmp_path)
     workers = psutil.Process(process.pid).children(recursive=True)
     process.kill()
