@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 
 OF_A_SETTING = "The setting: 0.5 or 0.5,1,2 or 0.5:3:26 or log:8:512:7"
 
+OF_THE_MAP = "The map"
+ROWS, PICTURES = (".csv", ".parquet"), (".html", ".svg", ".png")
+
+
+def _drawn(words: str) -> Any:
+    return typer.Option(help=words, rich_help_panel=OF_THE_MAP, metavar="NAME")
+
 
 def _axis(words: str) -> Any:
     return typer.Option(help=words, rich_help_panel=OF_A_SETTING, metavar="VALUES")
@@ -66,6 +73,23 @@ def sweep(
         Path | None,
         typer.Option(help="Write the rows here too, .csv or .parquet. Without axes: all of --out."),
     ] = None,
+    map: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw the rows: .html is the page, .svg or .png its first picture. Without axes: all "
+            "of --out, and nothing is measured.",
+            rich_help_panel=OF_THE_MAP,
+        ),
+    ] = None,
+    x: Annotated[str | None, _drawn("Field across; the gain, or the first one varied.")] = None,
+    y: Annotated[str | None, _drawn("Field upward; the next one.")] = None,
+    colour: Annotated[
+        str | None,
+        _drawn("lyapunov, rate, horizon, log10_attenuation, memory, solved, loss ...; lyapunov."),
+    ] = None,
+    split: Annotated[
+        str | None, _drawn("Fields that get a picture per value; names, such as the cell.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Measure many settings: every combination of the values given, or points drawn at random.
@@ -75,7 +99,8 @@ def sweep(
     Examples: bptt sweep --init gaussian --gain 0.5:3:26 --input-variance 0:2:21 --seed 0:2,
     bptt sweep --cell rnn,lstm,gru --hidden log:8:256:6 --data adding --train-steps 500,
     bptt sweep --gain 0.5:3 --input-variance 0:2 --sample 500,
-    bptt sweep sweep.toml --engine dask --address tcp://host:8786, bptt sweep --export rows.csv
+    bptt sweep sweep.toml --engine dask --address tcp://host:8786, bptt sweep --export rows.csv,
+    bptt sweep --map map.html --colour horizon
     """
     from bptt.sweeps import open as open_sweep
     from bptt.sweeps import run_plan
@@ -89,10 +114,14 @@ def sweep(
     numbers = {
         "sample": sample, "sample_seed": sample_seed, "train_steps": train_steps, "lr": lr,
     }  # fmt: skip
-    if export is not None:
-        _check_export(export)
+    asked = {"x": x, "y": y, "colour": colour, "split": split}
+    drawn = {name: words for name, words in asked.items() if words is not None}
+    for path, option, endings in ((export, "--export", ROWS), (map, "--map", PICTURES)):
+        if path is not None:
+            _check(path, option, endings)
+    _check_drawn(map, drawn)
     plan = _plan(file, given, numbers)
-    if export is not None and not plan.axes:
+    if not plan.axes and (export is not None or map is not None):
         found = open_sweep(out)
     else:
         try:
@@ -107,10 +136,14 @@ def sweep(
             raise typer.Exit(130) from None
     if export is not None:
         found.save(export)
+    if map is not None:
+        parts = {"split": _names(split)} if split is not None else {}
+        found.save(map, **{**drawn, **parts})
+    saved = {"export": export, "map": map}
     if json:
-        _print_json(found, export)
+        _print_json(found, saved)
     else:
-        _print(found, export)
+        _print(found, saved)
 
 
 def _plan(file: Path | None, given: dict[str, str | None], numbers: dict[str, Any]) -> "Plan":
@@ -125,16 +158,39 @@ def _plan(file: Path | None, given: dict[str, str | None], numbers: dict[str, An
     return replace(plan, axes=axes, **said)
 
 
-def _check_export(path: Path) -> None:
+def _check(path: Path, option: str, endings: tuple[str, ...]) -> None:
     from bptt import files
     from bptt.errors import OptionError
 
-    if path.suffix not in (".csv", ".parquet"):
-        raise OptionError("--export", "a name ending in .csv or .parquet", str(path), "Rename it.")
+    if path.suffix not in endings:
+        raise OptionError(option, "a name ending in " + ", ".join(endings), str(path), "Rename it.")
     files.check_writable(path)
 
 
-def _print(found: "Sweep", export: Path | None) -> None:
+def _check_drawn(path: Path | None, drawn: dict[str, str]) -> None:
+    """Refuse words about a map before hours are spent on its points.
+
+    Raises:
+        OptionError: if there is no map, or no such field or column.
+    """
+    from bptt.errors import OptionError
+    from bptt.sweeps.grid import NUMBERS
+    from bptt.sweeps.rows import CONFIGURATION
+
+    for name, words in drawn.items():
+        if path is None:
+            raise OptionError(f"--{name}", "--map beside it", "none", "Give --map map.html.")
+        allowed = NUMBERS if name == "colour" else tuple(CONFIGURATION)
+        for word in _names(words) if name == "split" else (words,):
+            if word not in allowed:
+                raise OptionError(f"--{name}", "one of " + ", ".join(allowed), word, "Choose one.")
+
+
+def _names(words: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in words.split(",") if word.strip())
+
+
+def _print(found: "Sweep", saved: dict[str, Path | None]) -> None:
     over = f" over {', '.join(found.varied)}" if found.varied else ""
     print(f"{len(found)} points{over}")
     for verdict, count in found.verdicts.items():
@@ -142,18 +198,22 @@ def _print(found: "Sweep", export: Path | None) -> None:
     if found.failed:
         first = next(row["error"] for row in found.rows() if row["status"] == "failed")
         print(f"  {'failed':<10} {found.failed:>6}   the first: {first}")
-    print(f"saved: {found.path}" + (f" and {export}" if export is not None else ""))
+    for sentence in found.findings():
+        print(f"  {sentence}")
+    paths = [str(path) for path in saved.values() if path is not None]
+    print("saved: " + " and ".join([str(found.path), *paths]))
 
 
-def _print_json(found: "Sweep", export: Path | None) -> None:
+def _print_json(found: "Sweep", saved: dict[str, Path | None]) -> None:
     from json import dumps
 
     document = {
         "out": str(found.path),
-        "export": None if export is None else str(export),
+        **{name: None if path is None else str(path) for name, path in saved.items()},
         "points": len(found),
         "varied": found.varied,
         "verdicts": found.verdicts,
         "failed": found.failed,
+        "findings": found.findings(),
     }
     print(dumps(document, indent=1))

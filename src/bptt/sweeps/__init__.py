@@ -4,7 +4,7 @@ from bptt.sweeps.axes import Range, Values
 from bptt.sweeps.plan import Plan, Point
 from bptt.sweeps.plan_file import read_plan
 from bptt.sweeps.progress import Progress
-from bptt.sweeps.results import Sweep, open
+from bptt.sweeps.results import Sweep, open, read_bytes
 from bptt.sweeps.running import run_plan, sweep
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Sweep",
     "Values",
     "open",
+    "read_bytes",
     "read_plan",
     "run_plan",
     "sweep",

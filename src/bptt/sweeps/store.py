@@ -14,6 +14,7 @@ from typing import Any
 
 from bptt.errors import FileError
 from bptt.files import reason
+from bptt.sweeps import foreign
 from bptt.sweeps.rows import COLUMNS
 from bptt.version import __version__
 
@@ -22,6 +23,8 @@ SCHEMA = 1
 PATIENCE = 60.0  # seconds that a writer waits for a reader, and a reader for a writer
 SQL = {str: "TEXT", int: "INTEGER", float: "REAL"}
 NAMES = ("key", *COLUMNS)
+TYPED = ", ".join(f"{name} {SQL[kind]}" for name, kind in COLUMNS.items())
+TABLE = f"CREATE TABLE points (key TEXT, {TYPED}, PRIMARY KEY (key, version))"
 
 
 class Store:
@@ -30,23 +33,33 @@ class Store:
     Args:
         path: of the file; None keeps the rows in memory.
         write: whether to add rows; then the file is made if there is none.
+        content: the file's bytes, where it is not to be opened; only for reading.
 
     Raises:
         FileError: if it is missing, another kind of file, of another schema, or cannot be read; when writing
             also if it holds rows of another version, or another sweep is writing to it.
     """
 
-    def __init__(self, path: str | Path | None, *, write: bool = False) -> None:
+    def __init__(
+        self, path: str | Path | None, *, write: bool = False, content: bytes | None = None
+    ) -> None:
         self.path, self._lock, self._is_new = path, None, True
-        if path is not None and not write and not Path(path).is_file():
+        if path is not None and content is None and not write and not Path(path).is_file():
             raise FileError(str(path), "the file of a sweep", "no such file", "Check the path.")
         if path is not None and write:
             self._lock = _locked(Path(path))
         try:
             with self._told():
-                self._base = sqlite3.connect(
-                    ":memory:" if path is None else path, timeout=PATIENCE, isolation_level=None
-                )
+                if content is not None:
+                    self._base = foreign.in_memory(str(path), content)
+                elif path is None or write:
+                    self._base = sqlite3.connect(
+                        ":memory:" if path is None else path, timeout=PATIENCE, isolation_level=None
+                    )
+                else:
+                    self._base = foreign.reading(path, PATIENCE)
+                if path is not None and not write:
+                    foreign.distrusted(self._base)
                 self._prepare(write)
         except BaseException:
             self.close()
@@ -105,7 +118,10 @@ class Store:
             return []
         with self._told():
             found = self._base.execute(f"SELECT {', '.join(NAMES)} FROM points ORDER BY rowid")
-            return [dict(zip(NAMES, row, strict=True)) for row in found]
+            rows = [dict(zip(NAMES, row, strict=True)) for row in found]
+        for row in rows:
+            foreign.check_row(str(self.path), row)
+        return rows
 
     def _prepare(self, write: bool) -> None:
         """Check the file's kind, schema and version."""
@@ -126,6 +142,7 @@ class Store:
                 str(self.path), f"a sweep kept in schema {SCHEMA}", f"schema {schema}",
                 "Nothing in it was changed. Choose another file, or the version of bptt that made it.",
             )  # fmt: skip
+        foreign.check_schema(str(self.path), self._base, TABLE)
         others = self._base.execute(
             "SELECT DISTINCT version FROM points WHERE version != ?", (__version__,)
         ).fetchall()
@@ -138,10 +155,9 @@ class Store:
 
     def _make(self) -> None:
         """The table, in the transaction of the first rows: a sweep that cannot begin leaves no file."""
-        columns = ", ".join(f"{name} {SQL[kind]}" for name, kind in COLUMNS.items())
         self._base.execute(f"PRAGMA application_id = {APPLICATION}")
         self._base.execute(f"PRAGMA user_version = {SCHEMA}")
-        self._base.execute(f"CREATE TABLE points (key TEXT, {columns}, PRIMARY KEY (key, version))")
+        self._base.execute(TABLE)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -154,7 +170,10 @@ class Store:
             if "full" in text or "I/O" in text:
                 expected = "room for the rows"
                 cure = "Finished rows are safe: make room and give the same command again."
-            elif "not a database" in text or "malformed" in text:
+            elif any(
+                word in text
+                for word in ("not a database", "malformed", "decode", "too big", "interrupt")
+            ):
                 expected, cure = "the file of a sweep", "Nothing in it was changed. Choose another."
             elif "locked" in text:
                 expected, cure = "a file that nobody else holds", "Wait until it is free."
