@@ -17,6 +17,7 @@ from bptt.version import __version__
 
 if TYPE_CHECKING:
     from bptt.monitor import Monitor
+    from bptt.sweeps import sweep
 
 __all__ = [
     "GRU",
@@ -43,18 +44,24 @@ __all__ = [
     "get_num_threads",
     "lyapunov",
     "set_num_threads",
+    "sweep",
     "to_torch",
     "truncated_bptt",
 ]
 
-# These need PyTorch, which is imported when one of them is asked for.
-_OF_TORCH = {"Monitor": "monitor", "from_torch": "torch_models", "to_torch": "torch_models"}
+# Imported when they are asked for: all but the last need PyTorch.
+_LATER = {
+    "Monitor": "monitor",
+    "from_torch": "torch_models",
+    "to_torch": "torch_models",
+    "sweep": "sweeps",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """What needs PyTorch, and the subpackages themselves."""
-    if name in ("monitor", "torch_models"):
+    """What is imported later, and the subpackages themselves."""
+    if name in _LATER.values():
         return import_module(f"bptt.{name}")
-    if name in _OF_TORCH:
-        return getattr(import_module(f"bptt.{_OF_TORCH[name]}"), name)
+    if name in _LATER:
+        return getattr(import_module(f"bptt.{_LATER[name]}"), name)
     raise AttributeError(f"module 'bptt' has no attribute {name!r}")

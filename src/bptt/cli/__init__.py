@@ -12,6 +12,7 @@ from bptt.cli.derive import derive
 from bptt.cli.diagnose import diagnose
 from bptt.cli.lab import lab
 from bptt.cli.remedies import remedies
+from bptt.cli.sweep import sweep
 from bptt.cli.tasks import tasks
 from bptt.cli.train import train
 from bptt.cli.verify import verify
@@ -24,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (diagnose, remedies, train, lab, tasks, verify, derive):
+for command in (diagnose, remedies, train, lab, sweep, tasks, verify, derive):
     app.command()(command)
 
 

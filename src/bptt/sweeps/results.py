@@ -1,0 +1,240 @@
+"""The rows of a sweep in Python, and out into other programs."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bptt.errors import FileError, OptionError
+from bptt.files import write_bytes
+from bptt.report.shown import Shown
+from bptt.sweeps.rows import COLUMNS
+from bptt.sweeps.store import Store
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+    from bptt.sweeps.critical import Crossing
+
+ENDINGS = (".html", ".svg", ".png", ".csv", ".parquet", ".json")
+SHARP = 2  # pixels of a .png for one of the picture's
+
+
+class Sweep(Shown):
+    """What was measured. It shows itself in a notebook as a page and on a terminal as a table.
+
+    Args:
+        rows: one dict per point.
+        path: the file they are kept in, if any.
+    """
+
+    def __init__(self, rows: Sequence[dict[str, Any]], path: str | Path | None = None) -> None:
+        self.path = path
+        self._rows = [{name: row.get(name) for name in COLUMNS} for row in rows]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dict per point: configuration, version, status, error and measures; None for no number."""
+        return [dict(row) for row in self._rows]
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """The fields of the configuration that are not the same in all rows."""
+        from bptt.sweeps.grid import varied_in
+
+        return varied_in(self._rows)
+
+    @property
+    def failed(self) -> int:
+        """How many points could not be measured."""
+        return sum(row["status"] == "failed" for row in self._rows)
+
+    @property
+    def verdicts(self) -> dict[str, int]:
+        """How many points have each verdict."""
+        found = Counter(row["verdict"] for row in self._rows if row["verdict"])
+        return {name: found[name] for name in ("vanishing", "steady", "exploding") if found[name]}
+
+    def phase_diagram(
+        self,
+        x: str | None = None,
+        y: str | None = None,
+        colour: str = "lyapunov",
+        *,
+        split: str | Sequence[str] | None = None,
+    ) -> Any:
+        """A map over two fields, or a curve if only one was varied, as an Altair chart.
+
+        Over a map stands the line λ₁ = 0, as measured and, where it applies, as mean-field theory has it. Fields that
+        are not drawn are averaged over.
+
+        Args:
+            x: field across; None: the gain, or the first number that was varied.
+            y: field upward; None: the next one, if there is one.
+            colour: a column of numbers: lyapunov, rate, horizon, log10_attenuation, memory, solved, loss ...
+            split: field or fields that get a picture per value; None: all names that were varied.
+
+        Raises:
+            OptionError: if a field was not varied or is named twice, there is no such column, nothing was
+                varied, there would be more than twelve pictures, or contourpy is missing.
+        """
+        from bptt.sweeps.charts import chart
+        from bptt.sweeps.grid import grid
+
+        return chart(grid(self._rows, x, y, colour, split))
+
+    def critical(
+        self, along: str = "gain", by: Sequence[str] = ("input_variance",)
+    ) -> "list[Crossing]":
+        """Where λ₁ is zero: ``at`` ± ``stderr`` along a field, for every value of others, and mean field's ``theory``.
+
+        Interpolated on a straight line between neighbours, for every repetition (seed) by itself.
+
+        Args:
+            along: a field of numbers.
+            by: fields to keep apart; the crossings are averaged over the others.
+
+        Raises:
+            OptionError: if there is no such field.
+        """
+        from bptt.sweeps.critical import crossings
+
+        return crossings(self._rows, along, tuple(by))
+
+    def findings(self) -> list[str]:
+        """Where λ₁ is zero, in sentences; none where the rows do not say."""
+        from bptt.sweeps.page import findings
+
+        return findings(self._rows)
+
+    def html(
+        self,
+        x: str | None = None,
+        y: str | None = None,
+        colour: str = "lyapunov",
+        *,
+        split: str | Sequence[str] | None = None,
+    ) -> str:
+        """The page, complete in itself: what was varied, maps, findings, what failed.
+
+        Raises:
+            OptionError: as ``phase_diagram``.
+        """
+        from bptt.sweeps.page import page
+
+        return page(self._rows, self.varied, x, y, colour, split)
+
+    def save(self, path: str | Path, **drawn: Any) -> Path:
+        """Write the page (.html), its first picture (.svg, .png) or the rows (.csv, .parquet, .json).
+
+        Args:
+            path: its ending says what.
+            drawn: x, y, colour and split, as ``phase_diagram`` takes them.
+
+        Raises:
+            OptionError: if it ends otherwise; as ``phase_diagram``.
+            FileError: if it cannot be written, or pyarrow is missing.
+        """
+        ending = Path(path).suffix
+        if ending not in ENDINGS:
+            raise OptionError(
+                "path", "a name ending in " + ", ".join(ENDINGS), str(path), "Rename it."
+            )
+        if ending == ".csv":
+            return self.to_csv(path)
+        if ending == ".parquet":
+            return self.to_parquet(path)
+        if ending == ".json":
+            return write_bytes(path, self.to_json().encode())
+        if ending == ".html":
+            return write_bytes(path, self.html(**drawn).encode())
+        return write_bytes(path, self._picture(ending[1:], drawn))
+
+    def _picture(self, kind: str, drawn: dict[str, Any]) -> bytes:
+        from bptt.sweeps.charts import saved
+
+        file = io.BytesIO() if kind == "png" else io.StringIO()
+        saved(self.phase_diagram(**drawn)).save(file, format=kind, scale_factor=SHARP)
+        content = file.getvalue()
+        return content if isinstance(content, bytes) else content.encode()
+
+    def to_json(self) -> str:
+        """The rows as JSON; infinite numbers become null."""
+        import json
+
+        from bptt.report.plain import plain
+
+        return json.dumps(plain(self._rows), indent=1, ensure_ascii=False, allow_nan=False)
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write the rows as comma-separated values, with a line of names; nothing stands for None.
+
+        Raises:
+            FileError: if it cannot be written.
+        """
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self._rows)
+        return write_bytes(path, text.getvalue().encode())
+
+    def to_parquet(self, path: str | Path) -> Path:
+        """Write the rows as a Parquet file, typed; needs pyarrow.
+
+        Raises:
+            FileError: if it cannot be written, or pyarrow is missing.
+        """
+        try:
+            import pyarrow as pa
+            import pyarrow.parquet as parquet
+        except ImportError:
+            raise FileError(
+                str(path), "pyarrow, which writes Parquet", "none installed",
+                "pip install pyarrow, or export to .csv.",
+            ) from None  # fmt: skip
+        types = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+        schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
+        sink = pa.BufferOutputStream()
+        parquet.write_table(pa.Table.from_pylist(self._rows, schema), sink)
+        return write_bytes(path, sink.getvalue().to_pybytes())
+
+    def __len__(self) -> int:
+        """How many points."""
+        return len(self._rows)
+
+    def __repr__(self) -> str:
+        """How many points, over what, and what came out."""
+        parts = [f"{len(self)} points", "over " + ", ".join(self.varied) if self.varied else ""]
+        parts += [f"{count} {verdict}" for verdict, count in self.verdicts.items()]
+        parts += [f"{self.failed} failed" if self.failed else ""]
+        return f"Sweep({'; '.join(part for part in parts if part)})"
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        """For a terminal that uses rich."""
+        from bptt.sweeps.terminal import render
+
+        yield from render(self._rows, self.varied)
+
+
+def open(path: str | Path) -> Sweep:
+    """All rows of a sweep's file; a sweep that is still running may be read.
+
+    The file may come from anyone: it is opened for reading alone, nothing in it is run, and it must be
+    just what ``sweep`` writes.
+
+    Raises:
+        FileError: if it is missing, or no such file, or damaged, or too large.
+    """
+    with Store(path) as store:
+        return Sweep(store.rows(), path)
+
+
+def read_bytes(content: bytes, name: str = "the file") -> Sweep:
+    """The same of a file that is in memory, an upload say; ``name`` is for the errors.
+
+    Raises:
+        FileError: if it is no such file, or damaged, or too large.
+    """
+    with Store(name, content=content) as store:
+        return Sweep(store.rows())

@@ -1,0 +1,85 @@
+"""``bptt sweep`` as a user runs it: in an empty directory, in a process of its own."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+
+from bptt import sweeps
+
+SMALL = ("--hidden", "8", "--length", "24", "--engine", "threads")
+
+
+def bptt_sweep(*arguments, cwd, code=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "bptt", "sweep", *arguments], cwd=cwd, capture_output=True, text=True
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_a_grid(tmp_path):
+    done = bptt_sweep(
+        "--gain", "0.5:1.5:3", "--seed", "0:1", "--input-variance", "none,1", "--bias", "-1:1:2",
+        *SMALL, cwd=tmp_path,
+    )  # fmt: skip
+    assert "24 points over gain, input_variance, bias, seed" in done.stdout
+    assert "24/24" in done.stderr  # the bar
+    assert [p.name for p in tmp_path.iterdir()] == ["sweep.sqlite"]
+    rows = sweeps.open(tmp_path / "sweep.sqlite").rows()
+    assert {row["hidden"] for row in rows} == {8}
+    assert {row["input_variance"] for row in rows} == {None, 1.0}
+    again = bptt_sweep("--export", "rows.csv", "--json", cwd=tmp_path)  # without axes: all there is
+    assert json.loads(again.stdout)["points"] == 24
+    with open(tmp_path / "rows.csv", newline="") as file:
+        assert len(list(csv.DictReader(file))) == 24
+
+
+def test_a_file_and_options_that_go_before_it(tmp_path):
+    (tmp_path / "plan.toml").write_text(
+        'sample = 9\n[axes]\ngain = "0.5:3"\ncell = ["rnn", "gru"]\n[base]\nhidden = 8\nlength = 24\n'
+    )
+    done = bptt_sweep(
+        "plan.toml", "--engine", "threads", "--cell", "lstm", "--sample", "5", "--json",
+        "--export", "rows.parquet", "--out", "b.sqlite", cwd=tmp_path,
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert told["points"] == 5
+    assert told["export"] == "rows.parquet"
+    assert {row["cell"] for row in sweeps.open(tmp_path / "b.sqlite").rows()} == {"lstm"}
+
+
+def test_training_and_failures_are_counted(tmp_path):
+    done = bptt_sweep(
+        "--data", "adding,none.csv", "--train-steps", "3", "--lr", "0.01", *SMALL, cwd=tmp_path
+    )
+    assert "failed          1   the first: FileError: none.csv" in done.stdout
+    rows = sweeps.open(tmp_path / "sweep.sqlite").rows()
+    assert {row["data"]: row["solved"] for row in rows} == {"adding": 0, "none.csv": None}
+    assert {row["lr"] for row in rows} == {0.01}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "axes: expected at least one field"),
+        (("--gain", "x"), "gain: expected a finite number"),
+        (("--gain", "0.5:3"), "gain: expected how many values"),
+        (("--gain", "1", "--engine", "mars"), "engine: expected one of loky"),
+        (("--gain", "1", "--engine", "dask", "--address", "127.0.0.1:9"), "running Dask scheduler"),
+        (("none.toml",), "none.toml: expected a TOML file"),
+        (("--gain", "1", "--export", "rows.xlsx"), "--export"),
+        (("--gain", "1", "--export", "no/rows.csv"), "no/rows.csv: expected a place to write to"),
+        (("--export", "rows.csv"), "sweep.sqlite: expected the file of a sweep, got no such file"),
+        (("--gain", "1:2", "--sample", "0"), "sample"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, arguments, said):
+    done = bptt_sweep(*arguments, cwd=tmp_path, code=2)
+    assert done.stderr.startswith("bptt: ")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,121 @@
+"""A sweep that is killed, stopped, or out of room: finished rows stay, the same command goes on."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from bptt import sweeps
+from bptt.errors import BpttError
+
+COMMAND = [sys.executable, "-m", "bptt", "sweep"]
+# 120 points of some 20 ms each
+POINTS = ["--gain", "0.5:3:60", "--seed", "0:1", "--hidden", "16", "--length", "60"]
+
+
+def start(folder, *more, **options):
+    return subprocess.Popen(
+        [*COMMAND, *POINTS, *more], cwd=folder, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, **options,
+    )  # fmt: skip
+
+
+def ended(process):
+    out, err = process.communicate(timeout=100)
+    assert "Traceback" not in err
+    return process.returncode, out, err
+
+
+def when_there_are(count, folder):
+    """The rows of the file, read while the sweep writes, as soon as there are so many."""
+    for _ in range(600):
+        try:
+            rows = sweeps.open(folder / "sweep.sqlite").rows()
+        except BpttError:
+            rows = []
+        if len(rows) >= count:
+            return rows
+        time.sleep(0.05)
+    raise AssertionError("no rows in half a minute")
+
+
+def completed(folder, kept):
+    """The same command again: all the rows, those that were there untouched, to their seconds."""
+    code, out, err = ended(start(folder, "--json"))
+    assert code == 0, err
+    assert json.loads(out)["points"] == 120
+    rows = sweeps.open(folder / "sweep.sqlite").rows()
+    assert len(rows) == 120
+    assert len({(row["gain"], row["seed"]) for row in rows}) == 120
+    assert rows[: len(kept)] == kept
+    assert [path.name for path in folder.iterdir()] == ["sweep.sqlite"]
+
+
+def test_kill_9_of_the_driver(tmp_path):
+    process = start(tmp_path)
+    seen = when_there_are(15, tmp_path)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.communicate()
+    kept = sweeps.open(tmp_path / "sweep.sqlite").rows()
+    assert len(kept) < 120
+    assert kept[: len(seen)] == seen
+    completed(tmp_path, kept)
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert not alive
+
+
+def test_kill_9_of_a_worker(tmp_path):
+    process = start(tmp_path)
+    when_there_are(15, tmp_path)
+    children = psutil.Process(process.pid).children()
+    worker = next(c for c in children if "LokyProcess" in " ".join(c.cmdline()))
+    worker.kill()
+    code, out, err = ended(process)
+    assert code == 0, err
+    assert "120 points" in out
+    assert len(sweeps.open(tmp_path / "sweep.sqlite")) == 120
+
+
+def test_stopped_by_hand(tmp_path):
+    process = start(tmp_path, start_new_session=True)
+    when_there_are(15, tmp_path)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
+    code, out, _ = ended(process)
+    assert code == 130
+    assert "the same command goes on" in out
+    completed(tmp_path, sweeps.open(tmp_path / "sweep.sqlite").rows())
+
+
+@pytest.mark.parametrize("engine", ["loky", "threads"])
+def test_a_full_disk(tmp_path, engine):
+    """No file of this process may grow beyond 60 kB: the system says so as it says that a disk is full."""
+
+    def small():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+
+    code, _, err = ended(start(tmp_path, "--engine", engine, preexec_fn=small))
+    assert code == 2
+    last = err.splitlines()[-1]
+    assert last.startswith("bptt: sweep.sqlite: expected room for the rows")
+    assert "Finished rows are safe" in last
+    kept = sweeps.open(tmp_path / "sweep.sqlite").rows()
+    assert 0 < len(kept) < 120
+    completed(tmp_path, kept)
+
+
+def test_two_sweeps_at_one_file(tmp_path):
+    first = start(tmp_path)
+    when_there_are(1, tmp_path)
+    code, _, err = ended(start(tmp_path))
+    assert code == 2
+    assert err.startswith("bptt: sweep.sqlite: expected a file that no other sweep writes to")
+    assert len(err.splitlines()) == 1
+    assert ended(first)[0] == 0
+    assert len(sweeps.open(tmp_path / "sweep.sqlite")) == 120
