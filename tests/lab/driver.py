@@ -134,9 +134,11 @@ class Lab:
             else:
                 found.click()
 
-    def upload(self, name: str, content: bytes) -> None:
-        """Drop a file."""
-        field = self.page.evaluate_handle("find('input[type=file]')[0]").as_element()
+    def upload(self, name: str, content: bytes, kind: str = ".safetensors") -> None:
+        """Drop a file where those of its kind are taken."""
+        field = self.page.evaluate_handle(
+            "kind => find('input[type=file]').find(e => e.accept.includes(kind))", kind
+        ).as_element()
         field.set_input_files(
             [{"name": name, "mimeType": "application/octet-stream", "buffer": content}]
         )

@@ -9,7 +9,8 @@ from bptt.activity import CANDIDATE
 from bptt.arrays import Array
 from bptt.diagnosis import Diagnosis, LayerDiagnosis, diagnose_network
 from bptt.layers import RNN, Trace
-from bptt.setting import Made
+from bptt.report import Report
+from bptt.setting import Made, Setting
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,3 +100,10 @@ def measure(made: Made) -> Measured:
     run = made.network.run(**made.batch)
     number = list(diagnosis.layers).index(diagnosis.decisive.name)
     return Measured(made, diagnosis, run.stack_trace.traces[number])
+
+
+def report_of(measured: Measured, setting: Setting, file: str | None = None) -> Report:
+    """The report of what the page shows: of the setting's network, or of that of a file."""
+    title = f"{file or setting.cell} on {setting.data}"
+    facts = () if file else tuple((k, str(v)) for k, v in vars(setting).items() if v is not None)
+    return Report(measured.diagnosis, title=title, facts=facts)

@@ -19,19 +19,18 @@ def _():
     from bptt.cells.initialise import SCHEMES
     from bptt.derivation import Derivation
     from bptt.errors import BpttError
-    from bptt.lab import cliff, pictures, scalar, texts, upload
+    from bptt.lab import cliff, maps, pictures, scalar, texts, upload
     from bptt.lab.card import Card, resting
     from bptt.lab.exercises import EXERCISES
     from bptt.lab.live import Live
-    from bptt.lab.measured import measure
-    from bptt.report import Report
+    from bptt.lab.measured import measure, report_of
     from bptt.setting import Setting
 
     # What is measured here is small: one thread is as fast as several, and waits for nobody.
     set_num_threads(1)
     return (
-        ACTIVATIONS, BpttError, Card, Derivation, EXERCISES, Live, Report, SCHEMES, Setting,
-        cliff, measure, mo, np, pictures, resting, scalar, texts, upload,
+        ACTIVATIONS, BpttError, Card, Derivation, EXERCISES, Live, SCHEMES, Setting,
+        cliff, maps, measure, mo, np, pictures, report_of, resting, scalar, texts, upload,
     )  # fmt: skip
 
 
@@ -267,27 +266,33 @@ def _(data, file, mo, own, plain, problem, texts):
 
 
 @app.cell
-def _(Report, file, mo, setting, shown):
-    def _page():
-        title = (
-            f"{file.name()} on {setting.data}"
-            if file.value
-            else f"{setting.cell} on {setting.data}"
-        )
-        facts = (
-            ()
-            if file.value
-            else tuple((k, str(v)) for k, v in vars(setting).items() if v is not None)
-        )
-        return Report(shown.diagnosis, title=title, facts=facts).html().encode()
-
+def _(file, mo, report_of, setting, shown):
     mo.download(
-        _page,
-        "report.html",
-        "text/html",
-        disabled=shown is None,
+        lambda: report_of(shown, setting, file.name()).html().encode(),
+        "report.html", "text/html", disabled=shown is None,
         label="Download the report of what is shown",
+    )  # fmt: skip
+
+
+@app.cell
+def _(maps, mo):
+    swept = mo.ui.file(
+        [".sqlite"], kind="area", label="Drop the file of a sweep here", max_size=maps.MAX_BYTES
     )
+    colour = mo.ui.dropdown(maps.COLOURS, value=maps.COLOURS[0], label="colour of the map")
+    return colour, swept
+
+
+@app.cell
+def _(BpttError, colour, maps, mo, swept, texts, upload):
+    _shown = []
+    if swept.value:
+        try:
+            _map, _said = maps.drawn(swept.name(), swept.contents(), colour.value)
+            _shown = [colour, mo.as_html(_map), mo.Html(texts.plain(*_said))]
+        except BpttError as _error:
+            _shown = [mo.callout(mo.Html(texts.announced(upload.words(_error))), kind="warn")]
+    mo.vstack([mo.md(texts.SWEEP), swept, *_shown])
 
 
 if __name__ == "__main__":

@@ -186,3 +186,11 @@ EXERCISES = r"""
 Each answer is measured on the network of the sliders, as they stand at that moment, also while a model of your own is
 shown. The pictures above help to find it. After a wrong answer you are told which way to go.
 """
+
+SWEEP = r"""
+## Many networks at once
+
+One network is an anecdote. A sweep measures thousands, on every processor there is: `bptt sweep` on the command
+line keeps them in one file, a row each. Drop that file here and see the map: where the gradient vanishes, where it explodes,
+and the line between them.
+"""

@@ -1,0 +1,27 @@
+"""The file of a sweep on the page: its map, and what it says."""
+
+from typing import Any
+
+from bptt.sweeps.grid import NUMBERS
+from bptt.sweeps.results import read_bytes
+
+MAX_BYTES = 64 * 2**20
+COLOURS = tuple(name for name in NUMBERS if name not in ("seconds", "lyapunov_stderr", "residual"))
+
+
+def drawn(name: str, content: bytes, colour: str) -> tuple[Any, list[str]]:
+    """The map as an Altair chart, and sentences.
+
+    Args:
+        name: of the file, as the user knows it.
+        content: all of it; nothing in it is run.
+        colour: one of ``COLOURS``.
+
+    Raises:
+        FileError: if it is not the file of a sweep.
+        OptionError: if nothing was varied, or there are no such numbers in it.
+    """
+    swept = read_bytes(content, name)
+    failed = [f"{swept.failed} points could not be measured."] if swept.failed else []
+    said = f"{len(swept)} points over {', '.join(swept.varied)}."
+    return swept.phase_diagram(colour=colour), [said, *failed, *swept.findings()]
