@@ -13,6 +13,7 @@ import bptt
 from bptt.data import Text
 from bptt.data.text import chunk, streams
 from bptt.diagnosis import diagnose_network
+from bptt.setting import Setting
 from bptt.training import train
 
 IMAGES = Path(__file__).parent / "images"
@@ -63,6 +64,16 @@ def live_page() -> None:
                 lab.page.screenshot(path=IMAGES / f"{name}-{scheme}.png")
 
 
+def phase() -> None:
+    """Gain against input variance, tanh."""
+    swept = bptt.sweep(
+        {"gain": "0.5:3:26", "input_variance": "0:2:21", "seed": "0:2"},
+        base=Setting(init="gaussian", hidden=128),
+        progress=True,
+    )
+    swept.save(IMAGES / "phase.svg")
+
+
 def screenshot(address: str, path: Path, scheme: str, ready: str) -> None:
     """The first screen of a page once an element is there."""
     from playwright.sync_api import sync_playwright
@@ -84,6 +95,7 @@ PICTURES: dict[str, Callable[[], None]] = {
     "by_lag": by_lag,
     "report": first_screen,
     "lab": live_page,
+    "phase": phase,
 }
 
 

@@ -174,9 +174,21 @@ def horizon(result):
     )
 
 
+def critical(result):
+    """A row per input variance, a column per width."""
+    widths = sorted({run["hidden"] for run in result["runs"]})
+    rows = []
+    for (variance,), runs in _groups(result["runs"], "input_variance").items():
+        by = {run["hidden"]: run for run in runs}
+        cells = [f"{by[H]['gain']:.3f} ± {by[H]['stderr']:.3f}" if H in by else "" for H in widths]
+        rows.append([f"{variance:g}", *cells, f"{runs[0]['theory']:.3f}"])
+    return markdown(["input variance", *(f"H = {H}" for H in widths), "mean field"], rows)
+
+
 TABLES = {
     "reach": reach, "correlation": correlation, "verdicts": verdicts, "remedy": remedy,
     "pascanu": pascanu, "long": long, "truncation": truncation, "horizon": horizon,
+    "critical": critical,
 }  # fmt: skip
 OF = {
     "reach": ("reach", "correlation", "verdicts"),
@@ -184,6 +196,7 @@ OF = {
     "pascanu": ("pascanu", "long"),
     "truncation": ("truncation",),
     "horizon": ("horizon",),
+    "critical": ("critical",),
 }
 
 

@@ -19,6 +19,7 @@ INK, HALO = "#1b1b1f", "#ffffff"
 SMALL, COLUMNS = 172, 3  # size and number in a row of small multiples
 PARTS = ("solved", "memory")  # of 1; below 0 an R² says nothing
 WIDEST = 0.95  # part of the values that a scale of colours tells apart; the rest has its ends
+POINTS = 300  # of the measured lines in one picture
 SCATTERED = 5_000  # points drawn of a sample: its first ones are a sample too
 FINE = 3  # pixels of a cell below which it gets no cross
 
@@ -173,8 +174,9 @@ def _scattered(panel: Panel, grid: Grid, ends: tuple[float, float]) -> list[Any]
 
 def _lines(lines: dict[str, list[Array]], grid: Grid) -> list[Any]:
     """The critical lines, dark on a light border, so that they are seen on every colour."""
+    lines = {name: _fewer(several) for name, several in lines.items()}
     rows = [
-        {"x": float(f"{x:.5g}"), "y": float(f"{y:.5g}"), "o": o, "l": f"{name} {n}", "line": name}
+        {"x": float(f"{x:.5g}"), "y": float(f"{y:.5g}"), "o": o, "l": f"{name[-1]}{n}", "line": name}
         for name, several in lines.items()
         for n, line in enumerate(several)
         for o, (x, y) in enumerate(line)
@@ -200,6 +202,18 @@ def _lines(lines: dict[str, list[Array]], grid: Grid) -> list[Any]:
             strokeDash=dash, tooltip=["line:N", told("x", grid.x), told("y", grid.y)]
         ),
     ]
+
+
+def _fewer(lines: list[Array]) -> list[Array]:
+    """The longest lines, and of them not every point: of noise there is no end of them."""
+    found, left = [], POINTS
+    for line in sorted(lines, key=len, reverse=True):
+        thin = line[:: -(-len(line) // POINTS)]
+        if len(thin) > left:
+            break
+        found.append(thin)
+        left -= len(thin)
+    return found
 
 
 def _placed(rows: list[Any], x: Axis, y: Axis) -> Any:

@@ -72,7 +72,7 @@ def figures(
     there = {name for name in MAPS if any(row[name] is not None for row in rows)}
     names = [colour, *(name for name in MAPS if name in there and name != colour)]
     return [
-        _figure(grid(rows, x, y, name, split, CELLS if name == colour else CELLS // 4))
+        _figure(grid(rows, x, y, name, split, CELLS if name == colour else CELLS // 5))
         for name in names
     ]
 
