@@ -48,10 +48,10 @@ def test_the_page_draws_itself_and_asks_nothing(swept, visit, tmp_path, scheme):
     text = page.inner_text("main")
     assert "20 points over gain (5), input variance (2), seed (2)" in text
     assert "4 points could not be measured" in text
-    assert "NonFiniteError" in text
+    assert next(row["error"] for row in swept.rows() if row["error"]) in text
     assert "Each value is a mean over seed." in text
     assert re.search(
-        r"λ₁ = 0 at gain \d\.\d+ ± \d\.\d+ for input variance 1; mean field says 1\.856", text
+        r"λ₁ = 0 at gain \d\.\d+( ± \d\.\d+)? for input variance 1; mean field says 1\.856", text
     )
 
 

@@ -91,6 +91,9 @@ def test_both_critical_lines_are_named(swept):
     line = of_mark(chart, "line")[-1]
     assert line["encoding"]["strokeDash"]["scale"]["domain"] == [MEASURED, THEORY]
     theory = [row for row in rows_of(chart, line) if row["line"] == THEORY]
+    assert not {row["l"] for row in theory} & {
+        row["l"] for row in rows_of(chart, line) if row["line"] == MEASURED
+    }
     gains = [row["x"] for row in sorted(theory, key=lambda row: row["y"])]
     assert gains == sorted(gains)
     assert gains[0] == pytest.approx(1.409, abs=1e-3)

@@ -176,8 +176,8 @@ def _lines(lines: dict[str, list[Array]], grid: Grid) -> list[Any]:
     """The critical lines, dark on a light border, so that they are seen on every colour."""
     lines = {name: _fewer(several) for name, several in lines.items()}
     rows = [
-        {"x": float(f"{x:.5g}"), "y": float(f"{y:.5g}"), "o": o, "l": f"{name[-1]}{n}", "line": name}
-        for name, several in lines.items()
+        {"x": float(f"{x:.5g}"), "y": float(f"{y:.5g}"), "o": o, "l": f"{k}.{n}", "line": name}
+        for k, (name, several) in enumerate(lines.items())
         for n, line in enumerate(several)
         for o, (x, y) in enumerate(line)
     ]
