@@ -6,6 +6,7 @@ python -m benchmarks.sweeps        # prints the tables; some five minutes
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 from threadpoolctl import threadpool_limits
 
@@ -22,6 +23,7 @@ THOUSAND = Plan(
     {"gain": "0.5:3:20", "input_variance": "0:2:10", "seed": "0:4"},
     Setting(hidden=64, length=100, init="gaussian"),
 )
+TURNS = 3
 ROWS, AT_ONCE, AT_LEAST = 100_000, (1, 20, 200), 200
 
 
@@ -35,30 +37,35 @@ def taken(plan, workers, on="loky"):
 
 def one_thread(plan):
     """Seconds of one point after the other, on one processor."""
+    before = bptt.get_num_threads()
     bptt.set_num_threads(1)
     with threadpool_limits(1):
-        points = plan.points()
         began = time.perf_counter()
-        for point in points:
+        for point in plan.points():
             measured(point)
-        return time.perf_counter() - began
+        seconds = time.perf_counter() - began
+    bptt.set_num_threads(before)
+    return seconds
 
 
 def scaling():
     """200 points of H = 128, T = 200."""
     points = len(SCALED.points())
-    alone = one_thread(SCALED)
-    bptt.set_num_threads(2)
-    both, _ = taken(SCALED, 1)
-    two, rows = taken(SCALED, 2)
-    print(f"{points} points, H 128, T 200, B 8          s   × one worker of one thread")
-    for name, seconds in (
-        ("one worker of one thread", alone), ("one worker of two threads", both), ("two workers", two),
-    ):  # fmt: skip
-        print(f"{name:30}{seconds:11.1f}{alone / seconds:8.2f}")
+    ways = {
+        "one worker of one thread": lambda: (one_thread(SCALED), []),
+        "one worker of two threads": lambda: taken(SCALED, 1),
+        "two workers": lambda: taken(SCALED, 2),
+    }
+    found = [{name: way() for name, way in ways.items()} for _ in range(TURNS)]
+    seconds = {name: median(turn[name][0] for turn in found) for name in ways}
+    alone = seconds["one worker of one thread"]
     print(
-        f"work per point in two workers: {1e3 * sum(r['seconds'] for r in rows) / points:.0f} ms\n"
+        f"{points} points, H 128, T 200, B 8; median of {TURNS}    s   × one worker of one thread"
     )
+    for name, each in seconds.items():
+        print(f"{name:40}{each:8.1f}{alone / each:8.2f}")
+    work = sum(row["seconds"] for row in found[-1]["two workers"][1])
+    print(f"work per point in two workers: {1e3 * work / points:.0f} ms\n")
 
 
 def shipping():
