@@ -19,7 +19,7 @@ demo: $(VENV)/.installed
 	@echo "Open it in a browser: $(CURDIR)/report.html"
 
 test: $(VENV)/.tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 	BPTT_KERNELS=numpy $(BIN)/python -m pytest --quiet $(MATHS)
 
 # The compiled loops under the address and undefined-behaviour sanitizers.

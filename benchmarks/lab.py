@@ -5,6 +5,7 @@ python -m benchmarks.lab           # prints the table
 
 import statistics
 
+from tests.chromium import chromium
 from tests.lab.driver import opened
 
 MOVES = 40
@@ -33,7 +34,7 @@ def main():
     print(
         f"ms from the key to the chart, {MOVES} moves of the gain   first chart   all {len(WATCHED)}   slowest"
     )
-    with opened(viewport={"width": 1280, "height": 900}) as lab:
+    with chromium() as browser, opened(browser, viewport={"width": 1280, "height": 900}) as lab:
         for cell in CELLS:
             if cell != CELLS[0]:
                 lab.choose("cell", cell, ("by_lag",))

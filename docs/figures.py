@@ -1,12 +1,12 @@
 """The pictures of the README and the docs: python -m docs.figures [names] (make docs)."""
 
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from tests.chromium import chromium
 from tests.lab.driver import opened
 
 import bptt
@@ -53,7 +53,7 @@ def first_screen() -> None:
 def live_page() -> None:
     """The live page where the whole network begins, and its exercises."""
     for scheme in ("light", "dark"):
-        with opened(viewport=SCREEN, color_scheme=scheme) as lab:
+        with chromium() as browser, opened(browser, viewport=SCREEN, color_scheme=scheme) as lab:
             lab.slide("gain of", 25, ("by_lag",))
             for name, above in (("lab", "A whole network"), ("lab-exercises", "Try yourself")):
                 if name == "lab-exercises":
@@ -76,18 +76,11 @@ def phase() -> None:
 
 def screenshot(address: str, path: Path, scheme: str, ready: str) -> None:
     """The first screen of a page once an element is there."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        page = chromium.new_page(viewport=SCREEN, color_scheme=scheme)
+    with chromium() as browser:
+        page = browser.new_page(viewport=SCREEN, color_scheme=scheme)
         page.goto(address)
         page.wait_for_selector(ready, timeout=60_000)
         page.screenshot(path=path)
-        chromium.close()
 
 
 # A picture more is a function more.

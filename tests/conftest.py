@@ -1,6 +1,7 @@
 """What several tests need: networks, real text, golden cases."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,24 @@ from hypothesis import settings
 
 import bptt
 from bptt.data import Text
+from tests.chromium import chromium, path
 
 GOLDEN = Path(__file__).parent / "golden"
 
 # The same examples every time: a failure on one machine is a failure on all.
 settings.register_profile("bptt", derandomize=True, deadline=None, max_examples=30)
 settings.load_profile("bptt")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium; every test of a page needs one, and a process can have only one."""
+    if path() is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must install Chromium")
+        pytest.skip("needs a browser: apt-get install chromium")
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,13 @@
 """The live page as a user has it: ``bptt lab`` in a process of its own, open in headless Chromium."""
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 PICTURES = 9  # on the page
 
 # Everything on the page lies in shadow roots.
@@ -56,17 +54,6 @@ def server(*options: str) -> Iterator[str]:
         process.terminate()
         process.wait(20)
         process.stdout.close()
-
-
-@contextmanager
-def chromium() -> Iterator:
-    """A headless browser."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=list(ARGUMENTS)
-        )
-        yield browser
-        browser.close()
 
 
 class Lab:
@@ -197,7 +184,9 @@ class Lab:
 
 
 @contextmanager
-def opened(**context) -> Iterator[Lab]:
+def opened(browser: Browser, **context) -> Iterator[Lab]:
     """The page, from the command to the browser."""
-    with server() as address, chromium() as browser:
-        yield Lab(browser.new_page(**context), address)
+    with server() as address:
+        page = browser.new_page(**context)
+        yield Lab(page, address)
+        page.close()

@@ -20,8 +20,8 @@ OF_NETWORK = ("by_lag", "factors", "sequence", "activation", "plane", "exponents
 
 
 @pytest.fixture(scope="module")
-def lab():
-    with opened(viewport={"width": 1280, "height": 900}) as page:
+def lab(browser):
+    with opened(browser, viewport={"width": 1280, "height": 900}) as page:
         yield page
         # what stands below is true of everything that the tests did
         assert {

@@ -3,7 +3,6 @@
 import http.client
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +14,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from bptt.lab.server import BODY, PORT
 
@@ -244,25 +242,18 @@ def children(pid):
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads /proc")
-def test_an_open_page_asks_nothing_of_the_world_and_nothing_is_left(tmp_path):
+def test_an_open_page_asks_nothing_of_the_world_and_nothing_is_left(browser, tmp_path):
     """In a terminal of its own home: the server is watched by an audit hook, the page by the browser."""
     cwd, home = tmp_path / "cwd", tmp_path / "home"
     cwd.mkdir()
     home.mkdir()
     command = [sys.executable, "-c", AUDIT, "lab", "--headless"]
     places = {f"XDG_{name}_HOME": "" for name in ("CONFIG", "CACHE", "STATE")}
-    with (
-        running("--port", "0", cwd=cwd, command=command, HOME=str(home), **places) as (
-            server,
-            said,
-        ),
-        sync_playwright() as playwright,
+    with running("--port", "0", cwd=cwd, command=command, HOME=str(home), **places) as (
+        server,
+        said,
     ):
         at = address(said[0])
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
         page, asked, refused = browser.new_page(), set(), []
         page.on("request", lambda request: asked.add(urlsplit(request.url)))
         page.on(
@@ -279,7 +270,7 @@ def test_an_open_page_asks_nothing_of_the_world_and_nothing_is_left(tmp_path):
         assert children(server.pid) == []
         server.send_signal(signal.SIGINT)  # while the page is open
         _, errors = server.communicate(timeout=20)
-        browser.close()
+        page.close()
     assert server.returncode == 0
     assert not errors
     assert not list(cwd.iterdir())

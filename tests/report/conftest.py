@@ -1,5 +1,3 @@
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,23 +5,6 @@ import pytest
 
 import bptt
 from bptt.diagnosis import diagnose_network
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Headless Chromium; every test of a page needs one."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must install Chromium")
-        pytest.skip("needs a browser: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        chromium = playwright.chromium.launch(executable_path=path, args=flags)
-        yield chromium
-        chromium.close()
 
 
 class Visit:

@@ -1,5 +1,5 @@
-"""The browser of the report's tests."""
+"""Pages are visited as the report's are."""
 
-from tests.report.conftest import browser, visit
+from tests.report.conftest import visit
 
-__all__ = ["browser", "visit"]
+__all__ = ["visit"]

@@ -88,11 +88,17 @@ def test_a_dask_worker_that_is_killed(here, dask_cluster):
     assert bits(found) == here
 
 
+def pools():
+    """Threads of every library that has some, by its file."""
+    return {pool["filepath"]: pool["num_threads"] for pool in threadpoolctl.threadpool_info()}
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ray(here, workers):
-    before = bptt.get_num_threads(), threadpoolctl.threadpool_info()
+    before = bptt.get_num_threads(), pools()
     assert bits(bptt.sweep(AXES, base=BASE, engine="ray", workers=workers)) == here
-    assert (bptt.get_num_threads(), threadpoolctl.threadpool_info()) == before
+    assert bptt.get_num_threads() == before[0]
+    assert before[1].items() <= pools().items()  # Ray may have loaded a library more
 
 
 def test_a_process_that_is_killed(here, tmp_path):
