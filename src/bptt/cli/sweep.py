@@ -144,6 +144,8 @@ def sweep(
         _print_json(found, saved)
     else:
         _print(found, saved)
+    if found.failed == len(found):
+        raise typer.Exit(1)
 
 
 def _plan(file: Path | None, given: dict[str, str | None], numbers: dict[str, Any]) -> "Plan":
