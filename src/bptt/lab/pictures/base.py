@@ -8,9 +8,13 @@ import altair as alt
 import numpy as np
 
 from bptt.arrays import Array
+from bptt.report.charts.base import BLUE, GREEN, GREY, ORANGE
 
-# Okabe & Ito: told apart in every kind of colour blindness, on white and on black.
-BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#888888"
+__all__ = [
+    "BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "WIDTH", "Picture", "Rows", "line", "named", "series", "spec_of",
+]  # fmt: skip
+
+PURPLE = "#CC79A7"  # a fourth of the report's set, for the carry
 WIDTH = 580
 Rows = dict[str, list[dict[str, Any]]]
 
