@@ -7,9 +7,8 @@ PIP := $(call PIP_OF,$(VENV))
 # What a build is made of: a change installs anew.
 BUILD := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/bptt/kernels/cpp/*)
 # The tests of the maths, for the NumPy loops too.
-MATHS := tests/cells tests/lags tests/test_agreement.py tests/test_checkpoints.py tests/test_dynamics.py tests/test_golden.py \
-	tests/test_layers.py tests/test_network.py tests/test_stacks.py tests/test_torch.py \
-	tests/test_truncation.py
+MATHS := tests/cells tests/dynamics tests/gradients tests/layers tests/test_agreement.py tests/test_golden.py \
+	tests/test_network.py tests/test_torch.py
 SANITIZED := .venv-sanitize
 
 .PHONY: demo test lint check format docs bench experiments sanitize clean

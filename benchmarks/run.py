@@ -74,14 +74,14 @@ def machine():
     """What the numbers depend on."""
     from threadpoolctl import threadpool_info
 
-    from bptt import through_time
+    from bptt import kernels
 
     blas = next(p for p in threadpool_info() if p["user_api"] == "blas")
     return {
         "cores": os.cpu_count(),
         "architecture": platform.machine(),
         "python": platform.python_version(),
-        "bptt": f"{version('bptt')}, {through_time.path()}",
+        "bptt": f"{version('bptt')}, {kernels.path()}",
         "numpy": f"{version('numpy')}, {blas['internal_api']} {blas['version']} {blas['architecture']}",
         "torch": version("torch"),
         "jax": version("jax"),

@@ -11,17 +11,19 @@ from statistics import median
 from threadpoolctl import threadpool_limits
 
 import bptt
-from bptt.setting import Setting
-from bptt.sweeps.plan import Plan
-from bptt.sweeps.point import measured
-from bptt.sweeps.running import run_plan
-from bptt.sweeps.store import Store
+from bptt.configuration import Configuration
+from bptt.sweeps.plan.plan import Plan
+from bptt.sweeps.point.point import measured
+from bptt.sweeps.running.sweep import run_plan
+from bptt.sweeps.store.store import Store
 
-SCALED = Plan({"gain": "0.5:3:40", "seed": "0:4"}, Setting(hidden=128, length=200, init="gaussian"))
-TINY = Plan({"gain": "0.5:3:200", "seed": "0:4"}, Setting(hidden=4, length=20))
+SCALED = Plan(
+    {"gain": "0.5:3:40", "seed": "0:4"}, Configuration(hidden=128, length=200, init="gaussian")
+)
+TINY = Plan({"gain": "0.5:3:200", "seed": "0:4"}, Configuration(hidden=4, length=20))
 THOUSAND = Plan(
     {"gain": "0.5:3:20", "input_variance": "0:2:10", "seed": "0:4"},
-    Setting(hidden=64, length=100, init="gaussian"),
+    Configuration(hidden=64, length=100, init="gaussian"),
 )
 TURNS = 3
 ROWS, AT_ONCE, AT_LEAST = 100_000, (1, 20, 200), 200

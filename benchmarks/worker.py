@@ -96,9 +96,9 @@ def multiplication(name):
         return lambda: jax.block_until_ready(multiply(c))
     if name == "numpy":
         return lambda: a @ a
-    from bptt import through_time
+    from bptt import kernels
 
-    return lambda: through_time.affine(a, a)
+    return lambda: kernels.affine(a, a)
 
 
 def resident(field):

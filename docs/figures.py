@@ -10,10 +10,10 @@ from tests.chromium import chromium
 from tests.lab.driver import opened
 
 import bptt
+from bptt.configuration import Configuration
 from bptt.data import Text
 from bptt.data.text import chunk, streams
 from bptt.diagnosis import diagnose_network
-from bptt.setting import Setting
 from bptt.training import train
 
 IMAGES = Path(__file__).parent / "images"
@@ -68,7 +68,7 @@ def phase() -> None:
     """Gain against input variance, tanh."""
     swept = bptt.sweep(
         {"gain": "0.5:3:26", "input_variance": "0:2:21", "seed": "0:2"},
-        base=Setting(init="gaussian", hidden=128),
+        base=Configuration(init="gaussian", hidden=128),
         progress=True,
     )
     swept.save(IMAGES / "phase.svg")

@@ -4,8 +4,8 @@ python -m experiments critical
 """
 
 import bptt
+from bptt.configuration import Configuration
 from bptt.dynamics import critical_gain
-from bptt.setting import Setting
 
 HIDDEN, SEEDS = (64, 128, 256, 512), 8
 # Without inputs λ₁ stays close to 0 over a wide range of gains.
@@ -20,7 +20,7 @@ def run(quick):
         for H in hidden:
             swept = bptt.sweep(
                 {"gain": gains, "seed": f"0:{seeds - 1}"},
-                base=Setting(init="gaussian", input_variance=variance, hidden=H),
+                base=Configuration(init="gaussian", input_variance=variance, hidden=H),
                 progress=True,
             )
             for found in swept.critical(by=("input_variance", "hidden")):

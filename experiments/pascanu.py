@@ -4,7 +4,7 @@ python -m experiments pascanu
 """
 
 import bptt
-from bptt import tasks
+from bptt.data import tasks
 from bptt.errors import DivergenceError
 from bptt.training import SGD, Drawn, Growing, evaluate, train
 from experiments.running import in_parallel

@@ -6,7 +6,7 @@ python -m experiments reach
 import numpy as np
 
 import bptt
-from bptt import tasks
+from bptt.data import tasks
 from bptt.errors import DivergenceError
 from bptt.training import Adam, train
 from experiments.running import in_parallel

@@ -6,7 +6,7 @@ python -m experiments remedy
 import numpy as np
 
 import bptt
-from bptt import tasks
+from bptt.data import tasks
 from experiments.reach import STEPS, learnt, network_of
 from experiments.running import in_parallel
 

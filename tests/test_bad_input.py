@@ -95,6 +95,6 @@ def test_refused_with_one_clear_line(case):
 def test_every_error_is_reached():
     """A kind of error that nothing raises is one too many."""
     kinds = {error for _, error, _ in CASES.values()}
-    # tests/test_network.py, tests/lags, tests/torch_models
+    # tests/test_network.py, tests/gradients, tests/torch_models
     others = {errors.FileError, errors.ResidualError, errors.AgreementError}
     assert kinds | others == set(errors.BpttError.__subclasses__())

@@ -4,15 +4,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bptt import dynamics, errors
-from bptt.by_step import StepProfile, by_step
 from bptt.dynamics import lyapunov
+from bptt.gradients.by_lag import LagProfile, Truncation, by_lag
+from bptt.gradients.by_step import StepProfile, by_step
+from bptt.gradients.forward_mode import forward_mode
+from bptt.gradients.truncated import truncated_bptt
 from bptt.kernels.threads import get_num_threads, set_num_threads
-from bptt.lags import LagProfile, Truncation, by_lag
 from bptt.layers import GRU, LSTM, RNN, Bidirectional, Grads, Stack, Trace
 from bptt.network import Network
 from bptt.report import Report, diagnose
-from bptt.rtrl import forward_mode
-from bptt.truncated import truncated_bptt
 from bptt.version import __version__
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from bptt import files, through_time
+from bptt import files, kernels
 from bptt.arrays import Array, as_floats
 from bptt.cells.activations import Activation, Pair
 from bptt.cells.initialise import random_generator, readout_weights
@@ -204,9 +204,9 @@ class Network:
         targets = as_targets(
             self.loss, targets, (len(steps), B, len(self.b_O)), self.stack.dtype, counted
         )
-        o = through_time.affine(h, self.W_O.T, self.b_O)
+        o = kernels.affine(h, self.W_O.T, self.b_O)
         E, do = loss_where(self.loss, o, targets, counted)
-        at_readout = through_time.affine(do, self.W_O)
+        at_readout = kernels.affine(do, self.W_O)
         dh = self._immediate(trace, steps, at_readout)
         return Run(trace, steps, o, E, do, h, dh)
 
@@ -214,7 +214,7 @@ class Network:
         """The gradient of E by every parameter, and by the initial states "h0" (and "c0") (Q2)."""
         grads = self.stack.backward(run.stack_trace, run.dh).layers
         found = named_tensors(self.stack, [g.parameters() for g in grads])
-        found |= {"W_O": through_time.outer(run.do, run.h), "b_O": run.do.sum((0, 1))}
+        found |= {"W_O": kernels.outer(run.do, run.h), "b_O": run.do.sum((0, 1))}
         return found | named_tensors(self.stack, [g.states() for g in grads])
 
     def _immediate(self, trace: StackTrace, steps: Array, at_readout: Array) -> Array:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from bptt import files, through_time
+from bptt import files, kernels
 
 
 def bptt(*arguments, cwd, code=0):
@@ -166,7 +166,7 @@ def test_version(tmp_path):
     import bptt as package
 
     said = bptt("--version", cwd=tmp_path).stdout
-    assert said == f"bptt {package.__version__} ({through_time.path()})\n"
+    assert said == f"bptt {package.__version__} ({kernels.path()})\n"
 
 
 @pytest.mark.parametrize("data", ["vowels", "acsf1"])

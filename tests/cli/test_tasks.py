@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bptt.cli.tasks import REMEMBERED
-from bptt.tasks import NAMES, load
+from bptt.data.tasks import NAMES, load
 from tests.cli.test_cli import bptt
 
 SHORT = ("--steps", "5", "--hidden", "8", "--no-report", "--json")

@@ -4,14 +4,13 @@ from importlib import import_module
 
 import pytest
 
-from bptt import kernels
-from bptt.kernels import loops
+from bptt.kernels import compiled_loops, instruction_sets
 
 
-@pytest.fixture(params=kernels.available())
+@pytest.fixture(params=instruction_sets.available())
 def module(request, monkeypatch):
-    """A compiled module, standing where ``loops`` looks for it, with two threads."""
+    """A compiled module, standing where ``compiled_loops`` looks for it, with two threads."""
     module = import_module(f"bptt.kernels._{request.param}")
-    monkeypatch.setattr(loops, "C", module)
+    monkeypatch.setattr(compiled_loops, "C", module)
     module.resize_team(2)
     return module

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from bptt import numpy_loops
 from bptt.cells import gru, lstm, rnn
 from bptt.cells.activations import ACTIVATIONS
-from bptt.kernels import loops
+from bptt.kernels import compiled_loops as loops
+from bptt.kernels import numpy_loops
 
 CELLS = {"rnn": rnn, "lstm": lstm, "gru": gru}
 TOLERANCE = {"float64": 1e-12, "float32": 2e-5}

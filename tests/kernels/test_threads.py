@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import bptt
-from bptt import kernels
 from bptt.cells import gru, lstm, rnn
 from bptt.errors import OptionError
-from bptt.kernels import loops
+from bptt.kernels import compiled_loops as loops
+from bptt.kernels import instruction_sets
 from tests.kernels.test_loops import problem
 
 
@@ -96,9 +96,9 @@ def test_the_environments_number(name):
     assert run("import bptt; print(bptt.get_num_threads())", **{name: "5"}).stdout == "5\n"
 
 
-@pytest.mark.parametrize("name", [*kernels.available(), "numpy"])
+@pytest.mark.parametrize("name", [*instruction_sets.available(), "numpy"])
 def test_asking_for_a_path(name):
-    done = run("import bptt.through_time as t; print(t.path())", BPTT_KERNELS=name)
+    done = run("from bptt import kernels; print(kernels.path())", BPTT_KERNELS=name)
     assert ("NumPy" if name == "numpy" else name) in done.stdout
 
 

@@ -8,22 +8,24 @@ import pytest
 
 import bptt
 from bptt.cells.activations import ACTIVATIONS
+from bptt.configuration import Configuration
 from bptt.diagnosis import diagnose_network
 from bptt.dynamics import critical_gain
 from bptt.lab.exercises import ACTIVATION, EXERCISES, GAIN, LAG, TRUNCATION, decisive
-from bptt.setting import Setting
 
-DRIVEN = Setting(init="gaussian", gain=1.2, input_variance=0.1)
+DRIVEN = Configuration(init="gaussian", gain=1.2, input_variance=0.1)
 NAMES = [exercise.key for exercise in EXERCISES]
 
 SETTINGS = {
-    "rnn": Setting(gain=0.8, input_variance=0.1),
-    "rnn, loss at every step": Setting(gain=0.9, input_variance=0.3, loss_at="every", length=60),
-    "relu": Setting(activation="relu", gain=1.2, input_variance=0.1, hidden=32),
-    "lstm": Setting(cell="lstm", input_variance=0.1, bias=0.5, hidden=24),
-    "gru": Setting(cell="gru", input_variance=0.1, bias=1.0, hidden=24, loss_at="every"),
-    "two layers": Setting(gain=0.9, layers=2, input_variance=0.2, hidden=32),
-    "adding": Setting(gain=0.7, data="adding", length=60, hidden=32),
+    "rnn": Configuration(gain=0.8, input_variance=0.1),
+    "rnn, loss at every step": Configuration(
+        gain=0.9, input_variance=0.3, loss_at="every", length=60
+    ),
+    "relu": Configuration(activation="relu", gain=1.2, input_variance=0.1, hidden=32),
+    "lstm": Configuration(cell="lstm", input_variance=0.1, bias=0.5, hidden=24),
+    "gru": Configuration(cell="gru", input_variance=0.1, bias=1.0, hidden=24, loss_at="every"),
+    "two layers": Configuration(gain=0.9, layers=2, input_variance=0.2, hidden=32),
+    "adding": Configuration(gain=0.7, data="adding", length=60, hidden=32),
 }
 
 
@@ -34,7 +36,7 @@ def some_setting(request):
 
 def page(setting):
     """What the page's diagnosis says, and the profile of the layer it is about."""
-    made = setting.made()
+    made = setting.build()
     found = diagnose_network(made.network, made.batch, made.needed_lag)
     return found.decisive
 
@@ -52,7 +54,7 @@ def exponent(setting, gain):
         made = replace(
             setting, cell="rnn", activation="tanh", layers=1, gain=gain, seed=seed, length=100,
             batch=4, data="noise", loss_at=None, dtype="float64",
-        ).made()  # fmt: skip
+        ).build()  # fmt: skip
         layer, x = made.network.layer, made.batch["x"]
         before_tanh, h = [], np.zeros((4, layer.hidden))
         for x_t in x:
@@ -80,8 +82,8 @@ def bisected(setting, wanted):
     "setting",
     [
         DRIVEN,
-        Setting(init="orthogonal", input_variance=1.0, hidden=32, seed=3),
-        Setting(cell="gru", init="pytorch", input_variance=0.5, hidden=32, layers=2),
+        Configuration(init="orthogonal", input_variance=1.0, hidden=32, seed=3),
+        Configuration(cell="gru", init="pytorch", input_variance=0.5, hidden=32, layers=2),
     ],
 )
 def test_the_gain_that_bisection_finds_is_right(setting):
@@ -103,13 +105,13 @@ def test_the_gain_that_bisection_finds_is_right(setting):
 @pytest.mark.parametrize("variance", [0.0, 0.1, 1.0])
 def test_the_gain_is_the_one_of_mean_field(variance):
     """Orthogonal weights of 128 units are near enough to mean field; gain 1 is right without inputs only."""
-    setting = Setting(input_variance=variance, hidden=128, gain=0.3)
+    setting = Configuration(input_variance=variance, hidden=128, gain=0.3)
     assert GAIN.check(critical_gain(variance), setting).right
     assert GAIN.check("1", setting).right == (variance == 0)
 
 
 def test_no_gain_keeps_the_signal_of_two_units():
-    setting = Setting(hidden=2, input_variance=1.0)
+    setting = Configuration(hidden=2, input_variance=1.0)
     for gain in (0.5, 1.0, 3.0, 20.0):
         answer = GAIN.check(gain, setting)
         assert not answer.right
@@ -119,7 +121,7 @@ def test_no_gain_keeps_the_signal_of_two_units():
 
 def test_far_beyond_the_answer_a_few_units_are_saturated():
     """λ₁ is below 0 on both sides of the gains that are right: the way is told all the same."""
-    setting = Setting(init="gaussian", hidden=16, input_variance=0.05, seed=1)
+    setting = Configuration(init="gaussian", hidden=16, input_variance=0.05, seed=1)
     gains = np.geomspace(0.5, 60, 25)
     found = np.array([exponent(setting, gain) for gain in gains])
     right = np.flatnonzero(np.abs(found) < 0.01)
@@ -130,7 +132,10 @@ def test_far_beyond_the_answer_a_few_units_are_saturated():
 
 
 def test_the_identity_is_replaced_as_the_question_says():
-    one, other = Setting(init="identity", input_variance=0.1), Setting(input_variance=0.1)
+    one, other = (
+        Configuration(init="identity", input_variance=0.1),
+        Configuration(input_variance=0.1),
+    )
     assert GAIN.check(1.4, one) == GAIN.check(1.4, other)
 
 
@@ -146,7 +151,7 @@ def first_below(profile):
 
 
 def test_the_lag_that_a_scan_finds_is_right(setting):
-    made, layer = setting.made(), page(setting)
+    made, layer = setting.build(), page(setting)
     run = made.network.run(**made.batch)
     profiles = bptt.by_lag(run.stack_trace, run.dh)
     found = first_below(profiles[made.network.stack.names.index(layer.name)])
@@ -164,7 +169,7 @@ def test_the_lag_that_a_scan_finds_is_right(setting):
 
 
 def test_a_signal_that_stays_has_no_lag():
-    for setting in (DRIVEN, Setting(cell="lstm", bias=4.0, input_variance=0.1)):
+    for setting in (DRIVEN, Configuration(cell="lstm", bias=4.0, input_variance=0.1)):
         assert first_below(page(setting).profile) is None
         answer = LAG.check(50, setting)
         assert not answer.right
@@ -208,7 +213,7 @@ def test_the_choices_are_the_activations_there_are():
 
 
 def test_the_window_that_a_scan_finds_is_right(setting):
-    made, layer = setting.made(), page(setting)
+    made, layer = setting.build(), page(setting)
     run = made.network.run(**made.batch)
     profile = bptt.by_lag(run.stack_trace, run.dh, keep_matrices=True)[
         made.network.stack.names.index(layer.name)
@@ -231,7 +236,7 @@ def test_the_window_that_a_scan_finds_is_right(setting):
 
 
 def test_a_gradient_from_the_far_past_has_no_window():
-    setting = Setting(gain=1.5, input_variance=0.02, activation="identity", length=40)
+    setting = Configuration(gain=1.5, input_variance=0.02, activation="identity", length=40)
     for K in (5, 20, 39, 40):
         answer = TRUNCATION.check(K, setting)
         assert not answer.right
@@ -242,7 +247,9 @@ def test_a_gradient_from_the_far_past_has_no_window():
 def test_a_window_that_is_good_by_chance_is_not_enough():
     """Lags cancel: a shorter window can come under 5 % before a longer one is above it again."""
     for seed in range(60):
-        setting = Setting(seed=seed, gain=1.0, hidden=3, batch=1, input_variance=0.2, length=60)
+        setting = Configuration(
+            seed=seed, gain=1.0, hidden=3, batch=1, input_variance=0.2, length=60
+        )
         profile = page(setting).profile
         bias = [profile.truncation(K).relative_bias for K in range(1, 60)]
         above = [K for K in range(1, 60) if bias[K - 1] > 0.05]

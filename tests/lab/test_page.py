@@ -10,12 +10,12 @@ import torch
 from safetensors.torch import save as safetensors
 
 import bptt
+from bptt.configuration import Configuration
 from bptt.lab import cliff, upload
 from bptt.lab.exercises import SEEDS, STEADY
-from bptt.setting import Setting
 from tests.lab.driver import opened
 
-FIRST = Setting(input_variance=0.5)
+FIRST = Configuration(input_variance=0.5)
 OF_NETWORK = ("by_lag", "factors", "sequence", "activation", "plane", "exponents", "truncation")
 
 
@@ -76,7 +76,7 @@ def compare(lab, made):
 def test_every_control_moves_every_chart(lab):
     """One after the other, each left where it was moved."""
     setting = FIRST
-    compare(lab, setting.made())
+    compare(lab, setting.build())
     for label, presses, change in (
         ("gain of", 30, {"gain": 1.3}),
         ("input strength", -8, {"input_variance": 0.1}),
@@ -85,7 +85,7 @@ def test_every_control_moves_every_chart(lab):
     ):
         lab.slide(label, presses, ("by_lag",))
         setting = replace(setting, **change)
-        compare(lab, setting.made())
+        compare(lab, setting.build())
     for label, choice, change in (
         ("activation", "softsign", {"activation": "softsign"}),
         ("initial", "gaussian", {"init": "gaussian"}),
@@ -96,7 +96,7 @@ def test_every_control_moves_every_chart(lab):
     ):
         lab.choose(label, choice, ("by_lag",))
         setting = replace(setting, **change)
-        compare(lab, setting.made())
+        compare(lab, setting.build())
 
 
 def test_the_scalar_terms_follow_their_sliders(lab):
@@ -156,7 +156,7 @@ def test_exercise_gain(reset):
     def exponent(gain):
         found = []
         for seed in range(SEEDS):
-            made = Setting(input_variance=0.5, gain=gain, batch=4, seed=seed).made()
+            made = Configuration(input_variance=0.5, gain=gain, batch=4, seed=seed).build()
             trace = made.network.layer.forward(made.batch["x"])
             found.append(bptt.lyapunov(trace, count=1).exponents[0])
         return np.mean(found)
@@ -174,7 +174,7 @@ def test_exercise_gain(reset):
 
 
 def test_exercise_lag(reset):
-    made = FIRST.made()
+    made = FIRST.build()
     run = made.network.run(**made.batch)
     signal = bptt.by_lag(run.trace, run.dh).log10_signal
     first = int(np.flatnonzero(signal - signal[0] < -2)[0])
@@ -190,7 +190,7 @@ def test_exercise_activation(reset):
     reset.slide("gain of", 60, ("by_lag",))
     verdicts = {}
     for name in ("tanh", "identity"):
-        made = replace(FIRST, gain=1.6, activation=name, dtype="float64").made()
+        made = replace(FIRST, gain=1.6, activation=name, dtype="float64").build()
         verdicts[name] = bptt.diagnose(made.network, made.batch).verdict
     assert verdicts == {"tanh": "steady", "identity": "exploding"}
     assert not answer(reset, 2, "tanh")[0]
@@ -199,7 +199,7 @@ def test_exercise_activation(reset):
 
 
 def test_exercise_truncation(reset):
-    made = FIRST.made()
+    made = FIRST.build()
     run = made.network.run(**made.batch)
     profile = bptt.by_lag(run.trace, run.dh, keep_matrices=True)
     kept = np.cumsum(profile.matrices.astype(float), axis=0)
@@ -300,7 +300,7 @@ def test_clearing_the_file_brings_the_sliders_network_back(lab, reset, lstm):
     with lab.redrawn(*OF_NETWORK):
         lab.page.get_by_text("Click to clear file").click()
     assert "sliders' network on noise: rnn, 64 units, 100 steps" in lab.page.evaluate(CARD)
-    compare(lab, FIRST.made())
+    compare(lab, FIRST.build())
 
 
 def test_after_an_overflow_the_page_goes_on(lab, reset):
@@ -316,7 +316,7 @@ def test_after_an_overflow_the_page_goes_on(lab, reset):
     lab.choose("activation", "tanh", ("by_lag",))
     lab.slide("gain of", 100, ("by_lag",))
     assert not lab.rows("exponents", "note")
-    compare(lab, FIRST.made())
+    compare(lab, FIRST.build())
 
 
 def test_every_control_has_a_name_of_its_own(lab):
@@ -365,7 +365,7 @@ def test_the_charts_fit_their_column(lab, width, least):
 
 def test_the_file_of_a_sweep_shows_its_map(lab, reset, tmp_path):
     path = tmp_path / "sweep.sqlite"
-    base = Setting(init="gaussian", hidden=16, length=40)
+    base = Configuration(init="gaussian", hidden=16, length=40)
     axes = {"gain": "0.5:3:4", "input_variance": "0.1:1:3"}
     swept = bptt.sweep(axes, base=base, out=path, engine="threads")
     lab.upload("mine.sqlite", path.read_bytes(), ".sqlite")

@@ -6,11 +6,11 @@ import re
 import numpy as np
 import pytest
 
+from bptt.configuration import Configuration
 from bptt.lab import pictures
 from bptt.lab.card import Card, resting
 from bptt.lab.measured import measure
 from bptt.lab.scalar import unrolled
-from bptt.setting import Setting
 
 EDGES = {
     "no exponent": {"length": 12},
@@ -27,7 +27,7 @@ EDGES = {
 
 
 def at(**changes):
-    return measure(Setting(**{"input_variance": 0.5, "hidden": 16, **changes}).made())
+    return measure(Configuration(**{"input_variance": 0.5, "hidden": 16, **changes}).build())
 
 
 @pytest.fixture(params=EDGES, scope="module")
@@ -100,8 +100,8 @@ def test_the_terms_that_are_said_add_up():
 
 
 def test_the_card_says_whose_network_it_is_and_what_rests():
-    card, setting = Card(), Setting(cell="gru", data="adding", hidden=16, length=40)
-    shown = measure(setting.made())
+    card, setting = Card(), Configuration(cell="gru", data="adding", hidden=16, length=40)
+    shown = measure(setting.build())
     card.busy = True
     card.show(shown, "your file <b>.safetensors on adding", resting(setting, True))
     assert not card.busy
@@ -111,7 +111,7 @@ def test_the_card_says_whose_network_it_is_and_what_rests():
     )
     card.show(shown, "the sliders' network on adding", resting(setting, False))
     assert "Without effect: activation, loss at step." in card.words
-    card.show(shown, "the sliders' network on noise", resting(Setting(), False))
+    card.show(shown, "the sliders' network on noise", resting(Configuration(), False))
     assert "Without effect" not in card.words
     card.refuse("No <such> thing.")
     assert card.tone == "error"

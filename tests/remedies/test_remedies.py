@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bptt
-from bptt import tasks
+from bptt.data import tasks
 from bptt.errors import OptionError
 from bptt.remedies import CATALOGUE, NetworkSubject, Settings, try_remedies
 from bptt.remedies.gain import log10_attenuation

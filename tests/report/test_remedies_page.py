@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import bptt
-from bptt.report.charts.remedies import DECADES, gradients, leaves_frame, memories, trials
-from bptt.report.remedies_words import columns
+from bptt.report.remedies.charts import DECADES, gradients, leaves_frame, memories, trials
+from bptt.report.remedies.sentences import columns
 from tests.report.conftest import random_case
 
 TRIED = ["orthogonal", "identity-relu", "activation", "clip", "forget-bias"]

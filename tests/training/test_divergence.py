@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import bptt
-from bptt import files, tasks, training
+from bptt import files, training
+from bptt.data import tasks
 from bptt.errors import DivergenceError, NonFiniteError
 from bptt.training.states import reading
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import bptt
-from bptt import errors, tasks, training
-from bptt.omega import regulariser
+from bptt import errors, training
+from bptt.data import tasks
+from bptt.regularisers.omega import regulariser
 from bptt.training.step import gradient
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from bptt.errors import OptionError
-from bptt.training.optimisers import SGD, Adam, RMSprop, clip_by_norm
+from bptt.optimisers import SGD, Adam, RMSprop, clip_by_norm
 
 
 def test_sgd_by_hand():

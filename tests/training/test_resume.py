@@ -3,7 +3,8 @@
 import pytest
 
 import bptt
-from bptt import errors, tasks, training
+from bptt import errors, training
+from bptt.data import tasks
 
 MAKE = {
     "sgd": lambda: training.SGD(0.1, 0.9),

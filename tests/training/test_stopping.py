@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import bptt
-from bptt import tasks, training
+from bptt import training
+from bptt.data import tasks
 from bptt.training.sources import TaskSource
 from bptt.training.stopping import Stopping
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import bptt
-from bptt import errors, tasks, training
+from bptt import errors, training
+from bptt.data import tasks
 from bptt.training import scores
 from bptt.training.sources import TaskSource
 

@@ -111,7 +111,7 @@ def test_refused(text):
     net = bptt.Network.init(size, 8, size, rng=0)
     with pytest.raises(errors.OptionError, match="window: expected at least the length, 64"):
         training.train(net, text, window=63)
-    task = bptt.tasks.load("adding", 10)
+    task = bptt.data.tasks.load("adding", 10)
     net = bptt.Network.init(2, 4, 1, loss="mse", loss_at="last", rng=0)
     with pytest.raises(errors.OptionError, match="window: expected a text"):
         training.train(net, task, window=64)

@@ -31,7 +31,7 @@ for command in (diagnose, remedies, train, lab, sweep, tasks, verify, derive):
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from bptt.through_time import path
+        from bptt.kernels import path
         from bptt.version import __version__
 
         print(f"bptt {__version__} ({path()})")

@@ -24,7 +24,7 @@ from bptt.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from bptt.tasks import Task
+    from bptt.data.tasks import Task
 
 BATCH = 32  # of the brief training
 
@@ -89,13 +89,13 @@ def diagnose(
     from rich.console import Console
 
     from bptt import files
+    from bptt.configuration import measured_batch
     from bptt.data import Series, Text
+    from bptt.data.tasks import Task
     from bptt.diagnosis import Diagnosis, diagnose_network
     from bptt.errors import NonFiniteError, OptionError
-    from bptt.fresh import measured_batch
     from bptt.network import Network
     from bptt.report import Report
-    from bptt.tasks import Task
     from bptt.training import train
     from bptt.training.sources import source_of
 

@@ -9,8 +9,8 @@ from bptt.cli.options import network_from_torch
 if TYPE_CHECKING:
     from bptt.arrays import Array
     from bptt.data import Series, Text
+    from bptt.data.tasks import Task
     from bptt.network import Network
-    from bptt.tasks import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Opened:
         """Write a changed copy of the model: a bptt network, or PyTorch's weights by their names."""
         if self.tensors is not None:
             from bptt import files
-            from bptt.state_dict import with_layers
+            from bptt.models.state_dict import with_layers
 
             recurrent, readout = self.parts
             files.write_tensors(
@@ -77,9 +77,10 @@ def open_model(
         OptionError: if the options do not go together.
     """
     from bptt import files
-    from bptt.fresh import fresh_network, load_data
+    from bptt.configuration import fresh_network
+    from bptt.data import load
+    from bptt.data.tasks import Task
     from bptt.network import Network
-    from bptt.tasks import Task
 
     def at(found: "Text | Series | Task") -> int | None:
         return found.length if isinstance(found, Task) else length
@@ -87,7 +88,7 @@ def open_model(
     if model is None:
         if recurrent is not None or readout is not None:
             raise _no_torch()
-        loaded = load_data(data, length)
+        loaded = load(data, length)
         network = fresh_network(
             loaded, activation="tanh" if activation is None else activation, **fresh
         )
@@ -105,7 +106,7 @@ def open_model(
     network, notes = Network.of_tensors(model, tensors, notes)
     if length is None and notes.get("data") == data and "length" in notes:
         length = files.parsed(model, "length", lambda: int(notes["length"]))
-    loaded = load_data(data, length, notes.get("characters"))
+    loaded = load(data, length, notes.get("characters"))
     return Opened(network, loaded, at(loaded), [("model", model.name)], notes=notes)
 
 

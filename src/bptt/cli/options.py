@@ -10,8 +10,8 @@ import typer
 if TYPE_CHECKING:
     from bptt.arrays import Array
     from bptt.data import Series, Text
+    from bptt.data.tasks import Task
     from bptt.network import Network
-    from bptt.tasks import Task
     from bptt.training import Progress
 
 Data = Annotated[
@@ -93,7 +93,7 @@ def training_bar(label: str) -> Iterator[Callable[["Progress"], None]]:
 def usual_steps(data: "Text | Series | Task", batch: int) -> int:
     """About ten seconds of training, a minute at most."""
     from bptt.data import Text
-    from bptt.tasks import Task
+    from bptt.data.tasks import Task
 
     if isinstance(data, Text):
         return 2000
@@ -114,7 +114,7 @@ def network_from_torch(
     """The network in PyTorch's weights, the sequences that go with it, and what is to be said of both."""
     from dataclasses import replace
 
-    from bptt.state_dict import network_of, parts_of
+    from bptt.models.state_dict import network_of, parts_of
 
     parts = parts_of(tensors, recurrent=recurrent, readout=readout, path=path)
     series = stored_series(data)

@@ -23,7 +23,7 @@ from bptt.cli.options import (
 
 if TYPE_CHECKING:
     from bptt.remedies import Tried
-    from bptt.report.remedies import RemedyReport
+    from bptt.report.remedies.report import RemedyReport
 
 
 def remedies(
@@ -100,10 +100,10 @@ def remedies(
     from rich.console import Console
 
     from bptt import files
+    from bptt.configuration import measured_batch
+    from bptt.data.tasks import Task
     from bptt.errors import FileError, OptionError
-    from bptt.fresh import measured_batch
     from bptt.report import diagnose
-    from bptt.tasks import Task
     from bptt.training.sources import source_of
 
     if not no_report:
@@ -153,7 +153,7 @@ def _written(
     found: "RemedyReport", remedy: str | None, opened: Opened, data: str, out: Path
 ) -> str:
     """What was written, and the command that trains it."""
-    from bptt.tasks import Task
+    from bptt.data.tasks import Task
 
     chosen = found.named(remedy)
     said = f"Written with {chosen.name}: {out}"

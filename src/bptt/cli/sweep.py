@@ -176,8 +176,8 @@ def _check_drawn(path: Path | None, drawn: dict[str, str]) -> None:
         OptionError: if there is no map, or no such field or column.
     """
     from bptt.errors import OptionError
-    from bptt.sweeps.grid import NUMBERS
-    from bptt.sweeps.rows import CONFIGURATION
+    from bptt.sweeps.maps.grid import NUMBERS
+    from bptt.sweeps.point.rows import CONFIGURATION
 
     for name, words in drawn.items():
         if path is None:

@@ -8,7 +8,7 @@ import typer
 from bptt.cli.options import Json
 
 if TYPE_CHECKING:
-    from bptt.tasks import Task
+    from bptt.data.tasks import Task
 
 REMEMBERED = {
     "adding": "two marked numbers",
@@ -30,8 +30,8 @@ def tasks(
 
     Example: bptt tasks --length 200
     """
+    from bptt.data.tasks import NAMES, load
     from bptt.errors import OptionError
-    from bptt.tasks import NAMES, load
 
     made: dict[str, Task] = {}
     refused: dict[str, OptionError] = {}

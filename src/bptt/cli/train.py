@@ -23,8 +23,8 @@ from bptt.cli.training_words import curriculum_of, optimiser_of, schedule_of, un
 
 if TYPE_CHECKING:
     from bptt.data import Series, Text
+    from bptt.data.tasks import Task
     from bptt.network import Network
-    from bptt.tasks import Task
     from bptt.training import Result
 
 UNIT = {"cross_entropy": "nats", "mse": "squared"}
@@ -170,20 +170,21 @@ def _begin(
     seed: int,
     options: dict[str, Any],
 ) -> "tuple[Text | Series | Task, Network]":
-    from bptt.fresh import fresh_network, load_data
+    from bptt.configuration import fresh_network
+    from bptt.data import load
     from bptt.network import Network
 
     if init_from is None:
-        loaded = load_data(data, length)
+        loaded = load(data, length)
         return loaded, fresh_network(loaded, hidden, init, seed, **options)
     network, notes = Network.load(init_from)
-    return load_data(data, length, notes.get("characters")), network
+    return load(data, length, notes.get("characters")), network
 
 
 def _print(
     result: "Result", data: "Text | Series | Task", out: Path, name: str, length: int | None
 ) -> None:
-    from bptt.tasks import Task
+    from bptt.data.tasks import Task
 
     print(f"held out: {result.measure} {result.score:.4g}")
     if isinstance(data, Task):
@@ -203,7 +204,7 @@ def _print(
 def _print_json(result: "Result", data: "Text | Series | Task", out: Path) -> None:
     from json import dumps
 
-    from bptt.tasks import Task
+    from bptt.data.tasks import Task
 
     document = {
         "out": str(out),

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from bptt.errors import OptionError
 
 if TYPE_CHECKING:
+    from bptt.optimisers import Optimiser
     from bptt.training.curriculum import Curriculum
-    from bptt.training.optimisers import Optimiser
     from bptt.training.schedules import Schedule
 
 

@@ -54,8 +54,8 @@ def verify(
     from rich.console import Console
     from rich.status import Status
 
+    from bptt.configuration import fresh_network, measured_batch
     from bptt.data import load
-    from bptt.fresh import fresh_network, measured_batch
     from bptt.network import Network
     from bptt.verification import verify as run
 
@@ -67,7 +67,7 @@ def verify(
         )  # fmt: skip
     else:
         network, notes = Network.load(model)
-        text = load(data, notes.get("characters"))
+        text = load(data, characters=notes.get("characters"))
     arguments = measured_batch(text, length, batch, network.stack.dtype)
     lengths = arguments.pop("lengths", None)
     if lengths is not None:  # whole sequences are for training; here all are cut to one length

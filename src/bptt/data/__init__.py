@@ -1,23 +1,33 @@
-"""Real sequences to train and diagnose on."""
+"""What networks read: real sequences, and tasks whose answer lies a known lag back; all of them by name."""
 
+from bptt.data import tasks
 from bptt.data.series import PACKAGED, Batch, Series
+from bptt.data.tasks import Task
+from bptt.data.tasks.noise import noise
 from bptt.data.text import Text
 
-__all__ = ["Batch", "Series", "Text", "load"]
+Data = Text | Series | Task
+
+__all__ = ["Batch", "Data", "Series", "Task", "Text", "load", "tasks"]
 
 
-def load(source: str, characters: str | None = None) -> Text | Series:
-    """Sequences by name or path.
+def load(source: str, length: int | None = None, characters: str | None = None) -> Data:
+    """Sequences by name or path: for every command, the live page and sweeps.
 
     Args:
-        source: "text", "vowels", "acsf1", or the path of a file: .npz or .csv hold labelled sequences,
-            any other ending a text in UTF-8.
-        characters: the vocabulary of a text; its own if not given.
+        source: a task (``bptt.data.tasks.NAMES``) or "noise"; "text", "vowels" or "acsf1"; or the path of a
+            file: .npz or .csv hold labelled sequences, any other ending a text in UTF-8.
+        length: of a task or noise; their own if None. The others have a length of their own.
+        characters: the vocabulary of a text; its own if None.
 
     Raises:
         FileError: if the file is missing or not what it says.
-        OptionError: if the package that ships a set is missing.
+        OptionError: if a task cannot be made in that length, or the package that ships a set is missing.
     """
+    if source == "noise":
+        return noise() if length is None else noise(length)
+    if source in tasks.NAMES:
+        return tasks.load(source, length)
     if source in PACKAGED or source.endswith((".npz", ".csv")):
         return Series.load(source)
     return Text.load(source, characters)

@@ -15,11 +15,11 @@ from typing import Literal
 
 import numpy as np
 
-from bptt.activity import CANDIDATE, carry_gate, slopes_of
-from bptt.by_step import StepProfile
-from bptt.causes import Cause, advice, cause
+from bptt.diagnosis.activity import CANDIDATE, carry_gate, slopes_of
+from bptt.diagnosis.causes import Cause, advice, cause
 from bptt.dynamics import Exponents, Spectrum, lyapunov, spectrum
-from bptt.lags import LagProfile
+from bptt.gradients.by_lag import LagProfile
+from bptt.gradients.by_step import StepProfile
 from bptt.layers import RNN, Trace
 
 LOG10_VANISHED, LOG10_EXPLODED = -2.0, 2.0

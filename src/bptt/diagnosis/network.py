@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from bptt.by_step import by_step
 from bptt.diagnosis.layer import LayerDiagnosis, diagnose_traces, severity
 from bptt.dynamics import MemoryFunction, memory_function
 from bptt.errors import OptionError, ShapeError
-from bptt.lags import by_lag
+from bptt.gradients.by_lag import by_lag
+from bptt.gradients.by_step import by_step
 from bptt.layers import StackTrace
 from bptt.network import Network, Run
 

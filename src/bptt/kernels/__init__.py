@@ -1,44 +1,33 @@
-"""The loops over a sequence, compiled: C++ in ``cpp/``, one module per instruction set.
+"""The loops over a sequence: slow and obvious in NumPy, and the same compiled.
 
-``compiled`` is the best module that this processor can run, or None: where the package was not built, or
-the environment says ``BPTT_KERNELS=numpy``. A name of an instruction set there asks for that one.
+``dispatch`` decides which of the two runs; ``numpy_loops`` says what each function computes. The C++ is in
+``cpp/``, one module per instruction set.
 """
 
-import os
-from importlib import import_module
-from types import ModuleType
+from bptt.kernels.dispatch import (
+    affine,
+    backward,
+    forward,
+    lag_step,
+    local,
+    outer,
+    path,
+    remainder,
+)
+from bptt.kernels.numpy_loops import LagNorms, LagStep, before
+from bptt.kernels.pool import empty
 
-from bptt.errors import OptionError
-
-NAMES = ("avx512", "avx2", "baseline")
-
-
-def available() -> tuple[str, ...]:
-    """The instruction sets that were built and that this processor can run, best first."""
-    baseline = _module("baseline")
-    if baseline is None:
-        return ()
-    return tuple(name for name in baseline.supported() if _module(name) is not None)
-
-
-def _module(name: str) -> ModuleType | None:
-    try:
-        return import_module(f"bptt.kernels._{name}")
-    except ModuleNotFoundError:
-        return None
-
-
-def _chosen() -> tuple[str, ModuleType | None]:
-    wanted, names = os.environ.get("BPTT_KERNELS", ""), available()
-    if wanted == "numpy" or (not wanted and not names):
-        return "numpy", None
-    if wanted and wanted not in names:
-        raise OptionError(
-            "BPTT_KERNELS", "one of " + ", ".join((*names, "numpy")), repr(wanted),
-            "It names the compiled loops to use; unset, the best of them are.",
-        )  # fmt: skip
-    name = wanted or names[0]
-    return name, _module(name)
-
-
-name, compiled = _chosen()
+__all__ = [
+    "LagNorms",
+    "LagStep",
+    "affine",
+    "backward",
+    "before",
+    "empty",
+    "forward",
+    "lag_step",
+    "local",
+    "outer",
+    "path",
+    "remainder",
+]

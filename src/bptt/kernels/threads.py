@@ -3,7 +3,7 @@
 import os
 
 from bptt.errors import OptionError
-from bptt.kernels import compiled
+from bptt.kernels.instruction_sets import compiled
 
 
 def _count_at_start() -> int:

@@ -7,12 +7,12 @@ import anywidget
 import traitlets
 from markupsafe import escape
 
+from bptt.configuration import Configuration
 from bptt.lab.measured import Measured
-from bptt.report.words import headline
-from bptt.setting import Setting
+from bptt.report.sentences import headline
 
 
-def resting(setting: Setting, from_file: bool) -> list[str]:
+def resting(setting: Configuration, from_file: bool) -> list[str]:
     """Names of the controls that change nothing while this setting, or a model from a file, is shown."""
     if from_file:
         found = ["gain", "input strength", "activation", "initial W_R", "cell", "hidden units"]

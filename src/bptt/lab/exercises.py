@@ -13,12 +13,12 @@ import numpy as np
 
 from bptt.arrays import Array
 from bptt.cells.activations import ACTIVATIONS
+from bptt.configuration import Configuration
 from bptt.diagnosis import Verdict, judged, needed_or_half, severity
 from bptt.dynamics import lyapunov
 from bptt.errors import BpttError
-from bptt.lags import LagProfile, by_lag
-from bptt.report.words import power_of_ten
-from bptt.setting import Setting
+from bptt.gradients.by_lag import LagProfile, by_lag
+from bptt.report.sentences import power_of_ten
 
 STEADY = 0.02  # |λ₁| per step that counts as neither: over 50 steps a factor of e
 SEEDS = 4
@@ -61,9 +61,9 @@ class Exercise:
     question: str
     hint: str
     choices: tuple[str, ...]
-    judge: Callable[[Any, Setting], Checked]
+    judge: Callable[[Any, Configuration], Checked]
 
-    def check(self, answer: Any, setting: Setting) -> Checked:
+    def check(self, answer: Any, setting: Configuration) -> Checked:
         """Judge an answer under the page's setting; an answer of any kind gets a sentence."""
         try:
             return self.judge(answer, setting)
@@ -72,19 +72,19 @@ class Exercise:
 
 
 @lru_cache(maxsize=256)
-def exponent(setting: Setting, gain: float) -> float:
+def exponent(setting: Configuration, gain: float) -> float:
     """λ₁ of the plain tanh network of the first exercise, ln per step, the mean over its seeds.
 
     Raises:
         BpttError: if no such network can be made.
     """
     seeds = range(setting.seed, setting.seed + SEEDS)
-    made = (replace(setting, gain=gain, seed=seed).made() for seed in seeds)
+    made = (replace(setting, gain=gain, seed=seed).build() for seed in seeds)
     traces = (one.network.layer.forward(one.batch["x"]) for one in made)
     return float(np.mean([lyapunov(trace, count=1).exponents[0] for trace in traces]))
 
 
-def plain_tanh(setting: Setting) -> Setting:
+def plain_tanh(setting: Configuration) -> Configuration:
     """The variation of the first exercise: a plain tanh network of one layer that reads noise."""
     init = "orthogonal" if setting.init == "identity" else setting.init
     return replace(
@@ -93,12 +93,12 @@ def plain_tanh(setting: Setting) -> Setting:
     )  # fmt: skip
 
 
-def _kept(setting: Setting, gains: Array) -> bool:
+def _kept(setting: Configuration, gains: Array) -> bool:
     """Whether the signal is kept, or grows, at one of these gains."""
     return any(exponent(setting, float(gain)) >= -STEADY for gain in gains)
 
 
-def _gain(answer: Any, setting: Setting) -> Checked:
+def _gain(answer: Any, setting: Configuration) -> Checked:
     gain = _number(answer)
     if gain is None or not 0 < gain <= LARGEST_GAIN:
         return Checked(False, f"The answer is a gain: a number above 0, up to {LARGEST_GAIN:g}.")
@@ -127,13 +127,13 @@ def _gain(answer: Any, setting: Setting) -> Checked:
 
 
 @lru_cache(maxsize=16)
-def decisive(setting: Setting) -> tuple[Verdict, LagProfile, int]:
+def decisive(setting: Configuration) -> tuple[Verdict, LagProfile, int]:
     """The verdict of ``diagnose_network``, the layer's profile that decides it, and T of the batch.
 
     Raises:
         BpttError: if the network cannot be made or run.
     """
-    made = setting.made()
+    made = setting.build()
     run, T = made.network.run(**made.batch), len(made.batch["x"])
     needed = needed_or_half(made.needed_lag, T)
     found = [(profile, *judged(profile, needed)) for profile in by_lag(run.stack_trace, run.dh)]
@@ -141,7 +141,7 @@ def decisive(setting: Setting) -> tuple[Verdict, LagProfile, int]:
     return verdict, worst, T
 
 
-def _lag(answer: Any, setting: Setting) -> Checked:
+def _lag(answer: Any, setting: Configuration) -> Checked:
     _, profile, T = decisive(setting)
     lag = _whole(answer)
     if lag is None or not 0 < lag < T:
@@ -165,13 +165,13 @@ def _lag(answer: Any, setting: Setting) -> Checked:
     return Checked(False, f"{said}. {way}")
 
 
-def _explodes(setting: Setting) -> bool:
+def _explodes(setting: Configuration) -> bool:
     """Whether the signal does with any activation there is."""
     settings = (replace(setting, activation=name) for name in reversed(ACTIVATIONS))
     return any(decisive(one)[0] == "exploding" for one in settings)
 
 
-def _activation(answer: Any, setting: Setting) -> Checked:
+def _activation(answer: Any, setting: Configuration) -> Checked:
     if not isinstance(answer, str) or answer not in ACTIVATIONS:
         return Checked(False, f"The answer is one of {', '.join(ACTIVATIONS)}.")
     # float64, because states that explode too would leave the range of float32
@@ -193,7 +193,7 @@ def _activation(answer: Any, setting: Setting) -> Checked:
     return Checked(False, f"{said}, and exploding means past 100 times. {way}")
 
 
-def _truncation(answer: Any, setting: Setting) -> Checked:
+def _truncation(answer: Any, setting: Configuration) -> Checked:
     _, profile, T = decisive(setting)
     K = _whole(answer)
     if K is None or not 0 < K <= T:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bptt.sweeps.grid import NUMBERS
+from bptt.sweeps.maps.grid import NUMBERS
 from bptt.sweeps.results import read_bytes
 
 MAX_BYTES = 64 * 2**20

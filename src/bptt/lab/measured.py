@@ -5,12 +5,12 @@ from functools import cached_property
 
 import numpy as np
 
-from bptt.activity import CANDIDATE
 from bptt.arrays import Array
+from bptt.configuration import Built, Configuration
 from bptt.diagnosis import Diagnosis, LayerDiagnosis, diagnose_network
+from bptt.diagnosis.activity import CANDIDATE
 from bptt.layers import RNN, Trace
 from bptt.report import Report
-from bptt.setting import Made, Setting
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class Measured:
         trace: the forward pass of the layer that decides.
     """
 
-    made: Made
+    made: Built
     diagnosis: Diagnosis
     trace: Trace
 
@@ -90,7 +90,7 @@ class Measured:
         return np.array(found)
 
 
-def measure(made: Made) -> Measured:
+def measure(made: Built) -> Measured:
     """Run the network and measure it.
 
     Raises:
@@ -102,7 +102,7 @@ def measure(made: Made) -> Measured:
     return Measured(made, diagnosis, run.stack_trace.traces[number])
 
 
-def report_of(measured: Measured, setting: Setting, file: str | None = None) -> Report:
+def report_of(measured: Measured, setting: Configuration, file: str | None = None) -> Report:
     """The report of what the page shows: of the setting's network, or of that of a file."""
     title = f"{file or setting.cell} on {setting.data}"
     facts = () if file else tuple((k, str(v)) for k, v in vars(setting).items() if v is not None)

@@ -17,6 +17,7 @@ def _():
     from bptt import set_num_threads
     from bptt.cells.activations import ACTIVATIONS
     from bptt.cells.initialise import SCHEMES
+    from bptt.configuration import Configuration
     from bptt.derivation import Derivation
     from bptt.errors import BpttError
     from bptt.lab import cliff, maps, pictures, scalar, texts, upload
@@ -24,12 +25,11 @@ def _():
     from bptt.lab.exercises import EXERCISES
     from bptt.lab.live import Live
     from bptt.lab.measured import measure, report_of
-    from bptt.setting import Setting
 
     # What is measured here is small: one thread is as fast as several, and waits for nobody.
     set_num_threads(1)
     return (
-        ACTIVATIONS, BpttError, Card, Derivation, EXERCISES, Live, SCHEMES, Setting,
+        ACTIVATIONS, BpttError, Card, Derivation, EXERCISES, Live, SCHEMES, Configuration,
         cliff, maps, measure, mo, np, pictures, report_of, resting, scalar, texts, upload,
     )  # fmt: skip
 
@@ -96,8 +96,8 @@ def _(back, expression, mo, one_phi, strength, terms, texts, weight):
 
 
 @app.cell
-def _(ACTIVATIONS, SCHEMES, Setting, mo, upload):
-    first = Setting(gain=1.0, input_variance=0.5, init="orthogonal")
+def _(ACTIVATIONS, SCHEMES, Configuration, mo, upload):
+    first = Configuration(gain=1.0, input_variance=0.5, init="orthogonal")
     wide = {"show_value": True, "full_width": True}
     gain = mo.ui.slider(0, 3, 0.01, value=first.gain, label="gain of $W_R$", **wide)
     variance = mo.ui.slider(
@@ -126,7 +126,7 @@ def _(ACTIVATIONS, SCHEMES, Setting, mo, upload):
 
 @app.cell
 def _(Card, Live, first, measure, pictures):
-    _shown = measure(first.made())
+    _shown = measure(first.build())
     card = Card()
     card.show(_shown, f"the sliders' network on {first.data}")
     live = {picture.key: Live(picture, _shown) for picture in pictures.OF_NETWORK}
@@ -142,8 +142,8 @@ def _(activation, card, cell, gain, hidden, init, length, loss_at, mo, variance)
 
 
 @app.cell
-def _(Setting, activation, cell, data, gain, hidden, init, length, loss_at, now, variance):
-    setting = Setting(
+def _(Configuration, activation, cell, data, gain, hidden, init, length, loss_at, now, variance):
+    setting = Configuration(
         cell=cell.value, activation=activation.value, init=init.value, gain=gain.value,
         input_variance=variance.value, hidden=hidden.value, length=length.value, data=data.value,
         loss_at=loss_at.value if data.value == "noise" else None,
@@ -170,7 +170,7 @@ def _(BpttError, card, file, live, measure, own, refused, resting, setting, uplo
     try:
         if refused is None:
             shown = measure(
-                setting.made()
+                setting.build()
                 if own is None
                 else upload.fitted(
                     own, setting.data, setting.length, setting.batch, setting.seed, setting.loss_at

@@ -12,19 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from bptt import files, tasks
+from bptt import files
 from bptt.arrays import Array
 from bptt.cells.initialise import readout_weights
-from bptt.data import Text
+from bptt.configuration import Built, measured_batch
+from bptt.data import Data, Text, load, tasks
 from bptt.data.series import PACKAGED
+from bptt.data.tasks import Task
+from bptt.data.tasks.noise import noise
 from bptt.errors import BpttError, FileError, OptionError
-from bptt.fresh import Data, load_data, measured_batch
 from bptt.losses import steps_of
+from bptt.models.state_dict import network_of, parts_of, readouts_of
 from bptt.network import LossName, Network
-from bptt.setting import Made
-from bptt.state_dict import network_of, parts_of, readouts_of
-from bptt.tasks import Task
-from bptt.tasks.noise import noise
 
 MAX_BYTES = 64 * 2**20
 HEADER = 4 * 2**20  # bytes of names and shapes: 30,000 tensors
@@ -178,7 +177,7 @@ def fitted(
     batch: int | None = None,
     seed: int = 0,
     loss_at: str | None = None,
-) -> Made:
+) -> Built:
     """The network with a batch to measure it on.
 
     Args:
@@ -207,11 +206,11 @@ def fitted(
                 repr(loss_at), "Leave it out, or take noise.",
             )  # fmt: skip
         characters = uploaded.saved.get("characters") if data_name == "text" else None
-        data = load_data(data_name, length, characters)
+        data = load(data_name, length, characters)
         network = _reading(uploaded, data, data_name, seed)
     _check_memory(network, data, length, batch)
     made = measured_batch(data, length, batch, network.stack.dtype, seed)
-    return Made(network, made, data, data.needed_lag if isinstance(data, Task) else None)
+    return Built(network, made, data, data.needed_lag if isinstance(data, Task) else None)
 
 
 def words(error: BpttError) -> str:

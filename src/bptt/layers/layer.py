@@ -8,15 +8,14 @@ from typing import Any, Self, overload
 
 import numpy as np
 
-from bptt import through_time
+from bptt import kernels
 from bptt.arrays import Array, as_floats
 from bptt.errors import OptionError, ShapeError
+from bptt.kernels import before, empty
 from bptt.layers.checkpoints import CheckpointedTrace, as_checkpoint_every
 from bptt.layers.sequences import as_lengths, as_resets, inside
 from bptt.layers.steps import run_steps
 from bptt.layers.trace import Grads, Trace
-from bptt.memory import empty
-from bptt.numpy_loops import before
 
 
 class Layer:
@@ -189,15 +188,15 @@ class Layer:
                 if d is None
                 else d[first:last]
             )
-            dz_R, dz_F, carried = through_time.backward(
+            dz_R, dz_F, carried = kernels.backward(
                 self.cell, here, saved, states, self.W_R, self.extra, kept, carried
             )
-            through_time.outer(dz_F, trace.x[first:last], dW_F)
-            through_time.outer(dz_R, before(states[0], kept), dW_R)
+            kernels.outer(dz_F, trace.x[first:last], dW_F)
+            kernels.outer(dz_R, before(states[0], kept), dW_R)
             db += dz_F.sum((0, 1))
             if self.kind == "gru":
                 db_R += dz_R.sum((0, 1))
-            dx[first:last] = through_time.affine(dz_F, self.W_F)
+            dx[first:last] = kernels.affine(dz_F, self.W_F)
         assert carried is not None
         H = self.hidden
         return Grads(

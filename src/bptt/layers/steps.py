@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bptt import through_time
+from bptt import kernels
 from bptt.arrays import Array
 from bptt.errors import NonFiniteError
 from bptt.layers.sequences import inside
@@ -34,7 +34,7 @@ def run_steps(
     last = T if last is None else last
     keep = None if resets is None else ~resets[first:last]
     with np.errstate(over="ignore", invalid="ignore"):  # refused below, with the step's number
-        saved, states = through_time.forward(
+        saved, states = kernels.forward(
             layer.cell, x[first:last], layer.W_F, layer.b, state0, layer.W_R, layer.extra, keep
         )
     if lengths is not None:

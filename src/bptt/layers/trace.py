@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bptt import through_time
+from bptt import kernels
 from bptt.arrays import Array
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Trace:
     def local(self, first: int = 0, last: int | None = None) -> tuple[Array, ...]:
         """Derivatives of steps first .. last-1; see ``cells.rnn.local``."""
         layer = self.layer
-        return through_time.local(
+        return kernels.local(
             layer.cell, *self.part(first, last), layer.extra, self.kept(first, last)
         )
 

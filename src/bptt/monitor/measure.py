@@ -24,7 +24,7 @@ from torch import nn
 
 from bptt.arrays import Array
 from bptt.diagnosis import judged, needed_or_half
-from bptt.lags import LagProfile
+from bptt.gradients.by_lag import LagProfile
 from bptt.monitor.loggers import Figures
 from bptt.torch_models.capture import Loss
 from bptt.torch_models.decompose import decompose

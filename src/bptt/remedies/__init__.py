@@ -2,6 +2,7 @@
 
 from bptt.remedies.catalogue import CATALOGUE, Remedy
 from bptt.remedies.network_subject import NetworkSubject
+from bptt.remedies.ranking import Ranking
 from bptt.remedies.subject import Subject
 from bptt.remedies.trial import Settings, Trial, usual_steps
 from bptt.remedies.trying import UNCHANGED, Tried, try_remedies
@@ -10,6 +11,7 @@ __all__ = [
     "CATALOGUE",
     "UNCHANGED",
     "NetworkSubject",
+    "Ranking",
     "Remedy",
     "Settings",
     "Subject",

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from bptt.data import Batch, Series, Text
+from bptt.data.tasks import Task
 from bptt.diagnosis import Diagnosis, diagnose_network, needed_or_half
 from bptt.diagnosis.network import batch_arguments
 from bptt.errors import NonFiniteError, OptionError
-from bptt.lags import LagProfile, by_lag
+from bptt.gradients.by_lag import LagProfile, by_lag
 from bptt.layers import RNN, Layer, Trace
 from bptt.layers.build import replaced
 from bptt.network import Network
 from bptt.remedies.trial import Settings, Trial
-from bptt.tasks import Task
 from bptt.training import Adam, train
 
 

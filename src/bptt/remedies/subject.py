@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from bptt.diagnosis import Diagnosis
-from bptt.lags import LagProfile
+from bptt.gradients.by_lag import LagProfile
 from bptt.layers import Layer, Trace
 from bptt.remedies.trial import Settings, Trial
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from bptt.cells.initialise import SCHEMES
 from bptt.errors import OptionError
-from bptt.flossing import floss
 from bptt.layers import RNN, Layer
+from bptt.regularisers.flossing import floss
 from bptt.remedies.change import Change, plain_layers, with_weights
 from bptt.remedies.gain import critical_gain, scaled
 from bptt.remedies.subject import Subject

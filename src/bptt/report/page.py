@@ -3,10 +3,10 @@
 from typing import Any
 
 from bptt.diagnosis import Diagnosis
+from bptt.presentation.template import drawable, rendered
 from bptt.report import first_screen
 from bptt.report.charts import figures
-from bptt.report.template import drawable, rendered
-from bptt.report.words import headline, numbers
+from bptt.report.sentences import headline, numbers
 
 
 def page(

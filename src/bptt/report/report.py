@@ -7,25 +7,25 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from bptt.causes import Cause
 from bptt.diagnosis import Diagnosis, LayerDiagnosis, Verdict, diagnose_network
+from bptt.diagnosis.causes import Cause
 from bptt.errors import OptionError
 from bptt.network import Network
+from bptt.presentation.jsonable import plain
+from bptt.presentation.savable import Savable
 from bptt.remedies import NetworkSubject, Settings, Subject, usual_steps
-from bptt.report.plain import plain
-from bptt.report.progress import tried_with_bar
-from bptt.report.remedies import RemedyReport
-from bptt.report.shown import Shown
+from bptt.report.remedies.progress import tried_with_bar
+from bptt.report.remedies.report import RemedyReport
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
+    from bptt.presentation.chart_access import Charts
     from bptt.report.charts import Figure
-    from bptt.report.gallery import Charts
 
 
 @dataclass(frozen=True, eq=False)
-class Report(Shown):
+class Report(Savable):
     """How far back the gradient of a network reaches, why no further, and what to change.
 
     Attributes:
@@ -83,7 +83,9 @@ class Report(Shown):
         >>> type(report.charts.gains).__name__
         'LayerChart'
         """
-        from bptt.report.gallery import Charts  # Altair is heavy: only where a chart is made
+        from bptt.presentation.chart_access import (
+            Charts,  # Altair is heavy: only where a chart is made
+        )
 
         return Charts(
             lambda: self._figures(self.diagnosis.decisive.name),

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bptt.diagnosis import Diagnosis, LayerDiagnosis
-from bptt.lags import LagProfile
-from bptt.report.words import headline, numbers, power_of_ten
+from bptt.gradients.by_lag import LagProfile
+from bptt.report.sentences import headline, numbers, power_of_ten
 
 COLOUR = {"vanishing": "blue", "exploding": "red", "steady": "green"}
 BAR = 22  # characters of a full bar

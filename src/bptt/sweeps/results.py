@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from bptt.errors import FileError, OptionError
 from bptt.files import write_bytes
-from bptt.report.shown import Shown
-from bptt.sweeps.rows import COLUMNS
-from bptt.sweeps.store import Store
+from bptt.presentation.savable import Savable
+from bptt.sweeps.point.rows import COLUMNS
+from bptt.sweeps.store.store import Store
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-    from bptt.sweeps.critical import Crossing
+    from bptt.sweeps.maps.critical import Crossing
 
 ENDINGS = (".html", ".svg", ".png", ".csv", ".parquet", ".json")
 SHARP = 2  # pixels of a .png for one of the picture's
 
 
-class Sweep(Shown):
+class Sweep(Savable):
     """What was measured. It shows itself in a notebook as a page and on a terminal as a table.
 
     Args:
@@ -41,7 +41,7 @@ class Sweep(Shown):
     @property
     def varied(self) -> tuple[str, ...]:
         """The fields of the configuration that are not the same in all rows."""
-        from bptt.sweeps.grid import varied_in
+        from bptt.sweeps.maps.grid import varied_in
 
         return varied_in(self._rows)
 
@@ -79,8 +79,8 @@ class Sweep(Shown):
             OptionError: if a field was not varied or is named twice, there is no such column, nothing was
                 varied, there would be more than twelve pictures, or contourpy is missing.
         """
-        from bptt.sweeps.charts import chart
-        from bptt.sweeps.grid import grid
+        from bptt.sweeps.maps.charts import chart
+        from bptt.sweeps.maps.grid import grid
 
         return chart(grid(self._rows, x, y, colour, split))
 
@@ -98,13 +98,13 @@ class Sweep(Shown):
         Raises:
             OptionError: if there is no such field.
         """
-        from bptt.sweeps.critical import crossings
+        from bptt.sweeps.maps.critical import crossings
 
         return crossings(self._rows, along, tuple(by))
 
     def findings(self) -> list[str]:
         """Where λ₁ is zero, in sentences; none where the rows do not say."""
-        from bptt.sweeps.page import findings
+        from bptt.sweeps.maps.page import findings
 
         return findings(self._rows)
 
@@ -121,7 +121,7 @@ class Sweep(Shown):
         Raises:
             OptionError: as ``phase_diagram``.
         """
-        from bptt.sweeps.page import page
+        from bptt.sweeps.maps.page import page
 
         return page(self._rows, self.varied, x, y, colour, split)
 
@@ -152,7 +152,7 @@ class Sweep(Shown):
         return write_bytes(path, self._picture(ending[1:], drawn))
 
     def _picture(self, kind: str, drawn: dict[str, Any]) -> bytes:
-        from bptt.sweeps.charts import saved
+        from bptt.sweeps.maps.charts import saved
 
         file = io.BytesIO() if kind == "png" else io.StringIO()
         saved(self.phase_diagram(**drawn)).save(file, format=kind, scale_factor=SHARP)
@@ -163,7 +163,7 @@ class Sweep(Shown):
         """The rows as JSON; infinite numbers become null."""
         import json
 
-        from bptt.report.plain import plain
+        from bptt.presentation.jsonable import plain
 
         return json.dumps(plain(self._rows), indent=1, ensure_ascii=False, allow_nan=False)
 
@@ -212,7 +212,7 @@ class Sweep(Shown):
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         """For a terminal that uses rich."""
-        from bptt.sweeps.terminal import render
+        from bptt.sweeps.maps.terminal import render
 
         yield from render(self._rows, self.varied)
 

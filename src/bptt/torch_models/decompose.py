@@ -9,7 +9,7 @@ from torch import nn
 
 from bptt.arrays import Array
 from bptt.errors import AgreementError, NonFiniteError
-from bptt.lags import LagProfile, by_lag
+from bptt.gradients.by_lag import LagProfile, by_lag
 from bptt.layers import Trace
 from bptt.torch_models.capture import Captured, Loss, capture
 from bptt.torch_models.convert import suffixes, to_numpy

@@ -4,8 +4,8 @@ from typing import Any
 
 from torch import nn
 
-from bptt.by_step import by_step
 from bptt.diagnosis import Diagnosis, diagnose_traces, needed_or_half, remembered
+from bptt.gradients.by_step import by_step
 from bptt.torch_models.capture import Loss
 from bptt.torch_models.decompose import decompose
 

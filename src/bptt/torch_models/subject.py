@@ -13,7 +13,7 @@ from torch import nn
 
 from bptt.diagnosis import Diagnosis, needed_or_half
 from bptt.errors import OptionError
-from bptt.lags import LagProfile
+from bptt.gradients.by_lag import LagProfile
 from bptt.layers import GRU, RNN, Layer, Trace
 from bptt.remedies import Settings, Trial
 from bptt.torch_models.capture import recurrent_modules

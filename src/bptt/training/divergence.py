@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from bptt import through_time
+from bptt import kernels
 from bptt.arrays import Array
 from bptt.errors import BpttError, DivergenceError, NonFiniteError
-from bptt.lags import LagProfile, by_lag
+from bptt.gradients.by_lag import LagProfile, by_lag
 from bptt.layers.levels import level_forward, level_layers, level_outputs
 from bptt.layers.sequences import in_reverse, inside
 from bptt.network import Network, Run
@@ -109,7 +109,7 @@ def _first_overflow(network: Network, arguments: dict[str, Any]) -> tuple[str, i
         layers = level_layers(level)
         for direction, layer in enumerate(layers):
             read = in_reverse(x, lengths) if direction else x
-            _, states = through_time.forward(
+            _, states = kernels.forward(
                 layer.cell, np.ascontiguousarray(read), layer.W_F, layer.b,
                 layer.initial_state(B, *states0[direction]), layer.W_R, layer.extra, None,
             )  # fmt: skip

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from bptt.data import Series, Text
+from bptt.data.tasks import Task
 from bptt.errors import DivergenceError, NonFiniteError, OptionError
 from bptt.network import Network
-from bptt.tasks import Task
+from bptt.optimisers import Adam, Optimiser
 from bptt.training.checkpoint import Checkpoint
 from bptt.training.curriculum import Curriculum
 from bptt.training.divergence import check_finite, left
-from bptt.training.optimisers import Adam, Optimiser
 from bptt.training.schedules import Constant, Schedule
 from bptt.training.sources import Source, source_of
 from bptt.training.states import at_rest
@@ -108,7 +108,7 @@ def train(
         optimiser: ``Adam(2e-3)`` if not given; its state is filled.
         schedule: multiplies the learning rate from step to step; constant if not given.
         clip: largest norm of the gradient; None never clips.
-        omega: λ, the weight of Pascanu's regulariser Ω, for plain RNN layers (``bptt.omega``).
+        omega: λ, the weight of Pascanu's regulariser Ω, for plain RNN layers (``bptt.regularisers.omega``).
         curriculum: the length of a task's sequences from step to step; the task's own if not given.
             What is scored is always the task's own length.
         seed: of the order in which sequences are drawn, and the lengths of a curriculum.

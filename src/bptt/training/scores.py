@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from bptt.data.series import Batch
+from bptt.data.tasks import Task
 from bptt.data.text import Text, streams
 from bptt.network import Network
-from bptt.tasks import Task
 from bptt.training.states import at_rest, carried, final, reading
 
 BITS = float(np.log(2.0))  # nats in a bit

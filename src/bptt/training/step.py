@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from bptt import omega
 from bptt.arrays import Array
 from bptt.errors import NonFiniteError
 from bptt.layers.build import named_tensors
 from bptt.network import Network, Run
+from bptt.optimisers import Optimiser, clip_by_norm
+from bptt.regularisers import omega
 from bptt.training.checkpoint import Checkpoint
 from bptt.training.divergence import diverged
-from bptt.training.optimisers import Optimiser, clip_by_norm
 from bptt.training.schedules import Schedule
 from bptt.training.sources import Source
 from bptt.training.states import final

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bptt.data import Series, Text
+from bptt.data.tasks import Task
 from bptt.errors import OptionError
-from bptt.tasks import Task
 
 Reason = Literal["steps", "patience", "until"]
 Scores = list[tuple[int, float]]  # (steps done, score)

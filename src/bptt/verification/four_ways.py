@@ -23,10 +23,10 @@ from bptt import reference
 from bptt.arrays import Array
 from bptt.cells.initialise import random_generator
 from bptt.errors import OptionError
-from bptt.lags import by_lag
+from bptt.gradients.by_lag import by_lag
+from bptt.gradients.forward_mode import sensitivities
 from bptt.layers import Trace
 from bptt.network import Network
-from bptt.rtrl import sensitivities
 from bptt.verification.textbook import Textbook
 
 TOLERANCE = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-4}

@@ -1,4 +1,4 @@
-// One step back in lag, of the signals of all loss steps at once (lags/line.py has the equations).
+// One step back in lag, of the signals of all loss steps at once (gradients/by_lag/layer_walk.py has the equations).
 //
 //     dz = back(d)                 to what W_R multiplies
 //     d ← dz W_R + carry           at the step before: written `cut` rows further up

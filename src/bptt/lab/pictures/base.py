@@ -8,7 +8,7 @@ import altair as alt
 import numpy as np
 
 from bptt.arrays import Array
-from bptt.report.charts.base import BLUE, GREEN, GREY, ORANGE
+from bptt.presentation.chart_style import BLUE, GREEN, GREY, ORANGE
 
 __all__ = [
     "BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "WIDTH", "Picture", "Rows", "line", "named", "series", "spec_of",

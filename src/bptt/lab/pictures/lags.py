@@ -23,7 +23,7 @@ from bptt.lab.pictures.base import (
     series,
     spec_of,
 )
-from bptt.report.words import gain_factor, headline, power_of_ten
+from bptt.report.sentences import gain_factor, headline, power_of_ten
 
 GRADIENT, WEIGHTS, SLOPES, CARRY = (
     "the gradient, ‖G_k‖", "powers of W_R alone", "powers of φ′ alone", "powers of the carry alone",

@@ -1,8 +1,8 @@
 """The pictures of a report, as Altair charts; each answers one question."""
 
+from bptt.presentation.figure import Figure, Table, figure
 from bptt.report.charts import findings, tables
 from bptt.report.charts.costs import carry, errors, exponents, truncation
-from bptt.report.charts.figure import Figure, Table, figure
 from bptt.report.charts.memory import Memories, remembered
 from bptt.report.charts.signal import Stages, by_lag, gains, shares, steps
 

@@ -5,10 +5,10 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from bptt.by_step import StepProfile
 from bptt.dynamics import Exponents
-from bptt.lags import LagProfile
-from bptt.report.charts.base import (
+from bptt.gradients.by_lag import LagProfile
+from bptt.gradients.by_step import StepProfile
+from bptt.presentation.chart_style import (
     BLUE,
     DASHED,
     FLUSH,

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from bptt.by_step import StepProfile
 from bptt.diagnosis import LayerDiagnosis
 from bptt.dynamics import Exponents, MemoryFunction
-from bptt.lags import LagProfile
+from bptt.gradients.by_lag import LagProfile
+from bptt.gradients.by_step import StepProfile
 from bptt.report.charts.memory import Memories
 from bptt.report.charts.signal import Stages
-from bptt.report.words import gain_factor, power_of_ten, shortest_truncation
+from bptt.report.sentences import gain_factor, power_of_ten, shortest_truncation
 
 HALF = 0.5  # of the input: below it more is forgotten than remembered
 

@@ -7,7 +7,7 @@ import altair as alt
 import numpy as np
 
 from bptt.dynamics import MemoryFunction
-from bptt.report.charts.base import FLUSH, lines, marked, sized, stage_styles, thinned
+from bptt.presentation.chart_style import FLUSH, lines, marked, sized, stage_styles, thinned
 
 Memories = Sequence[tuple[str, MemoryFunction | None]]
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from bptt.arrays import Array
 from bptt.diagnosis import LayerDiagnosis
-from bptt.lags import LagProfile
-from bptt.report.charts.base import (
+from bptt.gradients.by_lag import LagProfile
+from bptt.presentation.chart_style import (
     BLUE,
     DASHED,
     DOTTED,

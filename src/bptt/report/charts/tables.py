@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from bptt.arrays import Array
-from bptt.by_step import StepProfile
 from bptt.diagnosis import LayerDiagnosis
 from bptt.dynamics import Exponents
-from bptt.lags import LagProfile
-from bptt.report.charts.figure import Table
+from bptt.gradients.by_lag import LagProfile
+from bptt.gradients.by_step import StepProfile
+from bptt.presentation.figure import Table
 from bptt.report.charts.memory import Memories
 from bptt.report.charts.signal import Stages
-from bptt.report.words import power_of_ten, signed
+from bptt.report.sentences import power_of_ten, signed
 
 ROWS, COLUMNS = 14, 8
 

@@ -1,0 +1,196 @@
+r"""A network and what it reads, in a few names and numbers: one point of the space that is explored.
+
+    Configuration(gain=1.4, input_variance=0.1).build()
+
+The input variance is what W_F x adds to the variance of every z, the σ_in² of mean-field theory: W_F is
+scaled so that the mean of (W_F x)² over the batch is just that. The bias is added where it decides how long
+the state lasts: to the forget gate of an LSTM, to the update gate of a GRU, to every unit of a plain RNN.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bptt.data import Data, Task, Text, load
+from bptt.data.tasks.noise import noise
+from bptt.data.text import chunk, streams
+from bptt.errors import OptionError
+from bptt.layers import RNN, Layer
+from bptt.network import Network
+
+CARRYING = 1  # the place of f among i, f, g, o and of z among r, z, n
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """What a configuration stands for.
+
+    Attributes:
+        network: with fresh weights.
+        batch: the arguments of ``network.run``.
+        data: where the batch was drawn from.
+        needed_lag: what the task needs; None where nobody says.
+    """
+
+    network: Network
+    batch: dict[str, Any]
+    data: Data
+    needed_lag: int | None
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One point.
+
+    Attributes:
+        cell: "rnn", "lstm" or "gru".
+        activation: of a plain RNN.
+        init: name of the scheme of the weights (``bptt.cells.initialise``).
+        gain: multiplies W_R.
+        input_variance: mean of (W_F x)² over the batch, in the lowest layer; None leaves W_F as drawn.
+        bias: added to b, of an LSTM to the forget gate's part, of a GRU to the update gate's.
+        hidden: H, units of each layer.
+        layers: how many.
+        length: T; of data that have a length of their own without effect.
+        batch: B, sequences.
+        seed: of weights and sequences.
+        data: "noise", or whatever ``bptt diagnose --data`` takes.
+        loss_at: "last" or "every" step, of noise; None for the data's own.
+        dtype: float32 or float64.
+
+    >>> built = Configuration(hidden=16, length=30, input_variance=0.1).build()
+    >>> x, W_F = built.batch["x"], built.network.layer.W_F
+    >>> round(float(((x @ W_F.T) ** 2).mean()), 6)
+    0.1
+    """
+
+    cell: str = "rnn"
+    activation: str = "tanh"
+    init: str = "orthogonal"
+    gain: float = 1.0
+    input_variance: float | None = None
+    bias: float = 0.0
+    hidden: int = 64
+    layers: int = 1
+    length: int = 100
+    batch: int = 8
+    seed: int = 0
+    data: str = "noise"
+    loss_at: str | None = None
+    dtype: str = "float32"
+
+    def loaded(self) -> Data:
+        """The data, at this length.
+
+        Raises:
+            FileError: if a file is missing or not what it says.
+            OptionError: if there are no such data, or they say themselves where the loss is taken.
+        """
+        if self.data == "noise":
+            return noise(self.length, loss_at=self.loss_at or "last")
+        if self.loss_at is not None:
+            raise OptionError(
+                "loss_at", f"none for {self.data}, which says itself where the loss is taken",
+                repr(self.loss_at), "Leave it out, or take noise.",
+            )  # fmt: skip
+        return load(self.data, self.length)
+
+    def build(self) -> Built:
+        """The network, and the batch to measure it on.
+
+        Raises:
+            FileError: as for ``loaded``.
+            OptionError: if a name or number is outside its choices.
+        """
+        data = self.loaded()
+        network = fresh_network(
+            data, self.hidden, self.init, self.seed, self.dtype,
+            cell=self.cell, layers=self.layers, activation=self.activation, gain=self.gain,
+        )  # fmt: skip
+        batch = measured_batch(data, self.length, self.batch, network.stack.dtype, self.seed)
+        if self.input_variance is not None:
+            _scale_inputs(network.layer, batch["x"], self.input_variance)
+        if not np.isfinite(self.bias):
+            raise OptionError("bias", "a finite number", str(self.bias), "0 adds nothing.")
+        for layer in network.stack.layers:
+            part = layer.b if isinstance(layer, RNN) else _gate(layer)
+            part += layer.dtype.type(self.bias)
+        return Built(network, batch, data, data.needed_lag if isinstance(data, Task) else None)
+
+
+def fresh_network(
+    data: Data,
+    hidden: int,
+    init: str,
+    seed: int,
+    dtype: str = "float32",
+    **options: Any,
+) -> Network:
+    """A network of the sizes and the loss that the data need."""
+    if isinstance(data, Text):
+        size = len(data.characters)
+        return Network.init(size, hidden, size, init, rng=seed, dtype=dtype, **options)
+    return Network.init(
+        data.inputs, hidden, data.outputs, init, rng=seed, dtype=dtype,
+        loss=data.loss, loss_at=data.loss_at, **options,
+    )  # fmt: skip
+
+
+def measured_batch(
+    data: Data, length: int | None, batch: int | None, dtype: npt.DTypeLike, seed: int = 0
+) -> dict[str, Any]:
+    """The arguments of ``network.run`` on data it has not been trained on.
+
+    Args:
+        data: a text, series, task or noise.
+        length: steps of a text; 128 if None. The others have their own.
+        batch: sequences; 16 if None, fewer where they are long.
+        dtype: of the input.
+        seed: of the sequences that are drawn; a text and a series begin at their beginning.
+
+    Raises:
+        OptionError: if there are not so many sequences.
+    """
+    if isinstance(data, Text):
+        parts = streams(data.held_out, 16 if batch is None else batch)
+        codes, targets, _ = chunk(parts, 128 if length is None else length, 0)
+        return {"x": data.one_hot(codes, dtype), "targets": targets}
+    if isinstance(data, Task):
+        batch = max(1, min(16, 4000 // data.steps)) if batch is None else batch
+        # A spawned seed: no batch that is trained on, whatever its seed, can be this one.
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
+        return data.batch(batch, rng, held_out=True).arguments(dtype)
+    longest = int(data.held_out.lengths.max())
+    sequences = len(data.held_out.lengths)
+    batch = max(1, min(16, sequences, 4000 // longest)) if batch is None else batch
+    if not 1 <= batch <= sequences:
+        raise OptionError("batch", f"from 1 to {sequences} sequences", str(batch), "Take fewer.")
+    return data.held_out.part(slice(0, batch)).arguments(dtype)
+
+
+def _gate(layer: Layer) -> Any:
+    """The part of b that opens the carry; a view."""
+    H = layer.hidden
+    return layer.b[CARRYING * H : (CARRYING + 1) * H]
+
+
+def _scale_inputs(layer: Layer, x: Any, variance: float) -> None:
+    """Scale W_F in place so that the mean of (W_F x)² is the variance.
+
+    Raises:
+        OptionError: if the variance is negative or not finite, or the inputs are all zero.
+    """
+    if not 0 <= variance < np.inf:
+        raise OptionError("input_variance", "a number from 0", str(variance), "Give 0 or more.")
+    # over (time, batch): the mean of (w x)² is w C w, with C the second moments of x
+    rows = x.reshape(-1, x.shape[-1]).astype(np.float64)
+    moments = rows.T @ rows / len(rows)
+    W_F = layer.W_F.astype(np.float64)
+    now = float(np.einsum("hi,ij,hj->", W_F, moments, W_F)) / len(W_F)
+    if now == 0 and variance > 0:
+        raise OptionError(
+            "input_variance", "0, for every input is zero", str(variance), "Take other data."
+        )
+    layer.W_F *= (variance / now) ** 0.5 if now else 0.0

@@ -1,0 +1,158 @@
+r"""One layer in one direction, walked back in lag: the signals of all loss steps at once (Q5 to Q7).
+
+At lag k the signals stand at step s. With d the error of the state after that step:
+
+    (1)  dz = back(d)                      to what W_R multiplies; RNN: d ⊙ φ′(z_s)
+    (2)  G_k += Σ_s dz_sᵀ h_{s-1}          one matrix product over (s, sequence)
+    (3)  P = dz W_R                        one matrix product
+    (4)  d ← P + carry, at step s - 1      LSTM: the carry is dc ⊙ f; GRU: d ⊙ z; RNN: none
+
+With a layer below, dz W_F is handed down to it at the same lag, before it takes its own step (Q6).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from bptt import kernels
+from bptt.arrays import Array
+from bptt.gradients.by_lag.scaled import LOG2, Rows, Scaled, log_norm, normalised, outer_sum
+from bptt.gradients.by_lag.total import as_state
+from bptt.kernels import LagNorms
+from bptt.layers.trace import Trace
+
+NOTHING = -np.inf
+
+
+@dataclass(frozen=True, eq=False)
+class Lag:
+    """What is measured at one lag. Norms are ln, over all rows; -inf for none.
+
+    Attributes:
+        G: this lag's part of dW_R.
+        rows: the state errors d.
+        signal_squares: (N, B) of the reported signal: dz of an RNN, d of a gated cell.
+        count: how many (step, sequence) pairs the signal reached.
+        state: ‖d‖.
+        at_weights: ‖dz‖.
+        state_leaving: ‖d‖ of the rows that take the step back.
+        at_weights_leaving: ‖dz‖ of them.
+        through_weights: ‖P‖.
+        carry: ‖carry‖.
+        carrier: ‖what the carry multiplies‖: dc of an LSTM, d of a GRU.
+        arriving: ‖P + carry‖.
+    """
+
+    G: Scaled
+    rows: Rows
+    signal_squares: Array
+    count: int
+    state: float
+    at_weights: float
+    state_leaving: float = NOTHING
+    at_weights_leaving: float = NOTHING
+    through_weights: float = NOTHING
+    carry: float = NOTHING
+    carrier: float = NOTHING
+    arriving: float = NOTHING
+
+
+class Line:
+    """The walk of one layer.
+
+    Args:
+        trace: its forward pass.
+        first: no signal will stand before this step.
+        last: nor at or behind this one.
+    """
+
+    def __init__(self, trace: Trace, first: int, last: int) -> None:
+        self.trace, self.first = trace, first
+        self.cell, self.W_F = trace.layer.cell, trace.layer.W_F
+        self.gated = trace.layer.kind != "rnn"
+        self.W_R, self.e_weights = normalised(trace.layer.W_R)
+        self.local = trace.local(first, last)
+        layer = trace.layer
+        self.step = kernels.lag_step(self.cell, layer.extra, self.W_R, self.e_weights)
+        self.h_prev, self.e_states = normalised(trace.before(first, last)[0])
+        self.keep = trace.kept(first, last)
+        self.buffers: dict[str, Array] = {}
+        self.turn = 0
+        self.rows: Rows | None = None
+        self.handed_down: Rows | None = None
+
+    def _room(self, name: str, shape: tuple[int, ...]) -> Array:
+        """An array to write into, the same memory at every lag: fresh pages would cost more than the sums.
+
+        Large on purpose: from 4 MB on NumPy asks the system for huge pages.
+        """
+        size = math.prod(shape)
+        if name not in self.buffers or self.buffers[name].size < size:
+            self.buffers[name] = np.empty(max(size, 1 << 20), self.h_prev.dtype)
+        return self.buffers[name][:size].reshape(shape)
+
+    def receive(self, rows: Rows | None) -> None:
+        """Add errors of h, or of the whole state: what the layer above hands down at this lag."""
+        if rows is None:
+            return
+        if self.rows is not None and rows.fits(self.rows):
+            here = self.rows
+            here.D[..., : rows.D.shape[-1]] += rows.D
+            self.rows = Rows.of(
+                here.first, here.D, here.e, here.reach | rows.reach, None, here.common
+            )
+            return
+        if rows.D.shape[-1] < self.trace.layer.state_size:
+            rows = as_state(self.trace, rows)
+        self.rows = rows if self.rows is None else self.rows.plus(rows)
+
+    def walk(self, hand_down: bool) -> Lag | None:
+        """Equations (1) to (4): measure this lag and move on to the next; None if nothing is left."""
+        rows, self.rows, self.handed_down = self.rows, None, None
+        if rows is None:
+            return None
+        here = slice(rows.first - self.first, rows.last - self.first)
+        local = tuple(array[here] for array in self.local)
+        self.turn = 1 - self.turn  # the next rows are written while these are still read
+        N, B, S = rows.D.shape
+        cut = 1 if rows.first == 0 else 0  # these stand at the first step already
+        dz = self._room("dz", (N, B, len(self.W_R)))
+        arriving = self._room(f"arriving {self.turn}", (N - cut, B, S))
+        norms = self.step(rows.D, local, cut, dz, arriving)
+        if hand_down:
+            dx = kernels.affine(self.cell.at_input(rows.D, dz, local), self.W_F)
+            self.handed_down = Rows.of(rows.first, dx, rows.e.copy(), rows.reach, None, rows.common)
+        G = outer_sum(dz, rows.e, rows.common, self.h_prev[here])
+        G.e += self.e_states
+        counted = (
+            G, rows, rows.squares if self.gated else norms.at_weights, int(rows.reach.sum()),
+            rows.log_norm(), log_norm(norms.at_weights, rows.e, rows.common),
+        )  # fmt: skip
+        if N == cut:
+            return Lag(*counted)
+        return Lag(*counted, *self._step_back(rows, cut, norms, arriving))
+
+    def _step_back(self, rows: Rows, cut: int, norms: LagNorms, d: Array) -> tuple[float, ...]:
+        """The rows one step before, and the norms of what takes the step."""
+        e, reach = rows.e[cut:], rows.reach[cut:]
+        keep = None
+        if self.keep is not None:
+            keep = self.keep[rows.first + cut - self.first : rows.last - self.first]
+            reach = reach & keep
+            d[~keep] = 0
+
+        def norm(s: Array) -> float:
+            return log_norm(s if keep is None else s * keep, e, rows.common)
+
+        known = norms.arriving if keep is None else norms.arriving * keep
+        scale, common = e.copy(), rows.common
+        if self.e_weights and not self.gated:
+            scale, common = scale + self.e_weights, None
+        through = (norm(norms.at_weights[cut:]), norm(norms.through) + LOG2 * self.e_weights)
+        leaving = norm(rows.squares[cut:]) if self.gated else NOTHING
+        self.rows = Rows.of(rows.first + cut - 1, d, scale, reach, known, common)
+        if not self.gated:
+            return (leaving, *through)
+        carry = (norm(norms.carry), norm(norms.carrier))
+        return (leaving, *through, *carry, self.rows.log_norm())

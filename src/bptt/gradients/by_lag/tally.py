@@ -1,0 +1,226 @@
+"""What is kept of each lag once its signals have moved on, and the profile made of it."""
+
+from dataclasses import dataclass, field
+from math import copysign, inf, ldexp
+from typing import Any
+
+import numpy as np
+
+from bptt import kernels
+from bptt.arrays import Array, squares
+from bptt.errors import ResidualError
+from bptt.gradients.by_lag.layer_walk import Lag
+from bptt.gradients.by_lag.profile import LagProfile
+from bptt.gradients.by_lag.scaled import Rows, Scaled, log_norm, log_norms
+from bptt.layers.trace import Trace
+
+LN10 = float(np.log(10.0))
+MOST_CELLS = 2e7  # of the table loss step × lag; beyond it the table is left out
+
+# The norms of ``Lag``, added up as ln of a sum of squares over the chunks of loss steps.
+NORMS = (
+    "state", "at_weights", "state_leaving", "at_weights_leaving", "through_weights", "carry",
+    "carrier", "arriving",
+)  # fmt: skip
+
+
+@dataclass(eq=False)
+class _Measured:
+    """One lag, over all chunks of loss steps."""
+
+    log_norms: dict[str, float]
+    signal: float = -np.inf  # ln ‖signal‖
+    count: int = 0
+    G: Scaled | None = None
+    by_step: list[tuple[int, Array]] = field(default_factory=list)
+
+
+class Tally:
+    """The lags of one layer.
+
+    Args:
+        trace: the layer's forward pass.
+        whole: dW_R by a backward pass.
+        keep_matrices: whether every G_k is wanted.
+        one_chunk: whether each lag comes once, complete; then its matrix need not be held.
+        by_step: whether step + lag names the loss step.
+    """
+
+    def __init__(
+        self, trace: Trace, whole: Scaled, keep_matrices: bool, *, one_chunk: bool, by_step: bool
+    ) -> None:
+        self.trace, self.whole, self.keep_matrices = trace, whole, keep_matrices
+        self.one_chunk, self.has_steps = one_chunk, by_step
+        self.lags: list[_Measured] = []
+        self.log_h = 0.5 * float(np.log(squares(trace.h).sum(dtype=np.float64) or 1.0))
+        square = float(np.einsum("ij,ij->", whole.M, whole.M))
+        self.square = square or float("nan")  # shares of nothing are not numbers
+        self.left_out = Scaled.zeros(whole.M.shape)  # what the lags beyond the last add up to
+        self.remaining = whole.copy()  # dW_R - Σ_{j<=k} G_j
+        self.moment = Scaled.zeros(whole.M.shape)  # Σ_{j<=k} j G_j, for chunked truncation
+        self.finished: list[tuple[float, ...]] = []
+        self.matrices: list[Array] = []
+        self.overflow_lag: int | None = None
+
+    def add(self, k: int, lag: Lag) -> None:
+        """Count one lag of one chunk."""
+        while len(self.lags) <= k:
+            self.lags.append(_Measured(dict.fromkeys(NORMS, -np.inf)))
+        here = self.lags[k]
+        for name in NORMS:
+            here.log_norms[name] = _together(here.log_norms[name], getattr(lag, name))
+        rows = lag.rows
+        here.signal = _together(here.signal, log_norm(lag.signal_squares, rows.e, rows.common))
+        here.count += lag.count
+        if self.has_steps and len(self.trace.x) * len(self.lags) <= MOST_CELLS:
+            log10 = _log10_per_step(lag.signal_squares, rows)
+            here.by_step.append((rows.first + k, log10))
+        if self.one_chunk:
+            while len(self.finished) < k:  # a layer below can start late
+                self._finish(Scaled.zeros(self.whole.M.shape))
+            self._finish(lag.G)
+        elif here.G is None:
+            here.G = lag.G
+        else:
+            here.G += lag.G
+
+    def rest_below(self, tolerance: float, rows: Rows | None) -> bool:
+        """Whether the lags not yet walked can be left out, the signals standing at ``rows``."""
+        if rows is None or not self.finished:
+            return rows is None
+        bar = float(np.log(tolerance) + np.logaddexp.reduce([f[0] for f in self.finished]))
+        if rows.log_norm() + self.log_h > bar:
+            return False
+        return self.remaining.log_norm() <= bar
+
+    def _finish(self, G: Scaled) -> None:
+        """All of lag k is known: its norm, share and what truncating behind it keeps."""
+        k, dtype = len(self.finished), self.trace.layer.dtype
+        norm = G.log_norm()
+        if self.keep_matrices:
+            self.matrices.append(G.value(dtype))
+        # No entry is larger than the norm: only a norm beyond the type needs a closer look.
+        beyond = norm >= np.log(np.finfo(dtype).max)
+        if beyond and self.overflow_lag is None and not np.isfinite(G.value(dtype)).all():
+            self.overflow_lag = k
+        self.finished.append((norm, *(p / self.square for p in self._products(k, G))))
+
+    def _products(self, k: int, G: Scaled) -> tuple[float, ...]:
+        """⟨G, W⟩, ⟨R, R⟩, ⟨R, M⟩, ⟨M, M⟩ and ⟨M, W⟩ 4^-e of W, with R and M brought to lag k."""
+        R, M, W = self.remaining, self.moment, self.whole
+        e_R, e_M = R.scale_with(G), M.scale_with(G) if k else M.e
+        # Above 0 only where the matrix is zero: any finite factor will do.
+        r, g, m, n = (ldexp(1.0, min(e, 999)) for e in (R.e - e_R, G.e - e_R, M.e - e_M, G.e - e_M))
+        products: tuple[float, ...]
+        products = kernels.remainder(G.M, R.M, M.M, W.M, r, g, m, k * n)
+        R.e, M.e = e_R, e_M
+        exponents = (G.e - W.e, 2 * (R.e - W.e), R.e + M.e - 2 * W.e, 2 * (M.e - W.e), M.e - W.e)
+        if not any(exponents):
+            return products
+        return tuple(_ldexp(p, e) for p, e in zip(products, exponents, strict=True))
+
+    def profile(self) -> LagProfile:
+        """Everything, checked.
+
+        Raises:
+            ResidualError: if the lags do not add up to dW_R.
+        """
+        if not self.one_chunk:
+            for here in self.lags:
+                self._finish(here.G or Scaled.zeros(self.whole.M.shape))
+        norm, share, rr, rm, mm, mw = np.array(self.finished or [(-np.inf, *[0.0] * 5)]).T
+        miss = (self.remaining - self.left_out).log_norm()
+        self._check_residual(miss)
+        log_whole = self.whole.log_norm()
+        dtype = self.trace.layer.dtype
+        measured = self.lags or [_Measured(dict.fromkeys(NORMS, -np.inf))]
+        norms = {name: np.array([m.log_norms[name] for m in measured]) for name in NORMS}
+        counts = np.array([max(1, m.count) for m in measured])
+        signal = np.array([m.signal for m in measured]) - 0.5 * np.log(counts)
+        with np.errstate(invalid="ignore"):  # -inf - -inf: no signal, no gain
+            gains = _gains(norms, gated=self.trace.layer.kind != "rnn")
+            rest = self.left_out.log_norm() - np.logaddexp.reduce(norm)
+        return LagProfile(
+            log10_norm=norm / LN10,
+            share=share,
+            log10_signal=signal / LN10,
+            log10_signal_by_step=self._by_step(),
+            **gains,
+            dW_R=self.whole.value(dtype),
+            log10_whole=log_whole / LN10,
+            matrices=np.stack(self.matrices) if self.matrices else None,
+            residual=float(np.exp(miss - log_whole)) if miss > -np.inf else 0.0,
+            rest=float(np.exp(rest)) if self.left_out.M.any() else 0.0,
+            overflow_lag=self.overflow_lag,
+            kept=np.stack([rr, rm, mm, mw]),
+        )
+
+    def _check_residual(self, miss: float) -> None:
+        """Refuse a difference larger than rounding can explain."""
+        total = np.logaddexp.reduce([m.log_norms["at_weights"] for m in self.lags] or [-np.inf])
+        summed = np.logaddexp.reduce(
+            [total + self.log_h, self.whole.log_norm(), self.left_out.log_norm() + np.log(16)]
+        )
+        steps = len(self.lags) + len(self.trace.x) + 16
+        if not miss <= np.log(np.finfo(self.trace.layer.dtype).eps * steps) + summed:
+            raise ResidualError(
+                "by_lag", "lags that add up to dW_R",
+                f"a difference of {np.exp(miss - self.whole.log_norm()):.1e} of it",
+                "Rounding errors have outgrown the gradient: use float64, shorter sequences or smaller "
+                "recurrent weights.",
+            )  # fmt: skip
+
+    def _by_step(self) -> Array | None:
+        """(T, K) log10 of the signal by loss step and lag."""
+        T, K = len(self.trace.x), len(self.lags)
+        if not self.has_steps or T * K > MOST_CELLS:
+            return None
+        table = np.full((T, K), -np.inf, np.float32)
+        for k, here in enumerate(self.lags):
+            for first, log10 in here.by_step:
+                table[first : first + len(log10), k] = log10
+        return table
+
+
+def _gains(norms: dict[str, Array], gated: bool) -> dict[str, Any]:
+    """(K-1,) ln of what each factor does to the signal in the step from lag k to k+1 (Q9)."""
+    n = {name: values[:-1] for name, values in norms.items()}
+    weight = n["through_weights"] - n["at_weights_leaving"]
+    if not gated:
+        activation = (norms["at_weights"] - norms["state"])[1:]
+        return {
+            "weight_gain": weight,
+            "activation_gain": activation,
+            "gain": weight + activation,
+            "carry_gain": None,
+            "carry_share": None,
+        }
+    both = np.logaddexp(2 * n["carry"], 2 * n["through_weights"])
+    return {
+        "weight_gain": weight,
+        "activation_gain": n["at_weights_leaving"] - n["state_leaving"],
+        "gain": n["arriving"] - n["state_leaving"],
+        "carry_gain": n["carry"] - n["carrier"],
+        "carry_share": np.exp(2 * n["carry"] - both),
+    }
+
+
+def _ldexp(p: float, e: int) -> float:
+    """p 2^e, infinite where it does not fit."""
+    try:
+        return ldexp(p, e)
+    except OverflowError:
+        return copysign(inf, p)
+
+
+def _together(a: float, b: float) -> float:
+    """ln √(e^2a + e^2b)."""
+    return float(0.5 * np.logaddexp(2 * a, 2 * b)) if a > -np.inf else b
+
+
+def _log10_per_step(signal_squares: Array, rows: Rows) -> Array:
+    """log10 of the RMS over sequences of the signal's norm, per step."""
+    counts = np.maximum(1, rows.reach.sum(1))
+    return np.asarray(
+        (log_norms(signal_squares, rows.e, rows.common, 1) - 0.5 * np.log(counts)) / LN10
+    )

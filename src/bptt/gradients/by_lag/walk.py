@@ -1,0 +1,226 @@
+r"""The gradient by lag, lag-major (Q5 to Q7): hold the errors of all loss steps, walk back in lag.
+
+Σ_k G_k = dW_R, for every layer of a stack. Walking in time instead would need one backward pass per loss
+step. Each lag is a few large matrix products (``lags.line``). Lag is the number of recurrent steps between
+the loss and the weight: in a stack it is measured from the loss step through all layers (Q6), where both
+directions mix it counts the steps in either.
+
+Memory grows with the loss steps that are held at once. Where that is too much, the loss steps are taken in
+chunks and their G_k added up.
+"""
+
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from bptt.arrays import Array
+from bptt.errors import OptionError
+from bptt.gradients.by_lag.layer_walk import Line
+from bptt.gradients.by_lag.profile import LagProfile
+from bptt.gradients.by_lag.scaled import Rows, together
+from bptt.gradients.by_lag.tally import Tally
+from bptt.gradients.by_lag.total import join_rows, split_rows, whole
+from bptt.layers.levels import BidirectionalTrace, directions
+from bptt.layers.stack import Stack, StackTrace, immediate_errors
+from bptt.layers.trace import Trace
+
+WORKING_MEMORY = 128e6  # bytes; above it, with a max_lag, the loss steps are taken in chunks
+
+
+def by_lag(
+    trace: Trace | StackTrace,
+    dh: Any,
+    max_lag: int | None = None,
+    keep_matrices: bool = False,
+    *,
+    tolerance: float = 0.0,
+    loss_chunk: int | None = None,
+) -> Any:
+    r"""Split dW_R by how far back in time each part of it comes from.
+
+    Args:
+        trace: from ``layer.forward`` or ``stack.forward``.
+        dh: (T, B, H) immediate gradient ∂⁺E/∂h_t on the top layer's states: what the loss at step t sends
+            straight to h_t. Not the total gradient: what comes back through h_{t+1} is this function's
+            business. (T, B, 2H) for [h; c] of an LSTM whose loss sees the cell state too. For a stack
+            also a list, as for ``Stack.backward``.
+        max_lag: the largest lag to compute; None goes back as far as there is a past.
+        keep_matrices: keep every G_k, (K, G·H, H).
+        tolerance: stop early once the lags left out sum to less than this part of Σ‖G_k‖ and the
+            signals that remain could not add more than that in one step; 0 computes every lag.
+        loss_chunk: how many loss steps to hold at once; None holds all, or with ``max_lag`` about as many
+            as fit into 128 MB. The lags are the same, every G_k is held until the last chunk, and
+            ``tolerance`` stops nothing early.
+
+    Returns:
+        a ``LagProfile``; for a stack a list of them, one per layer as in ``stack.names``, bottom first.
+        ``profile.residual`` says how well the lags, with what was left out, add up to the gradient of an
+        ordinary backward pass. It is checked on every run.
+
+    Raises:
+        ShapeError, DTypeError, NonFiniteError: if dh does not fit the trace.
+        OptionError: if dh is zero everywhere, or a number is out of range.
+        ResidualError: if the lags do not add up to the gradient.
+
+    >>> import numpy as np, bptt
+    >>> layer = bptt.LSTM.init(3, 8, rng=0, dtype="float64")
+    >>> trace = layer.forward(np.random.default_rng(1).standard_normal((20, 2, 3)))
+    >>> profile = bptt.by_lag(trace, np.ones((20, 2, 8)))
+    >>> len(profile.norm), bool(profile.residual < 1e-14)
+    (20, True)
+    """
+    if isinstance(trace, Trace):
+        single = StackTrace(Stack([trace.layer]), (trace,), (None,))
+        return _by_lag(single, dh, max_lag, keep_matrices, tolerance, loss_chunk)[0]
+    return _by_lag(trace, dh, max_lag, keep_matrices, tolerance, loss_chunk)
+
+
+def _by_lag(
+    trace: StackTrace,
+    dh: Any,
+    max_lag: int | None,
+    keep_matrices: bool,
+    tolerance: float,
+    loss_chunk: int | None,
+) -> list[LagProfile]:
+    errors = immediate_errors(trace, dh)
+    _check(errors, max_lag, tolerance, loss_chunk)
+    every = [_rows(t, d) for t, d in zip(trace.traces, errors, strict=True)]
+    del errors  # of long sequences every array counts
+    loss_chunk = loss_chunk or _fitting_chunk(trace, max_lag)
+    chunks = [every] if loss_chunk is None else list(_chunks(every, loss_chunk))
+    tallies = [
+        Tally(t, found, keep_matrices, one_chunk=len(chunks) == 1, by_step=_one_way(trace))
+        for t, found in zip(trace.traces, whole(trace, every), strict=True)
+    ]
+    left_out: list[list[Rows]] = [[] for _ in every]
+    for chunk in chunks:
+        lines = _lines(trace, chunk, max_lag)
+        _walk(trace, lines, tallies, max_lag, tolerance if len(chunks) == 1 else 0.0)
+        for parts, line in zip(left_out, lines, strict=True):
+            if line.rows is not None:
+                parts.append(line.rows)
+    if any(left_out):
+        del every, chunks, chunk, lines  # of long sequences every array counts
+        rests = [together(left_out.pop(0)) for _ in tallies]
+        for tally, rest in zip(tallies, whole(trace, rests), strict=True):
+            tally.left_out = rest
+    return [tally.profile() for tally in tallies]
+
+
+def _walk(
+    trace: StackTrace,
+    lines: list[Line],
+    tallies: list[Tally],
+    max_lag: int | None,
+    tolerance: float,
+) -> None:
+    """Lag after lag through all layers, until nothing is left or enough is known.
+
+    What stands in ``line.rows`` afterwards has not been counted.
+    """
+    for k in count():
+        if all(line.rows is None for line in lines) or (max_lag is not None and k > max_lag):
+            return
+        number, handed = len(lines), None
+        for level, mask in zip(reversed(trace.levels), reversed(trace.masks), strict=True):
+            n = len(directions(level))
+            number -= n
+            parts: list[Rows | None] = [None] * n
+            if handed is not None:
+                parts = [*split_rows(level, handed)]
+            below: list[Rows | None] = []
+            for i, part in enumerate(parts, number):
+                lines[i].receive(part)
+                lag = lines[i].walk(hand_down=number > 0)
+                if lag is not None:
+                    tallies[i].add(k, lag)
+                below.append(lines[i].handed_down)
+            handed = join_rows(level, below, mask)
+        if tolerance and all(
+            tally.rest_below(tolerance, line.rows)
+            for tally, line in zip(tallies, lines, strict=True)
+        ):
+            return
+
+
+def _one_way(trace: StackTrace) -> bool:
+    """Whether a lag and a step name the loss step: nowhere do both directions follow one another."""
+    return len(trace.levels) == 1 or not any(
+        isinstance(level, BidirectionalTrace) for level in trace.levels
+    )
+
+
+def _rows(trace: Trace, d: Array) -> Rows | None:
+    """The immediate errors of one layer, from the first loss step to the last."""
+    reach: Array = np.asarray(d.any(-1))
+    steps = np.flatnonzero(reach.any(1))
+    if not len(steps):
+        return None
+    window = slice(int(steps[0]), int(steps[-1]) + 1)
+    e = np.zeros(reach[window].shape, np.int64)
+    return Rows.of(window.start, d[window].copy(), e, reach[window])
+
+
+def _chunks(every: list[Rows | None], size: int) -> Any:
+    """The same errors, ``size`` steps at a time."""
+    last = max(rows.last for rows in every if rows is not None)
+    for first in range(0, last, size):
+        part = [_part(rows, first, first + size) for rows in every]
+        if any(rows is not None for rows in part):
+            yield part
+
+
+def _part(rows: Rows | None, first: int, last: int) -> Rows | None:
+    if rows is None or rows.last <= first or rows.first >= last:
+        return None
+    cut = slice(max(0, first - rows.first), last - rows.first)
+    D, e, reach = (array[cut].copy() for array in (rows.D, rows.e, rows.reach))
+    return Rows.of(max(first, rows.first), D, e, reach)
+
+
+def _lines(trace: StackTrace, chunk: list[Rows | None], max_lag: int | None) -> list[Line]:
+    """A line per layer, over the steps its signals can stand at."""
+    T = len(trace.traces[0].x)
+    first, last = 0, T
+    if _one_way(trace) and len(trace.traces) == len(trace.levels):
+        last = max(rows.last for rows in chunk if rows is not None)
+        if max_lag is not None:
+            first = max(0, min(rows.first for rows in chunk if rows is not None) - max_lag - 1)
+    lines = [Line(t, first, last) for t in trace.traces]
+    for line, rows in zip(lines, chunk, strict=True):
+        line.receive(rows)
+    return lines
+
+
+def _fitting_chunk(trace: StackTrace, max_lag: int | None) -> int | None:
+    """How many loss steps fit into the working memory; None if all do, or nothing bounds the lags."""
+    if max_lag is None:
+        return None
+    T, B, _ = trace.traces[0].x.shape
+    per_step = sum(
+        B * (4 * len(t.layer.W_R) + 4 * t.layer.state_size) * t.layer.dtype.itemsize
+        for t in trace.traces
+    )
+    if T * per_step <= WORKING_MEMORY:
+        return None
+    return max(4 * max_lag, int(WORKING_MEMORY / per_step), 1)
+
+
+def _check(
+    errors: list[Array], max_lag: int | None, tolerance: float, loss_chunk: int | None
+) -> None:
+    if not any(d.any() for d in errors):
+        raise OptionError(
+            "dh", "a loss that reaches this layer", "zeros everywhere",
+            "Check that the loss depends on the layer's output.",
+        )  # fmt: skip
+    if max_lag is not None and (max_lag < 0 or max_lag != int(max_lag)):
+        raise OptionError("max_lag", "a whole lag from 0", str(max_lag), "None computes every lag.")
+    if not 0 <= tolerance < 1:
+        raise OptionError(
+            "tolerance", "a number in [0, 1)", str(tolerance), "0 computes every lag."
+        )
+    if loss_chunk is not None and loss_chunk < 1:
+        raise OptionError("loss_chunk", "a number from 1", str(loss_chunk), "None holds all.")

@@ -1,0 +1,135 @@
+r"""The gradient by the step at which the weight acts: one backward pass, any length.
+
+    dW_R = Σ_s C_s,    C_s = dz_sᵀ h_{s-1}
+
+dz_s is the total error at step s, of all losses from there on. For sequences too long to split by lag this
+says which stretch of the sequence moves the weights; it does not say from how far ahead.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bptt import kernels
+from bptt.arrays import Array
+from bptt.layers import Trace
+from bptt.layers.levels import directions, join_inputs, split_errors
+from bptt.layers.stack import StackTrace, immediate_errors
+
+
+@dataclass(frozen=True, eq=False)
+class StepProfile:
+    """dW_R = Σ_s C_s, step by step.
+
+    Attributes:
+        norm: (T,) ‖C_s‖_F.
+        share: (T,) signed share ⟨C_s, dW_R⟩ / ‖dW_R‖²; all steps together give 1.
+        dW_R: (G·H, H) the whole gradient.
+        immediate: (T,) RMS over sequences of ‖∂⁺E/∂h_s‖: what reaches the state other than through the
+            layer's own recurrence. It is what ``out.retain_grad()`` shows in PyTorch.
+        total: (T,) the same of ‖dE/dh_s‖, with what all later steps send back.
+    """
+
+    norm: Array
+    share: Array
+    dW_R: Array
+    immediate: Array
+    total: Array
+
+
+def by_step(trace: Trace | StackTrace, dh: Any) -> Any:
+    """Split dW_R by the step at which the weight acts.
+
+    Args:
+        trace: from ``layer.forward`` or ``stack.forward``.
+        dh: (T, B, H) immediate gradient ∂⁺E/∂h_t on the top layer's states.
+
+    Returns:
+        a ``StepProfile``; for a stack a list of them, one per layer as in ``stack.names``. A backward
+        layer's steps are in its own order: step 0 is its sequence's last.
+
+    Raises:
+        ShapeError, DTypeError, NonFiniteError: if dh does not fit the trace.
+
+    >>> import numpy as np, bptt
+    >>> layer = bptt.GRU.init(3, 8, rng=0, dtype="float64")
+    >>> trace = layer.forward(np.ones((1000, 2, 3)))
+    >>> steps = bptt.by_step(trace, np.ones((1000, 2, 8)))
+    >>> steps.norm.shape, f"{steps.share.sum():.6f}"
+    ((1000,), '1.000000')
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond the type it is infinite, or NaN
+        return _by_step(trace, dh)
+
+
+def _by_step(trace: Trace | StackTrace, dh: Any) -> Any:
+    if isinstance(trace, Trace):
+        return _layer(trace, trace.layer.state_errors(trace, dh))[0]
+    errors = immediate_errors(trace, dh)
+    found: list[StepProfile] = []
+    number = len(errors)
+    from_above: Array | None = None
+    for level, mask in zip(reversed(trace.levels), reversed(trace.masks), strict=True):
+        here = directions(level)
+        number -= len(here)
+        own = errors[number : number + len(here)]
+        if from_above is not None:
+            for t, d, part in zip(here, own, split_errors(level, from_above), strict=True):
+                d[..., : t.layer.hidden] += part
+        done = [_layer(t, d) for t, d in zip(here, own, strict=True)]
+        found = [profile for profile, _ in done] + found
+        from_above = join_inputs(level, [dx for _, dx in done], mask)
+    return found
+
+
+def _layer(trace: Trace, d: Array) -> tuple[StepProfile, Array]:
+    """One layer from the errors of its states, and the errors of its inputs."""
+    layer = trace.layer
+    # Everything is linear in d: a power of two keeps what is carried back within the type's range.
+    scale = int(np.frexp(np.abs(d).max())[1])
+    dz_R, dz_F, _ = kernels.backward(
+        layer.cell, np.ldexp(d, -scale), *trace.part(), layer.W_R, layer.extra, trace.kept()
+    )
+    dz, h_prev = dz_R.astype(np.float64), trace.before()[0].astype(np.float64)
+    T, B, rows = dz.shape
+    dW_R = dz.reshape(T * B, rows).T @ h_prev.reshape(T * B, -1)
+    # ‖Σ_b dz_b ⊗ h_b‖² = Σ_bb′ (dz_b · dz_b′)(h_b · h_b′): no matrix per step is formed.
+    squares = np.einsum(
+        "tbc,tbc->t", dz @ dz.transpose(0, 2, 1), h_prev @ h_prev.transpose(0, 2, 1)
+    )
+    along = np.einsum("tbg,tbg->t", dz, h_prev @ dW_R.T)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = along / np.square(dW_R).sum()
+    norm = np.ldexp(np.sqrt(np.maximum(squares, 0)), scale)
+    whole = np.ldexp(dW_R, scale).astype(layer.dtype)
+    dx = kernels.affine(dz_F, layer.W_F)
+    sizes = (
+        _rms(d[..., : layer.hidden]),
+        np.ldexp(_rms(_total(trace, np.ldexp(d, -scale), dz_R)), scale),
+    )
+    return StepProfile(norm, share, whole, *sizes), np.ldexp(dx, scale)
+
+
+def _total(trace: Trace, d: Array, dz_R: Array) -> Array:
+    """dE/dh of every step (T, B, H): the immediate part, what W_R sends back, and a GRU's carry."""
+    H = trace.layer.hidden
+    total, back = d[..., :H].copy(), kernels.affine(dz_R, trace.layer.W_R)
+    keep = trace.keep
+    if keep is not None:
+        back *= keep[..., None]
+    total[:-1] += back[1:]
+    if trace.layer.kind == "gru":
+        z = (
+            trace.saved[..., H : 2 * H]
+            if keep is None
+            else trace.saved[..., H : 2 * H] * keep[..., None]
+        )
+        for t in reversed(range(len(total) - 1)):
+            total[t] += total[t + 1] * z[t + 1]
+    return total
+
+
+def _rms(d: Array) -> Array:
+    """(T,) root mean square over sequences of ‖d‖."""
+    return np.asarray(np.sqrt(np.square(d, dtype=np.float64).sum(-1).mean(-1)))

@@ -1,0 +1,59 @@
+r"""Truncated backpropagation through time, BPTT(k1, k2) (Williams & Peng 1990).
+
+Every k1 steps the errors of the last k1 losses are carried back, at most k2 steps into the past. Each
+loss is used once: a step's error is not counted again when a later block passes over it.
+
+    k1 = 1, k2 = K     a window of K steps that slides with every loss: lags 0 .. K-1
+    k1 = k2 = K        chunks of K steps, the state detached between them
+"""
+
+from typing import Any
+
+import numpy as np
+
+from bptt import kernels
+from bptt.arrays import Array
+from bptt.errors import OptionError
+from bptt.layers import Trace
+
+
+def truncated_bptt(trace: Trace, dh: Any, k1: int, k2: int, offset: int = 0) -> Array:
+    """dW_R as truncated BPTT gives it, by really running it.
+
+    Args:
+        trace: from a layer's ``forward``.
+        dh: (T, B, H) immediate gradient ∂⁺E/∂h_t.
+        k1: steps between two backward passes.
+        k2: steps that each of them goes back, counted from its last loss.
+        offset: length of the first block, where it differs from k1.
+
+    Returns:
+        (G·H, H).
+
+    Raises:
+        OptionError: if k1 or k2 is below 1, or the offset not in 0 .. k1-1.
+        ShapeError, DTypeError, NonFiniteError: if dh does not fit the trace.
+    """
+    for name, value in (("k1", k1), ("k2", k2)):
+        if value < 1:
+            raise OptionError(name, "a number of steps from 1", str(value), "Give at least 1.")
+    if not 0 <= offset < k1:
+        raise OptionError("offset", f"from 0 to {k1 - 1}", str(offset), "It shifts the blocks.")
+    layer = trace.layer
+    d = layer.state_errors(trace, dh)
+    T, dW_R = len(d), np.zeros_like(layer.W_R)
+    # Blocks of k1 losses; the last one may be cut short, but starts its way back where it would have.
+    for full_end in range(offset or k1, T + k1, k1):
+        first, end = max(0, full_end - k1), min(full_end, T)
+        if first >= T:
+            break
+        start = max(0, full_end - k2)
+        errors = np.zeros_like(d[start:end])
+        losses = slice(max(first, start), end)  # with k2 < k1 the earlier ones reach nothing
+        errors[losses.start - start :] = d[losses]
+        dz_R, _, _ = kernels.backward(
+            layer.cell, errors, *trace.part(start, end), layer.W_R, layer.extra,
+            trace.kept(start, end),
+        )  # fmt: skip
+        dW_R += kernels.outer(dz_R, trace.before(start, end)[0])
+    return dW_R

@@ -1,0 +1,211 @@
+r"""The loops over a sequence in NumPy: slow, obvious, and for every cell and activation.
+
+    forward    state_t from state_{t-1}, for t = 1 .. T                        (Q1)
+    backward   d_{t-1} = ∂⁺E/∂state_{t-1} + (error through W_R) + (carry),
+               for t = T .. 1                                                   (Q2; Werbos 1990)
+    LagStep    the same step back for the errors of all loss steps at once      (Q5, Q7)
+
+A state has one part (h) or two (h, c); errors of it lie side by side in one array, (..., H) or (..., 2H).
+``compiled_loops`` has the same functions, compiled.
+"""
+
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bptt.arrays import Array, squares
+
+
+def affine(a: Array, M: Array, bias: Array | None = None) -> Array:
+    """A M + bias for rows a (..., K), M (K, N) and bias (N,)."""
+    # Two axes: with three, NumPy makes one small product per step.
+    out = a.reshape(-1, a.shape[-1]) @ M
+    if bias is not None:
+        out += bias
+    return out.reshape(*a.shape[:-1], M.shape[1])
+
+
+def outer(a: Array, b: Array, out: Array | None = None) -> Array:
+    """Σ a ⊗ b over rows a (..., M) and b (..., N): (M, N); added to ``out`` where that is given."""
+    found = a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
+    if out is None:
+        return np.asarray(found)
+    out += found
+    return out
+
+
+def forward(
+    cell: ModuleType,
+    x: Array,
+    W_F: Array,
+    b: Array,
+    state0: tuple[Array, ...],
+    W_R: Array,
+    extra: Any,
+    keep: Array | None,
+) -> tuple[Array, tuple[Array, ...]]:
+    """States over a sequence.
+
+    Args:
+        cell: ``cells.rnn``, ``cells.lstm`` or ``cells.gru``.
+        x: (T, B, I) inputs.
+        W_F: (G·H, I) weights of the input.
+        b: (G·H,) bias.
+        state0: (h0,) or (h0, c0), each (B, H).
+        W_R: (G·H, H) recurrent weights.
+        extra: the RNN's activation, the GRU's b_Rn, None for the LSTM.
+        keep: (T, B) False where a step starts from zero instead of the state before; None: nowhere.
+
+    Returns:
+        what ``local`` needs, (T, B, ·), and the states, each (T+1, B, H); ``[0]`` is the
+        initial one, ``[t+1]`` belongs to ``x[t]``.
+    """
+    T, B, _ = x.shape
+    H = W_R.shape[1]
+    drive = affine(x, W_F.T, b)
+    saved = np.empty((T, B, cell.SAVED * H), x.dtype)
+    states = tuple(np.empty((T + 1, B, H), x.dtype) for _ in state0)
+    for state, first in zip(states, state0, strict=True):
+        state[0] = first
+    for t in range(T):
+        prev = tuple(state[t] for state in states)
+        if keep is not None and not keep[t].all():
+            prev = tuple(np.where(keep[t][:, None], state, 0) for state in prev)
+        cell.step(drive[t], prev, W_R, extra, saved[t], tuple(state[t + 1] for state in states))
+    return saved, states
+
+
+def backward(
+    cell: ModuleType,
+    d: Array,
+    saved: Array,
+    states: tuple[Array, ...],
+    W_R: Array,
+    extra: Any,
+    keep: Array | None,
+    carried: Array | None = None,
+) -> tuple[Array, Array, Array]:
+    """Errors over a sequence.
+
+    Args:
+        cell: as for ``forward``.
+        d: (T, B, S) immediate gradient ∂⁺E/∂state_t of every step; or (T, B, H), the other
+            part being zero.
+        saved: from ``forward``, of these steps.
+        states: from ``forward``, each (T+1, B, H) from the one before these steps on.
+        W_R: (G·H, H) recurrent weights.
+        extra: as for ``forward``.
+        keep: as for ``forward``.
+        carried: (B, S) what steps behind these send back; zero if there are none.
+
+    Returns:
+        errors at what W_R multiplies (T, B, G·H), at what W_F multiplies (the same array but for the
+        GRU), and at the initial state (B, S).
+    """
+    T, B, width = d.shape
+    H = W_R.shape[1]
+    factors = local(cell, saved, states, extra, keep)
+    dz_R = np.empty((T, B, len(W_R)), d.dtype)
+    dz_F = np.empty_like(dz_R) if cell.TWO_ERRORS else dz_R
+    carried = np.zeros((B, cell.STATES * H), d.dtype) if carried is None else carried.copy()
+    for t in reversed(range(T)):
+        carried[:, :width] += d[t]
+        here = tuple(array[t] for array in factors)
+        error, carry = cell.back(carried, here)
+        dz_R[t] = error
+        if cell.TWO_ERRORS:
+            dz_F[t] = cell.at_input(carried, error, here)
+        if carry is None:
+            np.matmul(error, W_R, out=carried)
+        else:
+            carried = carry
+            carried[:, :H] += error @ W_R
+        if keep is not None:
+            carried[~keep[t]] = 0
+    return dz_R, dz_F, carried
+
+
+def local(
+    cell: ModuleType,
+    saved: Array,
+    states: tuple[Array, ...],
+    extra: Any,
+    keep: Array | None,
+) -> tuple[Array, ...]:
+    """The derivatives of every step; see ``cells.rnn.local``. The arguments are those of ``backward``."""
+    prev = tuple(before(state, keep) for state in states)
+    return tuple(cell.local(saved, prev, tuple(state[1:] for state in states), extra))
+
+
+def before(state: Array, keep: Array | None) -> Array:
+    """(T, B, H) what each step started from, of states (T+1, B, H): zero after a reset."""
+    return state[:-1] if keep is None else np.where(keep[..., None], state[:-1], 0)
+
+
+class LagNorms(NamedTuple):
+    """Squared norms of one lag, per (step, sequence); all but the first of the rows that take the step back."""
+
+    at_weights: Array  # ‖dz‖²
+    through: Array  # ‖dz W_R‖²
+    carry: Array  # ‖carry‖²; of no meaning for an RNN
+    carrier: Array  # ‖what the carry multiplies‖²: dc of an LSTM, d of a GRU
+    arriving: Array  # ‖dz W_R + carry‖²
+
+
+class LagStep:
+    """One step back in lag, of the errors of all loss steps at once.
+
+    Args:
+        cell: the cell.
+        W_R: (G·H, H) recurrent weights.
+        e: the weights are W_R 2^e.
+    """
+
+    def __init__(self, cell: ModuleType, W_R: Array, e: int = 0) -> None:
+        self.cell, self.W_R, self.e = cell, W_R, e
+
+    def __call__(
+        self, D: Array, local: tuple[Array, ...], cut: int, dz: Array, arriving: Array
+    ) -> LagNorms:
+        """Take it.
+
+        Args:
+            D: (N, B, S) errors of the states at N neighbouring steps.
+            local: the derivatives of these steps.
+            cut: how many of the steps, the first, have no step before them.
+            dz: (N, B, G·H) takes the errors at what W_R multiplies.
+            arriving: (N - cut, B, S) takes dz W_R + carry, without 2^e for an RNN.
+
+        Returns:
+            the norms; ``through`` without 2^e.
+        """
+        H = self.W_R.shape[1]
+        carry = self.cell.back(D, local, dz)[1]
+        P = affine(dz[cut:], self.W_R)
+        through = squares(P)
+        if carry is None:
+            arriving[...] = P
+            return LagNorms(squares(dz), through, through, through, through)
+        carry = carry[cut:]
+        carrier = D[cut:]
+        if self.cell.STATES == 2:  # (4) of cells.lstm: dc ← dc + dh ⊙ o tanh′(c)
+            carrier = carrier[..., H:] + carrier[..., :H] * local[0][cut:]
+        carried = squares(carry)
+        carry[..., :H] += np.ldexp(P, self.e) if self.e else P
+        arriving[...] = carry
+        return LagNorms(squares(dz), through, carried, squares(carrier), squares(arriving))
+
+
+def remainder(
+    G: Array, R: Array, M: Array, W: Array, r: float, g: float, m: float, n: float
+) -> tuple[float, ...]:
+    """R ← r R - g G and M ← m M + n G in place, then ⟨G, W⟩, ⟨R, R⟩, ⟨R, M⟩, ⟨M, M⟩ and ⟨M, W⟩.
+
+    All are float64 matrices of one shape: the part of dW_R not yet counted, and Σ_j j G_j.
+    """
+    R *= r
+    R -= g * G
+    M *= m
+    M += n * G
+    return tuple(float(np.vdot(a, b)) for a, b in ((G, W), (R, R), (R, M), (M, M), (M, W)))

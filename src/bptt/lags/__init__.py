@@ -1,6 +1,0 @@
-"""The gradient by lag (Q5 to Q10): what each step back in time contributes to dW_R."""
-
-from bptt.lags.profile import LagProfile, Truncation
-from bptt.lags.walk import by_lag
-
-__all__ = ["LagProfile", "Truncation", "by_lag"]

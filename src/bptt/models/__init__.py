@@ -1,0 +1,1 @@
+"""A file or a name in, a network out."""

@@ -1,0 +1,1 @@
+"""What everything that people see is made of: numbers as words, charts, pages, progress bars."""

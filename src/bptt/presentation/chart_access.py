@@ -1,0 +1,77 @@
+"""The charts of a report by name, as Altair objects, each with its heading as title."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from bptt.errors import OptionError
+from bptt.presentation.figure import Figure
+
+
+class Charts:
+    """Charts by name: ``charts.by_lag.save("by_lag.svg")``.
+
+    ``dir``, ``list`` and ``in`` know the names of those that have something to draw.
+
+    Args:
+        made: makes the figures.
+        layers: makes the charts of each layer, by its name.
+        of: what the charts are of, for messages.
+
+    Raises:
+        AttributeError: where no chart has the name.
+        OptionError: where the chart has nothing to draw, with the reason; where there is no such layer.
+    """
+
+    def __init__(
+        self,
+        made: Callable[[], list[Figure]],
+        layers: Mapping[str, Callable[[], list[Figure]]] | None = None,
+        of: str = "charts",
+    ) -> None:
+        self._made = made
+        self._layers = dict(layers or {})
+        self._of = of
+
+    @cached_property
+    def _figures(self) -> dict[str, Figure]:
+        return {figure.key: figure for figure in self._made()}
+
+    def __getattr__(self, name: str) -> Any:
+        """The chart of that name, an ``altair.Chart`` or a composition of some."""
+        if name.startswith("_"):  # what copy, pickle and notebooks ask every object for
+            raise AttributeError(name)
+        found = self._figures.get(name)
+        if found is None:
+            raise AttributeError(f"{self._of} has no {name!r}. It has {', '.join(self)}.")
+        if found.chart is None:
+            raise OptionError(
+                f"{self._of}.{name}", "something to draw", "nothing",
+                f"The reason: {found.missing} These can be drawn: {', '.join(self) or 'none'}.",
+            )  # fmt: skip
+        return found.chart.properties(title=found.heading)
+
+    def __getitem__(self, layer: str) -> "Charts":
+        """The charts of a layer."""
+        if layer not in self._layers:
+            raise OptionError(
+                "layer", f"one of {', '.join(self._layers) or 'none, there are no layers'}",
+                repr(layer), "Name one of these, or take the charts by their names.",
+            )  # fmt: skip
+        return Charts(self._layers[layer], of=f"{self._of}[{layer!r}]")
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of those that have something to draw."""
+        return (key for key, figure in self._figures.items() if figure.chart is not None)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is such a chart, and something to draw."""
+        return name in list(self)
+
+    def __dir__(self) -> list[str]:
+        """For the Tab key."""
+        return [*super().__dir__(), *self]
+
+    def __repr__(self) -> str:
+        """The names."""
+        return f"Charts({', '.join(self)})"

@@ -1,0 +1,49 @@
+"""What every report can do: be saved, and show itself in a notebook and a terminal."""
+
+import io
+from pathlib import Path
+
+from bptt import files
+from bptt.errors import OptionError
+
+
+class Savable:
+    """A report with a page and its numbers."""
+
+    def html(self) -> str:
+        """The page, complete in itself: no request leaves it."""
+        raise NotImplementedError
+
+    def to_json(self) -> str:
+        """The numbers."""
+        raise NotImplementedError
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page (.html) or the numbers (.json).
+
+        Raises:
+            OptionError: if the path ends in anything else.
+            FileError: if it cannot be written.
+        """
+        suffix = Path(path).suffix
+        if suffix not in (".html", ".json"):
+            raise OptionError("path", "a name ending in .html or .json", str(path), "Rename it.")
+        content = self.html() if suffix == ".html" else self.to_json()
+        return files.write_bytes(path, content.encode())
+
+    def _repr_html_(self) -> str:
+        """In a notebook, the page in a frame of its own."""
+        import html
+
+        return (
+            f'<iframe srcdoc="{html.escape(self.html())}" style="width:100%;height:60em;border:0">'
+            "</iframe>"
+        )
+
+    def __str__(self) -> str:
+        """What a terminal shows, without colours."""
+        from rich.console import Console
+
+        text = io.StringIO()
+        Console(file=text, width=100).print(self)
+        return text.getvalue()

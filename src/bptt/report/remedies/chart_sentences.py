@@ -1,0 +1,105 @@
+"""What the charts of remedies show, in a sentence, and their numbers."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from bptt.arrays import Array
+from bptt.diagnosis import Diagnosis
+from bptt.presentation.figure import Table
+from bptt.remedies import UNCHANGED, Tried
+from bptt.report.charts.tables import COLUMNS, some
+from bptt.report.remedies.charts import curve_of_memory, curve_of_norms, redrawn
+from bptt.report.sentences import power_of_ten, r_squared
+
+
+def gradients(tried: Sequence[Tried]) -> str:
+    """Which remedy carries the signal best to the needed lag, against the model as it is."""
+    before = _before(tried)
+    needed = before.diagnosis.decisive.needed_lag
+    changed = redrawn(tried)
+    steady = sum(each.diagnosis.decisive.verdict == "steady" for each in changed)
+    nearest = min(changed, key=lambda each: abs(each.log10_attenuation))
+    return (
+        f"{steady} of {len(changed)} {'is' if len(changed) == 1 else 'are'} steady. At lag {needed} the model as it is "
+        f"has {power_of_ten(before.log10_attenuation)} of the signal at lag 0; nearest to 1 comes {nearest.name}, "
+        f"with {power_of_ten(nearest.log10_attenuation)}."
+    )
+
+
+def memories(tried: Sequence[Tried]) -> str:
+    """Which remedy remembers the needed lag best."""
+    before = _before(tried)
+    needed = before.diagnosis.decisive.needed_lag
+    measured = [each for each in redrawn(tried) if np.isfinite(each.remembered)]
+    own = r_squared(before.diagnosis.memory, needed)
+    if not measured:
+        return f"At lag {needed} it was not measured."
+    best = max(measured, key=lambda each: each.remembered)
+    value = r_squared(best.diagnosis.memory, needed)
+    if own == value == "0.00":
+        return f"No single input of lag {needed} can be read off the state, with any of them or as it is."
+    return f"At lag {needed} R² of the model as it is is {own}; the highest is that of {best.name}, {value}."
+
+
+def trials(tried: Sequence[Tried]) -> str:
+    """The lowest and the unchanged model's loss."""
+    ended = [
+        (each.trial.loss, each.name)
+        for each in tried
+        if each.trial is not None and np.isfinite(each.trial.loss) and not each.trial.stopped
+    ]
+    broke = sum(each.trial is not None and bool(each.trial.stopped) for each in tried)
+    said = [f"{len(ended)} came to the end" + (f", {broke} broke off" if broke else "")]
+    if ended:
+        loss, name = min(ended)
+        said.append(f"The lowest loss is that of {name}, {loss:.4g}")
+    own = [loss for loss, name in ended if name == UNCHANGED]
+    if own:
+        said.append(f"The model as it is has {own[0]:.4g}")
+    return ". ".join(said) + "."
+
+
+def gradients_table(tried: Sequence[Tried]) -> Table:
+    """‖G_k‖ at some lags: a row per remedy."""
+    return _by_lag(tried, curve_of_norms, power_of_ten)
+
+
+def memories_table(tried: Sequence[Tried]) -> Table:
+    """R² at some lags: a row per remedy."""
+    return _by_lag(tried, curve_of_memory, lambda v: "-" if np.isnan(v) else f"{v:.2f}")
+
+
+def trials_table(tried: Sequence[Tried]) -> Table:
+    """The loss at some steps of training: a row per trial."""
+    curves = [(each.name, dict(each.trial.history)) for each in tried if each.trial is not None]
+    steps = sorted({step for _, losses in curves for step in losses})
+    places = np.unique(np.linspace(0, len(steps) - 1, COLUMNS).round().astype(int))
+    steps = [steps[i] for i in places]
+    return Table(
+        ("", *(f"step {step}" for step in steps)),
+        tuple(
+            (name, *(f"{losses[step]:.4g}" if step in losses else "" for step in steps))
+            for name, losses in curves
+        ),
+    )
+
+
+def _by_lag(
+    tried: Sequence[Tried], curve: Callable[[Diagnosis], Array], written: Callable[[float], str]
+) -> Table:
+    before = _before(tried)
+    curves = [(each.name, curve(each.diagnosis)) for each in (before, *redrawn(tried))]
+    last = max(len(values) for _, values in curves) - 1
+    lags = some(last, COLUMNS, extra=(before.diagnosis.decisive.needed_lag,))
+    return Table(
+        ("", *(f"lag {k}" for k in lags)),
+        tuple(
+            (name, *(written(float(values[k])) if k < len(values) else "" for k in lags))
+            for name, values in curves
+        ),
+    )
+
+
+def _before(tried: Sequence[Tried]) -> Tried:
+    return next(each for each in tried if each.name == UNCHANGED)

@@ -1,0 +1,243 @@
+"""Pictures of remedies: the gradient and the memory by lag before and after, and the trials."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from bptt.arrays import Array
+from bptt.diagnosis import Diagnosis
+from bptt.presentation.chart_style import (
+    BLUE,
+    DASHED,
+    DOTTED,
+    FLUSH,
+    GREEN,
+    GREY,
+    ORANGE,
+    SOLID,
+    data,
+    sized,
+    thinned,
+)
+from bptt.remedies import UNCHANGED, Tried
+from bptt.report.sentences import power_of_ten, r_squared
+
+PER_ROW, ACROSS, DOWN = 3, 192, 120
+POINTS = 120  # of a small curve
+# above and below lag 0 that small curves show; a factor beyond it is as good as any other
+DECADES = 12
+STYLES = [(colour, dash) for dash in (SOLID, DASHED) for colour in (BLUE, ORANGE, GREEN)]
+RATIO = 20.0  # of losses, from which they are shown on a log scale
+SHORT = "format(datum.value, datum.value >= 1e4 || datum.value < 1e-3 ? '.0e' : '~g')"
+LARGEST = 100.0  # loss shown, in units of the largest of the model as it is
+
+
+def redrawn(tried: Sequence[Tried]) -> list[Tried]:
+    """Those that change the network; what changes the training alone leaves every curve as it is."""
+    before = _before(tried)
+    return [each for each in tried if each.subject is not before.subject]
+
+
+def gradients(tried: Sequence[Tried]) -> Any:
+    """log10 ‖G_k‖ against k, before and after, of the layer that decides: a small chart per remedy."""
+    shown, needed = _frame(tried), _before(tried).diagnosis.decisive.needed_lag
+    if shown is None:
+        return None
+    low, high = np.floor(shown[0]), np.ceil(shown[1])
+    y = alt.Y(
+        "value:Q", scale=alt.Scale(domain=[low, max(high, low + 1)]),
+        axis=alt.Axis(labelExpr="'1e' + datum.value", tickMinStep=1, tickCount=4),
+    )  # fmt: skip
+    return _multiples(
+        tried, curve_of_norms, y, "‖G_k‖",
+        lambda each: [
+            each.diagnosis.decisive.verdict + _outside(curve_of_norms(each.diagnosis), shown),
+            f"signal × {power_of_ten(each.log10_attenuation)} at lag {needed}",
+        ],
+    )  # fmt: skip
+
+
+def leaves_frame(tried: Sequence[Tried]) -> bool:
+    """Whether a curve goes on beyond what ``gradients`` shows."""
+    shown, values = _frame(tried), _all_norms(tried)
+    return shown is not None and bool(values.min() < shown[0] or values.max() > shown[1])
+
+
+def memories(tried: Sequence[Tried]) -> Any:
+    """R² of the input of lag k against k, before and after: a small chart per remedy."""
+    needed = _before(tried).diagnosis.decisive.needed_lag
+    y = alt.Y("value:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(tickCount=3, format=".1f"))
+    return _multiples(
+        tried, curve_of_memory, y, "R²",
+        lambda each: [
+            each.diagnosis.decisive.verdict,
+            f"R² {r_squared(each.diagnosis.memory, needed)} at lag {needed}"
+            if np.isfinite(each.remembered)
+            else f"not measured at lag {needed}",
+        ],
+    )  # fmt: skip
+
+
+def trials(tried: Sequence[Tried]) -> Any:
+    """Loss against training step: the model as it is grey, the first-ranked remedies in colour."""
+    trained = [each for each in tried if each.trial is not None]
+    names = [each.name for each in trained if each.name != UNCHANGED]
+    of = {name: name if n < len(STYLES) else "others" for n, name in enumerate(names)}
+    rows: list[dict[str, Any]] = []
+    ends: list[dict[str, Any]] = []
+    for each in trained:
+        history = [] if each.trial is None else each.trial.history
+        points = [
+            {"step": step, "loss": float(f"{loss:.5g}"), "name": each.name, "of": of.get(each.name, UNCHANGED)}
+            for step, loss in history
+            if np.isfinite(loss)
+        ]  # fmt: skip
+        rows += points
+        if points and each.trial is not None and each.trial.stopped:
+            ends.append(points[-1] | {"mark": "broke off"})
+    if not rows:
+        return None
+    domain = list(dict.fromkeys([UNCHANGED, *of.values()]))
+    known = {UNCHANGED: (GREY, SOLID), "others": (GREY, DOTTED)} | dict(
+        zip(names, STYLES, strict=False)
+    )
+    losses = np.array([row["loss"] for row in rows])
+    as_log = losses.min() > 0 and losses.max() > RATIO * losses.min()
+    unit = next(each.trial.unit for each in trained if each.trial is not None)
+    own = [row["loss"] for row in rows if row["of"] == UNCHANGED]
+    top = min(losses.max(), LARGEST * max(own)) if own and max(own) > 0 else losses.max()
+    kind: dict[str, Any] = {"type": "log"} if as_log else {"type": "linear", "zero": False}
+    if top < losses.max():
+        kind["domainMax"] = top
+    y = alt.Y(
+        "loss:Q", title=f"loss ({unit})" if unit else "loss", scale=alt.Scale(**kind),
+        axis=alt.Axis(labelExpr=SHORT, tickCount=6),
+    )  # fmt: skip
+    x = alt.X(
+        "step:Q", title="training step", scale=FLUSH, axis=alt.Axis(tickMinStep=1, tickCount=8)
+    )
+    legend = alt.Legend(
+        orient="top", columns=4, symbolType="stroke", symbolSize=500, symbolStrokeWidth=2
+    )
+    colours, dashes = (
+        alt.Scale(domain=domain, range=[known[name][part] for name in domain]) for part in (0, 1)
+    )
+    colour = alt.Color("of:N", title=None, sort=domain, scale=colours, legend=legend)
+    dash = alt.StrokeDash("of:N", title=None, sort=domain, scale=dashes, legend=legend)
+    tooltip = ["name:N", "step:Q", "loss:Q"]
+    lines = (
+        alt.Chart(data(rows))
+        .mark_line(point=alt.OverlayMarkDef(size=14, strokeWidth=0, filled=True), clip=True)
+        .encode(
+            x=x, y=y, color=colour, strokeDash=dash, detail="name:N", tooltip=tooltip,
+            strokeWidth=alt.condition("datum.of == 'others'", alt.value(1), alt.value(2)),
+        )
+    )  # fmt: skip
+    chart = lines
+    if ends:
+        crosses = alt.Chart(data(ends)).mark_point(
+            shape="cross", angle=45, size=110, filled=True, clip=True
+        )
+        chart = lines + crosses.encode(x=x, y=y, color=colour, tooltip=[*tooltip, "mark:N"])
+    return sized(chart, 300)
+
+
+def _multiples(
+    tried: Sequence[Tried],
+    curve: Callable[[Diagnosis], Array],
+    y: Any,
+    title: str,
+    said: Callable[[Tried], list[str]],
+) -> Any:
+    """Small charts side by side on the same axes, each with the curve before (grey) and after (blue)."""
+    before = _before(tried)
+    needed = before.diagnosis.decisive.needed_lag
+    names = [UNCHANGED, "with the remedy"]
+    start = _rows(curve(before.diagnosis), names[0])
+    changed = [(each, _rows(curve(each.diagnosis), names[1])) for each in redrawn(tried)]
+    if (not start and not any(rows for _, rows in changed)) or not changed:
+        return None
+    last = max([needed, *(row["lag"] for _, rows in [(None, start), *changed] for row in rows)])
+    colour = alt.Color(
+        "stage:N", title=None, scale=alt.Scale(domain=names, range=[GREY, BLUE]),
+        legend=alt.Legend(orient="top", symbolStrokeWidth=3),
+    )  # fmt: skip
+    dash = alt.StrokeDash(
+        "mark:N", title=None, scale=alt.Scale(range=[[2, 3]]),
+        legend=alt.Legend(orient="top", symbolStrokeColor=ORANGE),
+    )  # fmt: skip
+    rule = alt.Chart(data([{"lag": needed, "mark": f"needed lag {needed}"}]))
+    charts = []
+    for number, (each, rows) in enumerate(changed):
+        bottom = number + PER_ROW >= len(changed)
+        x = alt.X(
+            "lag:Q", title="lag k" if bottom else None,
+            scale=alt.Scale(domain=[0, last], nice=False), axis=alt.Axis(tickMinStep=1, tickCount=4),
+        )  # fmt: skip
+        lines = alt.Chart(data(start + rows)).mark_line(strokeWidth=2, clip=True)
+        own = lines.encode(
+            x=x, y=y.title(title if number % PER_ROW == 0 else None), color=colour,
+            strokeDash=alt.condition(
+                f"datum.stage == '{UNCHANGED}'", alt.value(DASHED), alt.value(SOLID)
+            ),
+            tooltip=["stage:N", "lag:Q", "value:Q"],
+        )  # fmt: skip
+        charts.append(
+            (rule.mark_rule(color=ORANGE).encode(x="lag:Q", strokeDash=dash) + own).properties(
+                width=ACROSS,
+                height=DOWN,
+                title=alt.TitleParams(each.name, subtitle=said(each)),
+            )
+        )
+    chart = alt.concat(*charts, columns=PER_ROW, spacing=18)
+    return chart.resolve_scale(color="shared", strokeDash="shared")
+
+
+def _rows(values: Array, stage: str) -> list[dict[str, Any]]:
+    return [
+        {"lag": k, "value": round(float(v), 3), "stage": stage}
+        for k, v in thinned(values, POINTS)
+        if np.isfinite(v)
+    ]
+
+
+def _frame(tried: Sequence[Tried]) -> tuple[float, float] | None:
+    """Lowest and highest log10 ‖G_k‖ shown: all of them, within DECADES of the first before."""
+    values = _all_norms(tried)
+    if not len(values):
+        return None
+    first = float(
+        next((v for v in curve_of_norms(_before(tried).diagnosis) if np.isfinite(v)), values.max())
+    )
+    return max(float(values.min()), first - DECADES), min(float(values.max()), first + DECADES)
+
+
+def _outside(values: Array, shown: tuple[float, float]) -> str:
+    """Where a curve is that the frame does not show at all."""
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return ", zero throughout"
+    if values.min() > shown[1]:
+        return ", above the frame"
+    return ", below the frame" if values.max() < shown[0] else ""
+
+
+def _all_norms(tried: Sequence[Tried]) -> Array:
+    values: Array = np.concatenate([curve_of_norms(each.diagnosis) for each in tried])
+    return values[np.isfinite(values)]
+
+
+def curve_of_norms(diagnosis: Diagnosis) -> Array:
+    """(K,) log10 ‖G_k‖ of the layer that decides."""
+    return diagnosis.decisive.profile.log10_norm
+
+
+def curve_of_memory(diagnosis: Diagnosis) -> Array:
+    """(K,) R² by lag, not below 0; empty where it was not measured."""
+    return np.empty(0) if diagnosis.memory is None else np.maximum(diagnosis.memory.r2, 0)
+
+
+def _before(tried: Sequence[Tried]) -> Tried:
+    return next(each for each in tried if each.name == UNCHANGED)

@@ -1,0 +1,94 @@
+"""Remedies that were tried, ranked, in every form they are read in, and written back."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from bptt.presentation.jsonable import plain
+from bptt.presentation.savable import Savable
+from bptt.remedies import Ranking, Tried
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+    from bptt.presentation.chart_access import Charts
+
+
+@dataclass(frozen=True, eq=False)
+class RemedyReport(Ranking, Savable):
+    """A ranking of remedies as a page, a table and JSON; see ``bptt.remedies.Ranking``.
+
+    Attributes:
+        title: what was measured, in a line.
+        facts: (name, value) pairs about data and training.
+    """
+
+    title: str = "A recurrent network"
+    facts: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def charts(self) -> "Charts":
+        """The charts as Altair objects: ``charts.gradients``, ``charts.memories``, ``charts.trials``.
+
+        One that has nothing to draw raises OptionError and says why.
+        """
+        from bptt.presentation.chart_access import (
+            Charts,  # Altair is heavy: only where a chart is made
+        )
+        from bptt.report.remedies.page import figures
+
+        return Charts(lambda: figures(self), of="report.charts")
+
+    def to_json(self) -> str:
+        """Everything that was measured, as JSON; infinite numbers and NaN become null."""
+        document = {
+            "title": self.title,
+            "facts": dict(self.facts),
+            "ranked": [_row(tried) for tried in self.tried],
+            "does_not_apply": dict(self.refused),
+        }
+        return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+
+    def html(self) -> str:
+        """The page, complete in itself."""
+        from bptt.report.remedies.page import page
+
+        return page(self, self.title, self.facts)
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        """For a terminal that uses rich."""
+        from bptt.report.remedies.terminal import render
+
+        yield from render(self)
+
+
+def _row(tried: Tried) -> dict[str, Any]:
+    decisive, memory, trial = tried.diagnosis.decisive, tried.diagnosis.memory, tried.trial
+    row: dict[str, Any] = {
+        "name": tried.name,
+        "does": tried.does,
+        "source": tried.source,
+        "changes": tried.said,
+        "training": tried.changes,
+        "verdict": decisive.verdict,
+        "needed_lag": decisive.needed_lag,
+        "log10_attenuation": tried.log10_attenuation,
+        "horizon": decisive.horizon,
+        "rate": decisive.rate,
+        "log10_norm": decisive.profile.log10_norm,
+        "remembered": tried.remembered,
+        "memory": None if memory is None else memory.r2,
+        "made_in_seconds": tried.seconds,
+        "trial": None,
+    }
+    if trial is not None:
+        row["trial"] = {
+            "loss": trial.loss,
+            "unit": trial.unit,
+            "steps": len(trial.norms),
+            "seconds_per_step": trial.seconds,
+            "stopped": trial.stopped,
+            "history": trial.history,
+        }
+    return {name: plain(value) for name, value in row.items()}

@@ -1,0 +1,124 @@
+"""What remedies did, in words and rounded numbers: the same on the terminal and on the page."""
+
+from typing import Any
+
+from bptt.remedies import UNCHANGED, Ranking, Trial, Tried
+from bptt.report.sentences import power_of_ten, r_squared
+
+
+def done(ranking: Ranking) -> str:
+    """What was tried, in a sentence or two."""
+    count = len(ranking.tried) - 1
+    said = f"{_counted(count, 'remedy', 'remedies')} tried, each on a copy of the model, measured on the same batch."
+    trained = [tried for tried in ranking.tried if tried.trial is not None]
+    if ranking.before.trial is None:
+        return f"{said} Nothing was trained."
+    steps = len(ranking.before.trial.norms)
+    others = len(trained) - 1
+    them = "all" if others == count else str(others)
+    return f"{said} The model as it is and {them} of them were trained for {steps} steps."
+
+
+def came_out(ranking: Ranking) -> str:
+    """What came out on top, against the model as it is, in numbers."""
+    best, before = ranking.best, ranking.before
+    if best is None:
+        return "No remedy did better than the model as it is."
+    needed = before.diagnosis.decisive.needed_lag
+    said = []
+    if best.trial is not None and before.trial is not None:
+        said.append(
+            f"the loss of the trial is {loss(best.trial)}, that of the model as it is {loss(before.trial)}"
+        )
+    ends = [power_of_ten(tried.log10_attenuation) for tried in (before, best)]
+    said.append(
+        f"the signal at lag {needed} over that at lag 0 stays {ends[0]}"
+        if ends[0] == ends[1]
+        else f"the signal at lag {needed} over that at lag 0 goes from {ends[0]} to {ends[1]}"
+    )
+    return f"{'; '.join(best.said)}. With it {', and '.join(said)}."
+
+
+def how_ranked(ranking: Ranking) -> str:
+    """What the order means, in a sentence."""
+    needed = ranking.before.diagnosis.decisive.needed_lag
+    trial = ranking.before.trial
+    reach = f"a gradient that is steady at lag {needed}, then the R² of the input of that lag in the state"
+    if trial is None:
+        return f"Ranked by {reach}. Nothing was trained."
+    return (
+        f"Ranked by the mean loss over the last fifth of {len(trial.norms)} training steps; where losses "
+        f"are within 5 %, by {reach}."
+    )
+
+
+def columns(ranking: Ranking) -> tuple[list[str], list[list[str]]]:
+    """The ranked table: heads, and a row of text per remedy."""
+    needed = ranking.before.diagnosis.decisive.needed_lag
+    heads = ["", "remedy", "verdict", f"signal at lag {needed}", "horizon", f"R² at lag {needed}"]
+    trained = ranking.before.trial is not None
+    if trained:
+        bits = ranking.before.trial is not None and ranking.before.trial.unit == "bits"
+        heads += ["trial loss, bits" if bits else "trial loss", "ms a step"]
+    rows = []
+    for number, tried in enumerate(ranking.tried, 1):
+        decisive = tried.diagnosis.decisive
+        row = [
+            str(number),
+            tried.name,
+            decisive.verdict,
+            power_of_ten(tried.log10_attenuation),
+            str(decisive.horizon),
+            r_squared(tried.diagnosis.memory, decisive.needed_lag),
+        ]
+        rows.append(row + _trial(tried) if trained else row)
+    return heads, rows
+
+
+def to_set(tried: Tried) -> str:
+    """What is to be set in the training, or that the change is in the network alone."""
+    if not tried.changes:
+        return "nothing: the change is in the network."
+    return ", ".join(f"{name} = {_number(value)}" for name, value in tried.changes.items())
+
+
+def cost(ranking: Ranking, tried: Tried) -> str:
+    """Seconds to make the change, and milliseconds a training step."""
+    said = "under 0.01 s to make" if tried.seconds < 0.01 else f"{tried.seconds:.2g} s to make"
+    if tried.trial is None or ranking.before.trial is None:
+        return f"{said}; not trained."
+    own, before = 1e3 * tried.trial.seconds, 1e3 * ranking.before.trial.seconds
+    return f"{said}; {own:.1f} ms a training step, the model as it is {before:.1f} ms."
+
+
+def why_not(name: str, why: str) -> str:
+    """Why a remedy does not apply, with the remedy's name in front once."""
+    return why if why.startswith(f"{name}:") else f"{name}: {why}"
+
+
+def loss(trial: Trial) -> str:
+    """Four digits and the unit."""
+    if trial.stopped:
+        return "not finite: it broke off"
+    unit = {"bits": " bits"}.get(trial.unit, "")
+    return f"{trial.loss:.4g}{unit}"
+
+
+def best_name(ranking: Ranking) -> str:
+    """Of the remedy ranked first, or of the model as it is."""
+    return UNCHANGED if ranking.best is None else ranking.best.name
+
+
+def _trial(tried: Tried) -> list[str]:
+    if tried.trial is None:
+        return ["not trained", ""]
+    shown = "broke off" if tried.trial.stopped else f"{tried.trial.loss:.4g}"
+    return [shown, f"{1e3 * tried.trial.seconds:.1f}"]
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"1 {one} was" if count == 1 else f"{count} {many} were"
+
+
+def _number(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

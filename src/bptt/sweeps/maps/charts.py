@@ -1,0 +1,250 @@
+"""A sweep drawn: a map over two of its fields, or a curve over one."""
+
+import json
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from bptt.arrays import Array
+from bptt.presentation.chart_style import DASHED, GREY, HEIGHT, SOLID, WIDTH, data
+from bptt.sweeps.maps.critical import contour, mean_field_line
+from bptt.sweeps.maps.curve import curve
+from bptt.sweeps.maps.encodings import (
+    MISSING,
+    SIGNED,
+    channel,
+    colour_of,
+    missing_sign,
+    number,
+    told,
+)
+from bptt.sweeps.maps.grid import Axis, Grid, Panel, words
+from bptt.sweeps.maps.grid import grid as laid_out
+
+MEASURED, THEORY = "λ₁ = 0, measured", "λ₁ = 0, mean field"
+INK, HALO = "#1b1b1f", "#ffffff"
+SMALL, COLUMNS = 172, 3  # size and number in a row of small multiples
+PARTS = ("solved", "memory")  # of 1; below 0 an R² says nothing
+WIDEST = 0.95  # part of the values that a scale of colours tells apart; the rest has its ends
+POINTS = 300  # of the measured lines in one picture
+SCATTERED = 5_000  # points drawn of a sample: its first ones are a sample too
+FINE = 3  # pixels of a cell below which it gets no cross
+
+
+def saved(drawn: Any) -> Any:
+    """A chart for a file of its own: plain letters, on white."""
+    plain = {"labelFontSize": 12, "titleFontSize": 13, "titleFontWeight": "normal"}
+    return drawn.configure(
+        background="white", font="DejaVu Sans, sans-serif", axis=plain,
+        legend=plain | {"titleFontSize": 12},
+        title=alt.TitleConfig(anchor="start", fontSize=13, subtitleFontSize=12),
+    )  # fmt: skip
+
+
+def chart(grid: Grid) -> Any:
+    """The picture of a grid: small multiples if there are several panels."""
+    several = len(grid.panels) > 1
+    size = (SMALL, SMALL) if several else (WIDTH, HEIGHT + 120 if grid.y else HEIGHT + 40)
+    ends = scale_of(grid)
+    drawn = [
+        (_map(panel, grid, ends, size) if grid.y else curve(panel, grid, size)).properties(
+            width=size[0], height=size[1], **({"title": panel.title} if several else {})
+        )
+        for panel in grid.panels
+    ]
+    if not several:
+        return drawn[0]
+    return alt.concat(*drawn, columns=COLUMNS)
+
+
+def scale_of(grid: Grid) -> tuple[float, float]:
+    """The numbers that the ends of the scale stand for: symmetric where zero is in the middle."""
+    values = np.concatenate([_values(panel, grid) for panel in grid.panels])
+    values = values[np.isfinite(values)]
+    if grid.measure in PARTS:
+        return 0.0, 1.0
+    if not len(values):
+        return -1.0, 1.0
+    if grid.measure in SIGNED:
+        end = float(np.quantile(np.abs(values), WIDEST))
+        weaker = min(
+            float(values.max()), -float(values.min())
+        )  # of the two sides: it must be seen too
+        end = _rounded(min(end, 2 * weaker) if weaker > 0.05 * end else end) or 1.0
+        return -end, end
+    low, high = (_rounded(float(np.quantile(values, q))) for q in (1 - WIDEST, WIDEST))
+    return (low, high) if low < high else (low - 1, high + 1)
+
+
+def _map(panel: Panel, grid: Grid, ends: tuple[float, float], size: tuple[int, int]) -> Any:
+    assert grid.y is not None
+    layers = _cells(panel, grid, ends, size) if grid.regular else _scattered(panel, grid, ends)
+    lines = {MEASURED: _contours(panel, grid), THEORY: []}
+    theory = mean_field_line(panel, grid)
+    if theory is not None:
+        lines[THEORY] = [theory]
+    layers += _lines(lines, grid)
+    return alt.layer(*layers).resolve_scale(strokeDash="independent", shape="independent")
+
+
+def _contours(panel: Panel, grid: Grid) -> list[Array]:
+    """The measured line, of λ₁ whatever else is drawn."""
+    if grid.measure == "lyapunov":
+        return contour(panel, grid)
+    assert grid.y is not None
+    if len({row[grid.x.name] for row in panel.rows}) < 2 or not grid.regular:
+        return []
+    if len({row[grid.y.name] for row in panel.rows}) < 2:
+        return []
+    same = laid_out(panel.rows, grid.x.name, grid.y.name, "lyapunov", ())
+    return contour(same.panels[0], same)
+
+
+def _cells(panel: Panel, grid: Grid, ends: tuple[float, float], size: tuple[int, int]) -> list[Any]:
+    """A rectangle per cell; × where no point gave a number."""
+    x, y = grid.x, grid.y
+    assert y is not None
+    rows, missing = [], []
+    for j, i in zip(*np.nonzero(panel.points), strict=True):
+        place = {"i": int(i), "j": int(j)}
+        place |= {k: axis.values[n] for k, axis, n in (("x", x, i), ("y", y, j)) if axis.kind == "named"}  # fmt: skip
+        if panel.numbers[j, i] and not np.isnan(panel.mean[j, i]):
+            rows.append(place | number(float(panel.mean[j, i]), ends))
+        else:
+            missing.append(place)
+    encoding: dict[str, Any] = {}
+    for k, axis in (("x", x), ("y", y)):
+        encoding[k] = channel(k, axis)
+        if axis.kind != "named":
+            encoding[f"{k}2"] = f"{k}2:Q"
+            encoding[k] = channel(k, axis, field=f"{k}1")
+    tooltip = [told("x", x), told("y", y), alt.Tooltip("said:N", title=words(grid.measure))]
+    colour = colour_of(grid.measure, ends)
+    layers: list[Any] = [
+        _placed(rows, x, y)
+        .transform_calculate(said="isValid(datum.w) ? datum.w : format(datum.v, '.3~g')")
+        .mark_rect(
+            x2Offset=0.6, y2Offset=-0.6, clip=True
+        )  # or there are gaps between cells on paper
+        .encode(**encoding, color=colour, tooltip=tooltip)
+    ]
+    if missing:
+        wide = min(size[0] / len(x.values), size[1] / len(y.values))
+        crosses = (
+            _placed(missing, x, y)
+            .mark_point(size=max(FINE, 0.25 * min(wide, 30)) ** 2, strokeWidth=1.2, color=GREY)
+            .encode(
+                x=channel("x", x), y=channel("y", y), shape=missing_sign(),
+                tooltip=[told("x", x), told("y", y), "mark:N"],
+            )
+        )  # fmt: skip
+        layers.append(crosses)
+    return layers
+
+
+def _scattered(panel: Panel, grid: Grid, ends: tuple[float, float]) -> list[Any]:
+    """A dot per point, as they were drawn."""
+    x, y = grid.x, grid.y
+    assert y is not None
+    rows, missing = [], []
+    for row in panel.rows[:SCATTERED]:
+        value = row[grid.measure]
+        at = {
+            k: row[axis.name] if axis.kind != "named" else axis.values[axis.place[row[axis.name]]]
+            for k, axis in (("x", x), ("y", y))
+        }
+        if value is None:
+            missing.append(at | {"mark": MISSING})
+        else:
+            rows.append(at | number(float(value), ends))
+    tooltip = [told("x", x), told("y", y)]
+    area = int(min(60, max(12, 30_000 / max(1, len(rows)))))
+    layers: list[Any] = [
+        alt.Chart(data(rows))
+        .transform_calculate(said="isValid(datum.w) ? datum.w : format(datum.v, '.3~g')")
+        .mark_circle(size=area, opacity=1, stroke=GREY, strokeWidth=0.8)
+        .encode(
+            x=channel("x", x), y=channel("y", y), color=colour_of(grid.measure, ends),
+            tooltip=[*tooltip, alt.Tooltip("said:N", title=words(grid.measure))],
+        )
+    ]  # fmt: skip
+    if missing:
+        layers.append(
+            alt.Chart(data(missing))
+            .mark_point(size=area / 2, strokeWidth=1.2, color=GREY)
+            .encode(
+                x=channel("x", x), y=channel("y", y), shape=missing_sign(), tooltip=[*tooltip, "mark:N"]
+            )
+        )  # fmt: skip
+    return layers
+
+
+def _lines(lines: dict[str, list[Array]], grid: Grid) -> list[Any]:
+    """The critical lines, dark on a light border, so that they are seen on every colour."""
+    lines = {name: _fewer(several) for name, several in lines.items()}
+    rows = [
+        {"x": float(f"{x:.5g}"), "y": float(f"{y:.5g}"), "o": o, "l": f"{k}.{n}", "line": name}
+        for k, (name, several) in enumerate(lines.items())
+        for n, line in enumerate(several)
+        for o, (x, y) in enumerate(line)
+    ]
+    if not rows:
+        return []
+    names = [name for name, several in lines.items() if several]
+    assert grid.y is not None
+    base = alt.Chart(data(rows)).encode(
+        x=channel("x", grid.x), y=channel("y", grid.y), order="o:Q", detail="l:N"
+    )
+    dash = alt.StrokeDash(
+        "line:N", title=None,
+        scale=alt.Scale(domain=names, range=[{MEASURED: SOLID, THEORY: DASHED}[n] for n in names]),
+        legend=alt.Legend(
+            orient="top", symbolType="stroke", symbolSize=500, symbolStrokeColor=GREY,
+            symbolStrokeWidth=2,
+        ),
+    )  # fmt: skip
+    return [
+        base.mark_line(stroke=HALO, strokeWidth=4.5, opacity=0.75, clip=True, interpolate="linear"),
+        base.mark_line(stroke=INK, strokeWidth=2, clip=True).encode(
+            strokeDash=dash, tooltip=["line:N", told("x", grid.x), told("y", grid.y)]
+        ),
+    ]
+
+
+def _fewer(lines: list[Array]) -> list[Array]:
+    """The longest lines, and of them not every point: of noise there is no end of them."""
+    found, left = [], POINTS
+    for line in sorted(lines, key=len, reverse=True):
+        thin = line[:: -(-len(line) // POINTS)]
+        if len(thin) > left:
+            break
+        found.append(thin)
+        left -= len(thin)
+    return found
+
+
+def _placed(rows: list[Any], x: Axis, y: Axis) -> Any:
+    """A chart whose rows know their places; where these are is said once and not in every row."""
+    found = alt.Chart(data(rows))
+    for k, axis, at in (("x", x, "i"), ("y", y, "j")):
+        if axis.kind == "named":
+            continue
+        edges = json.dumps(axis.edges())
+        values = json.dumps([float(f"{v:.6g}") for v in axis.values])
+        found = found.transform_calculate(
+            **{k: f"{values}[datum.{at}]", f"{k}1": f"{edges}[datum.{at}]", f"{k}2": f"{edges}[datum.{at} + 1]"}
+        )  # fmt: skip
+    return found.transform_calculate(mark=json.dumps(MISSING))
+
+
+def _values(panel: Panel, grid: Grid) -> Array:
+    """All numbers that get a colour."""
+    if grid.regular:
+        return panel.mean.ravel()
+    rows = panel.rows[:SCATTERED]
+    return np.array([np.nan if r[grid.measure] is None else r[grid.measure] for r in rows], float)
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.2g}")

@@ -1,0 +1,159 @@
+r"""Where the largest Lyapunov exponent is zero: measured, and as mean-field theory has it.
+
+The measured line is interpolated between the points of a grid: along one field for every value of another
+(``crossings``), and as a contour over both (``contour``). Each repetition, a seed say, has its own crossing; their
+mean is given with its standard error.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from bptt.arrays import Array
+from bptt.dynamics import critical_gain
+from bptt.errors import OptionError
+from bptt.sweeps.maps.grid import Axis, Grid, Panel, Rows
+from bptt.sweeps.point.rows import CONFIGURATION
+
+AXES = ("gain", "input_variance")
+# What the theory speaks of: one plain tanh layer with independent Gaussian weights that reads noise.
+THEORY = {
+    "cell": "rnn", "activation": "tanh", "init": "gaussian", "layers": 1, "bias": 0.0, "data": "noise",
+}  # fmt: skip
+LINE = 41  # points of the drawn mean-field line
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Where λ₁ changes its sign.
+
+    Attributes:
+        of: the values of the other fields, by name.
+        at: mean over the repetitions.
+        stderr: its standard error; None of a single one.
+        count: repetitions that cross.
+        theory: the critical gain of mean field, where it applies.
+    """
+
+    of: dict[str, Any]
+    at: float
+    stderr: float | None
+    count: int
+    theory: float | None
+
+
+def crossings(rows: Rows, along: str, by: Sequence[str]) -> list[Crossing]:
+    """The first crossing along a field, for every value of some others.
+
+    Args:
+        rows: of a sweep.
+        along: a field of numbers.
+        by: fields to keep apart; over all others the crossings are averaged.
+
+    Raises:
+        OptionError: if there is no such field.
+    """
+    for name in (along, *by):
+        if name not in CONFIGURATION:
+            raise OptionError(
+                "along, by", "fields: " + ", ".join(CONFIGURATION), repr(name), "Choose one."
+            )
+    runs: dict[tuple[Any, ...], dict[tuple[Any, ...], list[tuple[float, float]]]] = {}
+    others = [name for name in CONFIGURATION if name not in (along, *by)]
+    for row in rows:
+        if row["lyapunov"] is None or row[along] is None or isinstance(row[along], str):
+            continue
+        kept = runs.setdefault(tuple(row[name] for name in by), {})
+        repeated = kept.setdefault(tuple(row[name] for name in others), [])
+        repeated.append((row[along], row["lyapunov"]))
+    found = []
+    for values, kept in runs.items():
+        places = np.array([at for run in kept.values() if (at := _zero(sorted(run))) is not None])
+        if not len(places):
+            continue
+        of = dict(zip(by, values, strict=True))
+        several = len(places) > 1
+        error = float(places.std(ddof=1) / len(places) ** 0.5) if several else None
+        theory = None
+        if along == "gain":
+            theory = _theory([row for row in rows if all(row[n] == v for n, v in of.items())])
+        found.append(Crossing(of, float(places.mean()), error, len(places), theory))
+    return sorted(found, key=lambda c: [(v is not None, v) for v in c.of.values()])
+
+
+def applies(rows: Rows) -> bool:
+    """Whether mean-field theory speaks of these networks."""
+    return bool(rows) and all(
+        row["input_variance"] is not None
+        and row["input_variance"] >= 0
+        and all(row[name] == value for name, value in THEORY.items())
+        for row in rows
+    )
+
+
+def contour(panel: Panel, drawn: Grid) -> list[Array]:
+    """The lines λ₁ = 0 over a grid of means, each (points, 2): x and y.
+
+    Raises:
+        OptionError: if contourpy is missing.
+    """
+    x, y = drawn.x, drawn.y
+    if y is None or not drawn.regular or "named" in (x.kind, y.kind) or min(panel.mean.shape) < 2:
+        return []
+    try:
+        from contourpy import contour_generator
+    except ImportError:
+        raise OptionError(
+            "contour", "contourpy, which draws it", "none installed", "pip install 'bptt[sweep]'."
+        ) from None
+    finite = np.isfinite(panel.mean)
+    z = np.ma.masked_array(np.where(finite, panel.mean, 0.0), ~finite)
+    lines = contour_generator(_position(x), _position(y), z, corner_mask=True).lines(0.0)
+    return [
+        np.stack([_value(x, line[:, 0]), _value(y, line[:, 1])], axis=1)
+        for line in map(np.asarray, lines)
+    ]
+
+
+def mean_field_line(panel: Panel, drawn: Grid) -> Array | None:
+    """The critical gain over the input variance, (points, 2): x and y; None where theory says nothing of it."""
+    x, y = drawn.x, drawn.y
+    if y is None or {x.name, y.name} != set(AXES) or not applies(panel.rows):
+        return None
+    ends = (x if x.name == "input_variance" else y).values
+    first, last = float(ends[0]), float(ends[-1])
+    variances = first + (last - first) * np.linspace(0, 1, LINE) ** 3  # it rises steeply from 0
+    gains = np.array([critical_gain(float(v)) for v in variances])
+    line = np.stack([gains, variances] if x.name == "gain" else [variances, gains], axis=1)
+    low, high = (
+        min((x if x.name == "gain" else y).values),
+        max((x if x.name == "gain" else y).values),
+    )
+    line = line[(gains >= low) & (gains <= high)]
+    return line if len(line) > 1 else None
+
+
+def _theory(rows: Rows) -> float | None:
+    """The critical gain of networks that read inputs of one variance."""
+    variances = {row["input_variance"] for row in rows}
+    return critical_gain(variances.pop()) if len(variances) == 1 and applies(rows) else None
+
+
+def _zero(run: list[tuple[float, float]]) -> float | None:
+    """Where the straight line between two neighbours first crosses zero."""
+    for (x0, v0), (x1, v1) in pairwise(run):
+        if np.isfinite(v0) and np.isfinite(v1) and (v0 < 0) != (v1 < 0):
+            return float(x0 + (x1 - x0) * v0 / (v0 - v1))
+    return None
+
+
+def _position(axis: Axis) -> Array:
+    values = np.asarray(axis.values, float)
+    return np.log(values) if axis.kind == "log" else values
+
+
+def _value(axis: Axis, position: Array) -> Array:
+    return np.exp(position) if axis.kind == "log" else position

@@ -1,0 +1,70 @@
+"""A sweep over one field: the mean as a curve, the spread as a band."""
+
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from bptt.dynamics import mean_field
+from bptt.presentation.chart_style import BLUE, DASHED, GREY, ORANGE, SOLID, data
+from bptt.sweeps.maps.critical import applies
+from bptt.sweeps.maps.encodings import MISSING, SIGNED, channel, missing_sign, told
+from bptt.sweeps.maps.grid import Grid, Panel, words
+
+
+def curve(panel: Panel, grid: Grid, size: tuple[int, int]) -> Any:
+    """The mean over one field, with a band from the smallest to the largest."""
+    x, named = grid.x, grid.x.kind == "named"
+    rows, missing = [], []
+    for i in np.flatnonzero(panel.points[0]):
+        at = {"x": x.values[i]}
+        mean, low, high = (float(part[0, i]) for part in (panel.mean, panel.low, panel.high))
+        if panel.numbers[0, i] and np.isfinite([mean, low, high]).all():
+            numbers = {"v": mean, "low": low, "high": high}
+            rows.append(at | {k: float(f"{v:.4g}") for k, v in numbers.items()} | {"line": "measured"})  # fmt: skip
+        else:
+            missing.append(at | {"mark": MISSING})
+    title = words(grid.measure)
+    y = alt.Y("v:Q", title=title, scale=alt.Scale(zero=False))
+    base = alt.Chart(data(rows)).encode(x=channel("x", x))
+    tooltip = [told("x", x), alt.Tooltip("v:Q", title=title), "low:Q", "high:Q"]
+    band = base.mark_rule(strokeWidth=5) if named else base.mark_area()
+    pale = {"color": alt.value(BLUE), "opacity": alt.value(0.25)}
+    layers: list[Any] = []
+    if grid.measure in SIGNED:
+        layers.append(alt.Chart(data([{"y": 0}])).mark_rule(color=GREY).encode(y="y:Q"))
+    if grid.averaged:
+        layers.append(band.encode(y=alt.Y("low:Q", title=title), y2="high:Q", **pale))
+    theory = _mean_field_curve(panel, grid)
+    names = ["measured", "mean field"][: 1 + bool(theory)]
+    legend = (
+        alt.Legend(orient="top", symbolType="stroke", symbolSize=500, symbolStrokeWidth=2)
+        if theory
+        else None
+    )
+    styled = {
+        "color": alt.Color("line:N", title=None, legend=legend, scale=alt.Scale(domain=names, range=[BLUE, ORANGE])),
+        "strokeDash": alt.StrokeDash("line:N", title=None, legend=legend, scale=alt.Scale(domain=names, range=[SOLID, DASHED])),
+    }  # fmt: skip
+    mark = base.mark_point(filled=True, size=60) if named else base.mark_line(strokeWidth=2)
+    shown = styled if not named else {"color": alt.value(BLUE)}
+    layers.append(mark.encode(y=y, tooltip=tooltip, **shown))
+    if theory:
+        curve = alt.Chart(data(theory)).mark_line(strokeWidth=2, clip=True)
+        layers.append(curve.encode(x=channel("x", x), y=y, **styled))
+    if missing:
+        crosses = alt.Chart(data(missing)).mark_point(size=40, strokeWidth=1.5, color=GREY)
+        at_foot = alt.value(size[1] - 8)
+        layers.append(crosses.encode(x=channel("x", x), y=at_foot, shape=missing_sign(), tooltip=[told("x", x), "mark:N"]))  # fmt: skip
+    return alt.layer(*layers)
+
+
+def _mean_field_curve(panel: Panel, grid: Grid) -> list[dict[str, Any]]:
+    """What mean field says of λ₁, at many gains."""
+    variances = {row["input_variance"] for row in panel.rows}
+    known = grid.x.name == "gain" and grid.measure == "lyapunov" and applies(panel.rows)
+    if not known or len(variances) > 1:
+        return []
+    variance, gains = variances.pop(), np.linspace(grid.x.values[0], grid.x.values[-1], 61)
+    found = [(float(g), mean_field(float(g), variance).rate) for g in gains if g > 0]
+    return [{"x": g, "v": float(f"{r:.4g}"), "line": "mean field"} for g, r in found]

@@ -1,0 +1,97 @@
+"""A sweep as one HTML file: counts, maps, findings, what failed."""
+
+from collections.abc import Sequence
+
+from bptt.presentation.figure import Figure, figure
+from bptt.presentation.template import drawable, rendered
+from bptt.sweeps.maps import charts, sentences
+from bptt.sweeps.maps.grid import CELLS, Grid, Rows, grid, varied_in, words
+
+# Drawn beside the measure that was asked for, where there are numbers of them.
+MAPS = ("lyapunov", "horizon", "log10_attenuation", "memory", "solved", "loss")
+READING = {
+    "lyapunov": "Where λ₁ is below 0 (blue) a small change of the state dies out, and with it the gradient; above 0 "
+    "(orange) both grow. ",
+    "rate": "Below 0 (blue) the error signal shrinks on its way back, above 0 (orange) it grows. ",
+    "horizon": "The number of steps back that hold 95 % of the gradient of the recurrent weights. ",
+    "log10_attenuation": "The error signal at the needed lag, as a power of ten of its size at lag 0. ",
+    "memory": "R² of the input of the needed lag, read linearly off the state: 1 if it is there, 0 if not. ",
+    "solved": "1 if all networks of a point solved the task, 0 if none did. ",
+}
+
+
+def page(
+    rows: Rows,
+    varied: tuple[str, ...],
+    x: str | None = None,
+    y: str | None = None,
+    colour: str = "lyapunov",
+    split: str | Sequence[str] | None = None,
+) -> str:
+    """The whole file as text.
+
+    Raises:
+        OptionError: as ``grid``.
+    """
+    drawn = [drawable(each) for each in figures(rows, x, y, colour, split)]
+    failed = sentences.errors(rows)
+    counts = {name: sum(row["verdict"] == name for row in rows) for name in sentences.VERDICTS}
+    return rendered(
+        "sweep.html.j2",
+        drawn,
+        tone=max(counts, key=lambda name: counts[name]),
+        title=sentences.counted(rows, varied),
+        points=f"{len(rows):,} points",
+        verdicts=sentences.verdicts(rows),
+        findings=findings(rows, x, y, split),
+        facts=sentences.fixed(rows, varied),
+        first=drawn[0],
+        figures=drawn[1:],
+        errors=failed,
+        failed=sum(row["status"] == "failed" for row in rows),
+        diverged=sentences.diverged(rows),
+        seconds=sum(row["seconds"] or 0.0 for row in rows),
+        versions=sorted({str(row["version"]) for row in rows}),
+    )
+
+
+def figures(
+    rows: Rows,
+    x: str | None = None,
+    y: str | None = None,
+    colour: str = "lyapunov",
+    split: str | Sequence[str] | None = None,
+) -> list[Figure]:
+    """The map that was asked for, then those of the other measures.
+
+    Raises:
+        OptionError: as ``grid``.
+    """
+    if not varied_in(rows):
+        return [Figure(colour, words(colour), "", None, "nothing was varied.")]
+    there = {name for name in MAPS if any(row[name] is not None for row in rows)}
+    names = [colour, *(name for name in MAPS if name in there and name != colour)]
+    return [
+        _figure(grid(rows, x, y, name, split, CELLS if name == colour else CELLS // 5))
+        for name in names
+    ]
+
+
+def _figure(drawn: Grid) -> Figure:
+    over = words(drawn.x.name) + (f" and {words(drawn.y.name)}" if drawn.y else "")
+    name = words(drawn.measure)
+    return figure(
+        drawn.measure,
+        f"{name[:1].upper()}{name[1:]} over {over}",
+        READING.get(drawn.measure, "") + sentences.how_read(drawn),
+        charts.chart(drawn),
+        lambda: sentences.finding(drawn),
+        lambda: sentences.table(drawn),
+    )
+
+
+def findings(
+    rows: Rows, x: str | None = None, y: str | None = None, split: str | Sequence[str] | None = None
+) -> list[str]:
+    """Where the gradient turns from vanishing to exploding, in sentences; none where nothing says so."""
+    return sentences.findings(grid(rows, x, y, "lyapunov", split)) if varied_in(rows) else []

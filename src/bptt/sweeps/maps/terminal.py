@@ -1,0 +1,32 @@
+"""A sweep on the terminal: how many points have each verdict, what failed, where λ₁ is zero."""
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from bptt.report.terminal import COLOUR
+from bptt.sweeps.maps import sentences
+from bptt.sweeps.maps.grid import Rows
+from bptt.sweeps.maps.page import findings
+
+
+def render(rows: Rows, varied: tuple[str, ...]) -> Iterator[RenderableType]:
+    """A line, a small table, sentences."""
+    yield Text(sentences.counted(rows, varied), style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("verdict")
+    for head in ("points", "median horizon", "median λ₁"):
+        table.add_column(head, justify="right")
+    for verdict in sentences.VERDICTS:
+        some = [row for row in rows if row["verdict"] == verdict]
+        if some:
+            name = Text(verdict, style=COLOUR[verdict])
+            numbers = (sentences.median(some, "horizon", "{:.0f}"), sentences.median(some, "lyapunov", "{:+.3f}"))  # fmt: skip
+            table.add_row(name, f"{len(some):,}", *numbers)
+    yield table
+    for error, count in sentences.errors(rows):
+        yield Text(f"failed: {count:,} × {error}")
+    for sentence in findings(rows):
+        yield Text(f"  • {sentence}")

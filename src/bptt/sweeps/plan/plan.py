@@ -1,0 +1,103 @@
+"""What a sweep is to measure: axes over a setting, as points, each of them known by its configuration."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from bptt.configuration import Configuration
+from bptt.errors import OptionError
+from bptt.sweeps.plan.axes import NAMES, as_axis, canonical
+
+
+@dataclass(frozen=True)
+class Point:
+    """One configuration.
+
+    Attributes:
+        setting: the network and what it reads.
+        train_steps: weight changes after it was measured; 0: none.
+        lr: learning rate of Adam; None where nothing is trained.
+    """
+
+    setting: Configuration
+    train_steps: int = 0
+    lr: float | None = None
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """All that it is, by name."""
+        return {f.name: getattr(self.setting, f.name) for f in fields(Configuration)} | {
+            "train_steps": self.train_steps, "lr": self.lr,
+        }  # fmt: skip
+
+    @property
+    def key(self) -> str:
+        """The configuration as one line of JSON: equal for equal points."""
+        return json.dumps(self.configuration, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep before it is measured.
+
+    Attributes:
+        axes: name of a field to its values, in any form that ``axes.as_axis`` takes.
+        base: the setting that the other fields are taken from.
+        sample: draw that many points at random; None takes the whole grid.
+        sample_seed: of the draw. The first points of a longer one are those of a shorter.
+        train_steps: weight changes; 0 only measures the fresh network.
+        lr: learning rate of Adam.
+    """
+
+    axes: Mapping[str, Any]
+    base: Configuration = field(default_factory=Configuration)
+    sample: int | None = None
+    sample_seed: int = 0
+    train_steps: int = 0
+    lr: float = 1e-3
+
+    def points(self) -> list[Point]:
+        """Every point once; on a grid the last axis changes fastest.
+
+        Raises:
+            OptionError: if there is no axis, an axis is not one, or a number is out of range.
+
+        >>> plan = Plan({"gain": "1:2:3", "cell": ["rnn", "gru"]})
+        >>> [(p.setting.gain, p.setting.cell) for p in plan.points()][:3]
+        [(1.0, 'rnn'), (1.0, 'gru'), (1.5, 'rnn')]
+        """
+        if not self.axes:
+            raise OptionError(
+                "axes", "at least one field of a setting", "none", 'For example gain "0.5:3:26".'
+            )
+        axes = {name: as_axis(name, given) for name, given in self.axes.items()}
+        base = replace(self.base, **{n: canonical(n, getattr(self.base, n)) for n in NAMES})
+        if self.sample is None:
+            combined = product(*(axis.on_grid() for axis in axes.values()))
+            chosen = [dict(zip(axes, values, strict=True)) for values in combined]
+        else:
+            # By the fields' order: the same box gives the same points however it is written down.
+            ordered = {name: axes[name] for name in NAMES if name in axes}
+            chosen = [
+                {name: axis.drawn(rng) for name, axis in ordered.items()}
+                for rng in map(self._rng, range(_count("sample", self.sample, 1)))
+            ]
+        steps = _count("train_steps", self.train_steps, 0)
+        if not 0 < self.lr < np.inf:
+            raise OptionError("lr", "a learning rate above 0", str(self.lr), "0.001 is usual.")
+        lr = float(self.lr) if steps else None
+        found = [Point(replace(base, **values), steps, lr) for values in chosen]
+        return list({point.key: point for point in found}.values())
+
+    def _rng(self, number: int) -> np.random.Generator:
+        return np.random.default_rng([_count("sample_seed", self.sample_seed, 0), number])
+
+
+def _count(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise OptionError(name, f"a whole number from {least}", repr(value), "Give such a one.")
+    return int(value)

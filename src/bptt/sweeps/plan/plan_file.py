@@ -1,0 +1,68 @@
+"""A plan in a TOML file.
+
+sample = 500            # these five may be left out
+sample_seed = 0
+train_steps = 0
+lr = 0.001
+[axes]
+gain = "0.5:3:26"
+cell = ["rnn", "gru"]
+[base]
+hidden = 128
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from bptt.configuration import Configuration
+from bptt.errors import FileError
+from bptt.files import reason
+from bptt.sweeps.plan.axes import NAMES, canonical
+from bptt.sweeps.plan.plan import Plan
+
+NUMBERS = ("sample", "sample_seed", "train_steps", "lr")
+
+
+def read_plan(path: str | Path) -> Plan:
+    """The plan that a file holds.
+
+    Raises:
+        FileError: if it is missing, or no TOML, or holds something else.
+        OptionError: if a value of the base is not one that its field can have.
+    """
+    try:
+        found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(str(path), "a TOML file", _why(error), "Check the path.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise FileError(
+            str(path), "TOML", f"a mistake in it: {error}", 'For example [axes], gain = "0.5:3:26".'
+        ) from error
+    _check_names(path, found, ("axes", "base", *NUMBERS), "")
+    for table in ("axes", "base"):
+        part = found.setdefault(table, {})
+        if not isinstance(part, dict):
+            raise FileError(
+                str(path), f"a table [{table}]", repr(part), f"Write [{table}] above its fields."
+            )
+        _check_names(path, part, NAMES, f" in [{table}]")
+    base = Configuration(**{name: canonical(name, value) for name, value in found["base"].items()})
+    for name in NUMBERS:
+        if not isinstance(found.get(name, 0), int | float):
+            raise FileError(str(path), f"{name}, a number", repr(found[name]), "Give a number.")
+    return Plan(found["axes"], base, **{name: found[name] for name in NUMBERS if name in found})
+
+
+def _check_names(
+    path: str | Path, found: dict[str, Any], names: tuple[str, ...], where: str
+) -> None:
+    for name in found:
+        if name not in names:
+            raise FileError(
+                str(path), "one of " + ", ".join(names) + where, repr(name), "Choose one."
+            )
+
+
+def _why(error: Exception) -> str:
+    return reason(error) if isinstance(error, OSError) else str(error)

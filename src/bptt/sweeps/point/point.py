@@ -1,0 +1,97 @@
+"""One point measured: its configuration in, one row of numbers and words out.
+
+A row depends on nothing but the configuration, the library's version and, in the last bits, the processor's
+instruction set: not on the engine, the number of threads or what was measured before.
+"""
+
+import time
+from typing import Any
+
+from bptt.configuration import Built
+from bptt.data.tasks import Task
+from bptt.diagnosis import Diagnosis, diagnose_network
+from bptt.errors import DivergenceError
+from bptt.sweeps.plan.plan import Point
+from bptt.sweeps.point.exponent import settled_exponents
+from bptt.training import Adam, train
+from bptt.version import __version__
+
+Row = dict[str, Any]
+BIAS = 0.05  # of the gradient, that truncating may cost
+
+
+def measured(point: Point) -> Row:
+    """The row of a point; a point that cannot be measured gives a row with its error.
+
+    Returns:
+        the configuration, "version", "status" ("ok" or "failed"), "error", and by the names of
+        ``rows.MEASURES`` what was measured; numbers that there are none of are None.
+    """
+    began = time.perf_counter()
+    row: Row = {"key": point.key, "version": __version__, "status": "ok", "error": None}
+    row |= point.configuration
+    try:
+        made = point.setting.build()
+        row |= _measures(made, point)
+        if point.train_steps:
+            row |= _trained(made, point)
+    except Exception as error:  # whatever it is: the sweep goes on, and the row says it
+        row |= {"status": "failed", "error": _said(error)}
+    return row | {"seconds": time.perf_counter() - began}
+
+
+def _measures(made: Built, point: Point) -> Row:
+    found = diagnose_network(made.network, made.batch, made.needed_lag)
+    layer = found.decisive
+    exponents = settled_exponents(made.network, made.batch, point.setting.seed)
+    largest = None if exponents is None else exponents[layer.name]
+    return {
+        "layer": layer.name,
+        "lyapunov": None if largest is None else _number(largest.exponents[0]),
+        "lyapunov_stderr": None if largest is None else _number(largest.stderr[0]),
+        "rate": _number(layer.rate),
+        "horizon": layer.horizon,
+        "log10_attenuation": _number(layer.log10_attenuation),
+        "needed_lag": layer.needed_lag,
+        "verdict": layer.verdict,
+        "cause": layer.cause.name,
+        "truncation": layer.profile.shortest_truncation(BIAS),
+        "memory": _remembered(found, layer.needed_lag),
+        "E": _number(found.E),
+        "residual": _number(layer.profile.residual),
+    }
+
+
+def _remembered(found: Diagnosis, lag: int) -> float | None:
+    if found.memory is None or lag >= len(found.memory.r2):
+        return None
+    return _number(found.memory.r2[lag])
+
+
+def _trained(made: Built, point: Point) -> Row:
+    """Loss and score after training; a run that diverges has neither, and has not solved the task."""
+    data, lr = made.data, point.lr or 0.0
+    is_task = isinstance(data, Task)
+    try:
+        result = train(
+            made.network, data, steps=point.train_steps, length=point.setting.length,
+            optimiser=Adam(lr), seed=point.setting.seed,
+        )  # fmt: skip
+    except DivergenceError as error:
+        return {"solved": 0 if is_task else None, "error": _said(error)}
+    return {
+        "loss": _number(result.history[-1][1]),
+        "score": _number(result.score),
+        "solved": int(data.reached(result.score)) if isinstance(data, Task) else None,
+    }
+
+
+def _number(value: Any) -> float | None:
+    """A float as a database holds it: NaN is no number there."""
+    number = float(value)
+    return None if number != number else number
+
+
+def _said(error: Exception) -> str:
+    """The kind of error and its first line."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]

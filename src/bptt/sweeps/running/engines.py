@@ -1,0 +1,206 @@
+"""Where points are measured: processes or threads here, or the workers of a Dask or Ray cluster, by joblib.
+
+Workers times the kernels' threads is the number of processors. NumPy's products use one thread everywhere,
+not because of speed only: their last bits depend on it.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from functools import cache, partial
+from typing import Any
+
+from bptt.errors import OptionError
+from bptt.kernels.threads import get_num_threads, set_num_threads
+from bptt.sweeps.plan.plan import Point
+from bptt.sweeps.point.point import Row, measured
+from bptt.sweeps.running.clusters import dask_client, ray_workers
+
+ENGINES = ("loky", "threads", "dask", "ray")
+CURES = {"dask": "pip install 'dask[distributed]'.", "ray": "pip install ray."}
+ROUND = 2.0  # seconds that a round on Ray should last
+
+Rows = Generator[Row, None, None]
+Run = Callable[[Sequence[Point]], Rows]
+
+
+class WorkerDied(Exception):
+    """A worker process ended before its work was done."""
+
+
+def check_engine(name: str, workers: int | None, address: str | None) -> None:
+    """Refuse what cannot run, before anything is begun.
+
+    Raises:
+        OptionError: if there is no such engine, a package is missing, or the options do not go together.
+    """
+    if name not in ENGINES:
+        raise OptionError("engine", "one of " + ", ".join(ENGINES), repr(name), "Choose one.")
+    if workers is not None and workers < 1:
+        raise OptionError("workers", "a number from 1", str(workers), "Give at least 1.")
+    if address is not None and name not in CURES:
+        raise OptionError(
+            "address", "none, for this engine runs here", repr(address), "Take dask or ray."
+        )
+    if address is not None and workers is not None:
+        raise OptionError(
+            "workers", "none, for a cluster has its own", str(workers), "Leave it out."
+        )
+    for package in ("joblib", "threadpoolctl"):
+        _need(package, "pip install 'bptt[sweep]'.")
+    if name in CURES:
+        _need({"dask": "distributed"}.get(name, name), CURES[name])
+
+
+@contextmanager
+def engine(name: str, workers: int | None, address: str | None) -> Iterator[Run]:
+    """A function that measures points and gives their rows as they are finished, in any order.
+
+    Args:
+        name: one of ``ENGINES``.
+        workers: how many; None: one per processor, of a cluster all there are.
+        address: of a running scheduler, for dask and ray; None starts one here.
+
+    Raises:
+        OptionError: as for ``check_engine``, or if the cluster cannot be reached.
+    """
+    check_engine(name, workers, address)
+    from joblib import cpu_count
+
+    count = cpu_count() if workers is None else workers
+    threads = 1 if address is not None else max(1, cpu_count() // count)
+    if name == "loky" and count > 1:
+        work = partial(_child, os.getpid(), threads)
+        yield partial(_streamed, n_jobs=count, backend="loky", work=work)
+        return
+    if name == "dask":
+        with dask_client(address, count) as client:
+            work = partial(_alone, threads)
+            yield partial(_streamed, n_jobs=-1, backend="dask", work=work, client=client)
+        return
+    if name == "ray":
+        with ray_workers(address, count) as found:
+            if found > 1:
+                yield partial(_in_rounds, n_jobs=found, work=partial(_alone, threads))
+                return
+        count, threads = 1, cpu_count()
+    # Of one worker joblib makes this process, which is to be left as it was.
+    with _threads_here(count, threads) as work_here:
+        yield partial(_streamed, n_jobs=count, backend="threading", work=work_here)
+
+
+def _alone(threads: int, point: Point) -> Row:
+    """A point in a worker process."""
+    _limit(threads)
+    return measured(point)
+
+
+def _child(parent: int, threads: int, point: Point) -> Row:
+    """A point in a process of our own."""
+    _end_with(parent)
+    return _alone(threads, point)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent: where that was killed, joblib's would wait for minutes."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@cache
+def _limit(threads: int) -> None:
+    """Once in a worker process, for as long as it lives."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+    set_num_threads(threads)
+
+
+@contextmanager
+def _threads_here(count: int, threads: int) -> Iterator[Callable[[Point], Row]]:
+    """What measures a point in one of so many threads of this process.
+
+    A sweep that ends early waits for the points that are being measured: no thread may be in compiled code when
+    the interpreter ends, and joblib leaves its threads to themselves.
+    """
+    from threadpoolctl import threadpool_limits
+
+    running, stopped, before = threading.Semaphore(count), threading.Event(), get_num_threads()
+
+    def work(point: Point) -> Row:
+        with running:
+            if stopped.is_set():
+                raise CancelledError
+            return measured(point)
+
+    with threadpool_limits(1):
+        set_num_threads(threads)
+        try:
+            yield work
+        finally:
+            stopped.set()
+            for _ in range(count):
+                running.acquire()
+            running.release(count)
+            set_num_threads(before)
+
+
+def _streamed(
+    points: Sequence[Point],
+    *,
+    n_jobs: int,
+    backend: str,
+    work: Callable[[Point], Row],
+    **options: Any,
+) -> Rows:
+    """Rows one by one; joblib ships points in batches that take about as long as they should."""
+    from joblib import Parallel, delayed, parallel_config
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    with parallel_config(backend, **options):
+        parallel = Parallel(n_jobs, return_as="generator_unordered")
+        rows = parallel(delayed(work)(point) for point in points)
+    try:
+        yield from rows
+    except TerminatedWorkerError as error:
+        raise WorkerDied("a process was killed, or ran out of memory") from error
+    except Exception as error:
+        if type(error).__name__ == "KilledWorker":  # Dask's, which need not be installed
+            raise WorkerDied("Dask gave a point up: its workers died") from error
+        raise
+    finally:
+        rows.close()
+
+
+def _in_rounds(points: Sequence[Point], *, n_jobs: int, work: Callable[[Point], Row]) -> Rows:
+    """Rows round by round: Ray's backend gives results only when all are there."""
+    from joblib import Parallel, delayed, parallel_config
+    from ray.exceptions import RayError
+
+    first, size = 0, 2 * n_jobs
+    with parallel_config("ray"), Parallel(n_jobs) as parallel:
+        while first < len(points):
+            began = time.perf_counter()
+            try:
+                yield from parallel(delayed(work)(p) for p in points[first : first + size])
+            except RayError as error:
+                raise WorkerDied(str(error).splitlines()[0]) from error
+            first += size
+            if time.perf_counter() - began < ROUND / 2:
+                size *= 2
+
+
+def _need(package: str, cure: str) -> None:
+    from importlib.util import find_spec
+
+    if find_spec(package) is None:
+        raise OptionError("engine", f"the package {package}", "none installed", cure)

@@ -1,0 +1,167 @@
+"""A sweep from its plan to its rows: what is there already is read, what is missing is measured."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from bptt.configuration import Configuration
+from bptt.errors import OptionError
+from bptt.sweeps.plan.plan import Plan, Point
+from bptt.sweeps.point.point import Row
+from bptt.sweeps.results import Sweep
+from bptt.sweeps.running.engines import Run, WorkerDied, check_engine, engine
+from bptt.sweeps.running.progress import Progress, Show, bar
+from bptt.sweeps.store.store import Store
+from bptt.version import __version__
+
+BETWEEN = 0.2  # seconds between two transactions, at least
+DEATHS = 3  # of workers in a row, without a row in between, after which to give up
+
+
+def sweep(
+    axes: Mapping[str, Any],
+    *,
+    base: Configuration | None = None,
+    out: str | Path | None = None,
+    sample: int | None = None,
+    sample_seed: int = 0,
+    train_steps: int = 0,
+    lr: float = 1e-3,
+    engine: str = "loky",
+    workers: int | None = None,
+    address: str | None = None,
+    retry_failed: bool = False,
+    progress: bool | Show = False,
+) -> Sweep:
+    """Measure many settings: every combination of the axes, or points drawn at random.
+
+    Args:
+        axes: name of a field of ``bptt.configuration.Configuration`` to its values: a list, or words such as
+            "0.5:3:26" (26 values from 0.5 to 3) and "log:8:512:7" (at equal ratios).
+        base: all other fields; a plain tanh RNN of 64 units reading noise if not given.
+        out: file to keep the rows in. Points that it holds already are not measured again, so a sweep
+            that was stopped goes on where it was. None keeps them in memory.
+        sample: draw that many points at random instead.
+        sample_seed: of the draw.
+        train_steps: then train each network so many steps on its data; 0 measures only.
+        lr: learning rate of that training, by Adam.
+        engine: "loky" (processes), "threads", "dask" or "ray".
+        workers: how many; one per processor if not given.
+        address: of a running Dask or Ray scheduler; one is started here if not given.
+        retry_failed: measure points again that failed before.
+        progress: True shows a bar; a function is called with a ``Progress``.
+
+    Returns:
+        the rows of these points, in their order.
+
+    Raises:
+        OptionError: if an axis, a number or the engine is none, or the cluster cannot be reached.
+        FileError: if the file is another's, in use, or cannot be written.
+    """
+    plan = Plan(axes, base or Configuration(), sample, sample_seed, train_steps, lr)
+    return run_plan(
+        plan, out=out, on=engine, workers=workers, address=address, retry_failed=retry_failed,
+        progress=progress,
+    )  # fmt: skip
+
+
+def run_plan(
+    plan: Plan,
+    *,
+    out: str | Path | None = None,
+    on: str = "loky",
+    workers: int | None = None,
+    address: str | None = None,
+    retry_failed: bool = False,
+    progress: bool | Show = False,
+) -> Sweep:
+    """The same from a plan; ``on`` is the engine.
+
+    Raises:
+        OptionError, FileError: as for ``sweep``.
+    """
+    check_engine(on, workers, address)
+    points = {point.key: point for point in plan.points()}
+    with ExitStack() as stack:
+        store = stack.enter_context(Store(out, write=True))
+        there = {key: status for key, status in store.statuses().items() if key in points}
+        kept = {key for key, status in there.items() if status == "ok" or not retry_failed}
+        missing = {key: point for key, point in points.items() if key not in kept}
+        run = stack.enter_context(engine(on, workers, address)) if missing else None
+        show = stack.enter_context(bar()) if progress is True else progress or (lambda _: None)
+        failed = sum(there[key] == "failed" for key in kept)
+        writer = _Writer(store, missing, len(points), failed, show)
+        if run is not None:
+            _measure(run, writer)
+        rows = {row["key"]: row for row in store.rows() if row["key"] in points}
+    return Sweep([rows[key] for key in points], out)
+
+
+class _Writer:
+    """Takes rows as they come and writes them some at a time."""
+
+    def __init__(
+        self, store: Store, missing: dict[str, Point], points: int, failed: int, show: Show
+    ) -> None:
+        self.store, self.missing, self.points, self.failed = store, missing, points, failed
+        self.show, self.rows, self.computed = show, list[Row](), 0
+        self.written = monotonic()
+        self._shown()
+
+    def take(self, row: Row) -> None:
+        """A finished row; written at once if some time has gone by.
+
+        Raises:
+            OptionError: if it was measured by another version of this library.
+            FileError: if it cannot be written.
+        """
+        if row["version"] != __version__:
+            raise OptionError(
+                "address", f"workers with bptt {__version__}", f"bptt {row['version']}",
+                "Install the same version everywhere.",
+            )  # fmt: skip
+        self.rows.append(row)
+        del self.missing[row["key"]]
+        self.computed += 1
+        self.failed += row["status"] == "failed"
+        if monotonic() - self.written > BETWEEN:
+            self.write()
+
+    def write(self) -> None:
+        """Write what is waiting."""
+        if self.rows:
+            self.store.add(self.rows)
+            self.rows.clear()
+        self.written = monotonic()
+        self._shown()
+
+    def _shown(self) -> None:
+        done = self.points - len(self.missing)
+        self.show(Progress(done, self.points, self.computed, self.failed))
+
+
+def _measure(run: Run, writer: _Writer) -> None:
+    """All missing points, with new workers where some died.
+
+    Raises:
+        OptionError: if workers die again and again without a row in between.
+    """
+    deaths, before = 0, writer.computed
+    while writer.missing:
+        try:
+            with closing(run(list(writer.missing.values()))) as rows:
+                for row in rows:
+                    writer.take(row)
+        except WorkerDied as error:
+            deaths = deaths + 1 if writer.computed == before else 1
+            before = writer.computed
+            if deaths == DEATHS:
+                point = next(iter(writer.missing.values()))
+                raise OptionError(
+                    "workers", "workers that live", f"{DEATHS} times in a row: {error}",
+                    f"Finished rows are kept. Give fewer workers or smaller networks; next was {point.key}.",
+                ) from error  # fmt: skip
+        finally:
+            writer.write()

@@ -1,0 +1,5 @@
+"""The file of a sweep: one SQLite database with one writer; a file from a stranger is checked before it is read."""
+
+from bptt.sweeps.store.store import Store
+
+__all__ = ["Store"]

@@ -1,0 +1,213 @@
+"""The file of a sweep: one SQLite database, a row per point, one writer.
+
+Rows are keyed by configuration and version of the library, and written in transactions: a killed sweep leaves
+whole rows. While one writes, others may read. The writer holds a lock on a second, empty file beside it,
+which the system releases when the process ends, however it ends.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bptt.errors import FileError
+from bptt.files import reason
+from bptt.sweeps.point.rows import COLUMNS
+from bptt.sweeps.store import untrusted
+from bptt.version import __version__
+
+APPLICATION = 0x62707474  # "bptt", in the header of the file
+SCHEMA = 1
+PATIENCE = 60.0  # seconds that a writer waits for a reader, and a reader for a writer
+SQL = {str: "TEXT", int: "INTEGER", float: "REAL"}
+NAMES = ("key", *COLUMNS)
+TYPED = ", ".join(f"{name} {SQL[kind]}" for name, kind in COLUMNS.items())
+TABLE = f"CREATE TABLE points (key TEXT, {TYPED}, PRIMARY KEY (key, version))"
+
+
+class Store:
+    """An open file.
+
+    Args:
+        path: of the file; None keeps the rows in memory.
+        write: whether to add rows; then the file is made if there is none.
+        content: the file's bytes, where it is not to be opened; only for reading.
+
+    Raises:
+        FileError: if it is missing, another kind of file, of another schema, or cannot be read; when writing
+            also if it holds rows of another version, or another sweep is writing to it.
+    """
+
+    def __init__(
+        self, path: str | Path | None, *, write: bool = False, content: bytes | None = None
+    ) -> None:
+        self.path, self._lock, self._is_new = path, None, True
+        if path is not None and content is None and not write and not Path(path).is_file():
+            raise FileError(str(path), "the file of a sweep", "no such file", "Check the path.")
+        if path is not None and write:
+            self._lock = _locked(Path(path))
+        try:
+            with self._told():
+                if content is not None:
+                    self._base = untrusted.in_memory(str(path), content)
+                elif path is None or write:
+                    self._base = sqlite3.connect(
+                        ":memory:" if path is None else path, timeout=PATIENCE, isolation_level=None
+                    )
+                else:
+                    self._base = untrusted.reading(path, PATIENCE)
+                if path is not None and not write:
+                    untrusted.distrusted(self._base)
+                self._prepare(write)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file, and of the lock."""
+        if hasattr(self, "_base"):
+            self._base.close()
+        if self._lock is not None:
+            file = Path(str(self.path))
+            if file.exists() and file.stat().st_size == 0:  # opened, and nothing was written
+                file.unlink()
+            Path(f"{self.path}.lock").unlink(missing_ok=True)  # before others can have it
+            self._lock.close()
+
+    def __enter__(self) -> "Store":
+        """The store itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close it."""
+        self.close()
+
+    def statuses(self) -> dict[str, str]:
+        """The key of every point that is there, and whether it was "ok" or "failed"."""
+        if self._is_new:
+            return {}
+        with self._told():
+            return dict(self._base.execute("SELECT key, status FROM points"))
+
+    def add(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Write rows, all of them or, where that fails, none.
+
+        Raises:
+            FileError: if there is no room, or the file cannot be written.
+        """
+        values = [tuple(row.get(name) for name in NAMES) for row in rows]
+        marks = ", ".join("?" * len(NAMES))
+        with self._told():
+            self._base.execute("BEGIN IMMEDIATE")
+            try:
+                if self._is_new:
+                    self._make()
+                self._base.executemany(f"INSERT OR REPLACE INTO points VALUES ({marks})", values)
+                self._base.execute("COMMIT")
+                self._is_new = False
+            except BaseException:
+                if self._base.in_transaction:
+                    self._base.execute("ROLLBACK")
+                raise
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All rows, in the order in which they were written."""
+        if self._is_new:
+            return []
+        with self._told():
+            found = self._base.execute(f"SELECT {', '.join(NAMES)} FROM points ORDER BY rowid")
+            rows = [dict(zip(NAMES, row, strict=True)) for row in found]
+        for row in rows:
+            untrusted.check_row(str(self.path), row)
+        return rows
+
+    def _prepare(self, write: bool) -> None:
+        """Check the file's kind, schema and version."""
+        ((application,),) = self._base.execute("PRAGMA application_id")
+        ((schema,),) = self._base.execute("PRAGMA user_version")
+        ((tables,),) = self._base.execute("SELECT count(*) FROM sqlite_master")
+        if application != APPLICATION and (tables or not write):
+            got = "another SQLite database" if tables else "no rows yet"
+            raise FileError(
+                str(self.path), "the file of a sweep", got,
+                "Nothing in it was changed. Choose another file.",
+            )  # fmt: skip
+        self._is_new = not tables
+        if self._is_new:
+            return
+        if schema != SCHEMA:
+            raise FileError(
+                str(self.path), f"a sweep kept in schema {SCHEMA}", f"schema {schema}",
+                "Nothing in it was changed. Choose another file, or the version of bptt that made it.",
+            )  # fmt: skip
+        untrusted.check_schema(str(self.path), self._base, TABLE)
+        others = self._base.execute(
+            "SELECT DISTINCT version FROM points WHERE version != ?", (__version__,)
+        ).fetchall()
+        if write and others:
+            raise FileError(
+                str(self.path), f"rows of bptt {__version__}", f"rows of bptt {others[0][0]}",
+                "Nothing in it was changed, and it can still be read and exported. Choose another "
+                "file to measure anew, or install that version to go on.",
+            )  # fmt: skip
+
+    def _make(self) -> None:
+        """The table, in the transaction of the first rows: a sweep that cannot begin leaves no file."""
+        self._base.execute(f"PRAGMA application_id = {APPLICATION}")
+        self._base.execute(f"PRAGMA user_version = {SCHEMA}")
+        self._base.execute(TABLE)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What the database complains of, in one line."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            expected, cure = "a file that can be read and written", "Check the path and its rights."
+            text = str(error)
+            if "full" in text or "I/O" in text:
+                expected = "room for the rows"
+                cure = "Finished rows are safe: make room and give the same command again."
+            elif any(
+                word in text
+                for word in ("not a database", "malformed", "decode", "too big", "interrupt")
+            ):
+                expected, cure = "the file of a sweep", "Nothing in it was changed. Choose another."
+            elif "locked" in text:
+                expected, cure = "a file that nobody else holds", "Wait until it is free."
+            raise FileError(str(self.path), expected, text, cure) from error
+
+
+def _locked(path: Path) -> sqlite3.Connection:
+    """The writer's lock.
+
+    Raises:
+        FileError: if another process has it, or there can be no file.
+    """
+    name = f"{path}.lock"
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(21, "is a directory")
+        lock = sqlite3.connect(name, timeout=0, isolation_level=None)
+    except (OSError, sqlite3.Error) as error:
+        raise FileError(
+            str(path), "a place to write to", reason(error), "Choose another path."
+        ) from error
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:
+        lock.close()
+        if "locked" not in str(error):
+            raise FileError(
+                str(path), "a place to write to", str(error), "Choose another path."
+            ) from error
+        raise FileError(
+            str(path), "a file that no other sweep writes to", "one that is in use",
+            "Wait for the other sweep, or choose another file; their rows can be read meanwhile.",
+        ) from error  # fmt: skip
+    if not os.path.exists(name):  # its last holder took it away in between
+        lock.close()
+        return _locked(path)
+    return lock

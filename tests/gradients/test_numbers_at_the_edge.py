@@ -1,0 +1,181 @@
+"""Sizes at the edge of the types: each was once a wrong number or a wrong error."""
+
+import numpy as np
+import pytest
+
+import bptt
+
+F4 = np.float32
+
+
+def scalar(w, h, dtype=F4, activation="identity"):
+    """One linear unit, its state held at h by its inputs."""
+    layer = bptt.RNN(
+        np.eye(1, dtype=dtype), np.full((1, 1), w, dtype), np.zeros(1, dtype), activation
+    )
+    h = np.asarray(h, dtype)
+    x = np.empty((len(h) - 1, 1, 1), dtype)
+    for t in range(len(x)):
+        x[t] = h[t + 1] - dtype(w) * h[t]
+    return layer.forward(x, h0=h[:1].reshape(1, 1))
+
+
+def test_max_lag_on_an_exploding_network():
+    layer = bptt.RNN.init(3, 16, "orthogonal", gain=2.0, rng=0)
+    x = 0.1 * np.random.default_rng(0).standard_normal((60, 4, 3)).astype(F4)
+    trace = layer.forward(x)
+    dh = np.zeros_like(trace.z)
+    dh[-1] = 1
+    whole, cut = bptt.by_lag(trace, dh), bptt.by_lag(trace, dh, max_lag=5)
+    assert np.allclose(cut.log10_norm, whole.log10_norm[:6], atol=1e-6)
+    assert cut.rest > 1
+
+
+@pytest.mark.parametrize("T", [100, 140, 160, 400])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_delayed_recall(T, dtype):
+    """The input comes first, the loss last: the whole gradient is below the type's range."""
+    net = bptt.Network.init(1, 16, 2, "orthogonal", gain=0.5, loss_at="last", rng=0, dtype=dtype)
+    x = np.zeros((T, 4, 1), dtype)
+    x[0, :, 0] = [1, -1, 1, 1]
+    run = net.run(x, np.array([0, 1, 0, 1]))
+    profile = bptt.by_lag(run.trace, run.dh)
+    assert profile.residual < (1e-5 if dtype == "float32" else 1e-12)
+    assert profile.share.sum() == pytest.approx(1, abs=1e-4)
+    # h_s and D_k shrink together: the whole is about 0.5^T times something of order one
+    assert profile.log10_whole == pytest.approx(-T * np.log10(2), abs=3)
+
+
+def test_products_beyond_float32():
+    """States of 1e30 and errors of 1e10: each lag is 1e40, and is said to overflow."""
+    profile = bptt.by_lag(scalar(0.5, [1e30] * 5), np.full((4, 1, 1), 1e10, F4))
+    assert np.allclose(
+        profile.log10_norm, 40 + np.log10(0.5 ** np.arange(4) * [4, 3, 2, 1]), atol=1e-5
+    )
+    assert profile.overflow_lag == 0
+    assert profile.residual < 1e-6
+
+
+def test_tiny_states_and_errors():
+    profile = bptt.by_lag(scalar(0.5, [1e-20] * 5), np.full((4, 1, 1), 1e-24, F4))
+    assert np.allclose(
+        profile.log10_norm, -44 + np.log10(0.5 ** np.arange(4) * [4, 3, 2, 1]), atol=1e-4
+    )
+    assert profile.residual < 1e-6
+
+
+def test_huge_weights():
+    trace = scalar(1e30, [0.0, 0.0, 0.0, 0.0])
+    profile = bptt.by_lag(trace, np.ones((3, 1, 1), F4))
+    assert np.allclose(profile.log10_signal, [0, 30, 60], atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-170, 1e160, 1e300])
+def test_errors_of_any_size_in_float64(scale, rng):
+    layer = bptt.RNN.init(2, 4, rng=0, dtype="float64")
+    trace = layer.forward(rng.normal(size=(6, 2, 2)))
+    dh = rng.normal(size=(6, 2, 4))
+    one, other = bptt.by_lag(trace, dh), bptt.by_lag(trace, dh * scale)
+    assert np.allclose(other.share, one.share, atol=1e-12)
+    assert np.allclose(other.log10_norm, one.log10_norm + np.log10(scale), atol=1e-9)
+    assert other.residual < 1e-13
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_largest_row_may_meet_a_zero_state(dtype):
+    """Two losses far apart in size at the same lag; the larger stands at step 0, where h_0 = 0."""
+    T, far = 120, 40
+    # slope 1 up to step 40, then a thousandth: the later loss's signal falls by 1e-3 per step
+    pair = (lambda z: np.ones_like(z), lambda z: np.where(z > 0, 1.0, 1e-3))
+    one = np.eye(1, dtype=dtype)
+    layer = bptt.RNN(one, one, one[0] * 0, pair)
+    x = np.where(np.arange(T) <= far, 1, -3).astype(dtype).reshape(T, 1, 1)
+    trace = layer.forward(x)
+    dh = np.zeros((T, 1, 1), dtype)
+    dh[far] = dh[-1] = 1
+    profile = bptt.by_lag(trace, dh)
+    # at lag 40 the first loss stands at step 0; the second has crossed 41 small slopes: 1e-123
+    assert profile.log10_norm[far] == pytest.approx(-3 * (far + 1), abs=1e-3)
+    assert profile.log10_norm[far - 1] == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("activation", ["tanh", "logistic", "softsign", "scaled_tanh"])
+def test_saturated_slopes_are_not_zero(activation, dtype):
+    """z = 40: tanh′ = 4 e^-80 = 7e-35, while 1 - h² is 0."""
+    layer = bptt.RNN(np.eye(1, dtype=dtype), np.eye(1, dtype=dtype), np.zeros(1, dtype), activation)
+    z = layer.phi.value(np.full(1, 40.0, dtype))
+    slope = layer.phi.derivative(np.full(1, 40.0, dtype), z)[0]
+    exact = {
+        "tanh": 4 * np.exp(-80.0), "logistic": np.exp(-40.0), "softsign": 1 / 41**2,
+        "scaled_tanh": 1.7159 * 2 / 3 * 4 * np.exp(-160 / 3),
+    }[activation]  # fmt: skip
+    assert slope == pytest.approx(exact, rel=1e-5 if dtype == "float32" else 1e-13)
+
+
+def test_a_stack_whose_gradient_overflows():
+    """Upper layer grows 10-fold per step over 500 steps: the layer below inherits 1e+500."""
+    H, T = 3, 501
+    grow = bptt.RNN(np.eye(H), 10 * np.eye(H), np.zeros(H), "identity")
+    below = bptt.RNN(np.eye(H), 0.5 * np.eye(H), np.zeros(H), "identity")
+    stack = bptt.Stack([below, grow])
+    trace = stack.forward(np.zeros((T, 2, H)))
+    dh = np.zeros((T, 2, H))
+    dh[-1] = 1
+    lower, upper = bptt.by_lag(trace, dh)
+    k = np.arange(T)
+    assert np.allclose(upper.log10_growth, k, atol=1e-9)
+    # lag k of the lower layer: Σ_j 10^j 0.5^(k-j) over the paths
+    assert np.allclose(lower.log10_growth[1:], (k + np.log10(10 / 9.5))[1:], atol=0.02)
+
+
+def test_signals_of_different_scale_from_two_layers(rng):
+    """A layer's own signal and what is handed down may lie 1e200 apart; both are kept."""
+    H, T = 2, 300
+    shrink = bptt.RNN(np.eye(H), 0.1 * np.eye(H), np.zeros(H), "identity")
+    keep = bptt.RNN(np.eye(H), 1.0 * np.eye(H), np.zeros(H), "identity")
+    for levels, expected in (([keep, shrink], 0.0), ([shrink, keep], 0.0)):
+        trace = bptt.Stack(levels).forward(np.zeros((T, 1, H)))
+        dh = np.zeros((T, 1, H))
+        dh[-1] = 1
+        lower, _ = bptt.by_lag(trace, dh)
+        assert lower.log10_growth[-1] == pytest.approx(expected, abs=0.1)
+
+
+def test_norms_of_huge_gradients_are_clipped():
+    from bptt.optimisers import clip_by_norm
+
+    grads = {"a": np.full(4, 1e20, F4)}
+    assert clip_by_norm(grads, 1.0) == pytest.approx(2e20)
+    assert np.allclose(grads["a"], 0.5)
+
+
+@pytest.mark.parametrize(("gain", "T"), [(0.5, 800), (2.0, 560)])
+def test_truncation_of_a_gradient_of_any_size(gain, T):
+    """x only at step 0, the loss at the last: dW_R is 1e-240 or 1e+168, its shares are not."""
+    layer = bptt.RNN(np.eye(2), gain * np.eye(2), np.zeros(2), "identity")
+    x = np.zeros((T, 1, 2))
+    x[0] = 1
+    trace = layer.forward(x)
+    dh = np.zeros((T, 1, 2))
+    dh[-1] = 1
+    profile = bptt.by_lag(trace, dh)
+    # every lag but the last is gain^(T-2) times the same matrix: shares of 1/(T-1)
+    assert np.allclose(profile.share[:-1], 1 / (T - 1), rtol=1e-9)
+    assert profile.truncation(5).relative_bias == pytest.approx(1 - 5 / (T - 1), rel=1e-9)
+    assert profile.shortest_truncation(0.5) == int(np.ceil(0.5 * (T - 1)))
+
+
+def test_shortest_chunks_under_cancellation(rng):
+    """Where the lags cancel 1e5-fold, the chunks must be a million steps: solved, not searched."""
+    T = 200
+    layer = bptt.RNN([[1.0]], [[1.0]], [0.0], "identity")
+    trace = layer.forward(np.ones((T, 1, 1)))
+    dh = np.zeros((T, 1, 1))
+    dh[99], dh[-1] = 1.0, -(sum(range(100)) - 0.05) / sum(range(T))
+    profile = bptt.by_lag(trace, dh)
+    assert profile.cancellation > 1e4
+    K = profile.shortest_truncation(0.05, chunked=True)
+    assert K > 1e5
+    assert profile.truncation(K, chunked=True).relative_bias <= 0.05
+    assert profile.truncation(int(0.99 * K), chunked=True).relative_bias > 0.05

@@ -1,0 +1,206 @@
+"""The same bits wherever they are measured: processes, threads, a real Dask cluster, a real Ray."""
+
+import contextlib
+import os
+import threading
+import time
+
+import numpy as np
+import psutil
+import pytest
+import threadpoolctl
+
+import bptt
+from bptt.configuration import Configuration
+from bptt.errors import OptionError
+from bptt.sweeps.plan.plan import Point
+from bptt.sweeps.running.engines import engine
+
+BASE = Configuration(hidden=32, length=50, init="gaussian")
+AXES = {"gain": "0.5:3:10", "input_variance": [0, 0.1, 1], "seed": "0:1"}  # 60 points
+
+
+def bits(found):
+    """All that is measured, to the last bit; how long it took is another matter."""
+    return [repr({k: v for k, v in row.items() if k != "seconds"}) for row in found.rows()]
+
+
+def processes():
+    """The ids of this process's own workers."""
+    children = psutil.Process().children()
+    return [child.pid for child in children if "LokyProcess" in " ".join(child.cmdline())]
+
+
+@pytest.fixture(scope="module")
+def here():
+    """The rows, measured one after another in this process."""
+    return bits(bptt.sweep(AXES, base=BASE, engine="threads", workers=1))
+
+
+def test_the_rows_are_of_sixty_points(here):
+    assert len(set(here)) == 60
+    assert not any("failed" in row for row in here)
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_threads(here, workers):
+    before = bptt.get_num_threads(), threadpoolctl.threadpool_info()
+    assert bits(bptt.sweep(AXES, base=BASE, engine="threads", workers=workers)) == here
+    assert (bptt.get_num_threads(), threadpoolctl.threadpool_info()) == before
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_processes(here, workers):
+    before = bptt.get_num_threads(), threadpoolctl.threadpool_info()
+    assert bits(bptt.sweep(AXES, base=BASE, workers=workers)) == here
+    assert (bptt.get_num_threads(), threadpoolctl.threadpool_info()) == before
+
+
+@pytest.fixture(scope="module")
+def dask_cluster():
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster
+
+
+def test_a_dask_scheduler_at_its_address(here, dask_cluster):
+    address = dask_cluster.scheduler_address
+    assert address.startswith("tcp://")
+    workers = {worker["id"] for worker in dask_cluster.scheduler_info["workers"].values()}
+    assert len(workers) == 2
+    assert bits(bptt.sweep(AXES, base=BASE, engine="dask", address=address)) == here
+
+
+def test_a_dask_worker_that_is_killed(here, dask_cluster):
+    """Dask gives its points to others; the row of none is lost."""
+    pids, killed = list(dask_cluster.workers.values()), []
+
+    def kill(progress):
+        if progress.computed and not killed:
+            killed.append(pids[0].pid)
+            os.kill(pids[0].pid, 9)
+
+    found = bptt.sweep(
+        AXES, base=BASE, engine="dask", address=dask_cluster.scheduler_address, progress=kill
+    )
+    assert killed
+    assert bits(found) == here
+
+
+def pools():
+    """Threads of every library that has some, by its file."""
+    return {pool["filepath"]: pool["num_threads"] for pool in threadpoolctl.threadpool_info()}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ray(here, workers):
+    before = bptt.get_num_threads(), pools()
+    assert bits(bptt.sweep(AXES, base=BASE, engine="ray", workers=workers)) == here
+    assert bptt.get_num_threads() == before[0]
+    assert before[1].items() <= pools().items()  # Ray may have loaded a library more
+
+
+def test_a_process_that_is_killed(here, tmp_path):
+    """The sweep goes on with new ones, and what was there is not measured again."""
+    killed, kept = [], []
+
+    def kill(progress):
+        if progress.computed >= 10 and not killed:
+            kept.extend(bptt.sweeps.open(tmp_path / "s.sqlite").rows())
+            killed.append(processes()[0])
+            os.kill(killed[0], 9)
+
+    found = bptt.sweep(AXES, base=BASE, out=tmp_path / "s.sqlite", workers=2, progress=kill)
+    assert killed
+    assert len(kept) >= 10
+    assert bits(found) == here
+    assert all(row in found.rows() for row in kept)  # their seconds are the same
+
+
+def test_processes_that_die_again_and_again(tmp_path):
+    """Rows of 20 s each are never finished: after three deaths in a row it gives up, and says so."""
+    done = threading.Event()
+
+    def kill():
+        while not done.wait(1.0):
+            with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+                for pid in processes():
+                    os.kill(pid, 9)
+
+    killer = threading.Thread(target=kill)
+    # the first start of the processes is not to be disturbed
+    bptt.sweep({"gain": "1"}, base=Configuration(hidden=4, length=20), workers=2)
+    killer.start()
+    try:
+        with pytest.raises(OptionError, match="3 times in a row"):
+            bptt.sweep(
+                {"seed": "0:3"},
+                base=Configuration(length=4000, hidden=256),
+                out=tmp_path / "s.sqlite",
+                workers=2,
+            )
+    finally:
+        done.set()
+        killer.join()
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_more_threads_than_processors():
+    from joblib import cpu_count
+
+    seen = []
+    with engine("threads", 1, None) as run:
+        seen.append(bptt.get_num_threads())
+        (row,) = run([Point(Configuration(hidden=4, length=20))])
+        blas = [p for p in threadpoolctl.threadpool_info() if p["user_api"] == "blas"]
+        assert {p["num_threads"] for p in blas} == {1}
+    with engine("threads", cpu_count(), None):
+        seen.append(bptt.get_num_threads())
+    assert row["status"] == "ok"
+    assert seen == [cpu_count(), 1]
+
+
+def test_shipping_a_point_takes_less_than_five_milliseconds():
+    """Wall clock times workers, less the work itself, per point; a busy machine has some tries."""
+    axes, base = {"seed": "0:299"}, Configuration(hidden=4, length=20)
+    bptt.sweep({"seed": [300]}, base=base, workers=2)  # the processes are there
+    taken = []
+    for _ in range(3):
+        began = time.perf_counter()
+        found = bptt.sweep(axes, base=base, workers=2)
+        wall = time.perf_counter() - began
+        work = sum(row["seconds"] for row in found.rows())
+        taken.append((2 * wall - work) / len(found))
+        if taken[-1] < 5e-3:
+            break
+    assert min(taken) < 5e-3
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"engine": "mars"}, "engine: expected one of loky, threads, dask, ray, got 'mars'"),
+        ({"workers": 0}, "workers"),
+        ({"address": "tcp://a:1"}, "this engine runs here"),
+        ({"engine": "dask", "address": "tcp://127.0.0.1:9"}, "running Dask scheduler"),
+        ({"engine": "dask", "address": "no such host"}, "running Dask scheduler"),
+        ({"engine": "dask", "address": "tcp://a:x"}, "running Dask scheduler"),
+        ({"engine": "ray", "address": "127.0.0.1:9"}, "running Ray scheduler"),
+        ({"engine": "ray", "address": "ray://127.0.0.1:9"}, "running Ray scheduler"),
+        ({"engine": "dask", "address": "tcp://a:1", "workers": 2}, "a cluster has its own"),
+    ],
+)
+def test_engines_that_are_none(options, said):
+    began = time.monotonic()
+    with pytest.raises(OptionError, match=said) as error:
+        bptt.sweep({"gain": "1"}, **options)
+    assert "\n" not in str(error.value)
+    assert time.monotonic() - began < 20
+
+
+def test_the_seeds_are_the_only_difference(here):
+    """Two seeds are two networks: not a row of one is a row of the other."""
+    found = bptt.sweep(AXES, base=BASE, engine="threads").rows()
+    exponents = np.array([row["lyapunov"] for row in found]).reshape(10, 3, 2)
+    assert (exponents[..., 0] != exponents[..., 1]).all()

@@ -1,0 +1,117 @@
+"""The measured critical gain against theory that is worked out here another way."""
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+
+import bptt
+from bptt import sweeps
+from bptt.configuration import Configuration
+
+FINITE = 0.05  # of 128 units and four seeds; docs/experiments.md (f) has 0.03 and 0.02, ± 0.01 with eight
+GAINS = {0.1: "1.2:1.7:6", 1.0: "1.6:2.1:6"}
+
+
+def theory(variance):
+    """The gain at which χ = 1, by Gauss-Hermite quadrature and Brent's method."""
+    xi, weights = np.polynomial.hermite_e.hermegauss(101)
+    weights = weights / weights.sum()
+
+    def excess(gain):
+        q = 1.0
+        for _ in range(3000):
+            q = gain**2 * weights @ np.tanh(np.sqrt(q) * xi) ** 2 + variance
+        return gain**2 * weights @ (1 - np.tanh(np.sqrt(q) * xi) ** 2) ** 2 - 1
+
+    return brentq(excess, 1.01, 3, xtol=1e-5)
+
+
+def measured(variance, hidden, seeds):
+    swept = bptt.sweep(
+        {"gain": GAINS[variance], "seed": f"0:{seeds - 1}"},
+        base=Configuration(init="gaussian", hidden=hidden, input_variance=variance), engine="threads",
+    )  # fmt: skip
+    (found,) = swept.critical()
+    assert found.count == seeds
+    return found
+
+
+@pytest.mark.parametrize("variance", GAINS)
+def test_critical_gain(variance):
+    found = measured(variance, 128, 4)
+    expected = theory(variance)
+    assert found.theory == pytest.approx(expected, abs=2e-3)
+    assert abs(found.at - expected) < FINITE
+    # a spectral radius of 1 is far from critical, by many times the error
+    assert found.at - 1 > 10 * found.stderr
+
+
+def test_a_wider_network_is_closer():
+    wide = measured(1.0, 128, 2)
+    small = bptt.sweep(
+        {"gain": "1.6:3:8", "seed": "0:7"},
+        base=Configuration(init="gaussian", hidden=24, input_variance=1.0), engine="threads",
+    ).critical()[0]  # fmt: skip
+    assert small.at - theory(1.0) > 2 * abs(wide.at - theory(1.0))
+
+
+def test_at_rest_it_is_the_spectral_radius():
+    """Without inputs and below the critical gain: λ₁ = ln(gain · radius of W_R), by NumPy's eigenvalues."""
+    rows = bptt.sweep(
+        {"gain": [0.5, 0.7], "seed": [0, 1]},
+        base=Configuration(init="gaussian", hidden=32, input_variance=0.0, dtype="float64"), engine="threads",
+    ).rows()  # fmt: skip
+    for row in rows:
+        made = Configuration(
+            init="gaussian", hidden=32, gain=row["gain"], seed=row["seed"], dtype="float64"
+        ).build()
+        radius = np.abs(np.linalg.eigvals(made.network.layer.W_R)).max()
+        assert row["lyapunov"] == pytest.approx(np.log(radius), abs=0.02)
+
+
+def swept(function, **fixed):
+    """A sweep whose exponents are a known function of its fields."""
+    rows = []
+    for gain in np.linspace(0.5, 2.5, 9).tolist():
+        for variance in (0.0, 0.5, 1.0):
+            for seed in (0, 1, 2):
+                row = dict.fromkeys(sweeps.rows.COLUMNS) | fixed
+                row |= {"gain": gain, "input_variance": variance, "seed": seed, "status": "ok"}
+                rows.append(row | {"lyapunov": function(gain, variance, seed)})
+    return bptt.sweeps.Sweep(rows)
+
+
+def test_crossings_of_a_plane_are_exact():
+    found = swept(lambda g, v, s: g - 1 - 0.5 * v - 0.1 * s).critical()
+    assert [c.of["input_variance"] for c in found] == [0.0, 0.5, 1.0]
+    for c in found:
+        at = 1 + 0.5 * c.of["input_variance"] + np.array([0, 0.1, 0.2])
+        assert c.at == pytest.approx(at.mean(), abs=1e-12)
+        assert c.stderr == pytest.approx(at.std(ddof=1) / 3**0.5, abs=1e-12)
+        assert (c.count, c.theory) == (3, None)  # of what networks, the rows do not say
+
+
+def test_the_contour_of_a_plane_is_its_line():
+    from bptt.sweeps.maps.critical import contour
+    from bptt.sweeps.maps.grid import grid
+
+    drawn = grid(swept(lambda g, v, s: g - 1 - 0.5 * v + 0.1 * (s - 1)).rows())
+    (line,) = contour(drawn.panels[0], drawn)
+    np.testing.assert_allclose(line[:, 0], 1 + 0.5 * line[:, 1], atol=1e-12)
+    assert np.ptp(line[:, 1]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    "other", [{"cell": "gru"}, {"bias": 0.5}, {"init": "orthogonal"}, {"layers": 2}]
+)
+def test_theory_is_silent_of_other_networks(other):
+    plain = {
+        "cell": "rnn",
+        "activation": "tanh",
+        "init": "gaussian",
+        "layers": 1,
+        "bias": 0.0,
+        "data": "noise",
+    }
+    assert swept(lambda g, v, s: g - 1 - v, **plain).critical()[0].theory == 1.0
+    assert swept(lambda g, v, s: g - 1 - v, **plain | other).critical()[0].theory is None

@@ -1,0 +1,158 @@
+"""Axes and plans: which points a sweep has."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from bptt.configuration import Configuration
+from bptt.errors import FileError, OptionError
+from bptt.sweeps import Plan, Range, Values, read_plan
+from bptt.sweeps.plan.axes import as_axis
+
+
+def grid(name, given):
+    return as_axis(name, given).on_grid()
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "values"),
+    [
+        ("gain", "0.5:3:26", tuple(round(0.5 + 0.1 * i, 1) for i in range(26))),
+        ("gain", "0.5,1,2", (0.5, 1.0, 2.0)),
+        ("gain", 1, (1.0,)),
+        ("gain", np.array([1, 2], np.int32), (1.0, 2.0)),
+        ("gain", [1, 1.0, "1"], (1.0,)),
+        ("gain", Values((2, 3)), (2.0, 3.0)),
+        ("gain", Range("gain", 0, 1, 3), (0.0, 0.5, 1.0)),
+        ("gain", "log:0.01:1:3", (0.01, 0.1, 1.0)),
+        ("hidden", "log:8:512:7", (8, 16, 32, 64, 128, 256, 512)),
+        ("hidden", "1:3:9", (1, 2, 3)),
+        ("seed", "0:4", (0, 1, 2, 3, 4)),
+        ("bias", "-1:1:3", (-1.0, 0.0, 1.0)),
+        ("input_variance", "none,0.1", (None, 0.1)),
+        ("input_variance", None, (None,)),
+        ("cell", "rnn, lstm", ("rnn", "lstm")),
+        ("data", "C:/mine.csv", ("C:/mine.csv",)),
+        ("loss_at", ["none", "every"], (None, "every")),
+    ],
+)
+def test_words_and_values(name, given, values):
+    found = grid(name, given)
+    assert found == values
+    assert [type(v) for v in found] == [type(v) for v in values]
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("gian", "1"), ("gain", ""), ("gain", []), ("gain", "x"), ("gain", "1:2"), ("gain", "2:1:3"),
+        ("gain", "1:2:0"), ("gain", "1:2:3:4"), ("gain", "1:"), ("gain", "log:0:1:3"),
+        ("gain", [math.nan]), ("gain", "inf"), ("gain", [True]), ("gain", None), ("gain", [[1]]),
+        ("hidden", 2.5), ("hidden", "1:2.5:3"), ("hidden", "none"), ("cell", 3), ("cell", "rnn,,gru"),
+        ("gain", "1:2:x"), ("seed", "log:1:9"), ("input_variance", "nan"),
+    ],
+)  # fmt: skip
+def test_what_is_no_axis(name, given):
+    with pytest.raises(OptionError):
+        grid(name, given)
+
+
+def test_a_grid_is_every_combination_once():
+    plan = Plan({"gain": [1, 2], "cell": "rnn,gru", "seed": "0:2"}, Configuration(hidden=7))
+    found = [(p.setting.gain, p.setting.cell, p.setting.seed) for p in plan.points()]
+    assert found == [(g, c, s) for g in (1.0, 2.0) for c in ("rnn", "gru") for s in range(3)]
+    assert {p.setting.hidden for p in plan.points()} == {7}
+
+
+def test_a_key_is_the_configuration_however_it_was_written():
+    a = Plan({"gain": "1,2"}, Configuration(bias=1, hidden=np.int64(8))).points()
+    b = Plan({"hidden": 8, "gain": "1:2:2", "bias": "1"}).points()
+    assert [p.key for p in a] == [p.key for p in b]
+    assert json.loads(a[0].key) == a[0].configuration
+    # a rate at which nothing is trained makes no difference
+    assert Plan({"gain": "1"}, lr=0.1).points() == Plan({"gain": "1"}).points()
+    assert (
+        Plan({"gain": "1"}, lr=0.1, train_steps=1).points()
+        != Plan({"gain": "1"}, train_steps=1).points()
+    )
+
+
+def test_a_sample_fills_the_box():
+    box = {"gain": "0.5:3", "hidden": "log:8:512", "cell": "rnn,lstm", "seed": "0:3"}
+    points = Plan(box, sample=2000, sample_seed=1).points()
+    settings = [p.setting for p in points]
+    gains = np.array([s.gain for s in settings])
+    assert len(points) == 2000
+    assert gains.min() >= 0.5
+    assert gains.max() <= 3
+    # mean of a uniform number within four standard errors; so too of the logarithm
+    assert abs(gains.mean() - 1.75) < 4 * 2.5 / math.sqrt(12 * 2000)
+    logs = np.log2([s.hidden for s in settings])
+    assert abs(logs.mean() - 6) < 4 * 6 / math.sqrt(12 * 2000)
+    assert {s.cell for s in settings} == {"rnn", "lstm"}
+    assert np.bincount([s.seed for s in settings]).min() > 400
+
+
+def test_a_sample_is_the_same_again_and_grows():
+    box = {"gain": "0.5:3", "bias": "0:1"}
+    turned = {"bias": "0:1", "gain": "0.5:3"}
+    few, many = Plan(box, sample=5), Plan(turned, sample=9)
+    assert few.points() == many.points()[:5]
+    assert few.points() != Plan(box, sample=5, sample_seed=1).points()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"axes": {}}, {"sample": 0}, {"sample": True}, {"sample": 2.5}, {"sample": 2, "sample_seed": -1},
+        {"train_steps": -1}, {"train_steps": 1, "lr": 0.0}, {"base": Configuration(hidden="x")},
+    ],
+)  # fmt: skip
+def test_plans_that_are_none(options):
+    with pytest.raises(OptionError):
+        Plan(**({"axes": {"gain": "1"}} | options)).points()
+
+
+def test_a_plan_in_a_file(tmp_path):
+    path = tmp_path / "plan.toml"
+    path.write_text(
+        "sample = 3\nsample_seed = 4\ntrain_steps = 5\nlr = 0.01\n"
+        '[axes]\ngain = "0.5:3"\ncell = ["rnn", "gru"]\n[base]\nhidden = 9\ninput_variance = 1\n'
+    )
+    plan = Plan(
+        {"gain": "0.5:3", "cell": ["rnn", "gru"]},
+        Configuration(hidden=9, input_variance=1.0),
+        3,
+        4,
+        5,
+        0.01,
+    )
+    assert read_plan(path).points() == plan.points()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[axes]\ngain = [1,", "TOML"),
+        ("[axes]\ngian = 1", "gian"),
+        ("axes = 3", "table"),
+        ("[axis]\ngain = 1", "axis"),
+        ('[axes]\ngain = 1\n[base]\nhidden = "x"', "hidden"),
+        ('sample = "x"\n[axes]\ngain = 1', "sample"),
+    ],
+)
+def test_files_that_are_no_plan(tmp_path, text, said):
+    path = tmp_path / "plan.toml"
+    path.write_text(text)
+    with pytest.raises((FileError, OptionError), match=said):
+        read_plan(path)
+
+
+def test_a_file_that_is_not_there_or_no_text(tmp_path):
+    with pytest.raises(FileError, match="no such file"):
+        read_plan(tmp_path / "none.toml")
+    (tmp_path / "b.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(FileError, match="TOML"):
+        read_plan(tmp_path / "b.toml")
