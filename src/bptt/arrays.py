@@ -83,6 +83,36 @@ def as_classes(name: str, value: Any, shape: Sequence[int | str], classes: int) 
     return array.astype(np.intp)
 
 
+def as_whole(name: str, value: Any, least: int, most: int | None = None, cure: str = "") -> int:
+    """A whole number: an int, or a float that is whole, as NumPy users expect.
+
+    Args:
+        name: the argument's name, for the error.
+        value: what came. True and False are no numbers here.
+        least: the smallest that is allowed.
+        most: the largest; None for no limit.
+        cure: a sentence that says what to do about it; a general one if empty.
+
+    Raises:
+        OptionError: if it is not a whole number from ``least`` to ``most``.
+
+    >>> as_whole("max_lag", 3.0, least=0)
+    3
+    """
+    number: int | None = None
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        number = int(value)
+    elif isinstance(value, float | np.floating) and float(value).is_integer():
+        number = int(value)
+    if number is None or number < least or (most is not None and number > most):
+        end = "" if most is None else f" to {most}"
+        raise OptionError(
+            name, f"a whole number from {least}{end}", repr(value),
+            cure or f"Pass a whole number, for example {name}={least}.",
+        )  # fmt: skip
+    return number
+
+
 def check_shape(name: str, array: Array, shape: Sequence[int | str]) -> None:
     """Refuse an array whose axes are not those of ``shape`` (letters stand for any size from 1).
 
