@@ -20,7 +20,7 @@ def one(network, length, seed, steps):
     batch = task.batch(32, np.random.default_rng(10_000), held_out=True).arguments()
     report = bptt.diagnose(made, batch, needed_lag=task.needed_lag)
     found = report.try_remedies(
-        task, seed=seed, progress=False, trial_steps=100 if steps < STEPS else None
+        task, seed=seed, progress=False, trial_updates=100 if steps < STEPS else None
     )
     best = found.best
     after = None if best is None else learnt(found.model(), task, seed, steps)

@@ -26,7 +26,7 @@ def run(tmp_path, monkeypatch):
 
 
 def test_apply_then_train(run):
-    done = run(*SMALL, "--only", "identity-relu,orthogonal", "--trial-steps", 30, "--apply", "--remedy",
+    done = run(*SMALL, "--only", "identity-relu,orthogonal", "--trial-updates", 30, "--apply", "--remedy",
                "identity-relu")  # fmt: skip
     assert done.exit_code == 0
     assert "bptt train --init-from remedied.safetensors --data adding --length 12" in (
@@ -39,14 +39,14 @@ def test_apply_then_train(run):
                   "--steps", 5)  # fmt: skip
     assert trained.exit_code == 0
     again = run("remedies", "--model", "model.safetensors", "--data", "adding", "--only", "orthogonal",
-                "--trial-steps", 0, "--json", "--no-report")  # fmt: skip
+                "--trial-updates", 0, "--json", "--no-report")  # fmt: skip
     ranked = json.loads(again.stdout)["ranked"]
     assert {row["name"] for row in ranked} == {"as it is", "orthogonal"}
     assert {row["needed_lag"] for row in ranked} == {6}
 
 
 def test_the_page(run, tmp_path):
-    done = run(*SMALL[:-1], "--only", "gain", "--trial-steps", 0)
+    done = run(*SMALL[:-1], "--only", "gain", "--trial-updates", 0)
     assert done.exit_code == 0
     assert "gain" in (tmp_path / "remedies.html").read_text()
 
@@ -62,7 +62,7 @@ def test_pytorch_weights_keep_their_names(run):
         "batch.npz", x=rng.standard_normal((30, 12, 3)).astype("f4"), targets=rng.integers(0, 2, 12)
     )
     done = run("remedies", "--model", "weights.pt", "--data", "batch.npz", "--readout", "head", "--only",
-               "forget-bias,identity-relu", "--trial-steps", 2, "--apply", "--remedy", "forget-bias",
+               "forget-bias,identity-relu", "--trial-updates", 2, "--apply", "--remedy", "forget-bias",
                "--no-report", "--out", "opened.safetensors")  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "identity-relu" in done.stdout
@@ -86,9 +86,9 @@ def test_pytorch_weights_keep_their_names(run):
     [
         (["--only", "magic"], "only: expected some of gain"),
         (["--report", "x.pdf"], "a name ending in .html"),
-        (["--trial-steps", "-1"], "trial_steps"),
+        (["--trial-updates", "-1"], "trial_updates"),
         (
-            ["--only", "orthogonal", "--trial-steps", 0, "--apply", "--remedy", "gain"],
+            ["--only", "orthogonal", "--trial-updates", 0, "--apply", "--remedy", "gain"],
             "it was not tried",
         ),
     ],

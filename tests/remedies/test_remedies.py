@@ -14,7 +14,7 @@ from bptt.remedies.gain import log10_attenuation
 T, H = 40, 24
 
 
-def subject_of(cell="rnn", layers=1, seed=0, data=None, steps=0, **options):
+def subject_of(cell="rnn", layers=1, seed=0, data=None, updates=0, **options):
     """A fresh network on normal inputs, loss at the last step."""
     network = bptt.Network.init(
         2, H, 1, cell=cell, layers=layers, loss="mse", loss_at="last", rng=seed, dtype="float64",
@@ -22,7 +22,7 @@ def subject_of(cell="rnn", layers=1, seed=0, data=None, steps=0, **options):
     )  # fmt: skip
     rng = np.random.default_rng(seed)
     batch = (rng.standard_normal((T, 16, 2)), rng.standard_normal((16, 1)))
-    return NetworkSubject.of(network, batch, None, data, Settings(steps))
+    return NetworkSubject.of(network, batch, None, data, Settings(updates))
 
 
 def change(name, subject, seed=0):
@@ -155,7 +155,7 @@ def test_clip_is_the_median_of_the_norms():
 
 
 def test_nothing_is_changed_but_the_copies():
-    subject = subject_of(data=tasks.adding(T), steps=3)
+    subject = subject_of(data=tasks.adding(T), updates=3)
     kept = {name: value.copy() for name, value in subject.network.parameters().items()}
     try_remedies(subject, rng=0)
     for name, value in subject.network.parameters().items():
@@ -168,11 +168,11 @@ def test_ranked_by_the_trial_then_by_reach():
     batch = task.batch(32, np.random.default_rng(5)).arguments()
     report = bptt.diagnose(network, batch, needed_lag=10)
     found = report.try_remedies(
-        task, trial_steps=400, progress=False, only=["orthogonal", "identity-relu", "omega"]
+        task, trial_updates=400, progress=False, only=["orthogonal", "identity-relu", "omega"]
     )
     losses = [tried.trial.loss for tried in found.tried]
     assert all(a < 1.06 * b for a, b in pairwise(losses))
-    untrained = report.try_remedies(trial_steps=0, progress=False, only=["orthogonal", "gain"])
+    untrained = report.try_remedies(trial_updates=0, progress=False, only=["orthogonal", "gain"])
     assert [tried.trial for tried in untrained.tried] == [None] * 3
     assert untrained.tried[-1].name == "as it is"
 
@@ -182,7 +182,7 @@ def test_apply_writes_into_the_network():
     network = subject.network
     report = bptt.diagnose(network, tuple(subject.batch.values()))
     found = report.try_remedies(
-        tasks.adding(T), trial_steps=0, progress=False, only=["identity-relu", "clip"]
+        tasks.adding(T), trial_updates=0, progress=False, only=["identity-relu", "clip"]
     )
     changed = found.model("identity-relu")
     assert network.layer.phi.name == "tanh"
@@ -200,7 +200,7 @@ def test_a_trial_that_diverges_ranks_last():
     rng = np.random.default_rng(0)
     batch = (rng.standard_normal((100, 8, 2)).astype("f4"), np.zeros((8, 1), "f4"))
     found = bptt.diagnose(network, batch).try_remedies(
-        only=["identity-relu"], trial_steps=30, clip=None, lr=1.0, progress=False
+        only=["identity-relu"], trial_updates=30, clip=None, lr=1.0, progress=False
     )
     assert found.tried[-1].trial.stopped
 
@@ -214,6 +214,6 @@ def test_bad_options():
     with pytest.raises(OptionError, match="a remedy that applies"):
         try_remedies(subject, only=["chrono"])
     report = bptt.diagnose(subject.network, tuple(subject.batch.values()))
-    found = report.try_remedies(only=["orthogonal"], trial_steps=0, progress=False)
+    found = report.try_remedies(only=["orthogonal"], trial_updates=0, progress=False)
     with pytest.raises(OptionError, match="it was not tried"):
         found.apply("gain")

@@ -17,7 +17,7 @@ STEPS = 60
 
 def tried(net, batch, **options):
     report = bptt.diagnose(net, batch, needed_lag=12)
-    return report.try_remedies(progress=False, **({"trial_steps": 0} | options))
+    return report.try_remedies(progress=False, **({"trial_updates": 0} | options))
 
 
 def chart(report, key):
@@ -37,7 +37,7 @@ def curves(small):
 @pytest.fixture(scope="module")
 def remedies():
     net, batch = random_case(0)
-    return tried(net, batch, only=TRIED, trial_steps=STEPS)
+    return tried(net, batch, only=TRIED, trial_updates=STEPS)
 
 
 def test_every_chart_is_drawn_and_nothing_is_fetched(remedies, visit, tmp_path):
@@ -68,7 +68,7 @@ def test_the_table_says_what_json_says(remedies, visit, tmp_path):
         assert shown[4] == str(of["horizon"])
         assert float(shown[5]) == pytest.approx(max(0, of["remembered"]), abs=0.005)
         assert float(shown[6]) == pytest.approx(of["trial"]["loss"], rel=1e-3)
-        assert of["trial"]["steps"] == STEPS
+        assert of["trial"]["updates"] == STEPS
 
 
 def test_the_page_says_what_each_remedy_is(remedies, visit, tmp_path):
@@ -200,7 +200,7 @@ def test_curves_far_apart_share_a_frame():
     net = bptt.Network(layer, np.ones((1, 2), "f4"), np.zeros(1, "f4"), "mse", "last")
     batch = (np.full((100, 1, 2), 1e-3, "f4"), np.ones((1, 1), "f4"))
     report = bptt.diagnose(net, batch, needed_lag=60).try_remedies(
-        only=["orthogonal"], trial_steps=0, progress=False
+        only=["orthogonal"], trial_updates=0, progress=False
     )
     assert report.before.diagnosis.memory is None
     assert leaves_frame(report.tried)
@@ -218,7 +218,7 @@ def test_a_curve_outside_the_frame_is_said_to_be():
     rng = np.random.default_rng(0)
     batch = rng.normal(size=(100, 2, 3)).astype("f4"), rng.integers(4, size=2)
     report = bptt.diagnose(net, batch).try_remedies(
-        only=["activation"], trial_steps=0, progress=False
+        only=["activation"], trial_updates=0, progress=False
     )
     relu = report.named("activation").diagnosis.decisive.profile.log10_norm
     first = report.before.diagnosis.decisive.profile.log10_norm[0]

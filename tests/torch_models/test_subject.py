@@ -45,7 +45,7 @@ def test_the_model_is_left_as_it_was_until_apply():
     kept = copy.deepcopy(model.state_dict())
     state = torch.random.get_rng_state()
     found = try_on(
-        model, batch, trial_steps=5, only=["orthogonal", "identity-relu", "gain", "clip"]
+        model, batch, trial_updates=5, only=["orthogonal", "identity-relu", "gain", "clip"]
     )
     assert {t.name for t in found.tried} >= {"orthogonal", "identity-relu", "gain"}
     assert (torch.random.get_rng_state() == state).all()
@@ -64,7 +64,7 @@ def test_the_model_is_left_as_it_was_until_apply():
 
 def test_measured_as_diagnose_measures_the_changed_module():
     model, batch = made()
-    found = try_on(model, batch, trial_steps=0, only=["gain"])
+    found = try_on(model, batch, trial_updates=0, only=["gain"])
     said = found.named("gain").log10_attenuation
     found.apply("gain")
     again = bptt.diagnose(model, batch, loss).diagnosis.decisive.log10_attenuation
@@ -74,7 +74,7 @@ def test_measured_as_diagnose_measures_the_changed_module():
 
 def test_the_two_biases_of_an_lstm_add_up_to_one():
     model, batch = made(nn.LSTM, num_layers=2)
-    try_on(model, batch, trial_steps=0, only=["forget-bias"]).apply("forget-bias")
+    try_on(model, batch, trial_updates=0, only=["forget-bias"]).apply("forget-bias")
     for level in range(2):
         b = getattr(model.rnn, f"bias_ih_l{level}") + getattr(model.rnn, f"bias_hh_l{level}")
         assert (b[H : 2 * H] == 1).all()
@@ -84,7 +84,7 @@ def test_gru_keeps_the_candidates_own_bias():
     model, batch = made(nn.GRU, bidirectional=True)
     kept = model.rnn.bias_hh_l0[2 * H :].clone()
     out = model(batch[0])
-    found = try_on(model, batch, trial_steps=0, only=["update-bias"])
+    found = try_on(model, batch, trial_updates=0, only=["update-bias"])
     assert (model(batch[0]) == out).all()
     found.apply("update-bias")
     assert (model.rnn.bias_hh_l0[2 * H :] == kept).all()
@@ -101,16 +101,16 @@ def test_trials_go_through_the_batches_given():
                 read.append(n)
                 yield batch
 
-    try_on(model, batch, data=Batches(), trial_steps=7, only=["orthogonal"])
+    try_on(model, batch, data=Batches(), trial_updates=7, only=["orthogonal"])
     assert read == [0, 1, 2, 0, 1, 2, 0] * 2
     with pytest.raises(OptionError, match="an iterator that was used is empty"):
-        try_on(model, batch, data=iter([batch]), trial_steps=7, only=["orthogonal"])
+        try_on(model, batch, data=iter([batch]), trial_updates=7, only=["orthogonal"])
 
 
 def test_trial_follows_a_loop_of_ones_own():
     """The trial's losses are those of an Adam loop as anyone would write it."""
     model, batch = made()
-    found = try_on(model, batch, trial_steps=25, only=["orthogonal"])
+    found = try_on(model, batch, trial_updates=25, only=["orthogonal"])
     own = copy.deepcopy(found.model("orthogonal"))
     optimiser, losses = torch.optim.Adam(own.parameters(), 1e-3), []
     for _ in range(25):
@@ -120,8 +120,8 @@ def test_trial_follows_a_loop_of_ones_own():
         nn.utils.clip_grad_norm_(own.parameters(), 1.0)
         optimiser.step()
         losses.append(float(E.detach()))
-    ((step, mean),) = found.named("orthogonal").trial.history
-    assert step == 25
+    ((update, mean),) = found.named("orthogonal").trial.history
+    assert update == 25
     assert mean == pytest.approx(np.mean(losses), rel=1e-9)
 
 
@@ -136,4 +136,4 @@ def test_what_cannot_be_written_back_is_refused(options, only, said):
     x = torch.randn(T, 8, 2)
     report = bptt.diagnose(rnn, x, lambda model, x: model(x)[0][-1].square().mean())
     with pytest.raises(OptionError, match=said):
-        report.try_remedies(trial_steps=0, progress=False, only=[only])
+        report.try_remedies(trial_updates=0, progress=False, only=[only])

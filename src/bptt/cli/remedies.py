@@ -48,10 +48,10 @@ def remedies(
     only: Annotated[
         str | None, typer.Option(help="Remedies to try, by name, with commas; all of them.")
     ] = None,
-    trial_steps: Annotated[
+    trial_updates: Annotated[
         int | None,
         typer.Option(
-            help="Training steps of each trial, by the data's size; 0 measures without training."
+            help="Weight updates of each trial, by the data's size; 0 measures without training."
         ),
     ] = None,
     candidates: Annotated[
@@ -94,7 +94,7 @@ def remedies(
     much of the input of that lag the state still holds, and how far a short training comes.
 
     Examples: bptt remedies --data adding --apply,
-    bptt remedies --model model.safetensors --only orthogonal,gain --trial-steps 0,
+    bptt remedies --model model.safetensors --only orthogonal,gain --trial-updates 0,
     bptt remedies --cell lstm --data copy --length 50
     """
     from rich.console import Console
@@ -128,7 +128,7 @@ def remedies(
     if needed_lag is None and isinstance(loaded, Task):
         needed_lag = loaded.needed_lag
     found = diagnose(network, arguments, needed_lag=needed_lag).try_remedies(
-        loaded, only=only.split(",") if only else None, trial_steps=trial_steps, lr=lr,
+        loaded, only=only.split(",") if only else None, trial_updates=trial_updates, lr=lr,
         batch=batch, clip=clip or None, candidates=candidates, seed=seed,
     )  # fmt: skip
     if not no_report:

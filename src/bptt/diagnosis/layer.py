@@ -54,7 +54,7 @@ class LayerDiagnosis:
         carry_share: the part of the signal that goes that way, mean over these lags; None for an RNN.
         bound: Pascanu's bound in words, or None for a gated cell.
         exponents: leading Lyapunov exponents over the batch's steps, or None where it is too short.
-        steps: the gradient by the step at which the weight acts, and the error of the state at each step.
+        by_step: the gradient by the step at which the weight acts, and the error of the state at each step.
     """
 
     name: str
@@ -75,20 +75,20 @@ class LayerDiagnosis:
     carry_share: float | None
     bound: str | None
     exponents: Exponents | None
-    steps: StepProfile
+    by_step: StepProfile
 
 
 def diagnose_traces(
     names: Sequence[str],
     traces: Sequence[Trace],
     profiles: Sequence[LagProfile],
-    steps: Sequence[StepProfile],
+    by_step: Sequence[StepProfile],
     needed: int,
 ) -> dict[str, LayerDiagnosis]:
     """Each layer's verdict, by name, from its forward pass and its gradient by lag and by step."""
     return {
-        name: _diagnose_layer(name, trace, profile, here, needed)
-        for name, trace, profile, here in zip(names, traces, profiles, steps, strict=True)
+        name: _diagnose_layer(name, trace, profile, steps, needed)
+        for name, trace, profile, steps in zip(names, traces, profiles, by_step, strict=True)
     }
 
 
@@ -110,7 +110,7 @@ def severity(verdict: Verdict, profile: LagProfile, log10_attenuation: float) ->
 
 
 def _diagnose_layer(
-    name: str, trace: Trace, profile: LagProfile, steps: StepProfile, needed: int
+    name: str, trace: Trace, profile: LagProfile, by_step: StepProfile, needed: int
 ) -> LayerDiagnosis:
     layer = trace.layer
     slopes, steepest = slopes_of(trace)
@@ -143,7 +143,7 @@ def _diagnose_layer(
         carry_share=carry[1],
         bound=weights.bound(layer.phi.steepest) if isinstance(layer, RNN) else None,
         exponents=_exponents(trace),
-        steps=steps,
+        by_step=by_step,
     )
 
 

@@ -79,7 +79,7 @@ class Measured:
     def slopes_alone(self) -> Array:
         """(K,) log10 of the product of φ′ over k steps back, root mean square over units and loss steps."""
         by_time = np.square(self.slopes, dtype=np.float64).mean((1, 2))
-        starts = np.flatnonzero(self.layer.steps.immediate)
+        starts = np.flatnonzero(self.layer.by_step.immediate)
         found = [0.0]
         for k in range(1, len(self.layer.profile.log10_norm)):
             at = starts - k

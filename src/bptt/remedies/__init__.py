@@ -4,7 +4,7 @@ from bptt.remedies.catalogue import CATALOGUE, Remedy
 from bptt.remedies.network_subject import NetworkSubject
 from bptt.remedies.ranking import Ranking
 from bptt.remedies.subject import Subject
-from bptt.remedies.trial import Settings, Trial, usual_steps
+from bptt.remedies.trial import Settings, Trial, usual_updates
 from bptt.remedies.trying import UNCHANGED, Tried, try_remedies
 
 __all__ = [
@@ -18,5 +18,5 @@ __all__ = [
     "Trial",
     "Tried",
     "try_remedies",
-    "usual_steps",
+    "usual_updates",
 ]

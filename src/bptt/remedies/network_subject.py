@@ -126,7 +126,7 @@ class NetworkSubject:
         try:
             train(
                 self.network, self.data if self.data is not None else self._own_data(),
-                steps=settings.steps, batch=settings.batch, optimiser=Adam(settings.lr),
+                steps=settings.updates, batch=settings.batch, optimiser=Adam(settings.lr),
                 clip=settings.clip, omega=settings.omega, seed=settings.seed, progress=note,
                 **more,
             )  # fmt: skip
@@ -144,7 +144,7 @@ class NetworkSubject:
         if more:
             raise OptionError(
                 "batch", "x, targets and lengths only, to train on it", ", ".join(more),
-                "Give data to learn from, or trial_steps=0.",
+                "Give data to learn from, or trial_updates=0.",
             )  # fmt: skip
         x, targets = (np.asarray(self.batch[name]) for name in ("x", "targets"))
         lengths = np.asarray(self.batch.get("lengths", np.full(x.shape[1], len(x))))

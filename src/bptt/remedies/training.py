@@ -19,7 +19,7 @@ def clip(subject: Subject, rng: np.random.Generator) -> Change:
     Pascanu 2013, section 3.2: half to ten times the average norm is a good threshold. The median is not moved by
     the few enormous norms that clipping is for.
     """
-    still = replace(subject.settings, steps=BATCHES, lr=1e-30, clip=None)
+    still = replace(subject.settings, updates=BATCHES, lr=1e-30, clip=None)
     norms = np.array(subject.train(still).norms)
     norms = norms[np.isfinite(norms)]
     if not len(norms) or not np.median(norms) > 0:

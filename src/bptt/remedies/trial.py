@@ -7,12 +7,12 @@ import numpy as np
 
 from bptt.errors import OptionError
 
-MARK = 25  # training steps that a point of a trial's curve averages
+MARK = 25  # updates that a point of a trial's curve averages
 FEWEST, MOST, READ = 50, 1000, 4_000_000
 
 
-def usual_steps(T: int, batch: int) -> int:
-    """Steps of a trial that reads some four million inputs: seconds, for a small network."""
+def usual_updates(T: int, batch: int) -> int:
+    """Updates of a trial that reads some four million inputs: seconds, for a small network."""
     return int(np.clip(READ // (T * batch), FEWEST, MOST))
 
 
@@ -21,17 +21,17 @@ class Settings:
     """How a trial trains; a remedy may change it.
 
     Attributes:
-        steps: weight changes; 0 trains nothing.
+        updates: of the weights; 0 trains nothing.
         lr: of Adam.
-        batch: sequences, or streams of text, side by side.
+        batch: sequences, or streams of a text, per update.
         clip: largest norm of the gradient; None never clips.
-        length: steps between two weight changes on text (k1).
-        window: how far back the gradient of these steps reaches on text (k2); ``length`` if None.
+        length: time steps of a text from one update to the next, k1.
+        window: of a text, how far back the gradient of these steps reaches, k2; ``length`` if None.
         omega: weight of Pascanu's Ω in the loss.
         seed: of the order of the data.
     """
 
-    steps: int = 0
+    updates: int = 0
     lr: float = 1e-3
     batch: int = 32
     clip: float | None = 1.0
@@ -42,9 +42,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
-        if self.steps < 0:
+        if self.updates < 0:
             raise OptionError(
-                "trial_steps", "a number from 0", str(self.steps), "0 trains nothing."
+                "trial_updates", "a number from 0", str(self.updates), "0 trains nothing."
             )
         if not 0 < self.lr < np.inf:
             raise OptionError("lr", "a positive number", str(self.lr), "Try 0.001.")
@@ -59,11 +59,11 @@ class Trial:
     """A short training.
 
     Attributes:
-        history: (step, loss) pairs, each the mean of the steps since the one before.
+        history: (update, loss) pairs, each loss the mean over the updates since the pair before.
         unit: of the loss.
-        loss: mean over the last fifth of the steps; infinite where training broke off.
-        norms: the gradient's norm at every step, before clipping.
-        seconds: that a step took, the median.
+        loss: mean over the last fifth of the updates; infinite where training broke off.
+        norms: the gradient's norm at every update, before clipping.
+        seconds: per update, the median.
         stopped: why it broke off, or None.
     """
 
@@ -83,7 +83,7 @@ class Trial:
         stamps: Sequence[float],
         stopped: str | None = None,
     ) -> "Trial":
-        """From what every step gave; ``stamps`` are the times at the beginning and after every step."""
+        """From what every update gave; ``stamps`` are the times at the beginning and after each."""
         ends = [*range(MARK, len(losses), MARK), len(losses)] if losses else []
         starts = [0, *ends][: len(ends)]
         history = [(b, float(np.mean(losses[a:b]))) for a, b in zip(starts, ends, strict=True)]

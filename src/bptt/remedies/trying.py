@@ -115,7 +115,7 @@ def try_remedies(
     remedies = chosen(None if only is None else list(only))
     if candidates < 1:
         raise OptionError("candidates", "a number from 1", str(candidates), "Train at least one.")
-    training = subject.settings.steps > 0
+    training = subject.settings.updates > 0
     total = 1 + len(remedies) + training * (1 + min(candidates, len(remedies)))
     done = 0
 

@@ -13,7 +13,7 @@ from bptt.errors import OptionError
 from bptt.network import Network
 from bptt.presentation.jsonable import plain
 from bptt.presentation.savable import Savable
-from bptt.remedies import NetworkSubject, Settings, Subject, usual_steps
+from bptt.remedies import NetworkSubject, Settings, Subject, usual_updates
 from bptt.report.remedies.progress import tried_with_bar
 from bptt.report.remedies.report import RemedyReport
 
@@ -108,7 +108,7 @@ class Report(Savable):
         data: Any = None,
         *,
         only: Sequence[str] | None = None,
-        trial_steps: int | None = None,
+        trial_updates: int | None = None,
         lr: float = 1e-3,
         batch: int = 32,
         clip: float | None = 1.0,
@@ -123,9 +123,9 @@ class Report(Savable):
                 ``bptt.training.train`` takes it, of a PyTorch model an iterable of batches. The batch itself
                 if None: then a low loss may be memorised.
             only: names of remedies (``bptt.remedies.CATALOGUE``); all if None.
-            trial_steps: of each trial; by the batch's size if None, 0 trains nothing.
+            trial_updates: weight updates of each trial; by the batch's size if None, 0 trains nothing.
             lr: of Adam.
-            batch: sequences side by side, where ``data`` is drawn from.
+            batch: sequences per update, where ``data`` is drawn from.
             clip: largest norm of the gradient in the trials; None never clips.
             candidates: how many of the remedies that change the network are trained: the best by reach and
                 memory.
@@ -140,9 +140,9 @@ class Report(Savable):
                 "report", "one that bptt.diagnose made", "one without its model",
                 "Call bptt.diagnose(model, batch) again.",
             )  # fmt: skip
-        if trial_steps is None:
-            trial_steps = usual_steps(self.subject(data, Settings()).steps, batch)
-        settings = Settings(trial_steps, lr, batch, clip, seed=seed)
+        if trial_updates is None:
+            trial_updates = usual_updates(self.subject(data, Settings()).steps, batch)
+        settings = Settings(trial_updates, lr, batch, clip, seed=seed)
         subject = self.subject(data, settings)
         tried, refused = tried_with_bar(
             subject, progress, only=only, candidates=candidates, rng=seed

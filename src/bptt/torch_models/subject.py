@@ -103,7 +103,7 @@ class ModuleSubject:
         stopped, stamps = None, [perf_counter()]
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
-            for batch in self._drawn(settings.steps):
+            for batch in self._drawn(settings.updates):
                 optimiser.zero_grad()
                 E = self.loss(model, batch)
                 E.backward()
@@ -111,20 +111,20 @@ class ModuleSubject:
                 norms.append(float(nn.utils.clip_grad_norm_(model.parameters(), limit)))
                 losses.append(float(E.detach()))
                 if not np.isfinite(losses[-1]) or not np.isfinite(norms[-1]):
-                    stopped = f"step {len(losses)}: loss {losses[-1]}, gradient norm {norms[-1]}"
+                    stopped = f"update {len(losses)}: loss {losses[-1]}, gradient norm {norms[-1]}"
                     break
                 optimiser.step()
                 stamps.append(perf_counter())
         return Trial.of(losses, norms, "", stamps, stopped)
 
-    def _drawn(self, steps: int) -> Iterable[Any]:
+    def _drawn(self, updates: int) -> Iterable[Any]:
         done = 0
-        while done < steps:
+        while done < updates:
             before = done
             for batch in [self.batch] if self.batches is None else self.batches:
                 yield batch
                 done += 1
-                if done == steps:
+                if done == updates:
                     return
             if done == before:
                 raise OptionError(

@@ -200,7 +200,7 @@ def _sequence() -> dict[str, Any]:
 
 def _sequence_rows(shown: Measured) -> Rows:
     layer = shown.layer
-    norm = layer.steps.norm
+    norm = layer.by_step.norm
     whole = float(norm.sum())
     T = len(norm)
     rows = [
@@ -229,7 +229,7 @@ def _sequence_rows(shown: Measured) -> Rows:
 
 
 def _sequence_says(shown: Measured) -> str:
-    layer, T = shown.layer, len(shown.layer.steps.norm)
+    layer, T = shown.layer, len(shown.layer.by_step.norm)
     return (
         f"The sequence, {T} steps. 95 % of the gradient comes from the last {layer.horizon + 1} steps before a loss; "
         f"the task needs {layer.needed_lag}."

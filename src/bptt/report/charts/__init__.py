@@ -95,9 +95,9 @@ def figures(
             "Two gradients go by the name of ∂E/∂h. The immediate one is what the loss, and the layers above, "
             "send straight to the state of a step: PyTorch shows it after out.retain_grad(). The total one adds "
             "what comes back through all later states. The lags above are made from the first.",
-            errors(now.steps),
-            lambda: findings.errors(now.steps),
-            lambda: tables.errors(now.steps),
+            errors(now.by_step),
+            lambda: findings.errors(now.by_step),
+            lambda: tables.errors(now.by_step),
         ),
         figure(
             "truncation", "What truncating costs",

@@ -95,7 +95,7 @@ def figures(ranking: Ranking) -> list[Figure]:
         ),
         figure(
             "trials", "A short training",
-            "The loss on the batches of every trial, each point a mean of the steps since the one before: grey "
+            "The loss on the batches of every trial, each point the mean over the updates since the one before: grey "
             "the model as it is. A low loss early says that the change helps this training, not where it ends. "
             "A cross marks where a training broke off. Losses over a hundred times that of the model as it is are "
             "above the frame.",

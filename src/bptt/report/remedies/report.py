@@ -86,8 +86,8 @@ def _row(tried: Tried) -> dict[str, Any]:
         row["trial"] = {
             "loss": trial.loss,
             "unit": trial.unit,
-            "steps": len(trial.norms),
-            "seconds_per_step": trial.seconds,
+            "updates": len(trial.norms),
+            "seconds_per_update": trial.seconds,
             "stopped": trial.stopped,
             "history": trial.history,
         }

@@ -13,10 +13,10 @@ def done(ranking: Ranking) -> str:
     trained = [tried for tried in ranking.tried if tried.trial is not None]
     if ranking.before.trial is None:
         return f"{said} Nothing was trained."
-    steps = len(ranking.before.trial.norms)
+    updates = len(ranking.before.trial.norms)
     others = len(trained) - 1
     them = "all" if others == count else str(others)
-    return f"{said} The model as it is and {them} of them were trained for {steps} steps."
+    return f"{said} The model as it is and {them} of them were trained for {updates} updates."
 
 
 def came_out(ranking: Ranking) -> str:
@@ -47,7 +47,7 @@ def how_ranked(ranking: Ranking) -> str:
     if trial is None:
         return f"Ranked by {reach}. Nothing was trained."
     return (
-        f"Ranked by the mean loss over the last fifth of {len(trial.norms)} training steps; where losses "
+        f"Ranked by the mean loss over the last fifth of {len(trial.norms)} updates; where losses "
         f"are within 5 %, by {reach}."
     )
 
@@ -59,7 +59,7 @@ def columns(ranking: Ranking) -> tuple[list[str], list[list[str]]]:
     trained = ranking.before.trial is not None
     if trained:
         bits = ranking.before.trial is not None and ranking.before.trial.unit == "bits"
-        heads += ["trial loss, bits" if bits else "trial loss", "ms a step"]
+        heads += ["trial loss, bits" if bits else "trial loss", "ms/update"]
     rows = []
     for number, tried in enumerate(ranking.tried, 1):
         decisive = tried.diagnosis.decisive
@@ -83,12 +83,12 @@ def to_set(tried: Tried) -> str:
 
 
 def cost(ranking: Ranking, tried: Tried) -> str:
-    """Seconds to make the change, and milliseconds a training step."""
+    """Seconds to make the change, and milliseconds per update."""
     said = "under 0.01 s to make" if tried.seconds < 0.01 else f"{tried.seconds:.2g} s to make"
     if tried.trial is None or ranking.before.trial is None:
         return f"{said}; not trained."
     own, before = 1e3 * tried.trial.seconds, 1e3 * ranking.before.trial.seconds
-    return f"{said}; {own:.1f} ms a training step, the model as it is {before:.1f} ms."
+    return f"{said}; {own:.1f} ms per update, the model as it is {before:.1f} ms."
 
 
 def why_not(name: str, why: str) -> str:
