@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bptt
-from bptt.presentation.chart_style import BLUE, GREEN, GREY, NAMES, ORANGE
+from bptt.presentation.colours import BLUE, GREEN, GREY, NAMES, ORANGE
 from tests.report.conftest import random_case
 
 TEXT, SHAPE = 4.5, 3.0  # WCAG 2.2, level AA: 1.4.3 and 1.4.11

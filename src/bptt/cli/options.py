@@ -59,35 +59,17 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables
 
 @contextmanager
 def training_bar(label: str) -> Iterator[Callable[["Progress"], None]]:
-    """A bar on standard error: steps, speed, time left, loss, how often clipping bound."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    """A bar on standard error: updates, speed, time left, loss, and how often clipping was active."""
+    from bptt.presentation.progress import bar
 
-    bar = Bar(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[state]}"),
-        console=Console(stderr=True),
-    )
-    with bar:
-        task = bar.add_task(label, total=None, speed="", state="")
+    with bar(label) as update:
 
-        def update(progress: "Progress") -> None:
-            speed = bar.tasks[task].speed
-            bar.update(
-                task,
-                total=progress.steps,
-                completed=progress.done,
-                speed=f"{speed:.0f}/s" if speed else "",
-                state=f"{progress.loss:.2f} {progress.unit}, clipped {progress.clipped / progress.done:.0%}",
-            )
+        def show(progress: "Progress") -> None:
+            clipped = f"clipping active in {progress.clipped / progress.done:.0%}"
+            note = f"{progress.loss:.2f} {progress.unit}, {clipped}"
+            update(progress.done, progress.steps, note=note)
 
-        yield update
+        yield show
 
 
 def usual_steps(data: "Text | Series | Task", batch: int) -> int:

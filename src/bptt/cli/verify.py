@@ -51,12 +51,10 @@ def verify(
 
     Examples: bptt verify --activation relu, bptt verify --cell lstm --layers 2, bptt verify --model model.safetensors
     """
-    from rich.console import Console
-    from rich.status import Status
-
     from bptt.configuration import fresh_network, measured_batch
     from bptt.data import load
     from bptt.network import Network
+    from bptt.presentation.progress import status
     from bptt.verification import verify as run
 
     if model is None:
@@ -75,8 +73,8 @@ def verify(
         arguments["x"] = arguments["x"][:length]
         if network.loss_at == "every":
             arguments["targets"] = arguments["targets"][:length]
-    with Status("", console=Console(stderr=True)) as status:
-        result = run(network, **arguments, entries=entries, rng=seed, progress=status.update)
+    with status() as show:
+        result = run(network, **arguments, entries=entries, rng=seed, progress=show)
     if json:
         from json import dumps
 

@@ -8,11 +8,8 @@ import altair as alt
 from altair.utils.schemapi import debug_mode
 
 from bptt.arrays import Array
+from bptt.presentation.colours import BLUE, GREY, ORANGE
 
-# Okabe & Ito: told apart in every kind of colour blindness. Each has 3:1 against white; on a dark ground the
-# page puts the lighter ones of the same set in their place.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
-NAMES = {BLUE: "blue", ORANGE: "orange", GREEN: "green", GREY: "grey"}
 SOLID, DASHED, DOTTED = [1, 0], [7, 3], [2, 2]
 WIDTH, HEIGHT = 680, 260
 FLUSH = alt.Scale(nice=False)  # an axis that ends where the data do

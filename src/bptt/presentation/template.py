@@ -8,7 +8,7 @@ import jinja2
 import vl_convert
 from markupsafe import Markup
 
-from bptt.presentation.chart_style import NAMES
+from bptt.presentation.colours import NAMES, ON_DARK, VERDICTS
 from bptt.presentation.figure import Figure
 from bptt.version import __version__
 
@@ -50,7 +50,8 @@ def rendered(template: str, drawn: list[dict[str, Any]], **values: Any) -> str:
     return environment.get_template(template).render(
         specs=_inside(specs),
         colours=_inside(NAMES),
-        palette=NAMES,
+        palette={name: (colour, ON_DARK[colour]) for colour, name in NAMES.items()},
+        tones=VERDICTS,
         script=Markup(_script()),
         version=__version__,
         **values,

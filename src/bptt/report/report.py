@@ -12,9 +12,9 @@ from bptt.diagnosis.causes import Cause
 from bptt.errors import OptionError
 from bptt.network import Network
 from bptt.presentation.jsonable import plain
+from bptt.presentation.progress import bar
 from bptt.presentation.savable import Savable
-from bptt.remedies import NetworkSubject, Settings, Subject, usual_updates
-from bptt.report.remedies.progress import tried_with_bar
+from bptt.remedies import NetworkSubject, Settings, Subject, try_remedies, usual_updates
 from bptt.report.remedies.report import RemedyReport
 
 if TYPE_CHECKING:
@@ -144,9 +144,10 @@ class Report(Savable):
             trial_updates = usual_updates(self.subject(data, Settings()).steps, batch)
         settings = Settings(trial_updates, lr, batch, clip, seed=seed)
         subject = self.subject(data, settings)
-        tried, refused = tried_with_bar(
-            subject, progress, only=only, candidates=candidates, rng=seed
-        )
+        with bar("remedies", shown=progress) as update:
+            tried, refused = try_remedies(
+                subject, only=only, candidates=candidates, rng=seed, progress=update
+            )
         return RemedyReport(tuple(tried), tuple(refused), self.title, self.facts)
 
     def stages(self) -> list[tuple[str, Diagnosis]]:

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from bptt.diagnosis import Diagnosis, LayerDiagnosis
 from bptt.gradients.by_lag import LagProfile
+from bptt.presentation.colours import VERDICTS
 from bptt.report.sentences import headline, numbers, power_of_ten
 
-COLOUR = {"vanishing": "blue", "exploding": "red", "steady": "green"}
 BAR = 22  # characters of a full bar
 DECADES = 8  # shown below the largest term; smaller ones have no bar
 
@@ -25,7 +25,7 @@ def render(stages: list[tuple[str, Diagnosis]]) -> Iterator[RenderableType]:
             Group(Text(headline(now)), Text(now.cause.sentence, style="dim")),
             title=f"{name}: {now.verdict}",
             title_align="left",
-            border_style=COLOUR[now.verdict],
+            border_style=VERDICTS[now.verdict].terminal,
         )
         yield _numbers(stages, name)
         yield _plot([(stage, diagnosis.layers[name]) for stage, diagnosis in stages])
@@ -71,7 +71,8 @@ def _plot(stages: list[tuple[str, LayerDiagnosis]]) -> Table:
             cells += [
                 _value(profile, k),
                 Text(
-                    _bar(profile, k, bottom, top), style=COLOUR[layer.verdict] if inside else "dim"
+                    _bar(profile, k, bottom, top),
+                    style=VERDICTS[layer.verdict].terminal if inside else "dim",
                 ),
             ]
         table.add_row(str(k), *cells)

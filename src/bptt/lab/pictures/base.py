@@ -8,13 +8,12 @@ import altair as alt
 import numpy as np
 
 from bptt.arrays import Array
-from bptt.presentation.chart_style import BLUE, GREEN, GREY, ORANGE
+from bptt.presentation.colours import BLUE, GREEN, GREY, ORANGE, PURPLE
 
 __all__ = [
     "BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "WIDTH", "Picture", "Rows", "line", "named", "series", "spec_of",
 ]  # fmt: skip
 
-PURPLE = "#CC79A7"  # a fourth of the report's set, for the carry
 WIDTH = 580
 Rows = dict[str, list[dict[str, Any]]]
 

@@ -8,19 +8,8 @@ import numpy as np
 from bptt.dynamics import Exponents
 from bptt.gradients.by_lag import LagProfile
 from bptt.gradients.by_step import StepProfile
-from bptt.presentation.chart_style import (
-    BLUE,
-    DASHED,
-    FLUSH,
-    GREY,
-    ORANGE,
-    SOLID,
-    data,
-    lines,
-    marked,
-    sized,
-    thinned,
-)
+from bptt.presentation.chart_style import DASHED, FLUSH, SOLID, data, lines, marked, sized, thinned
+from bptt.presentation.colours import BLUE, GREY, ORANGE
 
 
 def truncation(profile: LagProfile, marked_at: int | None) -> Any:

@@ -10,14 +10,10 @@ from bptt.arrays import Array
 from bptt.diagnosis import LayerDiagnosis
 from bptt.gradients.by_lag import LagProfile
 from bptt.presentation.chart_style import (
-    BLUE,
     DASHED,
     DOTTED,
     FLUSH,
-    GREEN,
-    GREY,
     HEIGHT,
-    ORANGE,
     SOLID,
     WIDTH,
     data,
@@ -27,6 +23,7 @@ from bptt.presentation.chart_style import (
     stage_styles,
     thinned,
 )
+from bptt.presentation.colours import BLUE, GREEN, GREY, ORANGE
 
 Stages = Sequence[tuple[str, LayerDiagnosis]]
 CELLS = 96  # most rows and columns of the heat map

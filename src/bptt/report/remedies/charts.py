@@ -8,19 +8,8 @@ import numpy as np
 
 from bptt.arrays import Array
 from bptt.diagnosis import Diagnosis
-from bptt.presentation.chart_style import (
-    BLUE,
-    DASHED,
-    DOTTED,
-    FLUSH,
-    GREEN,
-    GREY,
-    ORANGE,
-    SOLID,
-    data,
-    sized,
-    thinned,
-)
+from bptt.presentation.chart_style import DASHED, DOTTED, FLUSH, SOLID, data, sized, thinned
+from bptt.presentation.colours import BLUE, GREEN, GREY, ORANGE
 from bptt.remedies import UNCHANGED, Tried
 from bptt.report.sentences import power_of_ten, r_squared
 

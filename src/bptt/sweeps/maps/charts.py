@@ -7,7 +7,8 @@ import altair as alt
 import numpy as np
 
 from bptt.arrays import Array
-from bptt.presentation.chart_style import DASHED, GREY, HEIGHT, SOLID, WIDTH, data
+from bptt.presentation.chart_style import DASHED, HEIGHT, SOLID, WIDTH, data
+from bptt.presentation.colours import GREY
 from bptt.sweeps.maps.critical import contour, mean_field_line
 from bptt.sweeps.maps.curve import curve
 from bptt.sweeps.maps.encodings import (

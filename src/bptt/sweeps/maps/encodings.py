@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from bptt.presentation.chart_style import GREY
+from bptt.presentation.colours import GREY
 from bptt.sweeps.maps.grid import Axis, words
 
 MISSING = "no number"

@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bptt.report.terminal import COLOUR
+from bptt.presentation.colours import VERDICTS
 from bptt.sweeps.maps import sentences
 from bptt.sweeps.maps.grid import Rows
 from bptt.sweeps.maps.page import findings
@@ -22,7 +22,7 @@ def render(rows: Rows, varied: tuple[str, ...]) -> Iterator[RenderableType]:
     for verdict in sentences.VERDICTS:
         some = [row for row in rows if row["verdict"] == verdict]
         if some:
-            name = Text(verdict, style=COLOUR[verdict])
+            name = Text(verdict, style=VERDICTS[verdict].terminal)
             numbers = (sentences.median(some, "horizon", "{:.0f}"), sentences.median(some, "lyapunov", "{:+.3f}"))  # fmt: skip
             table.add_row(name, f"{len(some):,}", *numbers)
     yield table

@@ -28,23 +28,11 @@ Show = Callable[[Progress], None]
 @contextmanager
 def bar() -> Iterator[Show]:
     """A bar on standard error."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from bptt.presentation import progress
 
-    columns = (
-        TextColumn("sweep"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
-        TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[failed]}"),
-    )  # fmt: skip
-    with Bar(*columns, console=Console(stderr=True)) as shown:
-        task = shown.add_task("sweep", total=None, speed="", failed="")
+    with progress.bar("sweep") as update:
 
-        def update(progress: Progress) -> None:
-            speed = shown.tasks[task].speed
-            shown.update(
-                task, total=progress.points, completed=progress.done,
-                speed=f"{speed:.1f}/s" if speed else "",
-                failed=f"{progress.failed} failed" if progress.failed else "",
-            )  # fmt: skip
+        def show(now: Progress) -> None:
+            update(now.done, now.points, note=f"{now.failed} failed" if now.failed else "")
 
-        yield update
+        yield show

@@ -1,0 +1,31 @@
+"""The colours of everything that is drawn: on paper, on a dark ground, on the terminal."""
+
+from dataclasses import dataclass
+
+# Okabe & Ito: told apart in every kind of colour blindness. Each has 3:1 against white.
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#888888"
+NAMES = {BLUE: "blue", ORANGE: "orange", GREEN: "green", PURPLE: "purple", GREY: "grey"}
+# Lighter ones of the same set, for a dark ground.
+ON_DARK = {BLUE: "#56B4E9", ORANGE: "#E69F00", GREEN: GREEN, PURPLE: PURPLE, GREY: "#A3A3AE"}
+
+
+@dataclass(frozen=True)
+class Tone:
+    """The colour of a verdict. Words are written in it, so it has 4.5:1 against its ground.
+
+    Attributes:
+        light: on white.
+        dark: on a dark ground.
+        terminal: its name there.
+    """
+
+    light: str
+    dark: str
+    terminal: str
+
+
+VERDICTS = {
+    "vanishing": Tone("#0072B2", "#6CBDF0", "blue"),
+    "exploding": Tone("#B34700", "#FF9A5C", "red"),
+    "steady": Tone("#00704F", "#46CFA4", "green"),
+}
