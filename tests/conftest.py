@@ -2,6 +2,7 @@
 
 import json
 import os
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ from hypothesis import settings
 
 import bptt
 from bptt.data import Text
-from tests.chromium import chromium, path
 
+CI = bool(os.environ.get("CI"))
 GOLDEN = Path(__file__).parent / "golden"
 
 # The same examples every time: a failure on one machine is a failure on all.
@@ -19,15 +20,38 @@ settings.register_profile("bptt", derandomize=True, deadline=None, max_examples=
 settings.load_profile("bptt")
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "needs(*packages): skipped where one is missing, but in CI.")
+
+
+def pytest_runtest_setup(item):
+    """A test asks for the packages that it needs with a marker, a file with ``importorskip``."""
+    for marker in item.iter_markers("needs"):
+        for package in marker.args:
+            import_module(package) if CI else pytest.importorskip(package)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """In CI everything is tested: there a file that was skipped for want of a package fails."""
+    report = yield
+    if CI and report.skipped and "could not import" in str(report.longrepr):
+        report.outcome = "failed"
+    return report
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Headless Chromium; every test of a page needs one, and a process can have only one."""
+    import_module("playwright") if CI else pytest.importorskip("playwright")
+    from tests.chromium import chromium, path
+
     if path() is None:
-        if os.environ.get("CI"):
+        if CI:
             pytest.fail("CI must install Chromium")
         pytest.skip("needs a browser: apt-get install chromium")
-    with chromium() as found:
-        yield found
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,10 @@ def second_moment(made):
     return float(np.square(made.batch["x"] @ made.network.layer.W_F.T, dtype=np.float64).mean())
 
 
-@pytest.mark.parametrize("data", ["noise", "adding", "copy", "text", "vowels"])
+@pytest.mark.parametrize(
+    "data",
+    ["noise", "adding", "copy", "text", pytest.param("vowels", marks=pytest.mark.needs("sktime"))],
+)
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_input_variance_is_what_it_says(data, cell):
     made = Configuration(

@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+
+pytest.importorskip("sympy")
+
 import sympy as sp
 
 import bptt

@@ -5,6 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("typer")
+
 from benchmarks import tables
 
 import bptt

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+pytest.importorskip("scipy")
+
 from experiments import tables
 from scipy import stats
 

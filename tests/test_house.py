@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 
 
+@pytest.mark.needs("importlinter")
 def test_import_contracts():
     done = subprocess.run(
         [Path(sys.executable).parent / "lint-imports", "--no-cache"],

@@ -6,7 +6,7 @@ import pytest
 import bptt
 from bptt.layers.build import build
 
-torch = pytest.importorskip("torch", reason="PyTorch is only needed to compare with it")
+torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 T, B, I, H = 9, 4, 3, 5

@@ -6,6 +6,9 @@ import sys
 
 import pytest
 
+pytest.importorskip("typer")
+
+
 from bptt import files, kernels
 
 

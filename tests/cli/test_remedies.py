@@ -4,6 +4,10 @@ import json
 
 import numpy as np
 import pytest
+
+pytest.importorskip("typer")
+pytest.importorskip("torch")
+
 import torch
 from typer.testing import CliRunner
 

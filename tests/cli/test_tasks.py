@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+pytest.importorskip("typer")
+
+
 from bptt.cli.tasks import REMEMBERED
 from bptt.data.tasks import NAMES, load
 from tests.cli.test_cli import bptt

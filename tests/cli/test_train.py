@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+pytest.importorskip("typer")
+
+
 import bptt as library
 from bptt import training
 from bptt.cli.training_words import curriculum_of, optimiser_of, schedule_of, until_of

@@ -5,6 +5,9 @@ import sys
 
 import numpy as np
 import pytest
+
+pytest.importorskip("sklearn")
+
 from sklearn.datasets import load_digits
 
 from bptt import errors

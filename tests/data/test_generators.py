@@ -15,6 +15,7 @@ LEAST = {
     "digits": 64,
 }  # fmt: skip
 RULES = [name for name in tasks.NAMES if name != "digits"]  # made by a rule, not of images
+EVERY = [*RULES, pytest.param("digits", marks=pytest.mark.needs("sklearn"))]
 
 
 def drawn(task, sequences=50, seed=0, held_out=False):
@@ -179,7 +180,7 @@ def test_copy_counts_as_solved_from_99_of_100_recalled_symbols(T):
         assert task.reached((asked - wrong) / asked) is solved
 
 
-@pytest.mark.parametrize("name", tasks.NAMES)
+@pytest.mark.parametrize("name", EVERY)
 def test_the_same_seed_draws_the_same_and_another_does_not(name):
     task = tasks.load(name)
     (x, targets), (again, same), (other, _) = (drawn(task, seed=s) for s in (3, 3, 4))
@@ -188,7 +189,7 @@ def test_the_same_seed_draws_the_same_and_another_does_not(name):
     assert (x != other).any()
 
 
-@pytest.mark.parametrize("name", tasks.NAMES)
+@pytest.mark.parametrize("name", EVERY)
 def test_at_another_length(name):
     task = tasks.load(name, 2 * LEAST[name])
     longer = task.at(2 * task.length)
@@ -210,14 +211,14 @@ def test_memorisation_of_ten_symbols_out_of_five():
     assert (longer.steps, longer.inputs) == (29, 7)
 
 
-@pytest.mark.parametrize("name", tasks.NAMES)
+@pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("length", [0, -3, 1.5, True, "10"])
 def test_a_length_that_makes_no_sense_is_refused(name, length):
     with pytest.raises(errors.OptionError, match=f"from {LEAST[name]} for the task {name}"):
         tasks.load(name, length)
 
 
-@pytest.mark.parametrize("name", tasks.NAMES)
+@pytest.mark.parametrize("name", EVERY)
 def test_the_smallest_length_is_the_one_that_is_named(name):
     assert tasks.load(name, LEAST[name]).length == LEAST[name]
     with pytest.raises(errors.OptionError, match="length"):

@@ -21,6 +21,7 @@ def fresh(series, **options):
     )
 
 
+@pytest.mark.needs("sktime")
 def test_vowels():
     series = load("vowels")
     assert series.train.x.shape == (26, 270, 12)
@@ -35,12 +36,14 @@ def test_vowels():
     assert result.score > 0.9
 
 
+@pytest.mark.needs("sktime")
 def test_acsf1():
     series = load("acsf1")
     assert series.train.x.shape == (1460, 100, 1)
     assert series.outputs == 10
 
 
+@pytest.mark.needs("sktime")
 def test_training_on_sequences_resumes_bit_for_bit(tmp_path):
     series = load("vowels")
     whole = train(fresh(series, cell="gru"), series, steps=12, checkpoint=tmp_path / "a")
@@ -126,6 +129,7 @@ def test_few_sequences_are_not_held_out(tmp_path, rng):
     assert len(series.held_out.lengths) == 3
 
 
+@pytest.mark.needs("sktime")
 def test_float64_networks_learn_sequences_too():
     series = load("vowels")
     assert train(fresh(series, dtype="float64"), series, steps=3).score > 0
@@ -201,6 +205,7 @@ def test_other_endings_are_texts(tmp_path):
         Series.load("poem")
 
 
+@pytest.mark.needs("sktime")
 def test_a_network_that_does_not_fit():
     with pytest.raises(errors.OptionError, match="network: expected"):
         train(bptt.Network.init(3, 4, 9, loss_at="last", rng=0), load("vowels"))

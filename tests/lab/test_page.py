@@ -6,6 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
+pytest.importorskip("marimo")
+pytest.importorskip("torch")
+
 import torch
 from safetensors.torch import save as safetensors
 

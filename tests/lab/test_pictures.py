@@ -6,6 +6,9 @@ import re
 import numpy as np
 import pytest
 
+pytest.importorskip("marimo")
+
+
 from bptt.configuration import Configuration
 from bptt.lab import pictures
 from bptt.lab.card import Card, resting

@@ -4,6 +4,9 @@ import re
 
 import numpy as np
 import pytest
+
+pytest.importorskip("sympy")
+
 from hypothesis import given
 from hypothesis import strategies as st
 

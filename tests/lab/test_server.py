@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+pytest.importorskip("marimo")
+
+
 from bptt.lab.server import BODY, PORT
 
 LAB = [sys.executable, "-m", "bptt", "lab", "--headless"]

@@ -7,6 +7,10 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+
+pytest.importorskip("marimo")
+pytest.importorskip("torch")
+
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -5,6 +5,9 @@ import logging
 
 import pytest
 
+pytest.importorskip("torch")
+
+
 import bptt
 from bptt.errors import FileError, OptionError
 from bptt.monitor.loggers import logger_for

@@ -4,6 +4,9 @@ import copy
 import sys
 
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 from torch import nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_

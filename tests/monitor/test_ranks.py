@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("torch")
+
+
 from bptt.monitor.ranks import reduced
 
 

@@ -6,6 +6,9 @@ import re
 import numpy as np
 import pytest
 
+pytest.importorskip("altair")
+
+
 import bptt
 from bptt.presentation.colours import BLUE, GREEN, GREY, NAMES, ORANGE
 from tests.report.conftest import random_case

@@ -8,6 +8,10 @@ import urllib.request
 from socket import socket
 
 import pytest
+
+pytest.importorskip("altair")
+pytest.importorskip("IPython")
+
 from IPython.core.formatters import DisplayFormatter
 
 NOTEBOOK = """

@@ -6,6 +6,9 @@ import re
 import numpy as np
 import pytest
 
+pytest.importorskip("altair")
+
+
 import bptt
 from bptt.diagnosis import diagnose_network
 from bptt.report.charts import figures

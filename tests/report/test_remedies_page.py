@@ -6,6 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+pytest.importorskip("altair")
+
+
 import bptt
 from bptt.report.remedies.charts import DECADES, gradients, leaves_frame, memories, trials
 from bptt.report.remedies.sentences import columns

@@ -5,6 +5,10 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+
+pytest.importorskip("altair")
+pytest.importorskip("PIL")
+
 from PIL import Image
 
 import bptt

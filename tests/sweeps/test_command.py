@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+pytest.importorskip("typer")
+
+
 from bptt import sweeps
 
 SMALL = ("--hidden", "8", "--length", "24", "--engine", "threads")

@@ -6,8 +6,14 @@ import threading
 import time
 
 import numpy as np
-import psutil
 import pytest
+
+pytest.importorskip("joblib")
+pytest.importorskip("psutil")
+import psutil
+
+pytest.importorskip("threadpoolctl")
+
 import threadpoolctl
 
 import bptt

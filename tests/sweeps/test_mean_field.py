@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+
+pytest.importorskip("scipy")
+
 from scipy.optimize import brentq
 
 import bptt

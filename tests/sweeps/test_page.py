@@ -9,6 +9,9 @@ import sys
 import numpy as np
 import pytest
 
+pytest.importorskip("altair")
+
+
 import bptt
 from bptt import sweeps
 from bptt.configuration import Configuration

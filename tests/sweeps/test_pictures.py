@@ -4,9 +4,14 @@ import io
 import subprocess
 import sys
 
-import altair as alt
 import numpy as np
 import pytest
+
+pytest.importorskip("altair")
+import altair as alt
+
+pytest.importorskip("PIL")
+
 from PIL import Image
 
 import bptt

@@ -5,6 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
+pytest.importorskip("threadpoolctl")
+
 import threadpoolctl
 
 import bptt

@@ -7,8 +7,10 @@ import sqlite3
 import subprocess
 import sys
 
-import pyarrow.parquet
 import pytest
+
+pytest.importorskip("pyarrow")
+import pyarrow.parquet
 
 import bptt
 from bptt import sweeps

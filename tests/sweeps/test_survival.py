@@ -8,8 +8,11 @@ import subprocess
 import sys
 import time
 
-import psutil
 import pytest
+
+pytest.importorskip("joblib")
+pytest.importorskip("psutil")
+import psutil
 
 from bptt import sweeps
 from bptt.errors import BpttError

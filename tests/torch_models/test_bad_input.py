@@ -1,6 +1,9 @@
 """What does not fit is refused in one sentence; what is not finite is named, with its lag or its step."""
 
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 from torch import nn
 

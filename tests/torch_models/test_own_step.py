@@ -1,6 +1,9 @@
 """Recurrences of one's own: every lag against autograd through the unrolled loop, cut at that lag."""
 
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 from torch.nn.functional import logsigmoid, silu
 

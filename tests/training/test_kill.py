@@ -34,6 +34,7 @@ def run(out, *more):
     return json.loads(done.stdout)
 
 
+@pytest.mark.needs("typer")
 @pytest.mark.parametrize("name", RUNS)
 def test_kill_and_resume(name, tmp_path):
     options = RUNS[name]

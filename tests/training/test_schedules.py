@@ -1,6 +1,9 @@
 """Schedules against PyTorch's, whose learning rate at step n is the factor where lr is 1."""
 
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 from torch.optim import lr_scheduler
 
