@@ -1,4 +1,4 @@
-"""A training step on text: ``bptt.training.train`` beside PyTorch, same weights, same chunks, same Adam, clipped.
+"""A weight update on text: ``bptt.training.train`` beside PyTorch, same weights, same chunks, same Adam, clipped.
 
 python -m benchmarks.training      # prints the table
 """
@@ -14,7 +14,7 @@ import numpy as np
 
 THREADS, LENGTH, BATCH, HIDDEN = 2, 64, 32, 128
 CELLS = ("rnn", "lstm")
-COMPARED, TURNS, TURN = 50, 12, 25  # steps compared; turns, and steps of each
+COMPARED, TURNS, TURN = 50, 12, 25  # updates compared; turns, and updates of each
 
 
 def network(cell, size):
@@ -25,13 +25,13 @@ def network(cell, size):
 
 
 def with_bptt(cell, hand_over):
-    """Steps until the pipe is closed."""
+    """Updates until the pipe is closed."""
     from bptt import training
     from bptt.data import Text
 
     text = Text.load()
     start = time.perf_counter()
-    steps = COMPARED + TURNS * TURN
+    updates = COMPARED + TURNS * TURN
 
     def after(progress):
         nonlocal start
@@ -39,7 +39,7 @@ def with_bptt(cell, hand_over):
         start = time.perf_counter()
 
     training.train(
-        network(cell, len(text.characters)), text, steps=steps, length=LENGTH, batch=BATCH,
+        network(cell, len(text.characters)), text, updates=updates, length=LENGTH, batch=BATCH,
         optimiser=training.Adam(2e-3), clip=1.0, progress=after,
     )  # fmt: skip
 
@@ -79,7 +79,7 @@ def with_torch(cell, hand_over):
 
 
 def serve(name, cell):
-    """One contender: a line of losses and seconds after the first steps and after every turn."""
+    """One contender: a line of losses and seconds after the first updates and after every turn."""
     losses, seconds = [], []
 
     def hand_over(done, took, loss):

@@ -31,13 +31,13 @@ def one(cell, seed, marks):
         for mark in marks:
             if mark:
                 network = train(
-                    network, text, steps=mark, length=LENGTH, batch=BATCH, optimiser=optimiser,
+                    network, text, updates=mark, length=LENGTH, batch=BATCH, optimiser=optimiser,
                     seed=seed, checkpoint=f"{folder}/run.safetensors", resume=len(points) > 1,
                 ).network  # fmt: skip
             layer = bptt.diagnose(network, batch, needed_lag=LAG).diagnosis.decisive
             points.append(
                 {
-                    "steps": mark,
+                    "updates": mark,
                     "horizon": layer.horizon,
                     "log10_attenuation": float(np.maximum(layer.log10_attenuation, -300)),
                     "rate": layer.rate,

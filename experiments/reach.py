@@ -11,7 +11,7 @@ from bptt.errors import DivergenceError
 from bptt.training import Adam, train
 from experiments.running import in_parallel
 
-HIDDEN, BATCH, STEPS = 100, 32, 2000
+HIDDEN, BATCH, UPDATES = 100, 32, 2000
 NETWORKS = {
     "tanh, PyTorch's init": {"scheme": "pytorch"},
     "tanh, orthogonal": {"scheme": "orthogonal"},
@@ -51,32 +51,34 @@ def measured(network, task):
     }
 
 
-def learnt(network, task, seed, steps):
-    """How far training comes: solved or not, at which step, and the loss it ends with."""
+def learnt(network, task, seed, updates):
+    """How far training comes: solved or not, at which update, and the loss it ends with."""
     try:
         result = train(
-            network, task, steps=steps, batch=BATCH, optimiser=Adam(1e-3), clip=1.0, seed=seed,
+            network, task, updates=updates, batch=BATCH, optimiser=Adam(1e-3), clip=1.0, seed=seed,
             evaluate_every=100, until="solved",
         )  # fmt: skip
     except DivergenceError as error:
-        return {"solved": False, "steps": None, "loss": None, "why": str(error)}
-    return {"solved": result.stopped == "until", "steps": result.steps, "loss": result.score}
+        return {"solved": False, "updates": None, "loss": None, "why": str(error)}
+    return {"solved": result.stopped == "until", "updates": result.updates, "loss": result.score}
 
 
-def one(network, length, seed, steps):
+def one(network, length, seed, updates):
     """One network: measured, then trained."""
     task = tasks.adding(length)
     made = network_of(task, network, seed)
-    return measured(made, task) | learnt(made, task, seed, steps)
+    return measured(made, task) | learnt(made, task, seed, updates)
 
 
 def run(quick):
     """Every network at every length and seed."""
-    lengths, seeds, steps = ((50, 100, 200), range(3), STEPS) if not quick else ((50,), (0,), 500)
+    lengths, seeds, updates = (
+        ((50, 100, 200), range(3), UPDATES) if not quick else ((50,), (0,), 500)
+    )
     settings = [
-        {"network": name, "length": T, "seed": seed, "steps": steps}
+        {"network": name, "length": T, "seed": seed, "updates": updates}
         for T in lengths
         for name in NETWORKS
         for seed in seeds
     ]
-    return {"steps": steps, "runs": in_parallel(one, settings, "(a) reach")}
+    return {"updates": updates, "runs": in_parallel(one, settings, "(a) reach")}

@@ -7,35 +7,37 @@ import numpy as np
 
 import bptt
 from bptt.data import tasks
-from experiments.reach import STEPS, learnt, network_of
+from experiments.reach import UPDATES, learnt, network_of
 from experiments.running import in_parallel
 
 BEFORE = ("tanh, PyTorch's init",)
 
 
-def one(network, length, seed, steps):
+def one(network, length, seed, updates):
     """Trained as it is; then the remedies are tried, and the first-ranked is trained."""
     task = tasks.adding(length)
     made = network_of(task, network, seed)
     batch = task.batch(32, np.random.default_rng(10_000), held_out=True).arguments()
     report = bptt.diagnose(made, batch, needed_lag=task.needed_lag)
     found = report.try_remedies(
-        task, seed=seed, progress=False, trial_updates=100 if steps < STEPS else None
+        task, seed=seed, progress=False, trial_updates=100 if updates < UPDATES else None
     )
     best = found.best
-    after = None if best is None else learnt(found.model(), task, seed, steps)
+    after = None if best is None else learnt(found.model(), task, seed, updates)
     ranked = [tried.name for tried in found.tried]
-    before = learnt(made, task, seed, steps)
+    before = learnt(made, task, seed, updates)
     return {"before": before, "after": after, "ranked": ranked}
 
 
 def run(quick):
     """The network at every length and seed."""
-    lengths, seeds, steps = ((50, 100, 200), range(4), STEPS) if not quick else ((50,), (0,), 500)
+    lengths, seeds, updates = (
+        ((50, 100, 200), range(4), UPDATES) if not quick else ((50,), (0,), 500)
+    )
     settings = [
-        {"network": name, "length": T, "seed": seed, "steps": steps}
+        {"network": name, "length": T, "seed": seed, "updates": updates}
         for T in lengths
         for name in BEFORE
         for seed in seeds
     ]
-    return {"steps": steps, "runs": in_parallel(one, settings, "(b) remedy")}
+    return {"updates": updates, "runs": in_parallel(one, settings, "(b) remedy")}

@@ -49,7 +49,7 @@ def reach(result):
             _power(_mean(r["log10_attenuation"] for r in runs)),
             f"{_mean(r['remembered'] for r in runs):.2f}",
             f"{len(solved)} of {len(runs)}",
-            f"{_mean(r['steps'] for r in solved):.0f}" if solved else "",
+            f"{_mean(r['updates'] for r in solved):.0f}" if solved else "",
             f"{_mean(r['loss'] for r in runs):.3f}",
         ])  # fmt: skip
     head = [
@@ -59,7 +59,7 @@ def reach(result):
         "signal at lag T/2",
         "R² at lag T/2",
         "solved",
-        "at step",
+        "at update",
         "loss",
     ]
     return markdown(head, rows)
@@ -74,8 +74,8 @@ def correlation(result):
         ("all lengths", runs),
         ("plain RNNs, all lengths", [r for r in runs if r["network"][:4] in ("tanh", "relu")]),
     ):  # fmt: skip
-        # The share of the steps used: a network that solves the task early has learnt more than a late one.
-        learnt = [r["steps"] / result["steps"] if r["solved"] else 1 + r["loss"] for r in some]
+        # The share of the updates used: a network that solves the task early has learnt more than a late one.
+        learnt = [r["updates"] / result["updates"] if r["solved"] else 1 + r["loss"] for r in some]
         reach = [-abs(r["log10_attenuation"]) for r in some]
         horizon = [r["horizon"] / r["length"] for r in some]
         memory = [r["remembered"] for r in some]
@@ -132,10 +132,10 @@ def long(result):
     runs = [run for run in result["long"] if run.get("by_length")]
     lengths = list(runs[0]["by_length"]) if runs else []
     rows = [
-        [str(run["seed"]), str(run["steps"]), *(f"{a:.1%}" for a in run["by_length"].values())]
+        [str(run["seed"]), str(run["updates"]), *(f"{a:.1%}" for a in run["by_length"].values())]
         for run in runs
     ]
-    return markdown(["seed", "training steps", *(f"T = {T}" for T in lengths)], rows)
+    return markdown(["seed", "updates", *(f"T = {T}" for T in lengths)], rows)
 
 
 def truncation(result):
@@ -144,7 +144,7 @@ def truncation(result):
         [
             cell, str(K), f"{_mean(r['bias_before'] for r in runs):.0%}",
             f"{_mean(r['bias_after'] for r in runs):.0%}", f"{_mean(r['bits'] for r in runs):.3f}",
-            str(runs[0]["steps"]),
+            str(runs[0]["updates"]),
         ]
         for (cell, K), runs in _groups(result["runs"], "cell", "length").items()
     ]  # fmt: skip
@@ -154,7 +154,7 @@ def truncation(result):
         "bias before training",
         "bias after",
         "bits per character",
-        "weight changes",
+        "updates",
     ]
     return markdown(head, rows)
 
@@ -163,14 +163,14 @@ def horizon(result):
     """The course of training."""
     rows = [
         [
-            run["cell"], str(p["steps"]), f"{p['bits']:.2f}", str(p["horizon"]),
+            run["cell"], str(p["updates"]), f"{p['bits']:.2f}", str(p["horizon"]),
             _power(p["log10_attenuation"]), f"{p['rate']:.3f}",
         ]
         for run in result["runs"]
         for p in run["points"]
     ]  # fmt: skip
     return markdown(
-        ["cell", "steps", "bits per character", "horizon", "signal at lag 50", "rate"], rows
+        ["cell", "updates", "bits per character", "horizon", "signal at lag 50", "rate"], rows
     )
 
 

@@ -29,12 +29,12 @@ def one(cell, length, seed, characters):
     text = Text.load("text")
     size = len(text.characters)
     network = bptt.Network.init(size, HIDDEN, size, cell=cell, rng=seed)
-    steps = characters // (length * BATCH)
+    updates = characters // (length * BATCH)
     result = train(
-        network, text, steps=steps, length=length, batch=BATCH, optimiser=Adam(2e-3), seed=seed
+        network, text, updates=updates, length=length, batch=BATCH, optimiser=Adam(2e-3), seed=seed
     )
     return {
-        "steps": steps,
+        "updates": updates,
         "bias_before": bias(network, text, length),
         "bias_after": bias(result.network, text, length),
         "bits": result.score,

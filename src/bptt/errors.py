@@ -35,7 +35,7 @@ class DivergenceError(NonFiniteError):
     """Training left the range of its numbers.
 
     Attributes:
-        step: of training, counted from 1.
+        update: of the weights, counted from 1.
         parameter: whose gradient or value is not finite, or None.
         layer: in which the forward pass or the error signal grew beyond the type, or None.
         lag: at which the error signal did, or grew the most; None where the forward pass did.
@@ -49,15 +49,15 @@ class DivergenceError(NonFiniteError):
         got: str,
         cure: str,
         *,
-        step: int,
+        update: int,
         parameter: str | None = None,
         layer: str | None = None,
         lag: int | None = None,
         time: int | None = None,
     ) -> None:
         super().__init__(argument, expected, got, cure)
-        self.step, self.parameter, self.layer, self.lag, self.time = (
-            step, parameter, layer, lag, time,
+        self.update, self.parameter, self.layer, self.lag, self.time = (
+            update, parameter, layer, lag, time,
         )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ r"""Optimisers and clipping, in PyTorch's conventions; they change the parameter
              θ ← θ - η m̂ / (√v̂ + ε),  m̂ = m/(1-β₁ⁿ), v̂ = v/(1-β₂ⁿ)           (Kingma & Ba 2015)
     clip     g ← g · min(1, c/‖g‖)                                            (Pascanu 2013)
 
-g is the gradient, θ a parameter, n the number of the step. A schedule multiplies η.
+g is the gradient, θ a parameter, n the number of the update. A schedule multiplies η.
 """
 
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class SGD:
         _fraction("momentum", self.momentum)
 
     def step(self, parameters: Parameters, grads: Parameters, n: int, factor: float = 1.0) -> None:
-        """One step, the n-th counted from 1, with η times ``factor``."""
+        """One update, the n-th counted from 1, with η times ``factor``."""
         for name, theta in parameters.items():
             v = _kept(self.state, f"v.{name}", theta)
             v *= self.momentum
@@ -69,7 +69,7 @@ class RMSprop:
         _fraction("alpha", self.alpha)
 
     def step(self, parameters: Parameters, grads: Parameters, n: int, factor: float = 1.0) -> None:
-        """One step, the n-th counted from 1, with η times ``factor``."""
+        """One update, the n-th counted from 1, with η times ``factor``."""
         for name, theta in parameters.items():
             g = grads[name]
             v = _kept(self.state, f"v.{name}", theta)
@@ -109,7 +109,7 @@ class Adam:
         _fraction("beta2", self.beta2)
 
     def step(self, parameters: Parameters, grads: Parameters, n: int, factor: float = 1.0) -> None:
-        """One step, the n-th counted from 1, with η times ``factor``."""
+        """One update, the n-th counted from 1, with η times ``factor``."""
         rate, root = factor * self.lr / (1 - self.beta1**n), (1 - self.beta2**n) ** 0.5
         for name, theta in parameters.items():
             g = grads[name]
@@ -137,7 +137,7 @@ def clip_by_norm(grads: Parameters, limit: float | None) -> float:
     """Scale the gradients, in place, so that their common norm is at most ``limit``.
 
     Returns:
-        the norm before clipping; clipping bound if it exceeds the limit.
+        the norm before clipping; clipping was active if it exceeds the limit.
     """
     # In float64: the square of an exploding float32 gradient overflows where its norm does not.
     norm = float(np.sqrt(sum(np.square(g, dtype=np.float64).sum() for g in grads.values())))

@@ -22,7 +22,7 @@ def bptt(*arguments, cwd, code=0):
 
 
 def test_main_job(tmp_path):
-    done = bptt("diagnose", "--steps", "60", "--hidden", "32", cwd=tmp_path)
+    done = bptt("diagnose", "--updates", "60", "--hidden", "32", cwd=tmp_path)
     for part in ("before training", "after training", "horizon", "What to change", "report.html"):
         assert part in done.stdout
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
@@ -31,7 +31,7 @@ def test_main_job(tmp_path):
 
 def test_main_job_as_json(tmp_path):
     done = bptt(
-        "diagnose", "--steps", "60", "--hidden", "32", "--no-report", "--json", "--needed-lag", "9",
+        "diagnose", "--updates", "60", "--hidden", "32", "--no-report", "--json", "--needed-lag", "9",
         cwd=tmp_path,
     )  # fmt: skip
     stages = json.loads(done.stdout)["stages"]
@@ -41,18 +41,20 @@ def test_main_job_as_json(tmp_path):
 
 
 def test_train_then_diagnose_and_verify_the_saved_model(tmp_path):
-    done = bptt("train", "--steps", "40", "--hidden", "16", "--out", "m.safetensors", cwd=tmp_path)
+    done = bptt(
+        "train", "--updates", "40", "--hidden", "16", "--out", "m.safetensors", cwd=tmp_path
+    )
     assert "bits per character" in done.stdout
     done = bptt("diagnose", "--model", "m.safetensors", "--json", cwd=tmp_path)
     stages = json.loads(done.stdout)["stages"]
     assert list(stages) == ["measured"]
     done = bptt("verify", "--model", "m.safetensors", "--length", "8", cwd=tmp_path)
     assert "They agree, to 1e-04." in done.stdout  # float32
-    again = bptt("train", "--steps", "40", "--out", "m.safetensors", cwd=tmp_path, code=2)
+    again = bptt("train", "--updates", "40", "--out", "m.safetensors", cwd=tmp_path, code=2)
     assert "--resume" in again.stderr
     bptt(
         "train",
-        "--steps",
+        "--updates",
         "41",
         "--hidden",
         "16",
@@ -106,9 +108,9 @@ BAD = {
     "lag beyond the sequence": (
         ["diagnose", "--length", "50", "--needed-lag", "50"], "needed_lag: expected"),
     "one step": (["diagnose", "--length", "1"], "x: expected at least 2 steps"),
-    "no steps": (["train", "--steps", "0"], "steps: expected a number from 1"),
+    "no updates": (["train", "--updates", "0"], "updates: expected a number from 1"),
     "no such optimizer": (["train", "--optimizer", "lion"], "--optimizer: expected adam"),
-    "nowhere to write": (["train", "--steps", "1", "--out", "no/where"], "expected a place to write"),
+    "nowhere to write": (["train", "--updates", "1", "--out", "no/where"], "expected a place to write"),
     "no steps to derive": (["derive", "--steps", "0"], "steps: expected a number from 1"),
     "unknown form": (["derive", "--form", "tensor"], "form: expected"),
     "no entries": (["verify", "--entries", "0"], "entries: expected"),
@@ -132,7 +134,7 @@ def test_bad_input_is_one_line_and_code_2(case, tmp_path):
 
 def test_a_model_of_another_text(tmp_path):
     (tmp_path / "ab.txt").write_text("abba " * 1000)
-    bptt("train", "--data", "ab.txt", "--steps", "2", "--hidden", "4", cwd=tmp_path)
+    bptt("train", "--data", "ab.txt", "--updates", "2", "--hidden", "4", cwd=tmp_path)
     done = bptt("diagnose", "--model", "model.safetensors", cwd=tmp_path, code=2)
     assert "expected the model's 3 characters" in done.stderr
 
@@ -174,7 +176,7 @@ def test_version(tmp_path):
 
 @pytest.mark.parametrize("data", ["vowels", "acsf1"])
 def test_lstm_on_labelled_sequences(data, tmp_path):
-    arguments = ("--cell", "lstm", "--data", data, "--hidden", "16", "--steps", "20")
+    arguments = ("--cell", "lstm", "--data", data, "--hidden", "16", "--updates", "20")
     done = bptt("diagnose", *arguments, cwd=tmp_path)
     for part in ("lstm.0", "forget gate", "goes by the carry", "Lyapunov", "held-out accuracy"):
         assert part in " ".join(done.stdout.split())
@@ -191,7 +193,7 @@ def test_stack_both_ways_on_a_file_of_ones_own(tmp_path):
     more = (
         "--data",
         "own.npz",
-        "--steps",
+        "--updates",
         "30",
         "--needed-lag",
         "11",
@@ -208,7 +210,7 @@ def test_stack_both_ways_on_a_file_of_ones_own(tmp_path):
 
 
 def test_a_network_that_explodes_in_training_is_still_diagnosed(tmp_path):
-    arguments = ("--activation", "relu", "--init", "orthogonal", "--gain", "2", "--steps", "50")
+    arguments = ("--activation", "relu", "--init", "orthogonal", "--gain", "2", "--updates", "50")
     done = bptt("diagnose", *arguments, "--no-report", "--hidden", "32", cwd=tmp_path)
     assert "exploding" in done.stdout
 
@@ -221,7 +223,7 @@ def test_verify_gated(tmp_path):
 
 def test_file_names_are_no_markup(tmp_path):
     done = bptt(
-        "diagnose", "--steps", "1", "--hidden", "4", "--report", "a[lr=1][red].html", cwd=tmp_path
+        "diagnose", "--updates", "1", "--hidden", "4", "--report", "a[lr=1][red].html", cwd=tmp_path
     )
     assert "a[lr=1][red].html" in done.stdout
 
@@ -242,7 +244,7 @@ def test_verify_on_labelled_sequences(tmp_path):
 
 
 def test_dead_weights_as_json(tmp_path):
-    arguments = ("--init", "identity", "--gain", "0", "--hidden", "8", "--steps", "5", "--json")
+    arguments = ("--init", "identity", "--gain", "0", "--hidden", "8", "--updates", "5", "--json")
     done = bptt("diagnose", *arguments, "--no-report", cwd=tmp_path)
     assert (
         json.loads(done.stdout)["stages"]["before training"]["layers"]["rnn.0"]["cause"]["number"]
@@ -355,7 +357,7 @@ def test_what_does_not_fit_weights_from_pytorch(case, tmp_path):
 
 def test_a_readout_is_chosen_of_pytorchs_weights_only(tmp_path):
     for arguments in (["--readout", "fc"], ["--recurrent", ""]):
-        done = bptt("diagnose", *arguments, "--steps", "1", cwd=tmp_path, code=2)
+        done = bptt("diagnose", *arguments, "--updates", "1", cwd=tmp_path, code=2)
         assert "expected the weights of a PyTorch model" in done.stderr
 
 

@@ -40,7 +40,7 @@ def test_apply_then_train(run):
     assert (network.layer.W_R == np.eye(8)).all()
     assert network.layer.phi.name == "relu"
     trained = run("train", "--init-from", "remedied.safetensors", "--data", "adding", "--length", 12,
-                  "--steps", 5)  # fmt: skip
+                  "--updates", 5)  # fmt: skip
     assert trained.exit_code == 0
     again = run("remedies", "--model", "model.safetensors", "--data", "adding", "--only", "orthogonal",
                 "--trial-updates", 0, "--json", "--no-report")  # fmt: skip

@@ -11,7 +11,7 @@ from bptt.cli.tasks import REMEMBERED
 from bptt.data.tasks import NAMES, load
 from tests.cli.test_cli import bptt
 
-SHORT = ("--steps", "5", "--hidden", "8", "--no-report", "--json")
+SHORT = ("--updates", "5", "--hidden", "8", "--no-report", "--json")
 
 
 def test_the_list_has_every_task(tmp_path):
@@ -61,7 +61,7 @@ def test_a_needed_lag_that_is_given_counts(tmp_path):
 
 def test_a_saved_network_is_measured_at_the_length_it_was_trained_at(tmp_path):
     bptt(
-        "train", "--data", "memorisation", "--length", "12", "--steps", "3", "--hidden", "8",
+        "train", "--data", "memorisation", "--length", "12", "--updates", "3", "--hidden", "8",
         "--out", "m.safetensors", cwd=tmp_path,
     )  # fmt: skip
     given = ("diagnose", "--model", "m.safetensors", "--data", "memorisation", "--no-report")

@@ -17,18 +17,18 @@ from tests.cli.test_cli import bptt
 def test_a_task_says_whether_it_is_solved(tmp_path):
     done = bptt(
         "train", "--data", "adding", "--length", "8", "--hidden", "24", "--cell", "lstm", "--lr", "0.01",
-        "--steps", "3000", "--until", "solved", "--out", "a.safetensors", cwd=tmp_path,
+        "--updates", "3000", "--until", "solved", "--out", "a.safetensors", cwd=tmp_path,
     ).stdout  # fmt: skip
     assert "\nsolved: adding of 8" in done
     assert "the best loss without memory is 0.167 squared" in done
     assert "--until is reached" in done
     assert "next: bptt diagnose --model a.safetensors --data adding --length 8" in done
     short = bptt(
-        "train", "--data", "adding", "--length", "50", "--hidden", "4", "--steps", "2", "--json",
+        "train", "--data", "adding", "--length", "50", "--hidden", "4", "--updates", "2", "--json",
         "--out", "b.safetensors", cwd=tmp_path,
     )  # fmt: skip
     found = json.loads(short.stdout)
-    assert (found["steps"], found["stopped"], found["solved"]) == (2, "steps", False)
+    assert (found["updates"], found["stopped"], found["solved"]) == (2, "updates", False)
     assert found["baseline"] == pytest.approx(1 / 6)
 
 
@@ -37,7 +37,7 @@ def test_from_saved_weights(tmp_path):
     net = library.Network.init(2, 6, 1, cell="gru", loss="mse", loss_at="last", rng=9)
     net.save(tmp_path / "begin.safetensors")
     bptt(
-        "train", "--data", "adding", "--length", "5", "--init-from", "begin.safetensors", "--steps", "1",
+        "train", "--data", "adding", "--length", "5", "--init-from", "begin.safetensors", "--updates", "1",
         "--optimizer", "sgd", "--lr", "1e-30", "--hidden", "99", "--seed", "4", "--out",
         "end.safetensors", cwd=tmp_path,
     )  # fmt: skip

@@ -31,7 +31,7 @@ def test_vowels():
     steps = np.concatenate([series.train.x[:n, b] for b, n in enumerate(series.train.lengths)])
     assert np.allclose(steps.mean(0), 0, atol=1e-4)
     assert np.allclose(steps.std(0), 1, atol=1e-4)
-    result = train(fresh(series, cell="lstm"), series, steps=150)
+    result = train(fresh(series, cell="lstm"), series, updates=150)
     assert result.measure == "accuracy"
     assert result.score > 0.9
 
@@ -46,10 +46,10 @@ def test_acsf1():
 @pytest.mark.needs("sktime")
 def test_training_on_sequences_resumes_bit_for_bit(tmp_path):
     series = load("vowels")
-    whole = train(fresh(series, cell="gru"), series, steps=12, checkpoint=tmp_path / "a")
-    train(fresh(series, cell="gru"), series, steps=5, checkpoint=tmp_path / "b")
+    whole = train(fresh(series, cell="gru"), series, updates=12, checkpoint=tmp_path / "a")
+    train(fresh(series, cell="gru"), series, updates=5, checkpoint=tmp_path / "b")
     rest = train(
-        fresh(series, cell="gru"), series, steps=12, checkpoint=tmp_path / "b", resume=True
+        fresh(series, cell="gru"), series, updates=12, checkpoint=tmp_path / "b", resume=True
     )
     for name, value in whole.network.parameters().items():
         assert (rest.network.parameters()[name] == value).all()
@@ -61,7 +61,7 @@ def test_npz(tmp_path, rng):
     series = load(str(tmp_path / "a.npz"))
     assert (len(series.train.lengths), len(series.held_out.lengths)) == (16, 4)
     assert (series.outputs, series.loss_at) == (3, "last")
-    assert train(fresh(series), series, steps=3).measure == "accuracy"
+    assert train(fresh(series), series, updates=3).measure == "accuracy"
 
 
 def test_npz_with_a_number_per_step(tmp_path, rng):
@@ -69,7 +69,7 @@ def test_npz_with_a_number_per_step(tmp_path, rng):
     np.savez(tmp_path / "a.npz", x=x, targets=x.sum(2) * 0.5)
     series = load(str(tmp_path / "a.npz"))
     assert (series.outputs, series.loss, series.loss_at) == (1, "mse", "every")
-    result = train(fresh(series, cell="gru"), series, steps=200)
+    result = train(fresh(series, cell="gru"), series, updates=200)
     assert result.measure == "mean squared error"
     assert result.score < 0.2
 
@@ -86,7 +86,7 @@ def test_csv(tmp_path, rng):
     assert series.inputs == 2
     assert sorted(set(series.train.lengths)) == [5, 6, 7]
     assert (series.outputs, series.loss_at) == (2, "last")
-    assert train(fresh(series), series, steps=150).score == 1.0
+    assert train(fresh(series), series, updates=150).score == 1.0
 
 
 def test_csv_of_one_sequence(tmp_path):
@@ -110,7 +110,7 @@ def test_as_many_sequences_as_steps(tmp_path, rng):
     np.savez(tmp_path / "a.npz", x=x, targets=rng.normal(size=20))
     series = load(str(tmp_path / "a.npz"))
     assert series.train.x.shape[:2] == (16, 16)
-    assert train(fresh(series), series, steps=2, batch=5).measure == "mean squared error"
+    assert train(fresh(series), series, updates=2, batch=5).measure == "mean squared error"
 
 
 def test_csv_from_a_spreadsheet(tmp_path):
@@ -132,17 +132,17 @@ def test_few_sequences_are_not_held_out(tmp_path, rng):
 @pytest.mark.needs("sktime")
 def test_float64_networks_learn_sequences_too():
     series = load("vowels")
-    assert train(fresh(series, dtype="float64"), series, steps=3).score > 0
+    assert train(fresh(series, dtype="float64"), series, updates=3).score > 0
 
 
 def test_other_sequences_of_the_same_shape_are_not_resumed_on(tmp_path, rng):
     path, run = tmp_path / "a.npz", tmp_path / "run"
     np.savez(path, x=rng.normal(size=(9, 10, 2)), targets=np.arange(10) % 3)
     series = load(str(path))
-    train(fresh(series), series, steps=2, checkpoint=run)
+    train(fresh(series), series, updates=2, checkpoint=run)
     np.savez(path, x=rng.normal(size=(9, 10, 2)), targets=np.arange(10) % 3)
     with pytest.raises(errors.OptionError, match=r"data: expected .*as the run began"):
-        train(fresh(series), load(str(path)), steps=4, checkpoint=run, resume=True)
+        train(fresh(series), load(str(path)), updates=4, checkpoint=run, resume=True)
 
 
 def test_mean_squared_error_is_per_step(tmp_path, rng):

@@ -162,14 +162,14 @@ def test_one_step_of_adam(rng):
     layer = random_layer(rng)
     x = rng.normal(size=(T, B, I))
     grads = lyapunov_loss(layer, x, 2)[2]
-    changed, _ = floss(layer, x, count=2, steps=1, lr=0.01)
+    changed, _ = floss(layer, x, count=2, updates=1, lr=0.01)
     for name, value in layer.parameters().items():
         moved = changed.parameters()[name] - value
         assert np.allclose(moved, -0.01 * np.sign(grads[f"d{name}"]), rtol=1e-4)
 
 
 def test_default_count(rng):
-    _, history = floss(bptt.RNN.init(3, 30, rng=0), np.ones((10, 1, 3), "float32"), steps=1)
+    _, history = floss(bptt.RNN.init(3, 30, rng=0), np.ones((10, 1, 3), "float32"), updates=1)
     assert len(history[0].exponents) == 3
 
 
@@ -185,7 +185,7 @@ X = np.ones((T, B, I))
         (lambda: lyapunov_loss(plain(), X, 0), "count"),
         (lambda: lyapunov_loss(plain(), X, 9), "count"),
         (lambda: lyapunov_loss(plain(), X, 1, skip=T), "skip"),
-        (lambda: floss(plain(), X, steps=0), "steps"),
+        (lambda: floss(plain(), X, updates=0), "updates"),
         (lambda: floss(plain(), X, lr=0.0), "lr"),
     ],
 )

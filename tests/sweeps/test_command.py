@@ -57,7 +57,7 @@ def test_a_file_and_options_that_go_before_it(tmp_path):
 
 def test_training_and_failures_are_counted(tmp_path):
     done = bptt_sweep(
-        "--data", "adding,none.csv", "--train-steps", "3", "--lr", "0.01", *SMALL, cwd=tmp_path
+        "--data", "adding,none.csv", "--train-updates", "3", "--lr", "0.01", *SMALL, cwd=tmp_path
     )
     assert "failed          1   the first: FileError: none.csv" in done.stdout
     rows = sweeps.open(tmp_path / "sweep.sqlite").rows()

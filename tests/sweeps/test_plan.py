@@ -74,8 +74,8 @@ def test_a_key_is_the_configuration_however_it_was_written():
     # a rate at which nothing is trained makes no difference
     assert Plan({"gain": "1"}, lr=0.1).points() == Plan({"gain": "1"}).points()
     assert (
-        Plan({"gain": "1"}, lr=0.1, train_steps=1).points()
-        != Plan({"gain": "1"}, train_steps=1).points()
+        Plan({"gain": "1"}, lr=0.1, train_updates=1).points()
+        != Plan({"gain": "1"}, train_updates=1).points()
     )
 
 
@@ -107,7 +107,7 @@ def test_a_sample_is_the_same_again_and_grows():
     "options",
     [
         {"axes": {}}, {"sample": 0}, {"sample": True}, {"sample": 2.5}, {"sample": 2, "sample_seed": -1},
-        {"train_steps": -1}, {"train_steps": 1, "lr": 0.0}, {"base": Configuration(hidden="x")},
+        {"train_updates": -1}, {"train_updates": 1, "lr": 0.0}, {"base": Configuration(hidden="x")},
     ],
 )  # fmt: skip
 def test_plans_that_are_none(options):
@@ -118,7 +118,7 @@ def test_plans_that_are_none(options):
 def test_a_plan_in_a_file(tmp_path):
     path = tmp_path / "plan.toml"
     path.write_text(
-        "sample = 3\nsample_seed = 4\ntrain_steps = 5\nlr = 0.01\n"
+        "sample = 3\nsample_seed = 4\ntrain_updates = 5\nlr = 0.01\n"
         '[axes]\ngain = "0.5:3"\ncell = ["rnn", "gru"]\n[base]\nhidden = 9\ninput_variance = 1\n'
     )
     plan = Plan(

@@ -113,14 +113,14 @@ def test_too_short_for_an_exponent():
 
 def test_training_records_what_was_learnt():
     task = Configuration(data="order2", length=10, hidden=32, init="orthogonal", seed=1)
-    fresh, trained = row(task), row(task, train_steps=300, lr=5e-3)
+    fresh, trained = row(task), row(task, train_updates=300, lr=5e-3)
     assert {k: trained[k] for k in ("E", "rate", "lyapunov")} == {
         k: fresh[k] for k in ("E", "rate", "lyapunov")
     }
     assert "loss" not in fresh
     made = task.build()
     result = bptt.training.train(
-        made.network, made.data, steps=300, optimiser=bptt.training.Adam(5e-3), seed=1
+        made.network, made.data, updates=300, optimiser=bptt.training.Adam(5e-3), seed=1
     )
     assert trained["score"] == result.score
     assert trained["loss"] == pytest.approx(result.history[-1][1], rel=1e-15)
@@ -129,8 +129,8 @@ def test_training_records_what_was_learnt():
 
 def test_training_that_diverges_has_not_solved_it():
     setting = Configuration(data="adding", length=20, hidden=16, activation="relu", gain=3.0)
-    found = row(setting, train_steps=50, lr=10.0)
-    assert found["error"].startswith("DivergenceError: step 2")
+    found = row(setting, train_updates=50, lr=10.0)
+    assert found["error"].startswith("DivergenceError: update 2")
     assert found["solved"] == 0
     assert found.get("score") is None
     assert found["verdict"] == "exploding"

@@ -1,4 +1,4 @@
-"""The length of a task's sequences from step to step."""
+"""The length of a task's sequences from update to update."""
 
 import numpy as np
 import pytest
@@ -11,13 +11,13 @@ from bptt.training.sources import TaskSource
 
 
 def test_growing():
-    lengths = [Growing(10, 110, steps=50).length(n) for n in range(60)]
+    lengths = [Growing(10, 110, updates=50).length(n) for n in range(60)]
     assert lengths[:3] == [10, 12, 14]
     assert lengths[50:] == [110] * 10
     assert (np.diff(lengths[:51]) == 2).all()
 
 
-def test_drawn_is_uniform_and_a_function_of_the_step():
+def test_drawn_is_uniform_and_a_function_of_the_update():
     drawn = Drawn(50, 59)
     lengths = [drawn.length(n, seed=3) for n in range(20_000)]
     counts = np.bincount(lengths)[50:]
@@ -30,7 +30,7 @@ def test_drawn_is_uniform_and_a_function_of_the_step():
 
 @pytest.mark.parametrize("name", ["adding", "copy", "order2"])
 def test_the_loss_moves_with_the_length(name):
-    """The batch of step n is the task's own at that length, and its loss is where that task has it."""
+    """The batch of update n is the task's own at that length, and its loss is where that task has it."""
     task = tasks.load(name, 30)
     source = TaskSource(task, 4, seed=7, curriculum=Drawn(20, 40))
     net = bptt.Network.init(
@@ -51,17 +51,17 @@ def test_resume_is_bit_for_bit(tmp_path):
     net = bptt.Network.init(
         task.inputs, 8, task.outputs, cell="gru", loss=task.loss, loss_at=task.loss_at, rng=0
     )
-    options = {"batch": 4, "curriculum": Growing(2, 12, steps=20), "seed": 5}
-    whole = training.train(net, task, steps=25, **options)
-    training.train(net, task, steps=11, checkpoint=tmp_path / "a", **options)
-    rest = training.train(net, task, steps=25, checkpoint=tmp_path / "a", resume=True, **options)
+    options = {"batch": 4, "curriculum": Growing(2, 12, updates=20), "seed": 5}
+    whole = training.train(net, task, updates=25, **options)
+    training.train(net, task, updates=11, checkpoint=tmp_path / "a", **options)
+    rest = training.train(net, task, updates=25, checkpoint=tmp_path / "a", resume=True, **options)
     for name, value in whole.network.parameters().items():
         assert (rest.network.parameters()[name] == value).all(), name
     assert rest.score == whole.score
     with pytest.raises(errors.OptionError, match="curriculum: expected"):
         training.train(
-            net, task, steps=25, checkpoint=tmp_path / "a", resume=True,
-            **options | {"curriculum": Growing(2, 12, steps=21)},
+            net, task, updates=25, checkpoint=tmp_path / "a", resume=True,
+            **options | {"curriculum": Growing(2, 12, updates=21)},
         )  # fmt: skip
 
 

@@ -12,16 +12,16 @@ import pytest
 from bptt import files
 
 COMMAND = [sys.executable, "-m", "bptt", "train", "--json"]
-TEXT = ["--hidden", "32", "--steps", "400", "--checkpoint-every", "20"]
+TEXT = ["--hidden", "32", "--updates", "400", "--checkpoint-every", "20"]
 RUNS = {
     "text": TEXT,
     "text, a window, two layers, a schedule": [
         "--hidden", "16", "--layers", "2", "--cell", "gru", "--length", "8", "--window", "20",
-        "--batch", "4", "--steps", "400", "--checkpoint-every", "20", "--schedule", "warmup:30+cosine:400",
+        "--batch", "4", "--updates", "400", "--checkpoint-every", "20", "--schedule", "warmup:30+cosine:400",
     ],
     "a task, lengths drawn, rmsprop, early stopping": [
         "--data", "adding", "--length", "20", "--curriculum", "drawn:10:30", "--hidden", "16",
-        "--steps", "600", "--checkpoint-every", "20", "--optimizer", "rmsprop", "--evaluate-every",
+        "--updates", "600", "--checkpoint-every", "20", "--optimizer", "rmsprop", "--evaluate-every",
         "30", "--patience", "15", "--omega", "0.1", "--batch", "8",
     ],
 }  # fmt: skip
@@ -49,7 +49,7 @@ def test_kill_and_resume(name, tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     _, notes = files.read_tensors(killed)  # whole, whenever the kill came
-    assert 0 < json.loads(notes["run"])["done"] < expected["steps"]
+    assert 0 < json.loads(notes["run"])["updates"] < expected["updates"]
     assert run(killed, *options, "--resume") == expected | {"out": str(killed)}
     (a, _), (b, _) = files.read_tensors(straight), files.read_tensors(killed)
     assert a.keys() == b.keys()

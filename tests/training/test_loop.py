@@ -18,7 +18,7 @@ def test_it_learns(text):
     network = fresh(text, 48)
     before = network.copy()
     untrained = training.bits_per_character(network, text)
-    result = training.train(network, text, steps=300)
+    result = training.train(network, text, updates=300)
     assert untrained > np.log2(len(text.characters)) - 0.5  # no better than guessing
     # single characters' frequencies alone give 4.5 bits
     assert result.score < 3.5
@@ -29,13 +29,13 @@ def test_it_learns(text):
 
 @pytest.mark.parametrize("optimiser", [training.SGD(0.5, 0.9), training.Adam(5e-3)])
 def test_both_optimisers_learn(text, optimiser):
-    result = training.train(fresh(text), text, steps=150, optimiser=optimiser)
+    result = training.train(fresh(text), text, updates=150, optimiser=optimiser)
     assert result.score < 4.3
 
 
 def test_clipping_is_counted(text):
-    never = training.train(fresh(text), text, steps=20, clip=1e9)
-    always = training.train(fresh(text), text, steps=20, clip=1e-4)
+    never = training.train(fresh(text), text, updates=20, clip=1e9)
+    always = training.train(fresh(text), text, updates=20, clip=1e-4)
     assert (never.clipped, always.clipped) == (0, 1)
 
 
@@ -85,9 +85,9 @@ def test_bits_do_not_depend_on_the_batch_much(text):
 
 
 def test_resume_is_bit_for_bit(text, tmp_path):
-    whole = training.train(fresh(text), text, steps=40, checkpoint=tmp_path / "a")
-    training.train(fresh(text), text, steps=17, checkpoint=tmp_path / "b")
-    rest = training.train(fresh(text), text, steps=40, checkpoint=tmp_path / "b", resume=True)
+    whole = training.train(fresh(text), text, updates=40, checkpoint=tmp_path / "a")
+    training.train(fresh(text), text, updates=17, checkpoint=tmp_path / "b")
+    rest = training.train(fresh(text), text, updates=40, checkpoint=tmp_path / "b", resume=True)
     for name, value in whole.network.parameters().items():
         assert (rest.network.parameters()[name] == value).all()
     assert rest.score == whole.score
@@ -95,15 +95,15 @@ def test_resume_is_bit_for_bit(text, tmp_path):
 
 def test_resume_with_momentum_and_other_settings(text, tmp_path):
     path = tmp_path / "run"
-    training.train(fresh(text), text, steps=5, checkpoint=path, optimiser=training.SGD(0.1, 0.9))
+    training.train(fresh(text), text, updates=5, checkpoint=path, optimiser=training.SGD(0.1, 0.9))
     with pytest.raises(errors.OptionError, match=r"lr: expected 0.1, as the run began, got 0.2"):
         training.train(
-            fresh(text), text, steps=9, checkpoint=path, optimiser=training.SGD(0.2, 0.9),
+            fresh(text), text, updates=9, checkpoint=path, optimiser=training.SGD(0.2, 0.9),
             resume=True,
         )  # fmt: skip
     with pytest.raises(errors.OptionError, match="hidden: expected 24"):
         training.train(
-            fresh(text, 25), text, steps=9, checkpoint=path, optimiser=training.SGD(0.1, 0.9),
+            fresh(text, 25), text, updates=9, checkpoint=path, optimiser=training.SGD(0.1, 0.9),
             resume=True,
         )  # fmt: skip
 
@@ -111,15 +111,15 @@ def test_resume_with_momentum_and_other_settings(text, tmp_path):
 def test_resume_needs_a_checkpoint(text, tmp_path):
     path = fresh(text).save(tmp_path / "net.safetensors")
     with pytest.raises(errors.FileError, match="a network without a run"):
-        training.train(fresh(text), text, steps=9, checkpoint=path, resume=True)
+        training.train(fresh(text), text, updates=9, checkpoint=path, resume=True)
 
 
-def test_divergence_names_the_step(text):
+def test_divergence_names_the_update(text):
     with pytest.raises(
-        errors.NonFiniteError, match=r"step \d+: expected a finite loss|h: expected"
+        errors.NonFiniteError, match=r"update \d+: expected a finite loss|h: expected"
     ):
         training.train(
-            fresh(text, activation="relu"), text, steps=200, clip=None,
+            fresh(text, activation="relu"), text, updates=200, clip=None,
             optimiser=training.SGD(1e4, 0.9),
         )  # fmt: skip
 
@@ -127,7 +127,7 @@ def test_divergence_names_the_step(text):
 @pytest.mark.parametrize(
     ("options", "name"),
     [
-        ({"steps": 0}, "steps"),
+        ({"updates": 0}, "updates"),
         ({"clip": 0}, "clip"),
         ({"batch": 0}, "batch"),
         ({"batch": 10**7}, "batch"),
@@ -151,7 +151,7 @@ def test_own_text(tmp_path):
     path.write_text("the cat sat on the mat. " * 200, "utf-8")
     text = Text.load(str(path))
     assert text.characters == " .acehmnost"
-    assert training.train(fresh(text), text, steps=200).score < 0.5
+    assert training.train(fresh(text), text, updates=200).score < 0.5
 
 
 def test_own_text_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""Ω in a training step: the weight change is that of E and λ Ω together."""
+"""Ω in training: the weight update is that of E and λ Ω together."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import bptt
 from bptt import errors, training
 from bptt.data import tasks
 from bptt.regularisers.omega import regulariser
-from bptt.training.step import gradient
+from bptt.training.update import gradient
 
 
 @pytest.mark.parametrize("layers", [1, 2])
@@ -31,7 +31,7 @@ def test_it_keeps_the_error_alive():
         net = bptt.Network.init(
             task.inputs, 24, task.outputs, gain=0.8, loss_at=task.loss_at, rng=0
         )  # fmt: skip
-        done = training.train(net, task, steps=150, omega=weight, optimiser=training.SGD(0.05))
+        done = training.train(net, task, updates=150, omega=weight, optimiser=training.SGD(0.05))
         batch = task.batch(20, np.random.default_rng(99)).arguments()
         run = done.network.run(**batch)
         left[weight] = bptt.by_lag(run.trace, run.dh).log10_attenuation(30)

@@ -17,7 +17,7 @@ def test_sgd_by_hand():
 
 
 def test_adam_by_hand():
-    """Kingma & Ba, algorithm 1, two steps written out."""
+    """Kingma & Ba, algorithm 1, two updates written out."""
     theta, adam = np.array([1.0]), Adam(lr=0.1)
     adam.step({"a": theta}, {"a": np.array([3.0])}, 1)
     assert theta[0] == pytest.approx(1 - 0.1 * 3 / (3 + 1e-8), abs=1e-14)
@@ -62,7 +62,7 @@ TORCH = {
 
 
 @pytest.mark.parametrize("name", TORCH)
-def test_hundred_steps_as_in_torch(name, rng):
+def test_hundred_updates_as_in_torch(name, rng):
     """The gradients of a bowl with random pushes, in float64: only the rounding may differ."""
     ours, theirs = TORCH[name]
     theta = {"a": rng.normal(size=(5, 3)), "b": rng.normal(size=4)}

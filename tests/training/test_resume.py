@@ -24,16 +24,16 @@ def test_bit_for_bit(name, schedule, tmp_path):
     task = tasks.load("adding", 12)
     net = bptt.Network.init(2, 8, 1, loss="mse", loss_at="last", rng=0)
     options = {"batch": 5, "schedule": schedule, "seed": 2, "omega": 0.5}
-    whole = training.train(net, task, steps=20, optimiser=MAKE[name](), **options)
+    whole = training.train(net, task, updates=20, optimiser=MAKE[name](), **options)
     path = tmp_path / "a"
-    training.train(net, task, steps=8, optimiser=MAKE[name](), checkpoint=path, **options)
+    training.train(net, task, updates=8, optimiser=MAKE[name](), checkpoint=path, **options)
     rest = training.train(
-        net, task, steps=20, optimiser=MAKE[name](), checkpoint=path, resume=True, **options
+        net, task, updates=20, optimiser=MAKE[name](), checkpoint=path, resume=True, **options
     )
     for key, value in whole.network.parameters().items():
         assert (rest.network.parameters()[key] == value).all(), key
     assert rest.score == whole.score
-    without = training.train(net, task, steps=20, optimiser=MAKE[name](), **options | {"schedule": None})  # fmt: skip
+    without = training.train(net, task, updates=20, optimiser=MAKE[name](), **options | {"schedule": None})  # fmt: skip
     assert (without.network.parameters()["W_R"] != whole.network.parameters()["W_R"]).any()
 
 
@@ -50,7 +50,7 @@ def test_bit_for_bit(name, schedule, tmp_path):
 def test_other_settings_are_refused(change, name, tmp_path):
     task = tasks.load("adding", 12)
     net = bptt.Network.init(2, 8, 1, loss="mse", loss_at="last", rng=0)
-    options = {"steps": 4, "schedule": training.Cosine(20), "checkpoint": tmp_path / "a"}
+    options = {"updates": 4, "schedule": training.Cosine(20), "checkpoint": tmp_path / "a"}
     training.train(net, task, **options)
     with pytest.raises(errors.OptionError, match=f"^{name}: expected .*as the run began"):
         training.train(net, task, resume=True, **options | change)

@@ -1,4 +1,4 @@
-"""Schedules against PyTorch's, whose learning rate at step n is the factor where lr is 1."""
+"""Schedules against PyTorch's, whose learning rate at update n is the factor where lr is 1."""
 
 import pytest
 

@@ -47,15 +47,15 @@ def rough():
 
 def test_the_best_weights_come_back(rough):
     task, options = rough
-    result = training.train(fresh(task), task, steps=300, **options)
+    result = training.train(fresh(task), task, updates=300, **options)
     assert result.stopped == "patience"
     values = [score for _, score in result.evaluations]
     best = int(np.argmax(values))
     assert result.score == max(values)
     assert len(values) - 1 - best == 4
-    assert result.steps == 3 * len(values)
+    assert result.updates == 3 * len(values)
     again = training.train(
-        fresh(task), task, steps=3 * (best + 1), **options | {"patience": None}
+        fresh(task), task, updates=3 * (best + 1), **options | {"patience": None}
     )  # fmt: skip
     for name, value in again.network.parameters().items():
         assert (result.network.parameters()[name] == value).all()
@@ -64,37 +64,37 @@ def test_the_best_weights_come_back(rough):
 
 def test_a_file_holds_the_best_and_what_to_go_on_with(rough, tmp_path):
     task, options = rough
-    whole = training.train(fresh(task), task, steps=300, checkpoint=tmp_path / "whole", **options)
+    whole = training.train(fresh(task), task, updates=300, checkpoint=tmp_path / "whole", **options)
     saved, _ = bptt.Network.load(tmp_path / "whole")
     for name, value in whole.network.parameters().items():
         assert (saved.parameters()[name] == value).all()
-    cut = whole.steps - 4  # between two scores, the best one behind it
-    training.train(fresh(task), task, steps=cut, checkpoint=tmp_path / "cut", **options)
+    cut = whole.updates - 4  # between two scores, the best one behind it
+    training.train(fresh(task), task, updates=cut, checkpoint=tmp_path / "cut", **options)
     rest = training.train(
-        fresh(task), task, steps=300, checkpoint=tmp_path / "cut", resume=True,
+        fresh(task), task, updates=300, checkpoint=tmp_path / "cut", resume=True,
         **options | {"optimiser": training.SGD(3.0)},
     )  # fmt: skip
     assert rest.evaluations == whole.evaluations
-    assert (rest.steps, rest.stopped, rest.score) == (whole.steps, "patience", whole.score)
+    assert (rest.updates, rest.stopped, rest.score) == (whole.updates, "patience", whole.score)
     for name, value in whole.network.parameters().items():
         assert (rest.network.parameters()[name] == value).all()
 
 
 def test_a_run_that_stopped_stays_stopped(rough, tmp_path):
     task, options = rough
-    first = training.train(fresh(task), task, steps=300, checkpoint=tmp_path / "a", **options)
+    first = training.train(fresh(task), task, updates=300, checkpoint=tmp_path / "a", **options)
     before = (tmp_path / "a").read_bytes()
     again = training.train(
-        fresh(task), task, steps=300, checkpoint=tmp_path / "a", resume=True,
+        fresh(task), task, updates=300, checkpoint=tmp_path / "a", resume=True,
         **options | {"optimiser": training.SGD(3.0)},
     )  # fmt: skip
-    assert (again.steps, again.score, again.stopped) == (first.steps, first.score, "patience")
+    assert (again.updates, again.score, again.stopped) == (first.updates, first.score, "patience")
     assert (tmp_path / "a").read_bytes() == before
 
 
 def test_without_patience_the_last_weights_come_back(rough):
     task, options = rough
-    result = training.train(fresh(task), task, steps=31, **options | {"patience": None})
-    assert result.stopped == "steps"
+    result = training.train(fresh(task), task, updates=31, **options | {"patience": None})
+    assert result.stopped == "updates"
     assert len(result.evaluations) == 10
     assert result.score == TaskSource(task, 4).score(result.network)

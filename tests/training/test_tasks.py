@@ -17,16 +17,16 @@ def fresh(task, hidden=16, **options):
 
 
 def test_adding_is_learnt():
-    """An LSTM learns it in some hundred steps at length 10: the error falls below a tenth of the baseline."""
+    """An LSTM learns it in some hundred updates at length 10: the error falls below a tenth of the baseline."""
     task = tasks.load("adding", 10)
     result = training.train(
-        fresh(task, 32, cell="lstm"), task, steps=1500, batch=64, optimiser=training.Adam(1e-2),
+        fresh(task, 32, cell="lstm"), task, updates=1500, batch=64, optimiser=training.Adam(1e-2),
         evaluate_every=100, until="solved",
     )  # fmt: skip
     assert result.stopped == "until"
     assert result.score <= task.solved < task.baseline / 5
-    assert result.evaluations[-1] == (result.steps, result.score)
-    assert result.steps < 1500
+    assert result.evaluations[-1] == (result.updates, result.score)
+    assert result.updates < 1500
     assert all(score > task.solved for _, score in result.evaluations[:-1])
 
 
@@ -124,10 +124,10 @@ def test_network_must_fit_the_task():
 
 def test_another_task_is_not_resumed(tmp_path):
     task = tasks.load("adding", 10)
-    training.train(fresh(task), task, steps=2, checkpoint=tmp_path / "a")
+    training.train(fresh(task), task, updates=2, checkpoint=tmp_path / "a")
     with pytest.raises(errors.OptionError, match="task: expected 'adding 10"):
         training.train(
-            fresh(task), task.at(11), steps=4, checkpoint=tmp_path / "a", resume=True
+            fresh(task), task.at(11), updates=4, checkpoint=tmp_path / "a", resume=True
         )  # fmt: skip
 
 

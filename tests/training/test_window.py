@@ -6,7 +6,7 @@ import pytest
 import bptt
 from bptt import errors, training
 from bptt.training.states import at_rest, carried, final
-from bptt.training.step import gradient
+from bptt.training.update import gradient
 from bptt.training.window import joined, kept
 
 T, B, I, H, O = 24, 3, 4, 5, 6
@@ -73,7 +73,7 @@ def test_two_layers_every_parameter(cell, k1, k2, batch):
 
 
 def test_no_gradient_crosses_the_start_of_the_text(text):
-    """At the start of a pass the window holds that chunk alone: one step there is as without a window."""
+    """At the start of a pass the window holds that chunk alone: one update there is as without a window."""
     short = bptt.data.Text(text.name, text.characters, text.train[:132], text.held_out)
     size = len(text.characters)
     net = bptt.Network.init(size, 8, size, rng=0)
@@ -81,7 +81,7 @@ def test_no_gradient_crosses_the_start_of_the_text(text):
     def norms(window):
         seen = []
         training.train(
-            net, short, steps=3, length=16, window=window, batch=4, optimiser=training.SGD(1e-30),
+            net, short, updates=3, length=16, window=window, batch=4, optimiser=training.SGD(1e-30),
             clip=None, progress=lambda progress: seen.append(progress.norm),
         )  # fmt: skip
         return seen
@@ -97,10 +97,10 @@ def test_resume_with_a_window_is_bit_for_bit(cell, text, tmp_path):
     size = len(text.characters)
     net = bptt.Network.init(size, 8, size, cell=cell, layers=2, rng=0)
     options = {"length": 5, "window": 17, "batch": 4}
-    whole = training.train(net, text, steps=20, **options)
-    training.train(net, text, steps=9, checkpoint=tmp_path / "a", **options)
+    whole = training.train(net, text, updates=20, **options)
+    training.train(net, text, updates=9, checkpoint=tmp_path / "a", **options)
     rest = training.train(
-        net, text, steps=20, checkpoint=tmp_path / "a", resume=True, **options
+        net, text, updates=20, checkpoint=tmp_path / "a", resume=True, **options
     )  # fmt: skip
     for name, value in whole.network.parameters().items():
         assert (rest.network.parameters()[name] == value).all(), name

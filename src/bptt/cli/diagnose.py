@@ -20,7 +20,7 @@ from bptt.cli.options import (
     Recurrent,
     Seed,
     training_bar,
-    usual_steps,
+    usual_updates,
 )
 
 if TYPE_CHECKING:
@@ -68,8 +68,9 @@ def diagnose(
     init: Init = "pytorch",
     gain: Gain = 1.0,
     seed: Seed = 0,
-    steps: Annotated[
-        int | None, typer.Option(help="Training steps, without --model; by the data's size.")
+    updates: Annotated[
+        int | None,
+        typer.Option(help="Weight updates of the training without --model; by the data's size."),
     ] = None,
     report: Annotated[Path, typer.Option(help="The page to write (.html).")] = Path("report.html"),
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no page.")] = False,
@@ -130,18 +131,18 @@ def diagnose(
         )
     digits = ".4g" if isinstance(loaded, Task) else ".2f"  # 0.0167 is solved, 0.02 is not
     if model is None:
-        steps = usual_steps(loaded, BATCH) if steps is None else steps
+        updates = usual_updates(loaded, BATCH) if updates is None else updates
         try:
             untrained = source.score(network)
             with training_bar("training") as progress:
-                result = train(network, loaded, steps=steps, batch=BATCH, progress=progress)
+                result = train(network, loaded, updates=updates, batch=BATCH, progress=progress)
         except NonFiniteError as error:  # what was measured before is an answer too
             facts.append(("training", f"stopped, {error}"))
         else:
             before, now = now, measure(result.network)
             facts += [
-                ("training", f"{steps} steps of Adam"),
-                ("clipping bound", f"{result.clipped:.1%} of steps"),
+                ("training", f"{updates} updates by Adam"),
+                ("clipping", f"active in {100 * result.clipped:.1f} % of updates"),
                 (f"held-out {result.measure} before", f"{untrained:{digits}}"),
                 ("after", f"{result.score:{digits}}"),
             ]

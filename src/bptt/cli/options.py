@@ -67,12 +67,12 @@ def training_bar(label: str) -> Iterator[Callable[["Progress"], None]]:
         def show(progress: "Progress") -> None:
             clipped = f"clipping active in {progress.clipped / progress.done:.0%}"
             note = f"{progress.loss:.2f} {progress.unit}, {clipped}"
-            update(progress.done, progress.steps, note=note)
+            update(progress.done, progress.updates, note=note)
 
         yield show
 
 
-def usual_steps(data: "Text | Series | Task", batch: int) -> int:
+def usual_updates(data: "Text | Series | Task", batch: int) -> int:
     """About ten seconds of training, a minute at most."""
     from bptt.data import Text
     from bptt.data.tasks import Task

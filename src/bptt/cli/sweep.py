@@ -56,8 +56,9 @@ def sweep(
         int | None, typer.Option(help="Draw that many points at random instead of the whole grid.")
     ] = None,
     sample_seed: Annotated[int | None, typer.Option(help="Seed of the draw; 0.")] = None,
-    train_steps: Annotated[
-        int | None, typer.Option(help="Then train each network so many steps; 0 measures only.")
+    train_updates: Annotated[
+        int | None,
+        typer.Option(help="Then train each network for so many weight updates; 0 only measures."),
     ] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate of Adam; 0.001.")] = None,
     engine: Annotated[str, typer.Option(help="loky (processes), threads, dask or ray.")] = "loky",
@@ -97,7 +98,7 @@ def sweep(
     A sweep that was stopped, or killed, goes on where it was when the same command is given again.
 
     Examples: bptt sweep --init gaussian --gain 0.5:3:26 --input-variance 0:2:21 --seed 0:2,
-    bptt sweep --cell rnn,lstm,gru --hidden log:8:256:6 --data adding --train-steps 500,
+    bptt sweep --cell rnn,lstm,gru --hidden log:8:256:6 --data adding --train-updates 500,
     bptt sweep --gain 0.5:3 --input-variance 0:2 --sample 500,
     bptt sweep sweep.toml --engine dask --address tcp://host:8786, bptt sweep --export rows.csv,
     bptt sweep --map map.html --colour horizon
@@ -112,7 +113,7 @@ def sweep(
         "dtype": dtype,
     }  # fmt: skip
     numbers = {
-        "sample": sample, "sample_seed": sample_seed, "train_steps": train_steps, "lr": lr,
+        "sample": sample, "sample_seed": sample_seed, "train_updates": train_updates, "lr": lr,
     }  # fmt: skip
     asked = {"x": x, "y": y, "colour": colour, "split": split}
     drawn = {name: words for name, words in asked.items() if words is not None}

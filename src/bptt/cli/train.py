@@ -17,7 +17,7 @@ from bptt.cli.options import (
     Layers,
     Seed,
     training_bar,
-    usual_steps,
+    usual_updates,
 )
 from bptt.cli.training_words import curriculum_of, optimiser_of, schedule_of, until_of
 
@@ -32,7 +32,7 @@ EARLY = {
     "patience": "no new best among the last --patience scores; the best is kept",
     "until": "--until is reached",
 }
-BETWEEN_SCORES = 100  # steps, where --patience or --until need scores and nothing else is said
+BETWEEN_SCORES = 100  # updates, where --patience or --until need scores and nothing else is said
 
 
 def train(
@@ -58,14 +58,14 @@ def train(
     data_seed: Annotated[
         int, typer.Option(help="Seed of the order of sequences and of a curriculum's lengths.")
     ] = 0,
-    steps: Annotated[
+    updates: Annotated[
         int | None,
-        typer.Option(help="Weight changes at most; 2000 on text, else by the data's size."),
+        typer.Option(help="Weight updates at most; 2000 on text, else by the data's size."),
     ] = None,
     length: Annotated[
         int | None,
         typer.Option(
-            help="Of a task: its length. Of a text: steps in time from one weight change to the next, "
+            help="Of a task: its length. Of a text: time steps from one weight update to the next, "
             "the k1 of BPTT(k1, k2); 64."
         ),
     ] = None,
@@ -78,11 +78,11 @@ def train(
     curriculum: Annotated[
         str | None,
         typer.Option(
-            help="Of a task, the length in training: drawn:50:200, anew for every step, or "
-            "growing:20:200:1000, from 20 to 200 over 1000 steps. Scored at --length."
+            help="Of a task, the length in training: drawn:50:200, anew for every update, or "
+            "growing:20:200:1000, from 20 to 200 over 1000 updates. Scored at --length."
         ),
     ] = None,
-    batch: Annotated[int, typer.Option(help="Streams or sequences side by side.")] = 32,
+    batch: Annotated[int, typer.Option(help="Batch size.")] = 32,
     optimizer: Annotated[str, typer.Option(help="adam, rmsprop or sgd.")] = "adam",
     lr: Annotated[
         float | None, typer.Option(help="Learning rate; adam 0.002, rmsprop 0.001, sgd 0.5.")
@@ -91,8 +91,8 @@ def train(
     schedule: Annotated[
         str,
         typer.Option(
-            help="Of the learning rate: constant, step:1000:0.5 (halved every 1000 steps), "
-            "exponential:0.999, cosine:2000 (to 0 at step 2000), or with warmup:100+ in front."
+            help="Of the learning rate: constant, step:1000:0.5 (halved every 1000 updates), "
+            "exponential:0.999, cosine:2000 (to 0 at update 2000), or with warmup:100+ in front."
         ),
     ] = "constant",
     clip: Annotated[float, typer.Option(help="Largest gradient norm; 0 never clips.")] = 1.0,
@@ -101,7 +101,9 @@ def train(
     ] = 0.0,
     evaluate_every: Annotated[
         int | None,
-        typer.Option(help="Steps between scores on held-out data; 100 with --patience or --until."),
+        typer.Option(
+            help="Updates between scores on held-out data; 100 with --patience or --until."
+        ),
     ] = None,
     patience: Annotated[
         int | None,
@@ -110,7 +112,7 @@ def train(
     until: Annotated[
         str | None, typer.Option(help="Stop at this score; solved is a task's own.")
     ] = None,
-    checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 500,
+    checkpoint_every: Annotated[int, typer.Option(help="Updates between checkpoints.")] = 500,
     resume: Annotated[
         bool,
         typer.Option(
@@ -126,9 +128,9 @@ def train(
 ) -> None:
     """Train a recurrent network: on text by truncated backpropagation through time.
 
-    Examples: bptt train --cell lstm --hidden 256 --steps 10000 --out big.safetensors,
+    Examples: bptt train --cell lstm --hidden 256 --updates 10000 --out big.safetensors,
     bptt train --length 16 --window 64,
-    bptt train --data adding --length 100 --steps 5000 --until solved
+    bptt train --data adding --length 100 --updates 5000 --until solved
     """
     from bptt import files, training
     from bptt.errors import FileError
@@ -144,12 +146,12 @@ def train(
     loaded, network = _begin(data, length, init_from, hidden, init, seed, dict(
         cell=cell, layers=layers, bidirectional=bidirectional, activation=activation, gain=gain,
     ))  # fmt: skip
-    steps = usual_steps(loaded, batch) if steps is None else steps
+    updates = usual_updates(loaded, batch) if updates is None else updates
     if evaluate_every is None and (patience is not None or until is not None):
         evaluate_every = BETWEEN_SCORES
     with training_bar("training") as progress:
         result = training.train(
-            network, loaded, steps=steps, length=length or 64, window=window, batch=batch,
+            network, loaded, updates=updates, length=length or 64, window=window, batch=batch,
             optimiser=optimiser, schedule=planned, clip=clip or None, omega=omega,
             curriculum=lengths, seed=data_seed, evaluate_every=evaluate_every, patience=patience,
             until=stop_at, checkpoint=out, checkpoint_every=checkpoint_every, resume=resume,
@@ -194,9 +196,9 @@ def _print(
             end="",
         )
         print(f"the best loss without memory is {data.baseline:.3g} {UNIT[data.loss]}")
-    if result.stopped != "steps":
-        print(f"stopped after {result.steps} steps: {EARLY[result.stopped]}")
-    print(f"clipping bound at {result.clipped:.1%} of {result.steps} steps")
+    if result.stopped != "updates":
+        print(f"stopped after {result.updates} updates: {EARLY[result.stopped]}")
+    print(f"clipping active in {100 * result.clipped:.1f} % of {result.updates} updates")
     again = f" --length {data.length}" if isinstance(data, Task) else ""
     print(f"saved: {out}    next: bptt diagnose --model {out} --data {name}{again}")
 
@@ -208,7 +210,7 @@ def _print_json(result: "Result", data: "Text | Series | Task", out: Path) -> No
 
     document = {
         "out": str(out),
-        "steps": result.steps,
+        "updates": result.updates,
         "stopped": result.stopped,
         "held_out": {result.measure: result.score},
         "evaluations": result.evaluations,

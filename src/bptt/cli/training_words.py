@@ -34,7 +34,7 @@ def schedule_of(words: str) -> "Schedule":
         OptionError: if the words make none.
 
     >>> schedule_of("warmup:100+step:1000:0.5")
-    WarmUp(steps=100, then=StepDecay(every=1000, by=0.5))
+    WarmUp(updates=100, then=StepDecay(every=1000, by=0.5))
     """
     from bptt import training
 

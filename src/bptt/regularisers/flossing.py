@@ -26,11 +26,11 @@ from bptt.layers import RNN, Layer
 
 
 @dataclass(frozen=True, eq=False)
-class FlossStep:
+class FlossProgress:
     """Where flossing stands.
 
     Attributes:
-        done: weight changes so far.
+        done: weight updates so far.
         loss: L, the sum of squares of the exponents.
         exponents: (count,) ln per step.
     """
@@ -124,10 +124,10 @@ def floss(
     x: Any,
     *,
     count: int | None = None,
-    steps: int = 100,
+    updates: int = 100,
     lr: float = 3e-3,
-    progress: Callable[[FlossStep], None] | None = None,
-) -> tuple[RNN, list[FlossStep]]:
+    progress: Callable[[FlossProgress], None] | None = None,
+) -> tuple[RNN, list[FlossProgress]]:
     """A copy of the layer with its leading exponents brought towards zero, by Adam on L.
 
     All three of W_F, W_R and b move, as in the paper. Inputs like those of training keep the units where
@@ -137,27 +137,27 @@ def floss(
         layer: a plain RNN; it is not changed.
         x: (T, B, I) inputs that drive it.
         count: how many exponents; None is a tenth of the units, at least 1.
-        steps: weight changes.
+        updates: weight updates.
         lr: Adam's learning rate.
-        progress: called before the first change and after every one.
+        progress: called before the first update and after every one.
 
     Returns:
-        the layer, and where it stood before the first change and after every one, steps + 1 entries.
+        the layer, and where it stood before the first update and after every one, updates + 1 entries.
 
     Raises:
-        OptionError: if steps or lr are not positive, or as ``lyapunov_loss``.
+        OptionError: if updates or lr are not positive, or as ``lyapunov_loss``.
         ShapeError, DTypeError, NonFiniteError: as ``lyapunov_loss``.
 
     >>> import numpy as np, bptt
     >>> from bptt.regularisers.flossing import floss
     >>> x = np.random.default_rng(0).standard_normal((30, 2, 3))
     >>> layer = bptt.RNN.init(3, 20, rng=0, dtype="float64")
-    >>> flossed, history = floss(layer, x, count=2, steps=60)
+    >>> flossed, history = floss(layer, x, count=2, updates=60)
     >>> bool(history[-1].loss < 0.01 * history[0].loss)
     True
     """
-    if steps < 1:
-        raise OptionError("steps", "a number from 1", str(steps), "Give at least 1.")
+    if updates < 1:
+        raise OptionError("updates", "a number from 1", str(updates), "Give at least 1.")
     if not 0 < lr < np.inf:
         raise OptionError("lr", "a positive number", str(lr), "Try 0.003.")
     layer = _plain(layer).copy()
@@ -165,13 +165,13 @@ def floss(
     theta = layer.parameters()
     mean = {name: np.zeros(value.shape) for name, value in theta.items()}
     square = {name: np.zeros(value.shape) for name, value in theta.items()}
-    history: list[FlossStep] = []
-    for n in range(steps + 1):
+    history: list[FlossProgress] = []
+    for n in range(updates + 1):
         L, exponents, grads = lyapunov_loss(layer, x, count)
-        history.append(FlossStep(n, L, exponents))
+        history.append(FlossProgress(n, L, exponents))
         if progress is not None:
             progress(history[-1])
-        if n == steps:
+        if n == updates:
             break
         for name, g in grads.items():  # Adam (Kingma & Ba 2015), with their constants
             m, v = mean[name[1:]], square[name[1:]]

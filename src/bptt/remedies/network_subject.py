@@ -126,7 +126,7 @@ class NetworkSubject:
         try:
             train(
                 self.network, self.data if self.data is not None else self._own_data(),
-                steps=settings.updates, batch=settings.batch, optimiser=Adam(settings.lr),
+                updates=settings.updates, batch=settings.batch, optimiser=Adam(settings.lr),
                 clip=settings.clip, omega=settings.omega, seed=settings.seed, progress=note,
                 **more,
             )  # fmt: skip

@@ -1,8 +1,8 @@
-"""Checkpoints: all that the next step depends on, in one safetensors file.
+"""Checkpoints: all that the next update depends on, in one safetensors file.
 
 Weights, the optimiser's state, what is carried (states, and with a window the traces of the steps before),
-the number of steps done, the scores and the settings. Everything else, the place in the text, the sequences
-drawn, a curriculum's length, the learning rate, follows from the number of steps, so a resumed run goes on bit
+the number of updates made, the scores and the settings. Everything else, the place in the text, the sequences
+drawn, a curriculum's length, the learning rate, follows from the number of updates, so a resumed run goes on bit
 for bit. The file's network is the one that training would return: with patience the best so far, and then
 the weights to go on with stand beside it.
 """
@@ -22,21 +22,23 @@ from bptt.training.states import State
 from bptt.training.stopping import Scores, Stopping
 from bptt.training.window import Past, shapes
 
+FORMAT = 2  # of the note "run"; in format 1 the number of updates was called done
+
 
 @dataclass(eq=False)
 class Checkpoint:
-    """A run between two steps.
+    """A run between two updates.
 
     Attributes:
         network: the weights.
         optimiser: the optimiser's state arrays.
         state: carried into the next chunk.
-        past: the steps before it that its gradient reaches.
-        done: steps done.
-        clipped: of them, steps at which clipping bound.
-        history: (steps done, averaged loss) pairs so far.
-        recent: losses of the steps since the last pair.
-        evaluations: (steps done, score) pairs so far.
+        past: the time steps before it that its gradient reaches.
+        done: updates made.
+        clipped: of them, updates in which clipping was active.
+        history: (updates made, averaged loss) pairs so far.
+        recent: losses of the updates since the last pair.
+        evaluations: (updates made, score) pairs so far.
         best: with patience, the best network that was scored.
         settings: what must be the same for the run to go on as it began.
     """
@@ -78,7 +80,8 @@ class Checkpoint:
             tensors |= {f"running.{n}": value for n, value in self.network.parameters().items()}
         tensors |= {f"optimiser.{name}": value for name, value in self.optimiser.items()}
         run = {
-            "done": self.done,
+            "format": FORMAT,
+            "updates": self.done,
             "clipped": self.clipped,
             "history": self.history,
             "recent": self.recent,
@@ -103,7 +106,13 @@ class Checkpoint:
                 str(path), "a checkpoint of bptt train", "a network without a run to go on with",
                 "Leave out --resume, or give the checkpoint that bptt train wrote.",
             )  # fmt: skip
-        run = files.parsed(path, "run", lambda: _run_of(json.loads(notes["run"])))
+        note = files.parsed(path, "run", lambda: dict(json.loads(notes["run"])))
+        if note.get("format", 1) != FORMAT:
+            raise FileError(
+                str(path), f"a checkpoint in format {FORMAT}", f"format {note.get('format', 1)}",
+                "Start a new run; Network.load still reads its weights.",
+            )  # fmt: skip
+        run = files.parsed(path, "run", lambda: _run_of(note))
         state: State = []
         for number, layer in enumerate(network.stack.layers):
             names = [f"carried.{number}.{i}" for i in range(layer.cell.STATES)]
@@ -116,7 +125,7 @@ class Checkpoint:
         optimiser = _optimiser_state(path, tensors, network)
         return cls(network, optimiser, state, past, best=best, **run)
 
-    def check_settings(self, settings: dict[str, Any], steps: int) -> None:
+    def check_settings(self, settings: dict[str, Any], updates: int) -> None:
         """Refuse to go on under other settings than the run began with.
 
         Raises:
@@ -129,24 +138,25 @@ class Checkpoint:
                     name, f"{began!r}, as the run began", repr(value),
                     "Resume with the same settings, or start a new run.",
                 )  # fmt: skip
-        if steps < self.done:
+        if updates < self.done:
             raise OptionError(
-                "steps", f"at least {self.done}, the steps done", str(steps), "Give more steps."
-            )
+                "updates", f"at least {self.done}, the number made so far", str(updates),
+                "Pass more, or start a new run.",
+            )  # fmt: skip
 
 
-def _run_of(note: Any) -> dict[str, Any]:
+def _run_of(note: dict[str, Any]) -> dict[str, Any]:
     """The note of a checkpoint, every part of the type it must be."""
     run: dict[str, Any] = {
-        "done": int(note["done"]),
+        "done": int(note["updates"]),
         "clipped": int(note["clipped"]),
-        "history": [(int(step), float(bits)) for step, bits in note["history"]],
-        "recent": [float(bits) for bits in note["recent"]],
-        "evaluations": [(int(step), float(score)) for step, score in note["evaluations"]],
+        "history": [(int(done), float(loss)) for done, loss in note["history"]],
+        "recent": [float(loss) for loss in note["recent"]],
+        "evaluations": [(int(done), float(score)) for done, score in note["evaluations"]],
         "settings": dict(note["settings"]),
     }
     if run["done"] < 0:
-        raise ValueError(f"done is {run['done']}")
+        raise ValueError(f"updates is {run['done']}")
     return run
 
 
@@ -163,7 +173,7 @@ def _running(path: str | Path, tensors: dict[str, Array], network: Network) -> N
 def _past(
     path: str | Path, tensors: dict[str, Array], network: Network, settings: dict[str, Any]
 ) -> Past:
-    """The steps before the next chunk, checked; none where none were kept."""
+    """The time steps before the next chunk, checked; none where none were kept."""
     if not any(name.startswith("past.") for name in tensors):
         return []
     files.check_names(path, tensors, ["past.0.x"], "a checkpoint of bptt train")

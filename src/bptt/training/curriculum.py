@@ -1,6 +1,6 @@
-"""A task's length from step to step: growing, or drawn anew for every step.
+"""A task's length from update to update: growing, or drawn anew for every update.
 
-The length is a function of the step's number (and the seed) alone, so a resumed run reads what it would
+The length is a function of the update's number (and the seed) alone, so a resumed run reads what it would
 have read.
 """
 
@@ -16,27 +16,27 @@ class Growing:
     """From short to long, evenly (Bengio et al. 2009, curriculum learning).
 
     Attributes:
-        first: length at the first step.
-        last: length from step ``steps`` on.
-        steps: weight changes over which it grows.
+        first: length at the first update.
+        last: length from update ``updates`` on.
+        updates: how many it takes to grow.
 
     Raises:
         OptionError: if a number is below 1, or ``last`` below ``first``.
 
-    >>> [Growing(10, 50, steps=4).length(n) for n in range(6)]
+    >>> [Growing(10, 50, updates=4).length(n) for n in range(6)]
     [10, 20, 30, 40, 50, 50]
     """
 
     first: int
     last: int
-    steps: int
+    updates: int
 
     def __post_init__(self) -> None:
         """Refuse settings that make no sense."""
         _ordered("Growing(first, last)", self.first, self.last)
-        if self.steps < 1:
+        if self.updates < 1:
             raise OptionError(
-                "Growing.steps", "a number from 1", str(self.steps), "Give at least 1."
+                "Growing.updates", "a number from 1", str(self.updates), "Give at least 1."
             )
 
     @property
@@ -45,8 +45,8 @@ class Growing:
         return self.first, self.last
 
     def length(self, n: int, seed: int = 0) -> int:
-        """At step n, from 0."""
-        return self.first + (self.last - self.first) * min(n, self.steps) // self.steps
+        """At update n, from 0."""
+        return self.first + (self.last - self.first) * min(n, self.updates) // self.updates
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class Drawn:
         return self.shortest, self.longest
 
     def length(self, n: int, seed: int = 0) -> int:
-        """At step n, from 0."""
-        # A third number: the sequences of step n are drawn from [seed, n].
+        """At update n, from 0."""
+        # A third number: the sequences of update n are drawn from [seed, n].
         rng = np.random.default_rng([seed, n, 1])
         return int(rng.integers(self.shortest, self.longest, endpoint=True))
 

@@ -1,4 +1,4 @@
-"""Why training left the range of its numbers: in which parameter, in which layer, at which lag or step.
+"""Why training left the range of its numbers: in which parameter, in which layer, at which lag or time step.
 
 The batch at fault is run once more. Where the forward pass holds, the gradient by lag, whose scales are kept
 in the log, says at which lag the error signal left the type's range, or grew the most.
@@ -27,16 +27,16 @@ def left(path: str | Path | None, saved: int | None) -> str:
         return ""
     if saved is None:
         return " No checkpoint was written yet."
-    return f" The last good checkpoint is {path}, at step {saved}."
+    return f" The last good checkpoint is {path}, at update {saved}."
 
 
-def check_finite(network: Network, optimiser: dict[str, Array], step: int, kept: str) -> None:
+def check_finite(network: Network, optimiser: dict[str, Array], update: int, kept: str) -> None:
     """Refuse weights, or an optimiser's state, that are not finite: no file shall hold them.
 
     Args:
         network: the weights.
         optimiser: the optimiser's state.
-        step: after which they are looked at.
+        update: after which they are looked at.
         kept: from ``left``.
 
     Raises:
@@ -45,28 +45,28 @@ def check_finite(network: Network, optimiser: dict[str, Array], step: int, kept:
     for name, value in (network.parameters() | optimiser).items():
         if not np.isfinite(value).all():
             raise DivergenceError(
-                f"step {step}", "finite weights", f"NaN or infinity in {name} after it",
-                CURE + kept, step=step, parameter=name,
+                f"update {update}", "finite weights", f"NaN or infinity in {name} after it",
+                CURE + kept, update=update, parameter=name,
             )  # fmt: skip
 
 
 def diverged(
-    network: Network, arguments: dict[str, Any], past: Past, step: int, kept: str
+    network: Network, arguments: dict[str, Any], past: Past, update: int, kept: str
 ) -> DivergenceError:
-    """The error that says where a step left the type's range.
+    """The error that says where an update left the type's range.
 
     Args:
-        network: the weights before the step.
+        network: the weights before the update.
         arguments: of ``network.run``, the batch.
-        past: the steps before it that its gradient reaches.
-        step: counted from 1.
+        past: the time steps before it that its gradient reaches.
+        update: counted from 1.
         kept: from ``left``.
     """
-    where: dict[str, Any] = {"step": step}
+    where: dict[str, Any] = {"update": update}
     with np.errstate(over="ignore", invalid="ignore"):
         for name, value in network.parameters().items():
             if not np.isfinite(value).all():
-                got = f"{name} is no longer finite after step {step - 1}"
+                got = f"{name} is no longer finite after update {update - 1}"
                 return _error(got, kept, where | {"parameter": name})
         overflow = _first_overflow(network, arguments)
         if overflow is not None:
@@ -91,7 +91,7 @@ def diverged(
 
 def _error(got: str, kept: str, where: dict[str, Any]) -> DivergenceError:
     return DivergenceError(
-        f"step {where['step']}", "a finite loss and gradient", got, CURE + kept, **where
+        f"update {where['update']}", "a finite loss and gradient", got, CURE + kept, **where
     )
 
 

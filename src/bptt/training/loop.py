@@ -1,4 +1,4 @@
-r"""Training: batch after batch, one weight change each, resumable bit for bit.
+r"""Training: batch after batch, one weight update each, resumable bit for bit.
 
 On text the state is carried from chunk to chunk: truncated backpropagation through time BPTT(k1, k2) with k1 =
 ``length`` and k2 = ``window`` (Williams & Peng 1990). Labelled sequences, and those of a task, are seen whole.
@@ -21,27 +21,27 @@ from bptt.training.divergence import check_finite, left
 from bptt.training.schedules import Constant, Schedule
 from bptt.training.sources import Source, source_of
 from bptt.training.states import at_rest
-from bptt.training.step import Step
 from bptt.training.stopping import Reason, Scores, Stopping, as_until
+from bptt.training.update import Update
 
-MEAN = 50  # steps that an entry of the history is the mean of
+MEAN = 50  # updates that an entry of the history is the mean of
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands after a step.
+    """Where a run stands after an update.
 
     Attributes:
-        done: steps done.
-        steps: steps in all.
-        loss: of the step, in ``unit``.
+        done: updates made so far.
+        updates: updates in all.
+        loss: of the last update's batch, in ``unit``.
         unit: "bits" per character, "nats" or "squared".
-        norm: the gradient's norm before clipping.
-        clipped: steps so far at which clipping bound.
+        norm: norm of its gradient before clipping.
+        clipped: updates so far in which clipping was active.
     """
 
     done: int
-    steps: int
+    updates: int
     loss: float
     unit: str
     norm: float
@@ -54,13 +54,14 @@ class Result:
 
     Attributes:
         network: the trained network; with ``patience`` the best of those that were scored.
-        score: its, on the held-out part.
+        score: its score on the held-out part.
         measure: what the score is: "bits per character", "accuracy" or "mean squared error".
-        history: (steps done, training loss, averaged) pairs.
-        clipped: fraction of steps at which clipping bound.
-        steps: done.
-        evaluations: (steps done, score) pairs, with ``evaluate_every``.
-        stopped: why: "steps", all were done; "patience"; or "until", the score was reached.
+        history: (updates made, mean training loss since the pair before) pairs.
+        clipped: fraction of the updates in which clipping was active.
+        updates: how many were made.
+        evaluations: (updates made, score) pairs, with ``evaluate_every``.
+        stopped: why it ended: "updates", all were made; "patience", no new best score for that long; "until",
+            the score was reached.
     """
 
     network: Network
@@ -68,7 +69,7 @@ class Result:
     measure: str
     history: list[tuple[int, float]]
     clipped: float
-    steps: int
+    updates: int
     evaluations: Scores
     stopped: Reason
 
@@ -77,7 +78,7 @@ def train(
     network: Network,
     data: Text | Series | Task,
     *,
-    steps: int = 2000,
+    updates: int = 2000,
     length: int = 64,
     window: int | None = None,
     batch: int = 32,
@@ -100,55 +101,55 @@ def train(
     Args:
         network: of the sizes and the loss that the data need; it is not changed.
         data: what to learn.
-        steps: weight changes, at most.
-        length: k1, of text: steps in time from one weight change to the next.
-        window: k2, of text: how many steps the gradient of these k1 losses may reach back; k1 if not
+        updates: weight updates, at most.
+        length: k1, for text: time steps from one update to the next.
+        window: k2, for text: how many time steps the gradient of these k1 losses may reach back; k1 if not
             given, and the gradient is cut between chunks.
-        batch: streams of text, or sequences, side by side.
+        batch: batch size: sequences, or streams of text, per update.
         optimiser: ``Adam(2e-3)`` if not given; its state is filled.
-        schedule: multiplies the learning rate from step to step; constant if not given.
+        schedule: multiplies the learning rate from update to update; constant if not given.
         clip: largest norm of the gradient; None never clips.
         omega: λ, the weight of Pascanu's regulariser Ω, for plain RNN layers (``bptt.regularisers.omega``).
-        curriculum: the length of a task's sequences from step to step; the task's own if not given.
+        curriculum: the length of a task's sequences from update to update; the task's own if not given.
             What is scored is always the task's own length.
         seed: of the order in which sequences are drawn, and the lengths of a curriculum.
-        evaluate_every: steps between two scores on the held-out part.
+        evaluate_every: updates between two scores on the held-out part; None scores at the end alone.
         patience: stop after so many scores in a row without a new best, and return the best.
         until: stop at this score; "solved" is a task's own.
         checkpoint: file to keep the run in, so that it can be resumed.
-        checkpoint_every: steps between two writes of it; it is written at the end as well.
+        checkpoint_every: updates between two writes of it; it is written at the end as well.
         resume: go on with the run in ``checkpoint``.
-        progress: called after every step.
+        progress: called after every update.
 
     Raises:
         OptionError: if the network does not fit the data, or a setting is out of range or differs from
             that of the run to resume.
-        DivergenceError: if loss, gradient or weights stop being finite: at which step, in which
+        DivergenceError: if loss, gradient or weights stop being finite: at which update, in which
             parameter, at which lag, and which checkpoint is left.
         FileError: if the checkpoint cannot be read or written.
     """
     optimiser = optimiser or Adam(2e-3)
     source = source_of(data, length=length, batch=batch, seed=seed, curriculum=curriculum)
     source.check(network)
-    _check(network, steps, checkpoint_every, clip, omega)
+    _check(network, updates, checkpoint_every, clip, omega)
     stopping = Stopping(
         evaluate_every, patience, as_until(until, data), source.measure == "accuracy"
     )
     tail = _tail(window, length, isinstance(data, Text))
-    step = Step(source, optimiser, schedule or Constant(), clip, omega, tail)
-    settings = source.settings | step.settings | stopping.settings | {
+    update = Update(source, optimiser, schedule or Constant(), clip, omega, tail)
+    settings = source.settings | update.settings | stopping.settings | {
         "levels": network.describe()["levels"], "hidden": network.stack.outputs,
     }  # fmt: skip
     if resume and checkpoint is not None:
         run = Checkpoint.load(checkpoint)
-        run.check_settings(settings, steps)
+        run.check_settings(settings, updates)
         optimiser.state.update(run.optimiser)
         run.optimiser = optimiser.state
     else:
         run = Checkpoint(
             network.copy(), optimiser.state, at_rest(network, source.batch), settings=settings
         )
-    stopped = _go_on(run, step, stopping, steps, checkpoint, checkpoint_every, progress)
+    stopped = _go_on(run, update, stopping, updates, checkpoint, checkpoint_every, progress)
     score = run.best_score(stopping)
     if score is None:
         score = _score(run, source, run.network, run.done if checkpoint else None, checkpoint)
@@ -160,25 +161,25 @@ def train(
 
 def _go_on(
     run: Checkpoint,
-    step: Step,
+    update: Update,
     stopping: Stopping,
-    steps: int,
+    updates: int,
     path: str | Path | None,
     checkpoint_every: int,
     progress: Callable[[Progress], None] | None,
 ) -> Reason:
     """From where a run stands to its end; the run is changed."""
-    source, saved = step.source, run.done if path is not None and run.done else None
-    while (stopped := stopping.reason(run.evaluations)) is None and run.done < steps:
-        E, norm = step(run, left(path, saved))
+    source, saved = update.source, run.done if path is not None and run.done else None
+    while (stopped := stopping.reason(run.evaluations)) is None and run.done < updates:
+        E, norm = update(run, left(path, saved))
         run.done += 1
-        run.clipped += step.clip is not None and norm > step.clip
+        run.clipped += update.clip is not None and norm > update.clip
         run.recent.append(E / source.scale)
-        if run.done % MEAN == 0 or run.done == steps:
+        if run.done % MEAN == 0 or run.done == updates:
             run.history.append((run.done, float(np.mean(run.recent))))
             run.recent.clear()
         if progress:
-            progress(Progress(run.done, steps, E / source.scale, source.unit, norm, run.clipped))
+            progress(Progress(run.done, updates, E / source.scale, source.unit, norm, run.clipped))
         if stopping.every is not None and run.done % stopping.every == 0:
             run.evaluations.append((run.done, _score(run, source, run.network, saved, path)))
             if stopping.patience and stopping.best(run.evaluations) == len(run.evaluations) - 1:
@@ -187,7 +188,7 @@ def _go_on(
             saved = _save(run, source, path, saved)
     if path is not None and run.done != saved:
         _save(run, source, path, saved)
-    return stopped or "steps"
+    return stopped or "updates"
 
 
 def _save(run: Checkpoint, source: Source, path: str | Path, saved: int | None) -> int:
@@ -204,13 +205,13 @@ def _score(
         return source.score(network)
     except NonFiniteError as error:
         raise DivergenceError(
-            f"step {run.done}", "a finite score", f"an overflow on the held-out part ({error})",
-            f"Lower the learning rate. {left(path, saved)}", step=run.done,
+            f"update {run.done}", "a finite score", f"an overflow on the held-out part ({error})",
+            f"Lower the learning rate. {left(path, saved)}", update=run.done,
         ) from error  # fmt: skip
 
 
 def _tail(window: int | None, length: int, on_text: bool) -> int:
-    """k2 - k1: steps before a chunk that its gradient reaches."""
+    """k2 - k1: time steps before a chunk that its gradient reaches."""
     if window is None:
         return 0
     if not on_text:
@@ -227,9 +228,9 @@ def _tail(window: int | None, length: int, on_text: bool) -> int:
 
 
 def _check(
-    network: Network, steps: int, checkpoint_every: int, clip: float | None, omega: float
+    network: Network, updates: int, checkpoint_every: int, clip: float | None, omega: float
 ) -> None:
-    for name, value in (("steps", steps), ("checkpoint_every", checkpoint_every)):
+    for name, value in (("updates", updates), ("checkpoint_every", checkpoint_every)):
         if value < 1:
             raise OptionError(name, "a number from 1", str(value), "Give at least 1.")
     if clip is not None and not clip > 0:

@@ -1,4 +1,4 @@
-r"""Schedules: what the learning rate is multiplied by at step n, counted from 0. PyTorch's conventions.
+r"""Schedules: what the learning rate is multiplied by at update n, counted from 0. PyTorch's conventions.
 
     Constant      1
     StepDecay     γ^⌊n/k⌋                                             torch StepLR
@@ -21,16 +21,16 @@ class Constant:
     """The learning rate as it is."""
 
     def factor(self, n: int) -> float:
-        """At step n, from 0."""
+        """At update n, from 0."""
         return 1.0
 
 
 @dataclass(frozen=True)
 class StepDecay:
-    """Multiplied once every so many steps.
+    """Multiplied once every so many updates.
 
     Attributes:
-        every: k, steps.
+        every: k, updates.
         by: γ.
 
     Raises:
@@ -45,17 +45,17 @@ class StepDecay:
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
-        _steps("StepDecay.every", self.every)
+        _updates("StepDecay.every", self.every)
         _factor("StepDecay.by", self.by)
 
     def factor(self, n: int) -> float:
-        """At step n, from 0."""
+        """At update n, from 0."""
         return float(self.by ** (n // self.every))
 
 
 @dataclass(frozen=True)
 class Exponential:
-    """Multiplied at every step.
+    """Multiplied at every update.
 
     Attributes:
         by: γ.
@@ -71,7 +71,7 @@ class Exponential:
         _factor("Exponential.by", self.by)
 
     def factor(self, n: int) -> float:
-        """At step n, from 0."""
+        """At update n, from 0."""
         return float(self.by**n)
 
 
@@ -80,28 +80,28 @@ class Cosine:
     """Down along half a cosine, and held there.
 
     Attributes:
-        steps: N.
+        updates: N.
         last: f, the factor at the end.
 
     Raises:
         OptionError: if a number is out of range.
 
-    >>> [round(Cosine(steps=4).factor(n), 3) for n in range(6)]
+    >>> [round(Cosine(updates=4).factor(n), 3) for n in range(6)]
     [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
     """
 
-    steps: int
+    updates: int
     last: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
-        _steps("Cosine.steps", self.steps)
+        _updates("Cosine.updates", self.updates)
         if self.last != 0:
             _factor("Cosine.last", self.last)
 
     def factor(self, n: int) -> float:
-        """At step n, from 0."""
-        part = min(n, self.steps) / self.steps
+        """At update n, from 0."""
+        part = min(n, self.updates) / self.updates
         return self.last + (1 - self.last) * (1 + math.cos(math.pi * part)) / 2
 
 
@@ -110,34 +110,34 @@ class WarmUp:
     """Up from nearly nothing in a line, then another schedule.
 
     Attributes:
-        steps: k.
+        updates: k.
         then: the other, counted from the end of the warm-up.
 
     Raises:
-        OptionError: if ``steps`` is below 1.
+        OptionError: if ``updates`` is below 1.
 
     >>> [WarmUp(4, then=StepDecay(every=2, by=0.5)).factor(n) for n in range(8)]
     [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 0.5, 0.5]
     """
 
-    steps: int
+    updates: int
     then: "Schedule" = field(default_factory=Constant)
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
-        _steps("WarmUp.steps", self.steps)
+        _updates("WarmUp.updates", self.updates)
 
     def factor(self, n: int) -> float:
-        """At step n, from 0."""
-        return (n + 1) / self.steps if n < self.steps else self.then.factor(n - self.steps)
+        """At update n, from 0."""
+        return (n + 1) / self.updates if n < self.updates else self.then.factor(n - self.updates)
 
 
 Schedule = Constant | StepDecay | Exponential | Cosine | WarmUp
 
 
-def _steps(name: str, value: int) -> None:
+def _updates(name: str, value: int) -> None:
     if value < 1:
-        raise OptionError(name, "a number of steps from 1", str(value), "Give at least 1.")
+        raise OptionError(name, "a number of updates from 1", str(value), "Give at least 1.")
 
 
 def _factor(name: str, value: float) -> None:

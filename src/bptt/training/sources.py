@@ -1,6 +1,6 @@
-"""What a training step reads, and how a trained network is scored: streams of text, or sequences.
+"""What a weight update reads, and how a trained network is scored: streams of text, or sequences.
 
-A source gives the batch of step n. The batch is a function of n alone (and of the state carried from the
+A source gives the batch of update n. The batch is a function of n alone (and of the state carried from the
 chunk before), so that a resumed run reads what it would have read.
 """
 
@@ -25,7 +25,7 @@ class Source(Protocol):
     """Where batches come from.
 
     Attributes:
-        batch: sequences side by side.
+        batch: batch size.
         unit: what a loss is counted in, times ``scale`` nats (or squares).
         scale: of the unit.
         measure: what ``score`` is.
@@ -41,15 +41,15 @@ class Source(Protocol):
     notes: dict[str, str]
 
     def arguments(self, network: Network, n: int, state: State) -> dict[str, Any]:
-        """The arguments of ``network.run`` for step n, from 0."""
+        """The arguments of ``network.run`` for update n, from 0."""
         ...
 
     def starts(self, n: int) -> bool:
-        """Whether the sequences of step n, from 0, start from rest: nothing is carried into them."""
+        """Whether the sequences of update n, from 0, start from rest: nothing is carried into them."""
         ...
 
     def fitted(self, network: Network, n: int) -> Network:
-        """The network with its loss at the steps where step n, from 0, has it."""
+        """The network with its loss at the time steps where update n, from 0, has it."""
         ...
 
     def score(self, network: Network) -> float:
@@ -121,7 +121,7 @@ class TextSource:
 
 
 class SeriesSource:
-    """Sequences of a set, drawn at random for every step; states start from zero."""
+    """Sequences of a set, drawn at random for every update; states start from zero."""
 
     scale = 1.0
 
@@ -133,7 +133,7 @@ class SeriesSource:
         self.notes = {"data": series.name}
 
     def arguments(self, network: Network, n: int, state: State) -> dict[str, Any]:
-        """The sequences of step n."""
+        """The sequences of update n."""
         chosen = np.random.default_rng([self.seed, n]).permutation(len(self.series.train.lengths))
         return self.series.train.part(chosen[: self.batch]).arguments(network.stack.dtype)
 
@@ -161,13 +161,13 @@ class SeriesSource:
 
 
 class TaskSource:
-    """Sequences of a task, drawn anew for every step and never seen twice; states start from zero.
+    """Sequences of a task, drawn anew for every update and never seen twice; states start from zero.
 
     Args:
         task: what is to be learnt, at the length it is scored at.
-        batch: sequences side by side.
-        seed: the sequences of step n are drawn from the generator seeded [seed, n].
-        curriculum: the length at every step; the task's own if not given.
+        batch: batch size.
+        seed: the sequences of update n are drawn from the generator seeded [seed, n].
+        curriculum: the length at every update; the task's own if not given.
 
     Raises:
         OptionError: if the batch or the seed is out of range, or the task has no such lengths.
@@ -194,13 +194,13 @@ class TaskSource:
         self._held_out: list[Batch] = []
 
     def at(self, n: int) -> Task:
-        """The task at the length of step n, from 0."""
+        """The task at the length of update n, from 0."""
         if self.curriculum is None:
             return self.task
         return self.task.at(self.curriculum.length(n, self.seed))
 
     def arguments(self, network: Network, n: int, state: State) -> dict[str, Any]:
-        """The sequences of step n."""
+        """The sequences of update n."""
         drawn = self.at(n).batch(self.batch, np.random.default_rng([self.seed, n]))
         return drawn.arguments(network.stack.dtype)
 
@@ -209,7 +209,7 @@ class TaskSource:
         return True
 
     def fitted(self, network: Network, n: int) -> Network:
-        """The network with its loss where a sequence of step n's length has it."""
+        """The network with its loss where a sequence of update n's length has it."""
         return network if self.curriculum is None else reading(network, self.at(n).loss_at)
 
     def score(self, network: Network) -> float:

@@ -1,4 +1,4 @@
-"""When to stop before all steps are done, and which weights are the best (early stopping, Prechelt 1998).
+"""When to stop before all updates are made, and which weights are the best (early stopping, Prechelt 1998).
 
 What is decided is a function of the scores so far, so a resumed run stops where it would have stopped.
 """
@@ -10,8 +10,8 @@ from bptt.data import Series, Text
 from bptt.data.tasks import Task
 from bptt.errors import OptionError
 
-Reason = Literal["steps", "patience", "until"]
-Scores = list[tuple[int, float]]  # (steps done, score)
+Reason = Literal["updates", "patience", "until"]
+Scores = list[tuple[int, float]]  # (updates made, score)
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Stopping:
     """When a run ends.
 
     Attributes:
-        every: steps between two scores; None: never.
+        every: updates between two scores; None: never.
         patience: scores in a row without a new best after which to stop; None: no matter how many.
         until: the score at which to stop; None: at none.
         higher: whether a higher score is better.
@@ -40,7 +40,7 @@ class Stopping:
                 raise OptionError(name, "a number from 1, or None", str(value), "Try 100 and 10.")
         if self.every is None and not (self.patience is None and self.until is None):
             raise OptionError(
-                "evaluate_every", "a number of steps, for patience and until need scores", "None",
+                "evaluate_every", "a number of updates, for patience and until need scores", "None",
                 "Give evaluate_every=100.",
             )  # fmt: skip
 

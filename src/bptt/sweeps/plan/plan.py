@@ -19,19 +19,19 @@ class Point:
 
     Attributes:
         setting: the network and what it reads.
-        train_steps: weight changes after it was measured; 0: none.
+        train_updates: weight updates after it was measured; 0: none.
         lr: learning rate of Adam; None where nothing is trained.
     """
 
     setting: Configuration
-    train_steps: int = 0
+    train_updates: int = 0
     lr: float | None = None
 
     @property
     def configuration(self) -> dict[str, Any]:
         """All that it is, by name."""
         return {f.name: getattr(self.setting, f.name) for f in fields(Configuration)} | {
-            "train_steps": self.train_steps, "lr": self.lr,
+            "train_updates": self.train_updates, "lr": self.lr,
         }  # fmt: skip
 
     @property
@@ -49,7 +49,7 @@ class Plan:
         base: the setting that the other fields are taken from.
         sample: draw that many points at random; None takes the whole grid.
         sample_seed: of the draw. The first points of a longer one are those of a shorter.
-        train_steps: weight changes; 0 only measures the fresh network.
+        train_updates: weight updates; 0 only measures the fresh network.
         lr: learning rate of Adam.
     """
 
@@ -57,7 +57,7 @@ class Plan:
     base: Configuration = field(default_factory=Configuration)
     sample: int | None = None
     sample_seed: int = 0
-    train_steps: int = 0
+    train_updates: int = 0
     lr: float = 1e-3
 
     def points(self) -> list[Point]:
@@ -86,11 +86,11 @@ class Plan:
                 {name: axis.drawn(rng) for name, axis in ordered.items()}
                 for rng in map(self._rng, range(_count("sample", self.sample, 1)))
             ]
-        steps = _count("train_steps", self.train_steps, 0)
+        updates = _count("train_updates", self.train_updates, 0)
         if not 0 < self.lr < np.inf:
             raise OptionError("lr", "a learning rate above 0", str(self.lr), "0.001 is usual.")
-        lr = float(self.lr) if steps else None
-        found = [Point(replace(base, **values), steps, lr) for values in chosen]
+        lr = float(self.lr) if updates else None
+        found = [Point(replace(base, **values), updates, lr) for values in chosen]
         return list({point.key: point for point in found}.values())
 
     def _rng(self, number: int) -> np.random.Generator:

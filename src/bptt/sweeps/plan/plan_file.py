@@ -2,7 +2,7 @@
 
 sample = 500            # these five may be left out
 sample_seed = 0
-train_steps = 0
+train_updates = 0
 lr = 0.001
 [axes]
 gain = "0.5:3:26"
@@ -21,7 +21,7 @@ from bptt.files import reason
 from bptt.sweeps.plan.axes import NAMES, canonical
 from bptt.sweeps.plan.plan import Plan
 
-NUMBERS = ("sample", "sample_seed", "train_steps", "lr")
+NUMBERS = ("sample", "sample_seed", "train_updates", "lr")
 
 
 def read_plan(path: str | Path) -> Plan:

@@ -33,7 +33,7 @@ def measured(point: Point) -> Row:
     try:
         made = point.setting.build()
         row |= _measures(made, point)
-        if point.train_steps:
+        if point.train_updates:
             row |= _trained(made, point)
     except Exception as error:  # whatever it is: the sweep goes on, and the row says it
         row |= {"status": "failed", "error": _said(error)}
@@ -74,7 +74,7 @@ def _trained(made: Built, point: Point) -> Row:
     is_task = isinstance(data, Task)
     try:
         result = train(
-            made.network, data, steps=point.train_steps, length=point.setting.length,
+            made.network, data, updates=point.train_updates, length=point.setting.length,
             optimiser=Adam(lr), seed=point.setting.seed,
         )  # fmt: skip
     except DivergenceError as error:

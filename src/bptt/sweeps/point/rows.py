@@ -14,7 +14,7 @@ def _kind(name: str) -> Column:
 
 
 CONFIGURATION: dict[str, Column] = {f.name: _kind(f.name) for f in fields(Configuration)} | {
-    "train_steps": int, "lr": float,
+    "train_updates": int, "lr": float,
 }  # fmt: skip
 OUTCOME: dict[str, Column] = {"version": str, "status": str, "error": str}
 MEASURES: dict[str, Column] = {

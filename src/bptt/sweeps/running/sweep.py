@@ -27,7 +27,7 @@ def sweep(
     out: str | Path | None = None,
     sample: int | None = None,
     sample_seed: int = 0,
-    train_steps: int = 0,
+    train_updates: int = 0,
     lr: float = 1e-3,
     engine: str = "loky",
     workers: int | None = None,
@@ -45,7 +45,7 @@ def sweep(
             that was stopped goes on where it was. None keeps them in memory.
         sample: draw that many points at random instead.
         sample_seed: of the draw.
-        train_steps: then train each network so many steps on its data; 0 measures only.
+        train_updates: then train each network on its data for so many weight updates; 0 only measures.
         lr: learning rate of that training, by Adam.
         engine: "loky" (processes), "threads", "dask" or "ray".
         workers: how many; one per processor if not given.
@@ -60,7 +60,7 @@ def sweep(
         OptionError: if an axis, a number or the engine is none, or the cluster cannot be reached.
         FileError: if the file is another's, in use, or cannot be written.
     """
-    plan = Plan(axes, base or Configuration(), sample, sample_seed, train_steps, lr)
+    plan = Plan(axes, base or Configuration(), sample, sample_seed, train_updates, lr)
     return run_plan(
         plan, out=out, on=engine, workers=workers, address=address, retry_failed=retry_failed,
         progress=progress,

@@ -19,7 +19,7 @@ from bptt.sweeps.store import untrusted
 from bptt.version import __version__
 
 APPLICATION = 0x62707474  # "bptt", in the header of the file
-SCHEMA = 1
+SCHEMA = 2
 PATIENCE = 60.0  # seconds that a writer waits for a reader, and a reader for a writer
 SQL = {str: "TEXT", int: "INTEGER", float: "REAL"}
 NAMES = ("key", *COLUMNS)

@@ -1,4 +1,4 @@
-"""One weight change: a batch forward and back, the window, Ω, clipping, the optimiser."""
+"""One weight update: a batch forward and back, the window, Ω, clipping, the optimiser."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +20,8 @@ from bptt.training.window import joined, kept
 
 
 @dataclass(frozen=True)
-class Step:
-    """How a run goes from one step to the next.
+class Update:
+    """How a run goes from one update to the next.
 
     Attributes:
         source: of the batches.
@@ -29,7 +29,7 @@ class Step:
         schedule: multiplies its learning rate.
         clip: largest norm of the gradient, or None.
         omega: λ, weight of Ω.
-        tail: k2 - k1, steps before a chunk that its gradient reaches.
+        tail: k2 - k1, time steps before a chunk that its gradient reaches.
     """
 
     source: Source
@@ -51,7 +51,7 @@ class Step:
         } | {k: v for k, v in vars(self.optimiser).items() if k != "state"}
 
     def __call__(self, at: Checkpoint, left: str) -> tuple[float, float]:
-        """Step ``at.done``, from 0: weights, optimiser's state and what is carried are changed.
+        """Update ``at.done``, from 0: weights, optimiser's state and what is carried are changed.
 
         Args:
             at: where the run stands.
