@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from benchmarks.tables import markdown
 
+from bptt.diagnosis import VERDICTS
 from experiments.running import stored
 
 PAGE = Path(__file__).parent.parent / "docs" / "experiments.md"
@@ -88,7 +89,7 @@ def correlation(result):
 def verdicts(result):
     """How often the verdict before training was right."""
     rows = []
-    for verdict in ("steady", "vanishing", "exploding"):
+    for verdict in VERDICTS:
         runs = [run for run in result["runs"] if run["verdict"] == verdict]
         solved = sum(run["solved"] for run in runs)
         if runs:

@@ -31,21 +31,21 @@ def test_small_weights():
     assert (report.verdict, report.cause.name) == ("vanishing", "weights")
     assert report.cause.number == pytest.approx(np.log(0.5), abs=1e-3)
     assert report.layers["rnn.0"].log10_attenuation == pytest.approx(30 * np.log10(0.5), abs=1e-2)
-    assert "orthogonal" in report.advice[0]
+    assert "orthogonal" in report.advice[0].sentence
 
 
 def test_large_weights():
     report = diagnose(1.2 * orthogonal(), "identity", scale=1e-3)
     assert (report.verdict, report.cause.name) == ("exploding", "weights")
     assert report.cause.number == pytest.approx(np.log(1.2), abs=1e-6)
-    assert "Clip" in report.advice[0]
+    assert "Clip" in report.advice[0].sentence
 
 
 def test_logistic():
     report = diagnose(orthogonal(), "logistic")
     assert (report.verdict, report.cause.name) == ("vanishing", "activation slope")
     assert report.cause.number == 0.25
-    assert "tanh" in report.advice[0]
+    assert "tanh" in report.advice[0].sentence
 
 
 def test_saturated_tanh():
@@ -149,7 +149,7 @@ def test_closed_gates(kind):
     assert layer.carry_strength == pytest.approx(0.5, abs=0.02)
     assert layer.carry_gate == pytest.approx(0.5, abs=0.02)
     assert layer.carry_share > 0.9
-    assert "gate" in report.advice[0]
+    assert "gate" in report.advice[0].sentence
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru"])

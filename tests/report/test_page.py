@@ -40,7 +40,7 @@ def test_the_page_says_what_the_report_says(report, visit, tmp_path):
     now, before = report.layers["rnn.0"], report.before.layers["rnn.0"]
     assert seen.page.inner_text("h1 strong").lower() == report.verdict
     assert now.cause.sentence in text
-    for sentence in (*now.advice, *report.diagnosis.assumed):
+    for sentence in (*map(str, now.advice), *report.diagnosis.assumed):
         assert sentence in text
     row = seen.page.locator("tr", has_text="horizon").inner_text()
     assert row.split("\t")[1:] == [str(before.horizon), str(now.horizon)]
@@ -105,7 +105,7 @@ def test_the_first_screen_says_it_all(report, browser, tmp_path):
     page.wait_for_selector("body[data-drawn]")
     now = report.layers["rnn.0"]
     for words in (
-        f"{now.horizon} steps back", "20 steps back", "Why", "What to change", now.advice[0], "Gradient by lag",
+        f"{now.horizon} steps back", "20 steps back", "Why", "What to change", str(now.advice[0]), "Gradient by lag",
         report.diagnosis.assumed[0],
     ):  # fmt: skip
         box = page.get_by_text(words, exact=True).first.bounding_box()

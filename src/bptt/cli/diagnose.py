@@ -87,9 +87,10 @@ def diagnose(
     """
     from dataclasses import replace
 
-    from rich.console import Console
+    from rich.console import Console, Group
 
     from bptt import files
+    from bptt.cli.advice_words import with_options
     from bptt.configuration import measured_batch
     from bptt.data import Series, Text
     from bptt.data.tasks import Task
@@ -97,6 +98,7 @@ def diagnose(
     from bptt.errors import NonFiniteError, OptionError
     from bptt.network import Network
     from bptt.report import Report
+    from bptt.report.terminal import render
     from bptt.training import train
     from bptt.training.sources import source_of
 
@@ -156,7 +158,8 @@ def diagnose(
         print(made.to_json())
         return
     console = Console()
-    console.print(made)
+    command = "" if model is None else "bptt train" if own else None
+    console.print(Group(*render(made.stages(), lambda advice: with_options(advice, command))))
     console.print("\n" + ". ".join(f"{name}: {value}" for name, value in facts) + ".", markup=False)
     if not no_report:
         console.print(f"The page with the pictures: {report}", markup=False, soft_wrap=True)

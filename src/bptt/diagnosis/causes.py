@@ -1,4 +1,4 @@
-r"""Why the signal vanishes or explodes, with a number, and what to change (Q9, Q12).
+r"""Why the signal vanishes or explodes, with a number (Q9, Q12).
 
 Plain RNN: each step back multiplies the signal by W_R and by φ′, and the two gains, in ln, add up to what
 happened. Gated cells have a second way around W_R, the carry: LSTM f ⊙ dc, GRU z ⊙ dh. Where most of the
@@ -154,69 +154,6 @@ def _by_carry(profile: LagProfile, upto: int) -> Cause | None:
         f"{np.nanmean(share):.0%} of the signal goes by the carry, which passes on {strength:.2f} of "
         f"it per step: {_times(_total(gain))} over lags 0 to {upto}.",
     )  # fmt: skip
-
-
-def advice(
-    verdict: str, why: Cause, profile: LagProfile, needed: int, kind: str
-) -> tuple[str, ...]:
-    """What to change, the likeliest first."""
-    if verdict == "steady":
-        if why.name == "cancellation":
-            return ("Give larger batches or longer sequences: what is left is mostly noise.",)
-        return (f"Nothing, if the task needs no more than lag {needed}.",)
-    if why.name == "loss out of reach":
-        return ("Measure longer sequences, or take the loss later in them.",)
-    if verdict == "exploding":
-        clip = "Clip the gradient by its norm (bptt train --clip 1)."
-        second = {
-            "weights": (_scaled(profile), "Start from an orthogonal W_R (--init orthogonal)."),
-            "activation slope": ("Use an activation whose slope is at most 1 (tanh).",),
-        }.get(why.name, ("Start from an orthogonal W_R (--init orthogonal).",))
-        return (clip, *second)
-    if kind != "rnn":
-        return _gated_advice(why, kind)
-    gated = "If the task needs more than a few dozen steps, use a gated cell (--cell lstm or gru)."
-    return {
-        "weights": (
-            "Start from an orthogonal W_R (--init orthogonal), or identity with relu "
-            "(--init identity --activation relu).",
-            _scaled(profile),
-            gated,
-        ),
-        "saturation": (
-            "Make pre-activations smaller: scale the inputs or W_F down, or regularise the weights.",
-            "Identity W_R with relu does not saturate above zero (--init identity --activation relu).",
-            gated,
-        ),
-        "activation slope": (
-            "Use an activation whose slope reaches 1: tanh instead of the logistic, or relu with "
-            "identity W_R (--init identity --activation relu).",
-            gated,
-        ),
-    }[why.name]
-
-
-def _gated_advice(why: Cause, kind: str) -> tuple[str, ...]:
-    gate = "forget" if kind == "lstm" else "update"
-    sign = "b_f" if kind == "lstm" else "b_z"
-    open_it = (
-        f"Open the {gate} gate: start its bias {sign} at 1 to log(T) instead of 0 (PyTorch adds two "
-        "biases), or draw it from the lags the task has (chrono initialisation)."
-    )
-    if why.name == "gates closed":
-        return (open_it,)
-    return (
-        open_it,
-        "Start the recurrent weights from orthogonal blocks (--init orthogonal).",
-    )
-
-
-def _scaled(profile: LagProfile) -> str:
-    estimate = np.exp(-profile.rate)
-    return (
-        f"Scale W_R by about {estimate:.2f}, e^(-rate): a first guess, since the activation's slope "
-        "changes with it; measure again."
-    )
 
 
 def _total(gains: Array) -> float:

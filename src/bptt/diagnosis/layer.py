@@ -1,32 +1,21 @@
-r"""From numbers to a verdict (Q12): does the gradient vanish, explode or last, and why.
-
-Attenuation at the needed lag K: signal at lag K over signal at lag 0.
-
-    exploding   the signal grows past 100 times its size at lag 0, at any lag
-    vanishing   the attenuation is below 1/100
-    steady      neither
-
-``causes`` says which factor carries most of it.
-"""
+"""One recurrent layer on one batch: its verdict, the cause, the advice, and the numbers behind them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from bptt.diagnosis.activity import CANDIDATE, carry_gate, slopes_of
-from bptt.diagnosis.causes import Cause, advice, cause
+from bptt.diagnosis.advice import Advice, advice
+from bptt.diagnosis.causes import Cause, cause
+from bptt.diagnosis.verdict import Verdict, judged
 from bptt.dynamics import Exponents, Spectrum, lyapunov, spectrum
 from bptt.gradients.by_lag import LagProfile
 from bptt.gradients.by_step import StepProfile
 from bptt.layers import RNN, Trace
 
-LOG10_VANISHED, LOG10_EXPLODED = -2.0, 2.0
 SATURATED = 0.1  # a unit is saturated where its slope is below this part of the steepest slope
 EXPONENTS = 8  # how many of the leading Lyapunov exponents are computed
-
-Verdict = Literal["vanishing", "exploding", "steady"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +52,7 @@ class LayerDiagnosis:
     needed_lag: int
     verdict: Verdict
     cause: Cause
-    advice: tuple[str, ...]
+    advice: tuple[Advice, ...]
     log10_attenuation: float
     horizon: int
     rate: float
@@ -90,23 +79,6 @@ def diagnose_traces(
         name: _diagnose_layer(name, trace, profile, steps, needed)
         for name, trace, profile, steps in zip(names, traces, profiles, by_step, strict=True)
     }
-
-
-def judged(profile: LagProfile, needed: int) -> tuple[Verdict, float]:
-    """The verdict, and log10 of the signal at the needed lag over the signal at lag 0."""
-    attenuation = (
-        profile.log10_attenuation(needed) if needed < len(profile.log10_signal) else -np.inf
-    )
-    if profile.log10_growth.max() > LOG10_EXPLODED:
-        return "exploding", attenuation
-    return "vanishing" if attenuation < LOG10_VANISHED else "steady", attenuation
-
-
-def severity(verdict: Verdict, profile: LagProfile, log10_attenuation: float) -> tuple[int, float]:
-    """By what the layer that decides is chosen: exploding before vanishing before steady, then by how much."""
-    rank = ("steady", "vanishing", "exploding").index(verdict)
-    grown = float(profile.log10_growth.max())
-    return rank, grown if verdict == "exploding" else abs(log10_attenuation)
 
 
 def _diagnose_layer(

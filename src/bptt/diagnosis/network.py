@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from bptt.diagnosis.layer import LayerDiagnosis, diagnose_traces, severity
+from bptt.diagnosis.layer import LayerDiagnosis, diagnose_traces
+from bptt.diagnosis.verdict import severity
 from bptt.dynamics import MemoryFunction, memory_function
 from bptt.errors import OptionError, ShapeError
 from bptt.gradients.by_lag import by_lag

@@ -23,13 +23,11 @@ import numpy as np
 from torch import nn
 
 from bptt.arrays import Array
-from bptt.diagnosis import judged, needed_or_half
+from bptt.diagnosis import VERDICT_CODES, judged, needed_or_half
 from bptt.gradients.by_lag import LagProfile
 from bptt.monitor.loggers import Figures
 from bptt.torch_models.capture import Loss
 from bptt.torch_models.decompose import decompose
-
-CODES = {"vanishing": -1, "steady": 0, "exploding": 1}
 
 
 def measure(
@@ -74,7 +72,7 @@ def _of(profile: LagProfile, needed: int) -> dict[str, Any]:
         "activation_gain": _mean(profile.activation_gain, horizon),
         "log10_attenuation": log10_attenuation,
         "verdict": verdict,
-        "verdict_code": CODES[verdict],
+        "verdict_code": VERDICT_CODES[verdict],
         "first_nonfinite_lag": profile.overflow_lag,
     }
     if profile.carry_gain is not None and profile.carry_share is not None:

@@ -14,9 +14,8 @@ from typing import Any
 
 from torch import distributed
 
+from bptt.diagnosis import VERDICT_CODES, VERDICTS
 from bptt.monitor.loggers import Figures
-
-WORST = {-1: 1, 0: 0, 1: 2}  # by verdict_code
 
 
 def several() -> bool:
@@ -56,9 +55,9 @@ def _one(name: str, values: list[Any]) -> Any:
     last = name.rpartition("/")[2]
     given = [value for _, value in there]
     if last == "verdict":
-        return max(given, key=("steady", "vanishing", "exploding").index)
+        return max(given, key=VERDICTS.index)
     if last == "verdict_code":
-        return max(given, key=WORST.__getitem__)
+        return max(given, key=[VERDICT_CODES[verdict] for verdict in VERDICTS].index)
     if last == "first_nonfinite_lag":
         return min(given)
     if last == "nonfinite":

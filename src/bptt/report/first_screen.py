@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from bptt.diagnosis import Diagnosis, LayerDiagnosis
-from bptt.diagnosis.causes import Cause
-from bptt.diagnosis.layer import LOG10_VANISHED
+from bptt.diagnosis import Cause, Diagnosis, LayerDiagnosis
+from bptt.diagnosis.verdict import LOG10_VANISHED
 from bptt.report.sentences import power_of_ten
 
 # What each cause means, before its number is given; W_R and φ′ are named where they are explained.

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from bptt.diagnosis import Diagnosis, LayerDiagnosis, Verdict, diagnose_network
-from bptt.diagnosis.causes import Cause
+from bptt.diagnosis import Advice, Cause, Diagnosis, LayerDiagnosis, Verdict, diagnose_network
 from bptt.errors import OptionError
 from bptt.network import Network
 from bptt.presentation.jsonable import plain
@@ -63,7 +62,7 @@ class Report(Savable):
         return self.diagnosis.decisive.horizon
 
     @property
-    def advice(self) -> tuple[str, ...]:
+    def advice(self) -> tuple[Advice, ...]:
         """What to change, the likeliest first."""
         return self.diagnosis.decisive.advice
 

@@ -1,6 +1,6 @@
 """A report on the terminal: a verdict, a table and a small plot."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from rich.console import Group, RenderableType
@@ -8,7 +8,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from bptt.diagnosis import Diagnosis, LayerDiagnosis
+from bptt.diagnosis import Advice, Diagnosis, LayerDiagnosis
 from bptt.gradients.by_lag import LagProfile
 from bptt.presentation.colours import VERDICTS
 from bptt.report.sentences import headline, numbers, power_of_ten
@@ -17,8 +17,15 @@ BAR = 22  # characters of a full bar
 DECADES = 8  # shown below the largest term; smaller ones have no bar
 
 
-def render(stages: list[tuple[str, Diagnosis]]) -> Iterator[RenderableType]:
-    """The parts, from the verdict down to what was assumed; the last stage is the one judged."""
+def render(
+    stages: list[tuple[str, Diagnosis]], advised: Callable[[Advice], str] = str
+) -> Iterator[RenderableType]:
+    """The parts, from the verdict down to what was assumed; the last stage is the one judged.
+
+    Args:
+        stages: (name, diagnosis) pairs.
+        advised: what to print of each piece of advice; its sentence unless a front end adds its own words.
+    """
     judged = stages[-1][1]
     for name, now in judged.layers.items():
         yield Panel(
@@ -30,8 +37,8 @@ def render(stages: list[tuple[str, Diagnosis]]) -> Iterator[RenderableType]:
         yield _numbers(stages, name)
         yield _plot([(stage, diagnosis.layers[name]) for stage, diagnosis in stages])
         yield Text("What to change", style="bold")
-        for sentence in now.advice:
-            yield Text(f"  • {sentence}")
+        for advice in now.advice:
+            yield Text(f"  • {advised(advice)}")
     for title, sentences in (("What was assumed", judged.assumed), ("Checked", judged.checked)):
         if sentences:
             yield Text(title, style="bold")

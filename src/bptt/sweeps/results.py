@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bptt.diagnosis import VERDICT_CODES
 from bptt.errors import FileError, OptionError
 from bptt.files import write_bytes
 from bptt.presentation.savable import Savable
@@ -54,7 +55,7 @@ class Sweep(Savable):
     def verdicts(self) -> dict[str, int]:
         """How many points have each verdict."""
         found = Counter(row["verdict"] for row in self._rows if row["verdict"])
-        return {name: found[name] for name in ("vanishing", "steady", "exploding") if found[name]}
+        return {name: found[name] for name in VERDICT_CODES if found[name]}
 
     def phase_diagram(
         self,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bptt.diagnosis import VERDICT_CODES
 from bptt.presentation.figure import Figure, figure
 from bptt.presentation.template import drawable, rendered
 from bptt.sweeps.maps import charts, sentences
@@ -35,7 +36,7 @@ def page(
     """
     drawn = [drawable(each) for each in figures(rows, x, y, colour, split)]
     failed = sentences.errors(rows)
-    counts = {name: sum(row["verdict"] == name for row in rows) for name in sentences.VERDICTS}
+    counts = {name: sum(row["verdict"] == name for row in rows) for name in VERDICT_CODES}
     return rendered(
         "sweep.html.j2",
         drawn,

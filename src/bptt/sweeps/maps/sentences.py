@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from bptt.diagnosis import VERDICT_CODES
 from bptt.presentation.figure import Table
 from bptt.sweeps.maps.critical import Crossing, crossings
 from bptt.sweeps.maps.grid import Axis, Grid, Panel, Rows, shown, words
@@ -14,7 +15,6 @@ FEW = 5  # crossings that are said
 ROWS, COLUMNS = 14, 9  # of a table
 TOGETHER = 2  # panels that are spoken of one by one
 ERRORS = 8  # kinds that are listed
-VERDICTS = ("vanishing", "steady", "exploding")
 WITHOUT_INPUTS = (
     "Without inputs a network of few units does not become chaotic where its rest state is lost, at a gain of about 1: "
     "it runs in cycles at first, with λ₁ close to 0."
@@ -34,7 +34,7 @@ def verdicts(rows: Rows) -> str:
     """What part has each verdict, and how many failed."""
     found = Counter(row["verdict"] for row in rows if row["status"] == "ok")
     total = sum(found.values())
-    parts = [f"{found[name] / total:.0%} {name}" for name in VERDICTS if found[name]]
+    parts = [f"{found[name] / total:.0%} {name}" for name in VERDICT_CODES if found[name]]
     failed = len(rows) - total
     if failed:
         parts.append(f"{failed:,} failed" if total else "every point failed")

@@ -6,6 +6,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bptt.diagnosis import VERDICT_CODES
 from bptt.presentation.colours import VERDICTS
 from bptt.sweeps.maps import sentences
 from bptt.sweeps.maps.grid import Rows
@@ -19,7 +20,7 @@ def render(rows: Rows, varied: tuple[str, ...]) -> Iterator[RenderableType]:
     table.add_column("verdict")
     for head in ("points", "median horizon", "median λ₁"):
         table.add_column(head, justify="right")
-    for verdict in sentences.VERDICTS:
+    for verdict in VERDICT_CODES:
         some = [row for row in rows if row["verdict"] == verdict]
         if some:
             name = Text(verdict, style=VERDICTS[verdict].terminal)

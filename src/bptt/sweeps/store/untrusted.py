@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from bptt.diagnosis import VERDICT_CODES
 from bptt.errors import FileError
 from bptt.sweeps.point.rows import COLUMNS
 
@@ -17,7 +18,7 @@ MOST_BYTES = 2**30  # of a file
 LONGEST = 20_000  # bytes of a row's texts together
 TIMES = 4_000_000  # thousands of steps of the database's machine, far more than reading takes
 NEVER_EMPTY = ("version", "status", "cell", "gain", "hidden", "seed", "data")
-OUTCOMES = {"status": ("ok", "failed"), "verdict": (None, "vanishing", "steady", "exploding")}
+OUTCOMES = {"status": ("ok", "failed"), "verdict": (None, *VERDICT_CODES)}
 
 
 def reading(path: str | Path, timeout: float) -> sqlite3.Connection:

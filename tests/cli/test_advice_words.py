@@ -1,0 +1,86 @@
+"""Advice on the command line: the library says what to change, the command how."""
+
+import re
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import bptt
+from bptt.cli import app
+from bptt.cli.advice_words import with_options
+from bptt.diagnosis import VERDICTS, Cause
+from bptt.diagnosis.advice import advice
+
+CAUSES = {
+    "vanishing": ("weights", "saturation", "activation slope", "gates closed"),
+    "exploding": ("weights", "activation slope", "non-normal transient"),
+    "steady": ("cancellation", "none"),
+}
+
+
+def everything():
+    """All the advice there is."""
+    layer = bptt.RNN.init(2, 4, rng=0)
+    profile = bptt.by_lag(layer.forward(np.ones((9, 2, 2), "f4")), np.ones((9, 2, 4), "f4"))
+    for verdict, kind in product(VERDICTS, ("rnn", "lstm", "gru")):
+        for name in (*CAUSES[verdict], *["loss out of reach"] * (verdict == "vanishing")):
+            if kind == "rnn" and name == "gates closed":
+                continue
+            yield from advice(verdict, Cause(name, 1.0, ""), profile, 3, kind)
+
+
+def test_the_library_names_no_option():
+    assert len({str(each) for each in everything()}) > 10
+    for each in everything():
+        assert "-" * 2 not in each.sentence
+        assert "bptt " not in each.sentence
+
+
+def test_every_option_that_is_named_exists_and_takes_the_value():
+    commands = typer.main.get_command(app).commands
+    seen = set()
+    for each in everything():
+        words = with_options(each, "bptt diagnose")
+        for way in words.rpartition(": ")[2].split(" or ") if each.settings else []:
+            name, *options = re.findall(r"--\w+ \w+|diagnose|train", way)
+            known = [option for p in commands[name].params for option in p.opts]
+            for option in options:
+                assert option.split()[0] in known, words
+                seen.add(option)
+    assert seen >= {"--init orthogonal", "--init identity", "--cell lstm", "--clip 1"}
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("", ": --init orthogonal or --init identity --activation relu."),
+        (
+            "bptt train",
+            ": bptt train --init orthogonal or bptt train --init identity --activation relu.",
+        ),
+        (None, "."),
+    ],
+)
+def test_the_command_that_makes_the_network_is_named(command, options):
+    first = next(each for each in everything() if len(each.settings) == 2)
+    first = replace(first, sentence="Start anew.")
+    assert with_options(first, command) == f"Start anew{options}"
+
+
+def test_diagnose_tells_its_user_the_option_and_nobody_else(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    model, page = str(tmp_path / "model.safetensors"), tmp_path / "report.html"
+    bptt.Network.init(2, 8, 1, loss="mse", loss_at="last", rng=0).save(model)
+    done = CliRunner().invoke(
+        app,
+        ["diagnose", "--model", model, "--data", "adding", "--length", "40", "--report", str(page)],
+    )
+    assert done.exit_code == 0, done.output
+    shown = " ".join(done.stdout.split())
+    start = "Start from an orthogonal W_R, or from the identity with relu"
+    assert f"{start}: bptt train --init orthogonal or bptt train --init identity" in shown
+    assert f"{start}.<" in page.read_text()
