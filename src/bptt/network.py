@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bptt import files, kernels
-from bptt.arrays import Array, as_floats
+from bptt.arrays import Array, as_floats, as_whole
 from bptt.cells.activations import Activation, Pair
 from bptt.cells.initialise import random_generator, readout_weights
 from bptt.errors import OptionError
@@ -32,8 +32,9 @@ class Run:
     """A network on one batch, forward: states, outputs, error, and what the error sends back.
 
     Attributes:
+        network: that was run.
         stack_trace: the recurrent layers' forward pass.
-        steps: (N,) the loss steps; for the loss at the last step one, whatever its number.
+        loss_steps: (N,) steps at which the loss is taken; for the loss at the last step one, whatever its number.
         o: (N, B, O) outputs at the loss steps.
         E: the error, a number.
         do: (N, B, O) ∂E/∂o.
@@ -41,8 +42,9 @@ class Run:
         dh: (T, B, ·) immediate gradient ∂⁺E/∂h_t on the top level; zero where there is no loss.
     """
 
+    network: "Network"
     stack_trace: StackTrace
-    steps: Array
+    loss_steps: Array
     o: Array
     E: float
     do: Array
@@ -78,6 +80,13 @@ class Network:
     ['W_F', 'W_O', 'W_R', 'b', 'b_O', 'h0']
     """
 
+    body: Body
+    stack: Stack
+    W_O: Array
+    b_O: Array
+    loss: LossName
+    loss_at: LossAt
+
     def __init__(
         self,
         body: Body,
@@ -86,14 +95,35 @@ class Network:
         loss: LossName = "cross_entropy",
         loss_at: LossAt = "every",
     ) -> None:
-        self.body = body
-        self.stack = body if isinstance(body, Stack) else Stack([body])
-        self.W_O = as_floats("W_O", W_O, ("O", self.stack.outputs), self.stack.dtype)
-        self.b_O = as_floats("b_O", b_O, (len(self.W_O),), self.stack.dtype)
-        if not isinstance(loss, str) or loss not in LOSSES:
-            raise OptionError("loss", "one of " + ", ".join(LOSSES), repr(loss), "Choose one.")
-        self.loss: LossName = loss
-        self.loss_at = as_loss_at(loss_at)
+        stack = body if isinstance(body, Stack) else Stack([body])
+        self.__dict__.update(
+            body=body, stack=stack, W_O=as_floats("W_O", W_O, ("O", stack.outputs), stack.dtype)
+        )
+        self.b_O, self.loss, self.loss_at = b_O, loss, loss_at
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Check what is assigned as if the network were made of it.
+
+        Raises:
+            ShapeError, DTypeError, NonFiniteError: if an array does not fit.
+            OptionError: if it is not W_O, b_O, loss or loss_at, or outside its choices.
+        """
+        outputs, dtype = len(self.W_O), self.stack.dtype
+        if name == "W_O":
+            value = as_floats("W_O", value, (outputs, self.stack.outputs), dtype)
+        elif name == "b_O":
+            value = as_floats("b_O", value, (outputs,), dtype)
+        elif name == "loss":
+            if not isinstance(value, str) or value not in LOSSES:
+                raise OptionError("loss", "one of " + ", ".join(LOSSES), repr(value), "Choose one.")
+        elif name == "loss_at":
+            value = as_loss_at(value)
+        else:
+            raise OptionError(
+                name, "W_O, b_O, loss or loss_at", "another name",
+                "Make another network, or assign the parameters of a layer.",
+            )  # fmt: skip
+        self.__dict__[name] = value
 
     @classmethod
     def init(
@@ -133,7 +163,7 @@ class Network:
         Raises:
             OptionError: if one of them is outside its choices.
         """
-        generator = random_generator(rng)
+        generator, hidden = random_generator(rng), as_whole("hidden", hidden, least=1)
         body = build(
             cell, inputs, hidden, layers, bidirectional, scheme, activation, gain, generator, dtype
         )
@@ -208,10 +238,22 @@ class Network:
         E, do = loss_where(self.loss, o, targets, counted)
         at_readout = kernels.affine(do, self.W_O)
         dh = self._immediate(trace, steps, at_readout)
-        return Run(trace, steps, o, E, do, h, dh)
+        return Run(self, trace, steps, o, E, do, h, dh)
 
     def backward(self, run: Run) -> dict[str, Array]:
-        """The gradient of E by every parameter, and by the initial states "h0" (and "c0") (Q2)."""
+        """The gradient of E by every parameter, and by the initial states "h0" (and "c0") (Q2).
+
+        Args:
+            run: from this network's ``run``.
+
+        Raises:
+            OptionError: if another network made the run, or its recurrent weights were changed in place since.
+        """
+        if run.network is not self:
+            raise OptionError(
+                "run", "one that this network made", "another network's",
+                "Call backward of the network that made it, run.network.",
+            )  # fmt: skip
         grads = self.stack.backward(run.stack_trace, run.dh).layers
         found = named_tensors(self.stack, [g.parameters() for g in grads])
         found |= {"W_O": kernels.outer(run.do, run.h), "b_O": run.do.sum((0, 1))}

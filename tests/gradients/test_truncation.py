@@ -82,7 +82,7 @@ def test_cut_profiles_know_what_they_lack(case):
     assert profile.truncation(5).relative_bias == pytest.approx(
         bptt.by_lag(*case).truncation(5).relative_bias, abs=1e-8
     )
-    with pytest.raises(OptionError, match="K: expected from 1 to 5, the lags computed"):
+    with pytest.raises(OptionError, match="K: expected a whole number from 1 to 5"):
         profile.truncation(6)
 
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from bptt.cells import gru, lstm, rnn
+from bptt.cells import Weights, gru, lstm, rnn
 from bptt.cells.activations import ACTIVATIONS
 from bptt.kernels import compiled_loops as loops
 from bptt.kernels import numpy_loops
 
-CELLS = {"rnn": rnn, "lstm": lstm, "gru": gru}
+CELLS = {cell.name: cell for cell in (rnn.CELL, lstm.CELL, gru.CELL)}
 TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
 TINY = (1, 2, 3, 5, 9)
 
@@ -28,56 +28,52 @@ def shapes():
             yield (*others[:place], n, *others[place:])
 
 
-def problem(rng, cell, T, B, I, H, dtype):
-    """Weights, inputs and errors; resets in every second one."""
-    rows = cell.GATES * H
+def problem(rng, cell, T, B, I, H, dtype, phi="tanh"):
+    """Weights, inputs, first states and errors; resets in every second one."""
+    rows, S = len(cell.gates) * H, len(cell.states) * H
 
     def some(*shape, scale=1.0):
         return (scale * rng.uniform(-1, 1, shape)).astype(dtype)
 
-    extra = {rnn: ACTIVATIONS["tanh"], gru: some(H), lstm: None}[cell]
-    state0 = tuple(some(B, H) for _ in range(cell.STATES))
-    forward = (some(T, B, I), some(rows, I), some(rows), state0, some(rows, H, scale=H**-0.5))
+    biases = tuple(some(H) for _ in cell.recurrent_biases)
+    state0 = tuple(some(B, H) for _ in cell.states)
+    x, W_F, b, W_R = some(T, B, I), some(rows, I), some(rows), some(rows, H, scale=H**-0.5)
     keep = rng.random((T, B)) < 0.7 if (T + B + H) % 2 else None
-    return forward, extra, keep, some(T, B, cell.STATES * H), some(B, cell.STATES * H)
+    weights = Weights(cell, W_F, W_R, b, biases, ACTIVATIONS[phi])
+    return weights, x, state0, keep, some(T, B, S), some(B, S)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("name", CELLS)
-def test_forward_backward_and_local_are_numpys(module, name, dtype):
+def test_forward_backward_and_derivatives_are_numpys(module, name, dtype):
     cell, rng = CELLS[name], np.random.default_rng(0)
     for shape in shapes():
-        forward, extra, keep, d, carried = problem(rng, cell, *shape, dtype)
-        saved, states = numpy_loops.forward(cell, *forward, extra, keep)
-        saved_c, states_c = loops.forward(cell, *forward, extra, keep)
+        weights, x, state0, keep, d, carried = problem(rng, cell, *shape, dtype)
+        saved, states = numpy_loops.forward(weights, x, state0, keep)
+        saved_c, states_c = loops.forward(weights, x, state0, keep)
         for found, expected in zip((saved_c, *states_c), (saved, *states), strict=True):
             near(found, expected, dtype)
-        W_R = forward[-1]
         # Errors of h alone, or of the whole state; from behind nothing, or something.
         for errors, behind in ((d, carried), (np.ascontiguousarray(d[..., : shape[3]]), None)):
-            expected = numpy_loops.backward(cell, errors, saved, states, W_R, extra, keep, behind)
-            found = loops.backward(cell, errors, saved, states, W_R, extra, keep, behind)
+            expected = numpy_loops.backward(weights, errors, saved, states, keep, behind)
+            found = loops.backward(weights, errors, saved, states, keep, behind)
             for one, other in zip(found, expected, strict=True):
                 near(one, other, dtype)
-        expected = numpy_loops.local(cell, saved, states, extra, keep)
-        found = loops.local(cell, saved, states, extra, keep)
+        expected = numpy_loops.linearised(weights, saved, states, keep)
+        found = loops.linearised(weights, saved, states, keep)
         for one, other in zip(found, expected, strict=True):
             near(one, np.asarray(other), dtype)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_every_activation(module, name, rng):
-    extra = ACTIVATIONS[name]
-    forward, _, keep, d, _ = problem(rng, rnn, 9, 4, 3, 37, "float64")
-    saved, states = numpy_loops.forward(rnn, *forward, extra, keep)
-    saved_c, states_c = loops.forward(rnn, *forward, extra, keep)
+    weights, x, state0, keep, d, _ = problem(rng, rnn.CELL, 9, 4, 3, 37, "float64", name)
+    saved, states = numpy_loops.forward(weights, x, state0, keep)
+    saved_c, states_c = loops.forward(weights, x, state0, keep)
     near(saved_c, saved, "float64")
     near(*states_c, *states, "float64")
-    W_R = forward[-1]
-    expected = numpy_loops.backward(rnn, d, saved, states, W_R, extra, keep)
-    for one, other in zip(
-        loops.backward(rnn, d, saved, states, W_R, extra, keep), expected, strict=True
-    ):
+    expected = numpy_loops.backward(weights, d, saved, states, keep)
+    for one, other in zip(loops.backward(weights, d, saved, states, keep), expected, strict=True):
         near(one, other, "float64")
 
 
@@ -86,9 +82,9 @@ def test_every_activation(module, name, rng):
 def test_step_back_in_lag_is_numpys(module, name, dtype):
     cell, rng = CELLS[name], np.random.default_rng(1)
     for N, B, _, H in shapes():
-        forward, extra, keep, D, _ = problem(rng, cell, N, B, 2, H, dtype)
-        saved, states = numpy_loops.forward(cell, *forward, extra, keep)
-        local, W_R = numpy_loops.local(cell, saved, states, extra, keep), forward[-1]
+        weights, x, state0, keep, D, _ = problem(rng, cell, N, B, 2, H, dtype)
+        saved, states = numpy_loops.forward(weights, x, state0, keep)
+        derivatives, W_R = numpy_loops.linearised(weights, saved, states, keep), weights.W_R
         cut = (N + H) % min(N, 4)
         results = []
         for step in (numpy_loops.LagStep(cell, W_R), loops.LagStep(cell, W_R)):
@@ -96,8 +92,8 @@ def test_step_back_in_lag_is_numpys(module, name, dtype):
                 np.empty((N, B, len(W_R)), dtype),
                 np.empty((N - cut, B, D.shape[2]), dtype),
             )
-            norms = step(D, local, cut, dz, arriving)
-            kept = norms if cell is not rnn else (norms.at_weights, norms.through, norms.arriving)
+            norms = step(D, derivatives, cut, dz, arriving)
+            kept = norms if cell.carry_gate else (norms.at_weights, norms.through, norms.arriving)
             results.append([dz, arriving, *(np.sqrt(n).astype(dtype) for n in kept)])
         for found, expected in zip(*reversed(results), strict=True):
             near(found, expected, dtype)

@@ -18,22 +18,22 @@ from tests.kernels.test_loops import problem
 def everything(cell, dtype):
     """All loops once, with enough work to be shared out."""
     rng = np.random.default_rng(5)
-    forward, extra, keep, d, carried = problem(rng, cell, 24, 13, 40, 70, dtype)
-    saved, states = loops.forward(cell, *forward, extra, keep)
-    W_R = forward[-1]
-    found = [saved, *states, *loops.backward(cell, d, saved, states, W_R, extra, keep, carried)]
-    local = loops.local(cell, saved, states, extra, keep)
-    found += local
+    weights, x, state0, keep, d, carried = problem(rng, cell, 24, 13, 40, 70, dtype)
+    saved, states = loops.forward(weights, x, state0, keep)
+    W_R = weights.W_R
+    found = [saved, *states, *loops.backward(weights, d, saved, states, keep, carried)]
+    derivatives = loops.linearised(weights, saved, states, keep)
+    found += derivatives
     dz, arriving = np.empty((24, 13, len(W_R)), dtype), np.empty((21, 13, d.shape[2]), dtype)
-    norms = loops.LagStep(cell, W_R)(d, local, 3, dz, arriving)
+    norms = loops.LagStep(cell, W_R)(d, derivatives, 3, dz, arriving)
     found += [dz, arriving, norms.at_weights, norms.through, norms.arriving]
-    found.append(loops.outer(dz, forward[0]))
+    found.append(loops.outer(dz, x))
     G, R, M, W = (rng.normal(size=(700, 90)) for _ in range(4))
     return [*found, R, M, np.array(loops.remainder(G, R, M, W, 0.5, 1.0, 2.0, 3.0))]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("cell", [rnn, lstm, gru])
+@pytest.mark.parametrize("cell", [rnn.CELL, lstm.CELL, gru.CELL], ids=repr)
 def test_the_same_bits_for_any_number_of_threads(module, cell, dtype):
     module.resize_team(1)
     alone = everything(cell, dtype)
@@ -112,5 +112,5 @@ def test_an_activation_of_ones_own_runs_in_numpy(rng):
     own = bptt.RNN(W_F, W_R, b, (np.tanh, lambda z: 1 - np.tanh(z) ** 2))
     built_in = bptt.RNN(W_F, W_R, b)
     x = rng.normal(size=(6, 2, 3))
-    assert not loops.takes(own.cell, own.extra)
+    assert not loops.takes(own.cell, own.phi)
     assert np.allclose(own.forward(x).h, built_in.forward(x).h, rtol=1e-13, atol=1e-13)

@@ -62,7 +62,7 @@ def test_errors_from_a_function(layer, rng):
 def test_refused(layer, rng):
     x = rng.normal(size=(T, B, I))
     for wrong in (0, -3, 2.5, True, "4"):
-        with pytest.raises(OptionError, match="checkpoint_every: expected a number of steps"):
+        with pytest.raises(OptionError, match="checkpoint_every: expected a whole number from 1"):
             layer.forward(x, checkpoint_every=wrong)
     trace = layer.forward(x, checkpoint_every=5)
     with pytest.raises(ShapeError, match=r"dh: expected shape \(3, 3, 6\)"):

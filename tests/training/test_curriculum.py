@@ -42,7 +42,7 @@ def test_the_loss_moves_with_the_length(name):
         run = fitted.run(**source.arguments(net, n, []))
         x = there.batch(4, np.random.default_rng([7, n])).x
         assert (run.stack_trace.traces[0].x == x).all()
-        assert (run.steps == fitted.loss_steps(there.steps)).all()
+        assert (run.loss_steps == fitted.loss_steps(there.steps)).all()
         assert fitted.parameters()["W_R"] is net.parameters()["W_R"]
 
 

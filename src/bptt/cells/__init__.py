@@ -1,1 +1,8 @@
-"""One step forward and one step back of each cell: the equations as code."""
+"""One step forward and one step back of each cell: the equations as code.
+
+A new cell is one file with five functions and a ``Cell`` that names them; everything else asks the ``Cell``.
+"""
+
+from bptt.cells.cell import Cell, Derivatives, States, Weights
+
+__all__ = ["Cell", "Derivatives", "States", "Weights"]

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bptt.arrays import FLOATS, Array
+from bptt.arrays import FLOATS, Array, as_whole
+from bptt.cells.cell import Cell
 from bptt.errors import OptionError
 
 Weights = tuple[Array, Array, Array]
@@ -65,23 +66,32 @@ SCHEMES: dict[str, Scheme] = {
 
 
 def recurrent_weights(
+    cell: Cell,
     inputs: int,
     hidden: int,
     scheme: str,
     gain: float,
     rng: np.random.Generator | int | None,
     dtype: npt.DTypeLike,
-    gates: int = 1,
-) -> Weights:
-    """W_F (G·H, I), W_R (G·H, H) and b (G·H,): the scheme anew for each gate.
+) -> tuple[Array, ...]:
+    """W_F (G·H, I), W_R (G·H, H) and b (G·H,), the scheme anew for each gate; then recurrent biases (H,).
+
+    A recurrent bias that stands apart is uniform as PyTorch's where the scheme is, else zero.
+
+    Args:
+        cell: whose gates and biases are drawn.
+        inputs: I.
+        hidden: H.
+        scheme: a name in ``SCHEMES``.
+        gain: multiplies W_R.
+        rng: a seed or a generator.
+        dtype: float32 or float64.
 
     Raises:
         OptionError: if a size is below 1, the scheme is unknown, the gain is not finite or the type
             is not float32 or float64.
     """
-    for name, size in (("inputs", inputs), ("hidden", hidden)):
-        if size < 1:
-            raise OptionError(name, "a size from 1", str(size), "Give a positive whole number.")
+    I, H = as_whole("inputs", inputs, least=1), as_whole("hidden", hidden, least=1)
     if scheme not in SCHEMES:
         raise OptionError(
             "scheme", "one of " + ", ".join(SCHEMES), repr(scheme), "See bptt.cells.initialise."
@@ -89,22 +99,15 @@ def recurrent_weights(
     if not np.isfinite(gain):
         raise OptionError("gain", "a finite number", str(gain), "1 is the scheme as published.")
     generator, kind = random_generator(rng), float_type(dtype)
-    parts = [SCHEMES[scheme](generator, inputs, hidden) for _ in range(gates)]
+    parts = [SCHEMES[scheme](generator, I, H) for _ in cell.gates]
     W_F, W_R, b = (np.concatenate(part).astype(kind) for part in zip(*parts, strict=True))
     W_R *= kind.type(gain)
-    return W_F, W_R, b
-
-
-def candidate_bias(
-    W_F: Array, W_R: Array, b: Array, scheme: str, rng: np.random.Generator
-) -> tuple[Array, Array, Array, Array]:
-    """The GRU's weights with b_Rn (H,) apart: in PyTorch b_n and b_Rn are one uniform bias each."""
-    H = W_R.shape[1]
-    b_Rn = np.zeros(H, W_R.dtype)
-    if scheme == "pytorch":
-        b[2 * H :] = _uniform(rng, H**-0.5, (H,))
-        b_Rn[...] = _uniform(rng, H**-0.5, (H,))
-    return W_F, W_R, b, b_Rn
+    biases = [np.zeros(H, kind) for _ in cell.recurrent_biases]
+    if scheme == "pytorch":  # here the two biases of such a gate are one uniform vector each
+        for gate, b_R in zip(cell.recurrent_biases, biases, strict=True):
+            b[cell.block(gate, H)] = _uniform(generator, H**-0.5, (H,))
+            b_R[...] = _uniform(generator, H**-0.5, (H,))
+    return W_F, W_R, b, *biases
 
 
 def readout_weights(
@@ -112,11 +115,16 @@ def readout_weights(
 ) -> tuple[Array, Array]:
     """W_O (O, H) and b_O (O,), as PyTorch's ``nn.Linear``: U(-1/√H, 1/√H).
 
+    Args:
+        hidden: H, numbers that the readout reads.
+        outputs: O.
+        rng: a seed or a generator.
+        dtype: float32 or float64.
+
     Raises:
         OptionError: if ``outputs`` is below 1 or the type is not float32 or float64.
     """
-    if outputs < 1:
-        raise OptionError("outputs", "a size from 1", str(outputs), "One output per class.")
+    outputs = as_whole("outputs", outputs, least=1, cure="Pass one output per class.")
     generator, kind = random_generator(rng), float_type(dtype)
     W_O = _uniform(generator, hidden**-0.5, (outputs, hidden))
     return W_O.astype(kind), _uniform(generator, hidden**-0.5, (outputs,)).astype(kind)
@@ -143,6 +151,6 @@ def random_generator(rng: np.random.Generator | int | None) -> np.random.Generat
     Raises:
         OptionError: if the seed is negative.
     """
-    if isinstance(rng, int | np.integer) and rng < 0:
-        raise OptionError("seed", "a whole number from 0", str(rng), "Give 0, for example.")
-    return np.random.default_rng(rng)
+    if rng is None or isinstance(rng, np.random.Generator):
+        return np.random.default_rng(rng)
+    return np.random.default_rng(as_whole("seed", rng, least=0))

@@ -17,26 +17,14 @@ Slopes are taken from the gates, i(1 - i) and 1 - g², as the frameworks take th
 import numpy as np
 
 from bptt.arrays import Array
-from bptt.cells.activations import logistic
-from bptt.cells.rnn import Local
-
-GATES = 4
-STATES = 2
-TWO_ERRORS = False
-SAVED = 4  # i, f, g, o
+from bptt.cells.activations import Activation, logistic
+from bptt.cells.cell import Cell, Derivatives, States, Weights
 
 
-def step(
-    drive_t: Array,
-    prev: tuple[Array, ...],
-    W_R: Array,
-    extra: None,
-    saved_t: Array,
-    now: tuple[Array, ...],
-) -> None:
+def step(drive_t: Array, prev: States, weights: Weights, saved_t: Array, now: States) -> None:
     """Equations (1) to (3), into saved_t (B, 4H), the gates, and now (h_t, c_t)."""
     H = prev[0].shape[-1]
-    np.matmul(prev[0], W_R.T, out=saved_t)
+    np.matmul(prev[0], weights.W_R.T, out=saved_t)
     saved_t += drive_t
     i, f, g, o = (saved_t[..., j * H : (j + 1) * H] for j in range(4))
     saved_t[..., : 2 * H] = logistic(saved_t[..., : 2 * H])
@@ -47,7 +35,7 @@ def step(
     np.multiply(o, np.tanh(now[1]), out=now[0])
 
 
-def local(saved: Array, prev: tuple[Array, ...], now: tuple[Array, ...], extra: None) -> Local:
+def linearise(saved: Array, prev: States, now: States, phi: Activation) -> Derivatives:
     """What (4) to (6) multiply errors by: o tanh′(c), the four factors of (5), and f."""
     H = prev[0].shape[-1]
     i, f, g, o = (saved[..., j * H : (j + 1) * H] for j in range(4))
@@ -60,18 +48,11 @@ def local(saved: Array, prev: tuple[Array, ...], now: tuple[Array, ...], extra: 
     return o * (1 - tanh_c * tanh_c), factors, f
 
 
-def back(
-    d: Array, local: Local, dz: Array | None = None, carry: Array | None = None
+def vjp(
+    d: Array, derivatives: Derivatives, dz: Array | None = None, carry: Array | None = None
 ) -> tuple[Array, Array | None]:
-    """Equations (4) to (6): dz_t (..., 4H), and the carry [0; dc_t ⊙ f] (..., 2H).
-
-    Args:
-        d: (..., 2H) error [dh; dc] of the state.
-        local: of the same steps.
-        dz: (..., 4H) takes the first result, if given.
-        carry: (..., 2H) takes the second, if given.
-    """
-    to_cell, factors, f = local
+    """Equations (4) to (6): dz_t (..., 4H), and the carry [0; dc_t ⊙ f] (..., 2H)."""
+    to_cell, factors, f = derivatives
     H = f.shape[-1]
     dz = np.empty_like(factors) if dz is None else dz
     carry = np.empty_like(d) if carry is None else carry
@@ -88,17 +69,34 @@ def back(
     return dz, carry
 
 
-def at_input(d: Array, dz_R: Array, local: Local) -> Array:
-    """The error at what W_F multiplies: the same dz_t."""
-    return dz_R
+def carried(d: Array, derivatives: Derivatives) -> Array:
+    """dc_t of equation (4), which f multiplies."""
+    to_cell = derivatives[0]
+    H = to_cell.shape[-1]
+    return np.asarray(d[..., H:] + d[..., :H] * to_cell)
 
 
-def tangent(dz_F: Array, dz_R: Array, prev: Array, local: Local) -> Array:
+def jvp(dz_F: Array, dz_R: Array, prev: Array, derivatives: Derivatives) -> Array:
     """∂[h_t; c_t] of changes dz_F + dz_R (B, 4H, n) of z_t and prev (B, 2H, n) of the state."""
-    to_cell, factors, f = local
+    to_cell, factors, f = derivatives
     H = f.shape[-1]
     change = factors[..., None] * (dz_F + dz_R)
     i, f_part, g = (change[:, j * H : (j + 1) * H] for j in range(3))
     dc = f[..., None] * prev[:, H:] + i + f_part + g
     dh = to_cell[..., None] * dc + change[:, 3 * H :]
     return np.concatenate([dh, dc], axis=1)
+
+
+CELL = Cell(
+    name="lstm",
+    gates={"i": "input", "f": "forget", "g": "candidate", "o": "output"},
+    saved=("i", "f", "g", "o"),
+    candidate="g",
+    step=step,
+    linearise=linearise,
+    vjp=vjp,
+    jvp=jvp,
+    states=("h", "c"),
+    carry_gate="f",
+    carried=carried,
+)

@@ -13,9 +13,9 @@ def slopes_of(trace: Trace) -> tuple[Array, Array]:
     """|φ′| of every unit at every real step: (M, H), or (M, gates, H) of a gated cell; the steepest."""
     layer, valid = trace.layer, _valid(trace)
     if isinstance(layer, RNN):
-        slopes = np.abs(trace.local()[0][valid])
+        slopes = np.abs(trace.linearised()[0][valid])
         return slopes, np.asarray(layer.phi.steepest or float(slopes.max()))
-    gates = trace.saved[valid].reshape(-1, layer.cell.SAVED, layer.hidden)
+    gates = trace.saved[valid].reshape(-1, len(layer.cell.saved), layer.hidden)
     if layer.kind == "gru":
         gates = gates[:, :3]  # the fourth is not a gate: W_Rn h + b_Rn
     slopes = gates * (1 - gates)

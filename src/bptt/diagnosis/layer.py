@@ -1,7 +1,7 @@
 """One recurrent layer on one batch: its verdict, the cause, the advice, and the numbers behind them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -140,12 +140,12 @@ def _exponents(trace: Trace) -> Exponents | None:
     if trace.lengths is not None:
         longest = longest[trace.lengths == T]
     chosen = longest[:2]
-    part = Trace(
-        trace.layer,
-        trace.x[:T, chosen],
-        trace.saved[:T, chosen],
-        tuple(state[: T + 1, chosen] for state in trace.states),
-        None,
-        None if trace.resets is None else trace.resets[:T, chosen],
+    part = replace(
+        trace,
+        x=trace.x[:T, chosen],
+        saved=trace.saved[:T, chosen],
+        states=tuple(state[: T + 1, chosen] for state in trace.states),
+        lengths=None,
+        resets=None if trace.resets is None else trace.resets[:T, chosen],
     )
     return lyapunov(part, count=min(EXPONENTS, trace.layer.state_size))

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bptt.arrays import Array
-from bptt.errors import OptionError
+from bptt.arrays import Array, as_whole
 from bptt.layers import Trace
 
 
@@ -43,17 +42,18 @@ def errors_back(trace: Trace, V: Array, t: int) -> Array:
     Returns:
         (B, n, S).
     """
-    local = tuple(array[0][:, None] for array in trace.local(t, t + 1))
-    layer, n = trace.layer, V.shape[1]
+    weights, n = trace.weights, V.shape[1]
     # every row of a sequence meets the same derivatives
-    local = tuple(np.repeat(array, n, axis=1) for array in local)
-    dz, carry = layer.cell.back(V, local)
-    through = dz @ layer.W_R
+    derivatives = tuple(
+        np.repeat(array[0][:, None], n, axis=1) for array in trace.linearised(t, t + 1)
+    )
+    dz, carry = weights.cell.vjp(V, derivatives)
+    through = dz @ weights.W_R
     if carry is None:
         back = through
     else:
         back = carry
-        back[..., : layer.hidden] += through
+        back[..., : trace.layer.hidden] += through
     return np.asarray(back if trace.keep is None else back * trace.keep[t][:, None, None])
 
 
@@ -69,7 +69,7 @@ def jacobian(trace: Trace, t: int) -> Array:
     array([[0. , 2. ],
            [0.5, 0. ]])
     """
-    _check_step(trace, t, 1)
+    t, _ = _check_step(trace, t, 1)
     B, S = trace.x.shape[1], trace.layer.state_size
     unit = np.broadcast_to(np.eye(S, dtype=trace.layer.dtype), (B, S, S)).copy()
     return errors_back(trace, unit, t)
@@ -86,7 +86,7 @@ def jacobian_product(trace: Trace, t: int, k: int) -> Product:
     Raises:
         OptionError: if there are not so many steps.
     """
-    _check_step(trace, t, k)
+    t, k = _check_step(trace, t, k)
     B, S = trace.x.shape[1], trace.layer.state_size
     V = np.broadcast_to(np.eye(S, dtype=trace.layer.dtype), (B, S, S)).copy()
     log_scale = np.zeros(B)
@@ -99,9 +99,7 @@ def jacobian_product(trace: Trace, t: int, k: int) -> Product:
     return Product(V, log_scale)
 
 
-def _check_step(trace: Trace, t: int, k: int) -> None:
+def _check_step(trace: Trace, t: int, k: int) -> tuple[int, int]:
     T = len(trace.x) if trace.lengths is None else int(trace.lengths.min())
-    if not 0 <= t < T:
-        raise OptionError("t", f"a step from 0 to {T - 1}", str(t), "Steps are counted from 0.")
-    if not 1 <= k <= t + 1:
-        raise OptionError("k", f"from 1 to {t + 1} steps back", str(k), "Take a later step t.")
+    t = as_whole("t", t, least=0, most=T - 1, cure="Steps are counted from 0.")
+    return t, as_whole("k", k, least=1, most=t + 1, cure="Take a later step t to go further back.")

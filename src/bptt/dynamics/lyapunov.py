@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bptt.arrays import Array
+from bptt.arrays import Array, as_whole
 from bptt.dynamics.jacobians import errors_back
 from bptt.errors import OptionError
 from bptt.layers import Trace
@@ -60,12 +60,8 @@ def lyapunov(trace: Trace, count: int | None = None, skip: int | None = None) ->
         )  # fmt: skip
     T, B, _ = trace.x.shape
     S = trace.layer.state_size
-    n = S if count is None else count
-    if not 1 <= n <= S:
-        raise OptionError("count", f"from 1 to {S}, the size of the state", str(count), "Or None.")
-    skip = min(200, T // 10) if skip is None else skip
-    if not 0 <= skip < T:
-        raise OptionError("skip", f"from 0 to {T - 1} steps", str(skip), "Give longer sequences.")
+    n = S if count is None else as_whole("count", count, least=1, most=S, cure="None gives all.")
+    skip = min(200, T // 10) if skip is None else as_whole("skip", skip, least=0, most=T - 1)
     start = np.random.default_rng(0).standard_normal((B, n, S)).astype(trace.layer.dtype)
     V = _orthonormal(start)[0]
     logs = np.empty((T, B, n))
@@ -83,12 +79,14 @@ def lyapunov_of(jacobians: Iterable[Array], count: int | None = None, skip: int 
         skip: steps that are not counted.
 
     Raises:
-        OptionError: if there are fewer steps than ``skip``.
+        OptionError: if there are fewer steps than ``skip``, or count or skip is out of range.
     """
+    skip = as_whole("skip", skip, least=0)
     V, logs = None, []
     for J in jacobians:
         if V is None:
-            V = np.eye(len(J))[None, : count or len(J)]
+            n = len(J) if count is None else as_whole("count", count, least=1, most=len(J))
+            V = np.eye(len(J))[None, :n]
         V, log = _orthonormal(V @ J)
         logs.append(log)
     if len(logs) <= skip:

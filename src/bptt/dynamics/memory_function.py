@@ -18,12 +18,12 @@ from typing import Literal
 
 import numpy as np
 
-from bptt.arrays import Array
+from bptt.arrays import Array, as_whole
 from bptt.errors import OptionError
 from bptt.layers import Trace
 from bptt.layers.levels import directions
 from bptt.layers.sequences import inside
-from bptt.layers.stack import StackTrace
+from bptt.layers.stacked import StackTrace
 
 RIDGES = 10.0 ** np.arange(0, -13, -1)  # α over the largest s, strongest first
 LAGS = 500  # the largest lag computed unless told
@@ -135,8 +135,7 @@ def _lags(max_lag: int | None, age: Array, halves: tuple[Array, Array], H: int) 
     if max_lag is None:
         wanted, K = 2 * H, min(LAGS + 1, int((enough >= 2 * H).sum()))
     else:
-        if max_lag < 0:
-            raise OptionError("max_lag", "a lag from 0", str(max_lag), "Or None.")
+        max_lag = as_whole("max_lag", max_lag, least=0)
         wanted, K = H + 1, max_lag + 1 if (enough > H).sum() > max_lag else 0
     if K == 0:
         lag = max_lag or 0

@@ -7,15 +7,16 @@ says which stretch of the sequence moves the weights; it does not say from how f
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from bptt import kernels
 from bptt.arrays import Array
-from bptt.layers import Trace
-from bptt.layers.levels import directions, join_inputs, split_errors
-from bptt.layers.stack import StackTrace, immediate_errors
+from bptt.layers import StackTrace, Trace
+from bptt.layers.descent import ARRAYS, descend
+from bptt.layers.immediate import state_errors
+from bptt.layers.stack_errors import immediate_errors
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,15 @@ class StepProfile:
     total: Array
 
 
-def by_step(trace: Trace | StackTrace, dh: Any) -> Any:
+@overload
+def by_step(trace: Trace, dh: Any) -> StepProfile: ...
+
+
+@overload
+def by_step(trace: StackTrace, dh: Any) -> list[StepProfile]: ...
+
+
+def by_step(trace: Trace | StackTrace, dh: Any) -> StepProfile | list[StepProfile]:
     """Split dW_R by the step at which the weight acts.
 
     Args:
@@ -60,37 +69,18 @@ def by_step(trace: Trace | StackTrace, dh: Any) -> Any:
     ((1000,), '1.000000')
     """
     with np.errstate(over="ignore", invalid="ignore"):  # beyond the type it is infinite, or NaN
-        return _by_step(trace, dh)
-
-
-def _by_step(trace: Trace | StackTrace, dh: Any) -> Any:
-    if isinstance(trace, Trace):
-        return _layer(trace, trace.layer.state_errors(trace, dh))[0]
-    errors = immediate_errors(trace, dh)
-    found: list[StepProfile] = []
-    number = len(errors)
-    from_above: Array | None = None
-    for level, mask in zip(reversed(trace.levels), reversed(trace.masks), strict=True):
-        here = directions(level)
-        number -= len(here)
-        own = errors[number : number + len(here)]
-        if from_above is not None:
-            for t, d, part in zip(here, own, split_errors(level, from_above), strict=True):
-                d[..., : t.layer.hidden] += part
-        done = [_layer(t, d) for t, d in zip(here, own, strict=True)]
-        found = [profile for profile, _ in done] + found
-        from_above = join_inputs(level, [dx for _, dx in done], mask)
-    return found
+        if isinstance(trace, Trace):
+            return _layer(trace, state_errors(trace, dh))[0]
+        errors = immediate_errors(trace, dh)
+        return descend(trace, errors, ARRAYS, lambda number, t, d: _layer(t, d))[0]
 
 
 def _layer(trace: Trace, d: Array) -> tuple[StepProfile, Array]:
     """One layer from the errors of its states, and the errors of its inputs."""
-    layer = trace.layer
+    weights, H = trace.weights, trace.layer.hidden
     # Everything is linear in d: a power of two keeps what is carried back within the type's range.
     scale = int(np.frexp(np.abs(d).max())[1])
-    dz_R, dz_F, _ = kernels.backward(
-        layer.cell, np.ldexp(d, -scale), *trace.part(), layer.W_R, layer.extra, trace.kept()
-    )
+    dz_R, dz_F, _ = kernels.backward(weights, np.ldexp(d, -scale), *trace.part(), trace.kept())
     dz, h_prev = dz_R.astype(np.float64), trace.before()[0].astype(np.float64)
     T, B, rows = dz.shape
     dW_R = dz.reshape(T * B, rows).T @ h_prev.reshape(T * B, -1)
@@ -102,31 +92,29 @@ def _layer(trace: Trace, d: Array) -> tuple[StepProfile, Array]:
     with np.errstate(invalid="ignore", divide="ignore"):
         share = along / np.square(dW_R).sum()
     norm = np.ldexp(np.sqrt(np.maximum(squares, 0)), scale)
-    whole = np.ldexp(dW_R, scale).astype(layer.dtype)
-    dx = kernels.affine(dz_F, layer.W_F)
+    whole = np.ldexp(dW_R, scale).astype(dz_F.dtype)
+    dx = kernels.affine(dz_F, weights.W_F)
     sizes = (
-        _rms(d[..., : layer.hidden]),
+        _rms(d[..., :H]),
         np.ldexp(_rms(_total(trace, np.ldexp(d, -scale), dz_R)), scale),
     )
     return StepProfile(norm, share, whole, *sizes), np.ldexp(dx, scale)
 
 
 def _total(trace: Trace, d: Array, dz_R: Array) -> Array:
-    """dE/dh of every step (T, B, H): the immediate part, what W_R sends back, and a GRU's carry."""
-    H = trace.layer.hidden
-    total, back = d[..., :H].copy(), kernels.affine(dz_R, trace.layer.W_R)
+    """dE/dh of every step (T, B, H): the immediate part, what W_R sends back, and the carry of h."""
+    cell, H = trace.weights.cell, trace.layer.hidden
+    total, back = d[..., :H].copy(), kernels.affine(dz_R, trace.weights.W_R)
     keep = trace.keep
     if keep is not None:
         back *= keep[..., None]
     total[:-1] += back[1:]
-    if trace.layer.kind == "gru":
-        z = (
-            trace.saved[..., H : 2 * H]
-            if keep is None
-            else trace.saved[..., H : 2 * H] * keep[..., None]
-        )
+    if cell.carry_gate is not None and cell.states == ("h",):  # an LSTM carries c, and h not at all
+        carry = trace.gate(cell.carry_gate)
+        if keep is not None:
+            carry = carry * keep[..., None]
         for t in reversed(range(len(total) - 1)):
-            total[t] += total[t + 1] * z[t + 1]
+            total[t] += total[t + 1] * carry[t + 1]
     return total
 
 

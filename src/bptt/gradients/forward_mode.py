@@ -18,6 +18,7 @@ import numpy as np
 
 from bptt.arrays import Array
 from bptt.layers import Layer, Trace
+from bptt.layers.immediate import state_errors
 
 
 def forward_mode(layer: Layer, x: Any, dh: Any, h0: Any = None, c0: Any = None) -> Array:
@@ -60,39 +61,37 @@ def sensitivities(trace: Trace, dh: Any) -> dict[str, Array]:
     Raises:
         ShapeError, DTypeError, NonFiniteError: if dh does not fit the trace.
     """
-    layer = trace.layer
-    d, local, (h_prev, *_), keep = (
-        layer.state_errors(trace, dh),
-        trace.local(),
-        trace.before(),
-        trace.keep,
-    )
+    layer, cell, W_R = trace.layer, trace.weights.cell, trace.weights.W_R
+    d, derivatives = state_errors(trace, dh), trace.linearised()
+    (h_prev, *_), keep = trace.before(), trace.keep
     T, B, S = d.shape
-    H, rows, dtype = layer.hidden, len(layer.W_R), layer.dtype
+    H, rows, dtype = layer.hidden, len(W_R), W_R.dtype
     names = [*layer.parameters(), "state0"]
     shape = {name: value.shape for name, value in layer.parameters().items()} | {"state0": (S,)}
     # S_t[θ] is ∂state_t/∂θ: (B, S, size of θ), θ flattened.
     sensitivity = {name: np.zeros((B, S, int(np.prod(shape[name]))), dtype) for name in names}
     sensitivity["state0"] += np.eye(S, dtype=dtype)
+    bias_of = dict(zip(cell.bias_names, cell.recurrent_biases, strict=True))
     total = {name: np.zeros((B, sensitivity[name].shape[2]), dtype) for name in names}
+    every = slice(0, rows)
     for t in range(T):
-        here = tuple(array[t] for array in local)
+        of_step = tuple(array[t] for array in derivatives)
         for name in names:
             prev = sensitivity[name]
             if keep is not None:
                 prev = prev * keep[t][:, None, None]
-            dz_R = layer.W_R @ prev[:, :H]  # W_R ∂h_{t-1}/∂θ
+            dz_R = W_R @ prev[:, :H]  # W_R ∂h_{t-1}/∂θ
             dz_F = np.zeros_like(dz_R)
             match name:
                 case "W_F":
-                    _add_immediate(dz_F, trace.x[t], 0)
+                    _add_immediate(dz_F, trace.x[t], every)
                 case "W_R":
-                    _add_immediate(dz_R, h_prev[t], 0)
+                    _add_immediate(dz_R, h_prev[t], every)
                 case "b":
-                    _add_immediate(dz_F, np.ones((B, 1), dtype), 0)
-                case "b_Rn":
-                    _add_immediate(dz_R, np.ones((B, 1), dtype), rows - H)
-            sensitivity[name] = layer.cell.tangent(dz_F, dz_R, prev, here)
+                    _add_immediate(dz_F, np.ones((B, 1), dtype), every)
+                case _ if name in bias_of:
+                    _add_immediate(dz_R, np.ones((B, 1), dtype), cell.block(bias_of[name], H))
+            sensitivity[name] = cell.jvp(dz_F, dz_R, prev, of_step)
             total[name] += np.einsum("bs,bsn->bn", d[t], sensitivity[name])
     state0 = total.pop("state0")
     found = {name: value.sum(0).reshape(shape[name]) for name, value in total.items()}
@@ -100,8 +99,8 @@ def sensitivities(trace: Trace, dh: Any) -> dict[str, Array]:
     return found if S == H else found | {"c0": state0[:, H:]}
 
 
-def _add_immediate(dz: Array, value: Array, first: int) -> None:
-    """∂z_i/∂θ_ij = value_j: the diagonal of (rows, rows of θ, n), from row ``first`` on."""
+def _add_immediate(dz: Array, value: Array, block: slice) -> None:
+    """∂z_i/∂θ_ij = value_j: the diagonal of (rows, rows of θ, n), where θ has the rows of a block."""
     B, rows, _ = dz.shape
-    unit = np.arange(first, rows)
-    dz.reshape(B, rows, rows - first, -1)[:, unit, unit - first] += value[:, None]
+    unit = np.arange(block.start, block.stop)
+    dz.reshape(B, rows, len(unit), -1)[:, unit, unit - block.start] += value[:, None]

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from bptt import kernels
-from bptt.arrays import Array
-from bptt.errors import OptionError
+from bptt.arrays import Array, as_whole
 from bptt.layers import Trace
+from bptt.layers.immediate import state_errors
 
 
 def truncated_bptt(trace: Trace, dh: Any, k1: int, k2: int, offset: int = 0) -> Array:
@@ -34,14 +34,10 @@ def truncated_bptt(trace: Trace, dh: Any, k1: int, k2: int, offset: int = 0) -> 
         OptionError: if k1 or k2 is below 1, or the offset not in 0 .. k1-1.
         ShapeError, DTypeError, NonFiniteError: if dh does not fit the trace.
     """
-    for name, value in (("k1", k1), ("k2", k2)):
-        if value < 1:
-            raise OptionError(name, "a number of steps from 1", str(value), "Give at least 1.")
-    if not 0 <= offset < k1:
-        raise OptionError("offset", f"from 0 to {k1 - 1}", str(offset), "It shifts the blocks.")
-    layer = trace.layer
-    d = layer.state_errors(trace, dh)
-    T, dW_R = len(d), np.zeros_like(layer.W_R)
+    k1, k2 = as_whole("k1", k1, least=1), as_whole("k2", k2, least=1)
+    offset = as_whole("offset", offset, least=0, most=k1 - 1)
+    d = state_errors(trace, dh)
+    T, dW_R = len(d), np.zeros_like(trace.weights.W_R)
     # Blocks of k1 losses; the last one may be cut short, but starts its way back where it would have.
     for full_end in range(offset or k1, T + k1, k1):
         first, end = max(0, full_end - k1), min(full_end, T)
@@ -52,8 +48,7 @@ def truncated_bptt(trace: Trace, dh: Any, k1: int, k2: int, offset: int = 0) -> 
         losses = slice(max(first, start), end)  # with k2 < k1 the earlier ones reach nothing
         errors[losses.start - start :] = d[losses]
         dz_R, _, _ = kernels.backward(
-            layer.cell, errors, *trace.part(start, end), layer.W_R, layer.extra,
-            trace.kept(start, end),
-        )  # fmt: skip
+            trace.weights, errors, *trace.part(start, end), trace.kept(start, end)
+        )
         dW_R += kernels.outer(dz_R, trace.before(start, end)[0])
     return dW_R

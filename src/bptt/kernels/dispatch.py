@@ -4,16 +4,16 @@ The compiled loops where they were built and know the activation, the NumPy loop
 signatures, same results.
 """
 
-from types import ModuleType
 from typing import Any
 
 from bptt.arrays import Array
-from bptt.cells import rnn
+from bptt.cells import Cell, Derivatives, States, Weights
+from bptt.cells.activations import Activation
 from bptt.kernels import compiled_loops, instruction_sets, numpy_loops, threads
 from bptt.kernels.numpy_loops import LagStep
 
-_anything: Any = numpy_loops if instruction_sets.compiled is None else compiled_loops
-affine, outer, remainder = _anything.affine, _anything.outer, _anything.remainder
+_products: Any = numpy_loops if instruction_sets.compiled is None else compiled_loops
+affine, outer, remainder = _products.affine, _products.outer, _products.remainder
 
 
 def path() -> str:
@@ -24,50 +24,34 @@ def path() -> str:
     return f"compiled loops, {instruction_sets.name}, {count} thread{'s' * (count > 1)}"
 
 
-def _loops(cell: ModuleType, extra: Any) -> Any:
-    return compiled_loops if compiled_loops.takes(cell, extra) else numpy_loops
+def _loops(weights: Weights) -> Any:
+    return compiled_loops if compiled_loops.takes(weights.cell, weights.phi) else numpy_loops
 
 
-def forward(
-    cell: ModuleType,
-    x: Array,
-    W_F: Array,
-    b: Array,
-    state0: tuple[Array, ...],
-    W_R: Array,
-    extra: Any,
-    keep: Array | None,
-) -> tuple[Array, tuple[Array, ...]]:
+def forward(weights: Weights, x: Array, state0: States, keep: Array | None) -> tuple[Array, States]:
     """States over a sequence; see ``numpy_loops.forward``."""
-    found = _loops(cell, extra).forward(cell, x, W_F, b, state0, W_R, extra, keep)
-    return found  # type: ignore[no-any-return]
+    return _loops(weights).forward(weights, x, state0, keep)  # type: ignore[no-any-return]
 
 
 def backward(
-    cell: ModuleType,
+    weights: Weights,
     d: Array,
     saved: Array,
-    states: tuple[Array, ...],
-    W_R: Array,
-    extra: Any,
+    states: States,
     keep: Array | None,
     carried: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Errors over a sequence; see ``numpy_loops.backward``."""
-    found = _loops(cell, extra).backward(cell, d, saved, states, W_R, extra, keep, carried)
-    return found  # type: ignore[no-any-return]
+    return _loops(weights).backward(weights, d, saved, states, keep, carried)  # type: ignore[no-any-return]
 
 
-def local(
-    cell: ModuleType, saved: Array, states: tuple[Array, ...], extra: Any, keep: Array | None
-) -> tuple[Array, ...]:
-    """The derivatives of every step; see ``numpy_loops.local``."""
-    found = _loops(cell, extra).local(cell, saved, states, extra, keep)
-    return found  # type: ignore[no-any-return]
+def linearised(weights: Weights, saved: Array, states: States, keep: Array | None) -> Derivatives:
+    """The derivatives of every step; see ``numpy_loops.linearised``."""
+    return _loops(weights).linearised(weights, saved, states, keep)  # type: ignore[no-any-return]
 
 
-def lag_step(cell: ModuleType, extra: Any, W_R: Array, e: int) -> LagStep:
+def lag_step(cell: Cell, phi: Activation, W_R: Array, e: int) -> LagStep:
     """One step back in lag with weights W_R 2^e; see ``numpy_loops.LagStep``."""
-    if compiled_loops.takes(cell, extra) and (e == 0 or cell is rnn):
+    if compiled_loops.takes(cell, phi) and (e == 0 or cell.carry_gate is None):
         return compiled_loops.LagStep(cell, W_R)  # type: ignore[return-value]
     return numpy_loops.LagStep(cell, W_R, e)

@@ -9,12 +9,12 @@ A state has one part (h) or two (h, c); errors of it lie side by side in one arr
 ``compiled_loops`` has the same functions, compiled.
 """
 
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from bptt.arrays import Array, squares
+from bptt.cells import Cell, Derivatives, States, Weights
 
 
 def affine(a: Array, M: Array, bias: Array | None = None) -> Array:
@@ -35,36 +35,23 @@ def outer(a: Array, b: Array, out: Array | None = None) -> Array:
     return out
 
 
-def forward(
-    cell: ModuleType,
-    x: Array,
-    W_F: Array,
-    b: Array,
-    state0: tuple[Array, ...],
-    W_R: Array,
-    extra: Any,
-    keep: Array | None,
-) -> tuple[Array, tuple[Array, ...]]:
+def forward(weights: Weights, x: Array, state0: States, keep: Array | None) -> tuple[Array, States]:
     """States over a sequence.
 
     Args:
-        cell: ``cells.rnn``, ``cells.lstm`` or ``cells.gru``.
+        weights: of the layer, with its cell.
         x: (T, B, I) inputs.
-        W_F: (G·H, I) weights of the input.
-        b: (G·H,) bias.
         state0: (h0,) or (h0, c0), each (B, H).
-        W_R: (G·H, H) recurrent weights.
-        extra: the RNN's activation, the GRU's b_Rn, None for the LSTM.
         keep: (T, B) False where a step starts from zero instead of the state before; None: nowhere.
 
     Returns:
-        what ``local`` needs, (T, B, ·), and the states, each (T+1, B, H); ``[0]`` is the
+        what ``linearised`` needs, (T, B, ·), and the states, each (T+1, B, H); ``[0]`` is the
         initial one, ``[t+1]`` belongs to ``x[t]``.
     """
     T, B, _ = x.shape
-    H = W_R.shape[1]
-    drive = affine(x, W_F.T, b)
-    saved = np.empty((T, B, cell.SAVED * H), x.dtype)
+    cell, H = weights.cell, weights.W_R.shape[1]
+    drive = affine(x, weights.W_F.T, weights.b)
+    saved = np.empty((T, B, len(cell.saved) * H), x.dtype)
     states = tuple(np.empty((T + 1, B, H), x.dtype) for _ in state0)
     for state, first in zip(states, state0, strict=True):
         state[0] = first
@@ -72,50 +59,47 @@ def forward(
         prev = tuple(state[t] for state in states)
         if keep is not None and not keep[t].all():
             prev = tuple(np.where(keep[t][:, None], state, 0) for state in prev)
-        cell.step(drive[t], prev, W_R, extra, saved[t], tuple(state[t + 1] for state in states))
+        cell.step(drive[t], prev, weights, saved[t], tuple(state[t + 1] for state in states))
     return saved, states
 
 
 def backward(
-    cell: ModuleType,
+    weights: Weights,
     d: Array,
     saved: Array,
-    states: tuple[Array, ...],
-    W_R: Array,
-    extra: Any,
+    states: States,
     keep: Array | None,
     carried: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Errors over a sequence.
 
     Args:
-        cell: as for ``forward``.
+        weights: as for ``forward``.
         d: (T, B, S) immediate gradient ∂⁺E/∂state_t of every step; or (T, B, H), the other
             part being zero.
         saved: from ``forward``, of these steps.
         states: from ``forward``, each (T+1, B, H) from the one before these steps on.
-        W_R: (G·H, H) recurrent weights.
-        extra: as for ``forward``.
         keep: as for ``forward``.
         carried: (B, S) what steps behind these send back; zero if there are none.
 
     Returns:
-        errors at what W_R multiplies (T, B, G·H), at what W_F multiplies (the same array but for the
-        GRU), and at the initial state (B, S).
+        errors at what W_R multiplies (T, B, G·H), at what W_F multiplies (the same array unless the cell
+        has an ``input_vjp``), and at the initial state (B, S).
     """
     T, B, width = d.shape
+    cell, W_R = weights.cell, weights.W_R
     H = W_R.shape[1]
-    factors = local(cell, saved, states, extra, keep)
+    derivatives = linearised(weights, saved, states, keep)
     dz_R = np.empty((T, B, len(W_R)), d.dtype)
-    dz_F = np.empty_like(dz_R) if cell.TWO_ERRORS else dz_R
-    carried = np.zeros((B, cell.STATES * H), d.dtype) if carried is None else carried.copy()
+    dz_F = dz_R if cell.input_vjp is None else np.empty_like(dz_R)
+    carried = np.zeros((B, len(cell.states) * H), d.dtype) if carried is None else carried.copy()
     for t in reversed(range(T)):
         carried[:, :width] += d[t]
-        here = tuple(array[t] for array in factors)
-        error, carry = cell.back(carried, here)
+        of_step = tuple(array[t] for array in derivatives)
+        error, carry = cell.vjp(carried, of_step)
         dz_R[t] = error
-        if cell.TWO_ERRORS:
-            dz_F[t] = cell.at_input(carried, error, here)
+        if cell.input_vjp is not None:
+            dz_F[t] = cell.input_vjp(carried, error, of_step)
         if carry is None:
             np.matmul(error, W_R, out=carried)
         else:
@@ -126,16 +110,11 @@ def backward(
     return dz_R, dz_F, carried
 
 
-def local(
-    cell: ModuleType,
-    saved: Array,
-    states: tuple[Array, ...],
-    extra: Any,
-    keep: Array | None,
-) -> tuple[Array, ...]:
-    """The derivatives of every step; see ``cells.rnn.local``. The arguments are those of ``backward``."""
+def linearised(weights: Weights, saved: Array, states: States, keep: Array | None) -> Derivatives:
+    """The derivatives of every step; see ``Cell.linearise``. The arguments are those of ``backward``."""
     prev = tuple(before(state, keep) for state in states)
-    return tuple(cell.local(saved, prev, tuple(state[1:] for state in states), extra))
+    now = tuple(state[1:] for state in states)
+    return tuple(weights.cell.linearise(saved, prev, now, weights.phi))
 
 
 def before(state: Array, keep: Array | None) -> Array:
@@ -149,7 +128,7 @@ class LagNorms(NamedTuple):
     at_weights: Array  # ‖dz‖²
     through: Array  # ‖dz W_R‖²
     carry: Array  # ‖carry‖²; of no meaning for an RNN
-    carrier: Array  # ‖what the carry multiplies‖²: dc of an LSTM, d of a GRU
+    carrier: Array  # ‖what the carry multiplies‖²: ``Cell.carried``
     arriving: Array  # ‖dz W_R + carry‖²
 
 
@@ -162,35 +141,33 @@ class LagStep:
         e: the weights are W_R 2^e.
     """
 
-    def __init__(self, cell: ModuleType, W_R: Array, e: int = 0) -> None:
+    def __init__(self, cell: Cell, W_R: Array, e: int = 0) -> None:
         self.cell, self.W_R, self.e = cell, W_R, e
 
     def __call__(
-        self, D: Array, local: tuple[Array, ...], cut: int, dz: Array, arriving: Array
+        self, D: Array, derivatives: Derivatives, cut: int, dz: Array, arriving: Array
     ) -> LagNorms:
         """Take it.
 
         Args:
             D: (N, B, S) errors of the states at N neighbouring steps.
-            local: the derivatives of these steps.
+            derivatives: of these steps.
             cut: how many of the steps, the first, have no step before them.
             dz: (N, B, G·H) takes the errors at what W_R multiplies.
-            arriving: (N - cut, B, S) takes dz W_R + carry, without 2^e for an RNN.
+            arriving: (N - cut, B, S) takes dz W_R + carry, without 2^e where nothing is carried.
 
         Returns:
             the norms; ``through`` without 2^e.
         """
         H = self.W_R.shape[1]
-        carry = self.cell.back(D, local, dz)[1]
+        carry = self.cell.vjp(D, derivatives, dz)[1]
         P = affine(dz[cut:], self.W_R)
         through = squares(P)
         if carry is None:
             arriving[...] = P
             return LagNorms(squares(dz), through, through, through, through)
         carry = carry[cut:]
-        carrier = D[cut:]
-        if self.cell.STATES == 2:  # (4) of cells.lstm: dc ← dc + dh ⊙ o tanh′(c)
-            carrier = carrier[..., H:] + carrier[..., :H] * local[0][cut:]
+        carrier = self.cell.carried(D[cut:], tuple(array[cut:] for array in derivatives))
         carried = squares(carry)
         carry[..., :H] += np.ldexp(P, self.e) if self.e else P
         arriving[...] = carry

@@ -2,7 +2,7 @@
 
 import os
 
-from bptt.errors import OptionError
+from bptt.arrays import as_whole
 from bptt.kernels.instruction_sets import compiled
 
 
@@ -50,6 +50,4 @@ def set_num_threads(count: int) -> None:
     1
     >>> bptt.set_num_threads(before)
     """
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise OptionError("count", "a whole number from 1", repr(count), "Give 1, for example.")
-    _use(count)
+    _use(as_whole("count", count, least=1))

@@ -60,7 +60,7 @@ class Measured:
         """(T, B, H) φ′(z); of a gated cell of its candidate."""
         layer = self.trace.layer
         if isinstance(layer, RNN):
-            return self.trace.local()[0]
+            return self.trace.linearised()[0]
         return 1 - np.tanh(self.z) ** 2
 
     def weights_alone(self) -> Array:

@@ -169,7 +169,7 @@ def unrolled(
             "Give more inputs, or fewer steps.",
         )
     trace = RNN([[W_F]], [[W_R]], [b], activation).forward(inputs[:, None, None], [[h0]])
-    h, slope = trace.h[:, 0, 0], trace.local()[0][:, 0, 0]
+    h, slope = trace.h[:, 0, 0], trace.linearised()[0][:, 0, 0]
     at = Scalar.at
     # By the factor itself, an expression of SymPy: the number that it stands for. x_t is x[t-1].
     numbers: dict[Any, float] = {SYMBOL**k: float(W_R) ** k for k in range(1, steps + 1)}
@@ -187,8 +187,9 @@ def _sensitivity(trace: Trace, s: int) -> float:
         return 0.0
     x, dh = trace.x[:s], np.zeros((s, 1, 1))
     dh[-1] = 1.0
-    start = trace.layer.forward(x, trace.h[0])
-    return float(trace.layer.backward(start, dh).dW_R[0, 0])
+    layer = trace.layer
+    assert isinstance(layer, RNN)
+    return float(layer.backward(layer.forward(x, trace.h[0]), dh).dW_R[0, 0])
 
 
 @cache

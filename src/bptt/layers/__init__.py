@@ -4,7 +4,8 @@ from bptt.layers.checkpoints import CheckpointedTrace
 from bptt.layers.kinds import GRU, LSTM, RNN
 from bptt.layers.layer import Layer
 from bptt.layers.levels import Bidirectional, BidirectionalTrace
-from bptt.layers.stack import Stack, StackGrads, StackTrace
+from bptt.layers.stack import Stack
+from bptt.layers.stacked import StackGrads, StackTrace
 from bptt.layers.trace import Grads, Trace
 
 __all__ = [

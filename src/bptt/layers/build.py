@@ -8,15 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from bptt import files
-from bptt.arrays import Array
+from bptt.arrays import Array, as_whole
 from bptt.cells.activations import ACTIVATIONS, Activation, Pair
 from bptt.errors import FileError, OptionError
-from bptt.layers.kinds import GRU, LSTM, RNN
+from bptt.layers.kinds import KINDS
 from bptt.layers.layer import Layer
 from bptt.layers.levels import Bidirectional, Level
 from bptt.layers.stack import Stack
-
-KINDS: dict[str, type[Layer]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 
 
 def build(
@@ -33,21 +31,29 @@ def build(
 ) -> Level | Stack:
     """Fresh layers of one kind: a layer or pair where there is one level, else a stack.
 
+    Args:
+        cell: a name in ``KINDS``.
+        inputs: I of the lowest level.
+        hidden: H of every layer.
+        layers: how many levels.
+        bidirectional: whether each level reads both ways.
+        scheme: of the weights, see ``bptt.cells.initialise``.
+        activation: φ of plain RNNs.
+        gain: multiplies every W_R.
+        rng: draws the weights.
+        dtype: float32 or float64.
+
     Raises:
         OptionError: if a name or number is outside its choices.
     """
     if cell not in KINDS:
         raise OptionError("cell", "one of " + ", ".join(KINDS), repr(cell), "Choose one.")
-    if layers < 1:
-        raise OptionError("layers", "a number from 1", str(layers), "Give at least one layer.")
+    layers = as_whole("layers", layers, least=1)
 
     def one(size: int) -> Layer:
-        if cell == "rnn":
-            return RNN.init(
-                size, hidden, scheme, activation=activation, gain=gain, rng=rng, dtype=dtype
-            )
-        kind = LSTM if cell == "lstm" else GRU
-        return kind.init(size, hidden, scheme, gain=gain, rng=rng, dtype=dtype)
+        return KINDS[cell].init(
+            size, hidden, scheme, activation=activation, gain=gain, rng=rng, dtype=dtype
+        )
 
     levels: list[Level] = []
     for _ in range(layers):
@@ -92,14 +98,19 @@ def described(stack: Stack) -> str:
     """
 
     def one(layer: Layer) -> str:
-        if not isinstance(layer, RNN):
-            return layer.kind
+        if KINDS.get(layer.cell.name) is not type(layer):
+            raise FileError(
+                "cell", "one of " + ", ".join(KINDS), layer.cell.name,
+                "Save network.parameters() yourself and rebuild the network in Python.",
+            )  # fmt: skip
+        if not layer.cell.choose_phi:
+            return layer.cell.name
         if layer.phi.name not in ACTIVATIONS:
             raise FileError(
                 "activation", "a built-in one, which a file can name", "a pair of functions",
                 "Save network.parameters() yourself and rebuild the network in Python.",
             )  # fmt: skip
-        return f"rnn:{layer.phi.name}"
+        return f"{layer.cell.name}:{layer.phi.name}"
 
     return ",".join(
         "+".join(map(one, level.layers if isinstance(level, Bidirectional) else [level]))
@@ -124,12 +135,13 @@ def rebuilt(path: str | Path, description: str, tensors: dict[str, Array]) -> St
                 str(path), "levels of rnn, lstm or gru", repr(description),
                 "Save the model with bptt train or network.save.",
             )  # fmt: skip
-        names = ["W_F", "W_R", "b"] + ["b_Rn"] * (kind == "gru")
+        cell = KINDS[kind].cell
+        names = ["W_F", "W_R", "b", *cell.bias_names]
         full = [prefix + name for name in names]
         files.check_names(path, tensors, full, "a network saved by bptt")
         arrays: list[Any] = [tensors[name] for name in full]
-        if kind == "rnn":
-            return RNN(arrays[0], arrays[1], arrays[2], activation or "tanh")
+        if cell.choose_phi:
+            return KINDS[kind](*arrays, activation=activation or "tanh")
         return KINDS[kind](*arrays)
 
     made: list[Level] = []

@@ -6,14 +6,13 @@ made again are the same steps: the gradients differ by rounding alone.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import NoReturn
 
 from bptt.arrays import Array
+from bptt.cells import States, Weights
 from bptt.errors import OptionError
+from bptt.layers.parameters import Parameters
 from bptt.layers.steps import run_steps
-
-if TYPE_CHECKING:
-    from bptt.layers.layer import Layer
 
 OF_OTHER_TRACES = (
     "saved",
@@ -23,7 +22,8 @@ OF_OTHER_TRACES = (
     "z",
     "before",
     "kept",
-    "local",
+    "linearised",
+    "gate",
     "stack",
     "levels",
     "traces",
@@ -36,6 +36,8 @@ class CheckpointedTrace:
 
     Attributes:
         layer: the layer that made it.
+        weights: that the states were computed with.
+        fingerprint: of the weights.
         x: (T, B, I) inputs; zero behind a sequence's end.
         every: k, steps from one kept state to the next.
         checkpoints: the states before steps 0, k, 2k, ..., each (h,) or (h, c) of (B, H).
@@ -44,42 +46,54 @@ class CheckpointedTrace:
         resets: (T, B) True where a step started from zero, or None.
     """
 
-    layer: "Layer"
+    layer: Parameters
+    weights: Weights
+    fingerprint: tuple[float, ...]
     x: Array
     every: int
-    checkpoints: tuple[tuple[Array, ...], ...]
-    final: tuple[Array, ...]
+    checkpoints: tuple[States, ...]
+    final: States
     lengths: Array | None = None
     resets: Array | None = None
 
     @classmethod
     def of(
         cls,
-        layer: "Layer",
+        layer: Parameters,
         x: Array,
-        state0: tuple[Array, ...],
+        state0: States,
         every: int,
         lengths: Array | None,
         resets: Array | None,
     ) -> "CheckpointedTrace":
         """Run the layer, keeping a state before every ``every`` steps."""
-        checkpoints, state = [], state0
+        weights, checkpoints, state = layer.weights, [], state0
         for first in range(0, len(x), every):
             checkpoints.append(state)
             last = min(first + every, len(x))
-            _, states = run_steps(layer, x, state, lengths, resets, first, last)
+            _, states = run_steps(weights, x, state, lengths, resets, first, last)
             state = tuple(part[-1].copy() for part in states)
-        return cls(layer, x, every, tuple(checkpoints), state, lengths, resets)
+        return cls(
+            layer,
+            weights,
+            weights.fingerprint(),
+            x,
+            every,
+            tuple(checkpoints),
+            state,
+            lengths,
+            resets,
+        )
 
     @property
     def stretch(self) -> int:
         """How many steps a backward pass takes at a time: from one kept state to the next."""
         return self.every
 
-    def part(self, first: int, last: int) -> tuple[Array, tuple[Array, ...]]:
+    def part(self, first: int, last: int) -> tuple[Array, States]:
         """Steps first .. last-1 made again; first is a multiple of ``every``."""
         start = self.checkpoints[first // self.every]
-        return run_steps(self.layer, self.x, start, self.lengths, self.resets, first, last)
+        return run_steps(self.weights, self.x, start, self.lengths, self.resets, first, last)
 
     def __getattr__(self, name: str) -> NoReturn:
         """What only a trace with all its steps has is refused with the cure."""
@@ -90,16 +104,3 @@ class CheckpointedTrace:
                 "Leave checkpoint_every out, on a shorter part of the sequence if need be.",
             )  # fmt: skip
         raise AttributeError(name)
-
-
-def as_checkpoint_every(value: Any) -> int:
-    """A number of steps.
-
-    Raises:
-        OptionError: if it is not a whole number from 1.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise OptionError(
-            "checkpoint_every", "a number of steps from 1", repr(value), "About √T holds the least."
-        )
-    return value

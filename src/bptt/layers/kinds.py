@@ -7,17 +7,13 @@
 Their weights have PyTorch's shapes and gate order.
 """
 
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from bptt.arrays import as_floats
+from bptt.arrays import Array
 from bptt.cells import gru, lstm, rnn
 from bptt.cells.activations import Activation, Pair
-from bptt.cells.activations import activation as find_activation
-from bptt.cells.initialise import candidate_bias, random_generator, recurrent_weights
 from bptt.layers.layer import Layer
+from bptt.layers.parameters import TANH
 
 
 class RNN(Layer):
@@ -42,89 +38,15 @@ class RNN(Layer):
     array([0.  , 1.  , 1.5 , 1.75])
     """
 
-    cell = rnn
-    kind = "rnn"
+    cell = rnn.CELL
 
     def __init__(
-        self, W_F: Any, W_R: Any, b: Any, activation: str | Pair | Activation = "tanh"
+        self, W_F: Any, W_R: Any, b: Any, activation: str | Pair | Activation = TANH
     ) -> None:
-        super().__init__(W_F, W_R, b)
-        self.phi = self.extra = find_activation(activation)
-
-    @classmethod
-    def init(
-        cls,
-        inputs: int,
-        hidden: int,
-        scheme: str = "pytorch",
-        *,
-        activation: str | Pair | Activation = "tanh",
-        gain: float = 1.0,
-        rng: np.random.Generator | int | None = None,
-        dtype: npt.DTypeLike = np.float32,
-    ) -> Self:
-        """A layer with fresh weights.
-
-        Args:
-            inputs: I, size of x_t.
-            hidden: H, size of h_t.
-            scheme: "pytorch", "glorot", "orthogonal", "identity" or "gaussian"; see
-                ``bptt.cells.initialise``.
-            activation: as for the class.
-            gain: multiplies W_R.
-            rng: a seed or a ``numpy.random.Generator``.
-            dtype: float32 or float64.
-
-        Raises:
-            OptionError: if one of them is outside its choices.
-        """
-        return cls(*recurrent_weights(inputs, hidden, scheme, gain, rng, dtype), activation)
-
-    def copy(self) -> Self:
-        """The same layer with weights of its own."""
-        return type(self)(self.W_F.copy(), self.W_R.copy(), self.b.copy(), self.phi)
-
-    def __repr__(self) -> str:
-        """Sizes, activation and type."""
-        return (
-            f"RNN(inputs={self.inputs}, hidden={self.hidden}, "
-            f"activation={self.phi.name!r}, dtype={self.dtype})"
-        )
+        super().__init__(W_F, W_R, b, activation=activation)
 
 
-class _Gated(Layer):
-    """What LSTM and GRU share: fresh weights, gate by gate."""
-
-    @classmethod
-    def init(
-        cls,
-        inputs: int,
-        hidden: int,
-        scheme: str = "pytorch",
-        *,
-        gain: float = 1.0,
-        rng: np.random.Generator | int | None = None,
-        dtype: npt.DTypeLike = np.float32,
-    ) -> Self:
-        """A layer with fresh weights; the arguments of ``RNN.init``, the scheme gate by gate.
-
-        Raises:
-            OptionError: if one of them is outside its choices.
-        """
-        generator = random_generator(rng)
-        gates = cls.cell.GATES
-        weights = recurrent_weights(inputs, hidden, scheme, gain, generator, dtype, gates)
-        return cls(*cls._complete(weights, scheme, generator))
-
-    @staticmethod
-    def _complete(
-        weights: tuple[Any, ...], scheme: str, rng: np.random.Generator
-    ) -> tuple[Any, ...]:
-        """What the cell needs beside W_F, W_R and b."""
-        return weights
-
-
-class LSTM(_Gated):
+class LSTM(Layer):
     """An LSTM layer in PyTorch's gate order i, f, g, o; see ``bptt.cells.lstm``.
 
     Args:
@@ -136,11 +58,13 @@ class LSTM(_Gated):
         ShapeError, DTypeError, NonFiniteError: if they do not fit one another.
     """
 
-    cell = lstm
-    kind = "lstm"
+    cell = lstm.CELL
+
+    def __init__(self, W_F: Any, W_R: Any, b: Any) -> None:
+        super().__init__(W_F, W_R, b)
 
 
-class GRU(_Gated):
+class GRU(Layer):
     """A GRU layer in PyTorch's form and gate order r, z, n; see ``bptt.cells.gru``.
 
     Args:
@@ -153,20 +77,11 @@ class GRU(_Gated):
         ShapeError, DTypeError, NonFiniteError: if they do not fit one another.
     """
 
-    cell = gru
-    kind = "gru"
+    cell = gru.CELL
+    b_Rn: Array
 
     def __init__(self, W_F: Any, W_R: Any, b: Any, b_Rn: Any) -> None:
-        super().__init__(W_F, W_R, b)
-        self.b_Rn = self.extra = as_floats("b_Rn", b_Rn, (self.hidden,), self.dtype)
+        super().__init__(W_F, W_R, b, b_Rn)
 
-    @staticmethod
-    def _complete(
-        weights: tuple[Any, ...], scheme: str, rng: np.random.Generator
-    ) -> tuple[Any, ...]:
-        W_F, W_R, b = weights
-        return candidate_bias(W_F, W_R, b, scheme, rng)
 
-    def parameters(self) -> dict[str, Any]:
-        """The weights by name; the arrays themselves, not copies."""
-        return super().parameters() | {"b_Rn": self.b_Rn}
+KINDS: dict[str, type[Layer]] = {kind.cell.name: kind for kind in (RNN, LSTM, GRU)}

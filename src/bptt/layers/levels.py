@@ -4,6 +4,7 @@ A ``Bidirectional`` level hands up both states side by side, [h; h′]. With len
 at each sequence's own last step.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,7 +132,7 @@ def split_errors(level: LevelTrace, d: Array) -> list[Array]:
     return [d[..., :H], in_reverse(d[..., H:], level.backward.lengths)]
 
 
-def join_inputs(level: LevelTrace, dx: list[Array], mask: Array | None = None) -> Array:
+def join_inputs(level: LevelTrace, dx: Sequence[Array], mask: Array | None = None) -> Array:
     """Errors at what the level below hands up, from those of a level's directions, each in its own order.
 
     ``mask`` is what multiplied the level's inputs.

@@ -1,71 +1,21 @@
 r"""Layers on top of one another: a level's states are the next level's inputs."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from bptt.arrays import Array, as_floats
 from bptt.errors import OptionError, ShapeError
-from bptt.layers.layer import Layer
-from bptt.layers.levels import (
-    Bidirectional,
-    BidirectionalTrace,
-    Level,
-    LevelTrace,
-    directions,
-    join_inputs,
-    level_forward,
-    level_layers,
-    level_outputs,
-    level_size,
-    split_errors,
-)
+from bptt.layers.backward import backward
+from bptt.layers.descent import ARRAYS, descend
+from bptt.layers.levels import LevelTrace, level_forward, level_layers, level_outputs
 from bptt.layers.sequences import as_lengths, as_resets
+from bptt.layers.stack_errors import immediate_errors
+from bptt.layers.stacked import Levels, StackGrads, StackTrace
 from bptt.layers.trace import Grads, Trace
 
 
-@dataclass(frozen=True, eq=False)
-class StackTrace:
-    """A stack over one batch.
-
-    Attributes:
-        stack: the stack that made it.
-        levels: bottom level first.
-        masks: what multiplied each level's inputs, (T, B, ·), or None: dropout between levels.
-    """
-
-    stack: "Stack"
-    levels: tuple[LevelTrace, ...]
-    masks: tuple[Array | None, ...]
-
-    @property
-    def outputs(self) -> Array:
-        """(T, B, O) what the top level hands up."""
-        return level_outputs(self.levels[-1])
-
-    @property
-    def traces(self) -> list[Trace]:
-        """One per layer, bottom first; forward before backward."""
-        return [trace for level in self.levels for trace in directions(level)]
-
-
-@dataclass(frozen=True, eq=False)
-class StackGrads:
-    """The gradient of a stack.
-
-    Attributes:
-        layers: one per layer, bottom first; forward before backward. A backward layer's dx is in its
-            own order.
-        dx: (T, B, I) of the stack's input.
-    """
-
-    layers: list[Grads]
-    dx: Array
-
-
-class Stack:
+class Stack(Levels):
     """Layers on top of one another.
 
     Args:
@@ -84,51 +34,6 @@ class Stack:
     >>> [grads.dW_R.shape for grads in stack.backward(trace, np.ones((10, 2, 5), "float32")).layers]
     [(32, 8), (15, 5)]
     """
-
-    def __init__(self, levels: Sequence[Level]) -> None:
-        if not levels or not all(isinstance(level, Layer | Bidirectional) for level in levels):
-            raise OptionError(
-                "levels", "RNN, LSTM, GRU or Bidirectional layers",
-                str([type(level).__name__ for level in levels]), "Give at least one.",
-            )  # fmt: skip
-        self.levels = tuple(levels)
-        for number, (below, above) in enumerate(zip(self.levels, self.levels[1:], strict=False), 1):
-            if level_size(below) != above.inputs or self.dtype != level_layers(above)[0].dtype:
-                raise ShapeError(
-                    f"levels[{number}]", f"{level_size(below)} inputs of {self.dtype}",
-                    f"{above.inputs} of {level_layers(above)[0].dtype}",
-                    "A level reads what the one below hands up.",
-                )  # fmt: skip
-
-    @property
-    def layers(self) -> list[Layer]:
-        """Bottom first; forward before backward."""
-        return [layer for level in self.levels for layer in level_layers(level)]
-
-    @property
-    def names(self) -> list[str]:
-        """Kind, level, direction: "rnn.0", "lstm.1", "gru.2.forward", "gru.2.backward"."""
-        names = []
-        for number, level in enumerate(self.levels):
-            layers = level_layers(level)
-            ends = [""] if len(layers) == 1 else [".forward", ".backward"]
-            names += [f"{a.kind}.{number}{end}" for a, end in zip(layers, ends, strict=True)]
-        return names
-
-    @property
-    def inputs(self) -> int:
-        """I, the size of x_t."""
-        return self.levels[0].inputs
-
-    @property
-    def outputs(self) -> int:
-        """Size of what the top level hands up."""
-        return level_size(self.levels[-1])
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type everything is computed in."""
-        return level_layers(self.levels[0])[0].dtype
 
     def copy(self) -> "Stack":
         """The same stack with weights of its own."""
@@ -184,10 +89,14 @@ class Stack:
                 backward layer's are in its own order: step 0 is its sequence's last.
 
         Raises:
-            ShapeError, DTypeError, NonFiniteError, OptionError: as for a layer.
+            ShapeError, DTypeError, NonFiniteError, OptionError: as for a layer; if another stack made the trace.
         """
-        errors = immediate_errors(trace, dh)
-        return backward_from(trace, errors)
+        if trace.stack is not self:
+            raise OptionError(
+                "trace", "one that this stack's forward made", "another stack's",
+                "Call backward of the stack that made it, trace.stack.",
+            )  # fmt: skip
+        return backward_from(trace, immediate_errors(trace, dh))
 
     def _masks(self, masks: Any, T: int, B: int) -> tuple[Array | None, ...]:
         if masks is None:
@@ -218,47 +127,13 @@ class Stack:
         return f"Stack({list(self.levels)!r})"
 
 
-def immediate_errors(trace: StackTrace, dh: Any) -> list[Array]:
-    """∂⁺E/∂state of every layer, (T, B, S) each in its own order: zero but at the top, or as listed.
-
-    Raises:
-        ShapeError, DTypeError, NonFiniteError, OptionError: if dh does not fit the trace.
-    """
-    if isinstance(dh, list):
-        if len(dh) != len(trace.traces):
-            raise ShapeError(
-                "dh", f"one array per layer, {len(trace.traces)}", str(len(dh)),
-                "Bottom layer first; forward before backward.",
-            )  # fmt: skip
-        return [t.layer.state_errors(t, d) for t, d in zip(trace.traces, dh, strict=True)]
-    top = trace.levels[-1]
-    T, B, _ = directions(top)[0].x.shape
-    if isinstance(top, BidirectionalTrace):  # with one direction the layer itself checks
-        dh = as_floats("dh", dh, (T, B, trace.stack.outputs), trace.stack.dtype)
-        parts = split_errors(top, dh)
-    else:
-        parts = [dh]
-    below = [np.zeros((T, B, t.layer.state_size), t.layer.dtype) for t in trace.traces]
-    above = [t.layer.state_errors(t, part) for t, part in zip(directions(top), parts, strict=True)]
-    return below[: len(below) - len(above)] + above
-
-
 def backward_from(trace: StackTrace, errors: list[Array]) -> StackGrads:
     """Reverse mode from given errors ∂⁺E/∂state of every layer, each in its own order."""
-    grads: list[Grads] = []
-    number = len(errors)
-    from_above: Array | None = None
-    for level, mask in zip(reversed(trace.levels), reversed(trace.masks), strict=True):
-        here = directions(level)
-        number -= len(here)
-        parts = [None] * len(here) if from_above is None else split_errors(level, from_above)
-        below = []
-        for part, t, d in zip(parts, here, errors[number : number + len(here)], strict=True):
-            if part is not None:
-                d = d.copy()
-                d[..., : t.layer.hidden] += part
-            below.append(t.layer.backward(t, d))
-        from_above = join_inputs(level, [g.dx for g in below], mask)
-        grads = below + grads
-    assert from_above is not None
-    return StackGrads(grads, from_above)
+
+    def step(number: int, t: Trace, d: Array) -> tuple[Grads, Array]:
+        grads = backward(t, d)
+        return grads, grads.dx
+
+    grads, dx = descend(trace, errors, ARRAYS, step)
+    assert dx is not None
+    return StackGrads(grads, dx)

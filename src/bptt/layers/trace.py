@@ -1,16 +1,14 @@
 """What a forward pass leaves behind, and what a backward pass gives."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from bptt import kernels
 from bptt.arrays import Array
-
-if TYPE_CHECKING:
-    from bptt.layers.layer import Layer
-
+from bptt.cells import Derivatives, Weights
+from bptt.errors import OptionError
+from bptt.layers.parameters import Parameters
 
 STRETCH = 4e6  # bytes of errors that a backward pass holds at once: what lies near the processor
 
@@ -26,14 +24,24 @@ class Trace:
         states: (h,) or (h, c), each (T+1, B, H).
         lengths: (B,) steps of each sequence, or None where all have T.
         resets: (T, B) True where a step started from zero, or None.
+        weights: that the states were computed with; the layer's own unless told.
     """
 
-    layer: "Layer"
+    layer: Parameters
     x: Array
     saved: Array
     states: tuple[Array, ...]
     lengths: Array | None = None
     resets: Array | None = None
+    weights: Weights = field(default=None, repr=False)  # type: ignore[assignment]  # set below
+    fingerprint: tuple[float, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        """Remember the weights of the forward pass."""
+        if self.weights is None:
+            object.__setattr__(self, "weights", self.layer.weights)
+        if not self.fingerprint:
+            object.__setattr__(self, "fingerprint", self.weights.fingerprint())
 
     @property
     def h(self) -> Array:
@@ -55,6 +63,10 @@ class Trace:
         """(T, B) False where a step started from zero, or None."""
         return None if self.resets is None else ~self.resets
 
+    def gate(self, name: str) -> Array:
+        """(T, B, H) a gate's activity at every step, by its symbol; a view."""
+        return self.saved[..., self.weights.cell.saved_block(name, self.layer.hidden)]
+
     def before(self, first: int = 0, last: int | None = None) -> tuple[Array, ...]:
         """The states that steps first .. last-1 started from: zero after a reset."""
         last = len(self.x) if last is None else last
@@ -63,12 +75,9 @@ class Trace:
             return states
         return tuple(np.where(self.resets[first:last, :, None], 0, state) for state in states)
 
-    def local(self, first: int = 0, last: int | None = None) -> tuple[Array, ...]:
-        """Derivatives of steps first .. last-1; see ``cells.rnn.local``."""
-        layer = self.layer
-        return kernels.local(
-            layer.cell, *self.part(first, last), layer.extra, self.kept(first, last)
-        )
+    def linearised(self, first: int = 0, last: int | None = None) -> Derivatives:
+        """Derivatives of steps first .. last-1; see ``Cell.linearise``."""
+        return kernels.linearised(self.weights, *self.part(first, last), self.kept(first, last))
 
     def part(self, first: int = 0, last: int | None = None) -> tuple[Array, tuple[Array, ...]]:
         """``saved`` of steps first .. last-1, and the states from the one before them on."""
@@ -78,12 +87,25 @@ class Trace:
     @property
     def stretch(self) -> int:
         """How many steps a backward pass takes at a time."""
-        bytes_per_step = self.x.shape[1] * len(self.layer.W_R) * self.layer.dtype.itemsize
+        bytes_per_step = self.x.shape[1] * len(self.weights.W_R) * self.x.dtype.itemsize
         return max(1, int(STRETCH / bytes_per_step))
 
     def kept(self, first: int = 0, last: int | None = None) -> Array | None:
         """``keep`` of steps first .. last-1."""
         return None if self.resets is None else ~self.resets[first:last]
+
+
+def check_weights(weights: Weights, fingerprint: tuple[float, ...]) -> None:
+    """Refuse a trace whose weights were written over: its states no longer go with them.
+
+    Raises:
+        OptionError: if an array has changed since the forward pass.
+    """
+    if weights.fingerprint() != fingerprint:
+        raise OptionError(
+            "trace", "weights as they were in its forward pass", "weights changed in place since",
+            "Run forward again, or change a copy of the layer.",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +119,7 @@ class Grads:
         dx: (T, B, I).
         dh0: (B, H).
         dc0: (B, H) of an LSTM, else None.
-        db_Rn: (H,) of a GRU, else None.
+        recurrent_biases: by the names of the recurrent biases that stand apart, (H,) each: "b_Rn" of a GRU.
     """
 
     dW_F: Array
@@ -106,12 +128,16 @@ class Grads:
     dx: Array
     dh0: Array
     dc0: Array | None = None
-    db_Rn: Array | None = None
+    recurrent_biases: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def db_Rn(self) -> Array | None:
+        """(H,) of a GRU, else None."""
+        return self.recurrent_biases.get("b_Rn")
 
     def parameters(self) -> dict[str, Array]:
         """By the parameters' names."""
-        named = {"W_F": self.dW_F, "W_R": self.dW_R, "b": self.db}
-        return named if self.db_Rn is None else named | {"b_Rn": self.db_Rn}
+        return {"W_F": self.dW_F, "W_R": self.dW_R, "b": self.db, **self.recurrent_biases}
 
     def states(self) -> dict[str, Array]:
         """By the initial states' names."""

@@ -22,7 +22,8 @@ import numpy as np
 
 from bptt.arrays import Array
 from bptt.errors import NonFiniteError, OptionError
-from bptt.layers import RNN, Layer
+from bptt.layers import RNN
+from bptt.layers.parameters import Parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class FlossProgress:
 
 
 def lyapunov_loss(
-    layer: Layer, x: Any, count: int, h0: Any = None, skip: int | None = None
+    layer: Parameters, x: Any, count: int, h0: Any = None, skip: int | None = None
 ) -> tuple[float, Array, dict[str, Array]]:
     """L, the exponents in it, and the exact gradient of L.
 
@@ -120,7 +121,7 @@ def lyapunov_loss(
 
 
 def floss(
-    layer: Layer,
+    layer: Parameters,
     x: Any,
     *,
     count: int | None = None,
@@ -182,7 +183,7 @@ def floss(
     return layer, history
 
 
-def _plain(layer: Layer) -> RNN:
+def _plain(layer: Parameters) -> RNN:
     """The layer, if L is defined for it."""
     if not isinstance(layer, RNN):
         raise OptionError(

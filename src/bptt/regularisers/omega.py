@@ -20,9 +20,10 @@ import numpy as np
 from bptt import kernels
 from bptt.arrays import Array, as_floats
 from bptt.errors import OptionError
-from bptt.layers import Layer, Trace
-from bptt.layers.levels import directions, join_inputs, split_errors
-from bptt.layers.stack import StackTrace, immediate_errors
+from bptt.layers import StackTrace, Trace
+from bptt.layers.descent import ARRAYS, descend
+from bptt.layers.immediate import state_errors
+from bptt.layers.stack_errors import immediate_errors
 
 
 def regulariser(trace: Trace | StackTrace, dh: Any) -> tuple[float, list[Array]]:
@@ -51,7 +52,7 @@ def regulariser(trace: Trace | StackTrace, dh: Any) -> tuple[float, list[Array]]
     """
     traces = [trace] if isinstance(trace, Trace) else trace.traces
     for each in traces:
-        _refuse_gates(each.layer)
+        _refuse_gates(each)
     with np.errstate(over="ignore", invalid="ignore"):  # beyond the type it is NaN
         errors = _errors(trace, dh)
         found = [_of_layer(each, dz) for each, dz in zip(traces, errors, strict=True)]
@@ -72,21 +73,21 @@ def from_errors(trace: Trace, dz: Any) -> tuple[float, Array]:
         OptionError: if the layer is gated.
         ShapeError, DTypeError, NonFiniteError: if dz does not fit the trace.
     """
-    _refuse_gates(trace.layer)
+    _refuse_gates(trace)
     return _of_layer(trace, as_floats("dz", dz, trace.saved.shape, trace.layer.dtype))
 
 
-def _refuse_gates(layer: Layer) -> None:
-    if layer.kind != "rnn":
+def _refuse_gates(trace: Trace) -> None:
+    if len(trace.weights.cell.gates) > 1:
         raise OptionError(
-            "trace", "plain RNN layers", f"a layer of kind {layer.kind!r}",
+            "trace", "plain RNN layers", f"a layer of kind {trace.weights.cell.name!r}",
             "Ω is defined for the plain RNN; gates are there to do what it does.",
         )  # fmt: skip
 
 
 def _of_layer(trace: Trace, dz: Array) -> tuple[float, Array]:
     """Ω and ∂⁺Ω/∂W_R of one layer, all steps at once."""
-    W_R = trace.layer.W_R
+    W_R = trace.weights.W_R
     if len(dz) == 1:
         return 0.0, np.zeros_like(W_R)
     # Rows of largest entry 1: squares of an error of 1e-30 would leave the type.
@@ -97,7 +98,7 @@ def _of_layer(trace: Trace, dz: Array) -> tuple[float, Array]:
         counted &= trace.keep[1:]  # nothing passes a reset
     pairs = max(1, int(counted.sum()))
     v = v / np.where(size == 0, 1, size)
-    (slope,) = trace.local(0, len(dz) - 1)
+    (slope,) = trace.linearised(0, len(dz) - 1)
     u = kernels.affine(v, W_R)
     u *= slope
     length = np.where(counted, np.einsum("kbh,kbh->kb", v, v), 1)
@@ -110,34 +111,18 @@ def _of_layer(trace: Trace, dz: Array) -> tuple[float, Array]:
 def _errors(trace: Trace | StackTrace, dh: Any) -> list[Array]:
     """dz of every layer, (T, B, H), each up to a power of two and in its own order."""
     if isinstance(trace, Trace):
-        return [_back(trace, trace.layer.state_errors(trace, dh))[0]]
-    given = immediate_errors(trace, dh)
-    found: list[Array] = []
-    number = len(given)
-    from_above: Array | None = None
-    for level, mask in zip(reversed(trace.levels), reversed(trace.masks), strict=True):
-        here = directions(level)
-        number -= len(here)
-        own = given[number : number + len(here)]
-        if from_above is not None:
-            parts = split_errors(level, from_above)
-            own = [d + part for d, part in zip(own, parts, strict=True)]
-        done = [_back(t, d) for t, d in zip(here, own, strict=True)]
-        found = [dz for dz, _ in done] + found
-        if number:
-            dx = [
-                np.ldexp(kernels.affine(dz, t.layer.W_F), scale)
-                for t, (dz, scale) in zip(here, done, strict=True)
-            ]
-            from_above = join_inputs(level, dx, mask)
-    return found
+        return [_back(trace, state_errors(trace, dh))[0]]
+
+    def step(number: int, t: Trace, d: Array) -> tuple[Array, Array]:
+        dz, scale = _back(t, d)
+        return dz, np.ldexp(kernels.affine(dz, t.weights.W_F), scale)
+
+    return descend(trace, immediate_errors(trace, dh), ARRAYS, step)[0]
 
 
 def _back(trace: Trace, d: Array) -> tuple[Array, int]:
     """One layer's dz over 2^scale: what is carried back stays within the type's range."""
-    layer = trace.layer
     scale = int(np.frexp(np.abs(d).max())[1])
-    dz, _, _ = kernels.backward(
-        layer.cell, np.ldexp(d, -scale), *trace.part(), layer.W_R, layer.extra, trace.kept()
-    )
+    d = np.ldexp(d, -scale)
+    dz, _, _ = kernels.backward(trace.weights, d, *trace.part(), trace.kept())
     return dz, scale

@@ -89,7 +89,7 @@ class NetworkSubject:
             for name, value in own.parameters().items():
                 value[...] = new.parameters()[name]
             if isinstance(own, RNN) and isinstance(new, RNN):
-                own.phi = own.extra = new.phi
+                own.phi = new.phi
 
     def diagnose(self) -> Diagnosis:
         """The network on the batch, judged."""

@@ -22,7 +22,7 @@ def orthogonal(subject: Subject, rng: np.random.Generator) -> Change:
     """A random orthogonal W_R, gate by gate (Saxe 2014): it turns a signal and keeps its length."""
     changed = []
     for layer in subject.layers:
-        H, gates = layer.hidden, layer.cell.GATES
+        H, gates = layer.hidden, len(layer.cell.gates)
         parts = [SCHEMES["orthogonal"](rng, layer.inputs, H)[1] for _ in range(gates)]
         layer.W_R[...] = np.concatenate(parts)
         changed.append(layer)

@@ -115,7 +115,7 @@ class Checkpoint:
         run = files.parsed(path, "run", lambda: _run_of(note))
         state: State = []
         for number, layer in enumerate(network.stack.layers):
-            names = [f"carried.{number}.{i}" for i in range(layer.cell.STATES)]
+            names = [f"carried.{number}.{i}" for i in range(len(layer.cell.states))]
             files.check_names(path, tensors, names, "a checkpoint of bptt train")
             shape = (run["settings"].get("batch", "B"), layer.hidden)
             state.append(tuple(as_floats(n, tensors[n], shape, layer.dtype) for n in names))

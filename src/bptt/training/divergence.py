@@ -75,8 +75,10 @@ def diverged(
             return _error(got, kept, where | {"layer": layer, "time": time})
         run = network.run(**arguments)
         if not np.isfinite(run.do).all() or not np.isfinite(run.dh).all():
-            bad = ~(np.isfinite(run.do).all((1, 2)) & np.isfinite(run.dh[run.steps]).all((1, 2)))
-            time = int(run.steps[np.argmax(bad)])
+            bad = ~(
+                np.isfinite(run.do).all((1, 2)) & np.isfinite(run.dh[run.loss_steps]).all((1, 2))
+            )
+            time = int(run.loss_steps[np.argmax(bad)])
             got = f"loss {run.E}: the readout or its error overflows at time step {time}"
             return _error(got, kept, where | {"parameter": "W_O", "time": time})
         whole = joined(past, run)
@@ -110,8 +112,8 @@ def _first_overflow(network: Network, arguments: dict[str, Any]) -> tuple[str, i
         for direction, layer in enumerate(layers):
             read = in_reverse(x, lengths) if direction else x
             _, states = kernels.forward(
-                layer.cell, np.ascontiguousarray(read), layer.W_F, layer.b,
-                layer.initial_state(B, *states0[direction]), layer.W_R, layer.extra, None,
+                layer.weights, np.ascontiguousarray(read),
+                layer.initial_state(B, *states0[direction]), None,
             )  # fmt: skip
             bad = ~np.logical_and.reduce([np.isfinite(state[1:]).all(2) for state in states])
             if lengths is not None:

@@ -52,9 +52,9 @@ def shapes(network: Network, batch: int, n: int) -> list[dict[str, tuple[int, in
     """The shapes in a past of n steps, per layer."""
     found = []
     for layer in network.stack.layers:
-        widths = {"x": layer.inputs, "saved": layer.cell.SAVED * layer.hidden}
+        widths = {"x": layer.inputs, "saved": len(layer.cell.saved) * layer.hidden}
         of_layer = {name: (n, batch, int(width)) for name, width in widths.items()}
-        names = "hc"[: layer.cell.STATES]
+        names = layer.cell.states
         found.append(of_layer | dict.fromkeys(names, (n + 1, batch, layer.hidden)))
     return found
 
@@ -65,4 +65,4 @@ def _behind(trace: Trace, past: dict[str, Array]) -> Trace:
         for name, part in zip("hc", trace.states, strict=False)
     )
     x, saved = (np.concatenate([past[k], v]) for k, v in (("x", trace.x), ("saved", trace.saved)))
-    return Trace(trace.layer, x, saved, states)
+    return replace(trace, x=x, saved=saved, states=states)

@@ -68,7 +68,7 @@ class Textbook:
                     np.concatenate([w.after[-1:, : w.part.p["W_R"].shape[1]] for w in top], axis=1)
                 )
             else:
-                read.append(reference.stacks.outputs(walked[-1])[self.run.steps])
+                read.append(reference.stacks.outputs(walked[-1])[self.run.loss_steps])
         h = np.stack(read, axis=1)
         return np.asarray(h @ values["W_O"].T + values["b_O"])
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from bptt import kernels
 from bptt.arrays import Array
+from bptt.gradients.by_lag.between_levels import as_state
 from bptt.gradients.by_lag.scaled import LOG2, Rows, Scaled, log_norm, normalised, outer_sum
-from bptt.gradients.by_lag.total import as_state
 from bptt.kernels import LagNorms
 from bptt.layers.trace import Trace
 
@@ -58,7 +58,7 @@ class Lag:
     arriving: float = NOTHING
 
 
-class Line:
+class LayerWalk:
     """The walk of one layer.
 
     Args:
@@ -69,12 +69,12 @@ class Line:
 
     def __init__(self, trace: Trace, first: int, last: int) -> None:
         self.trace, self.first = trace, first
-        self.cell, self.W_F = trace.layer.cell, trace.layer.W_F
-        self.gated = trace.layer.kind != "rnn"
-        self.W_R, self.e_weights = normalised(trace.layer.W_R)
-        self.local = trace.local(first, last)
-        layer = trace.layer
-        self.step = kernels.lag_step(self.cell, layer.extra, self.W_R, self.e_weights)
+        weights = trace.weights
+        self.cell, self.W_F = weights.cell, weights.W_F
+        self.carries = self.cell.carry_gate is not None
+        self.W_R, self.e_weights = normalised(weights.W_R)
+        self.derivatives = trace.linearised(first, last)
+        self.step = kernels.lag_step(self.cell, weights.phi, self.W_R, self.e_weights)
         self.h_prev, self.e_states = normalised(trace.before(first, last)[0])
         self.keep = trace.kept(first, last)
         self.buffers: dict[str, Array] = {}
@@ -113,20 +113,20 @@ class Line:
         if rows is None:
             return None
         here = slice(rows.first - self.first, rows.last - self.first)
-        local = tuple(array[here] for array in self.local)
+        derivatives = tuple(array[here] for array in self.derivatives)
         self.turn = 1 - self.turn  # the next rows are written while these are still read
         N, B, S = rows.D.shape
         cut = 1 if rows.first == 0 else 0  # these stand at the first step already
         dz = self._room("dz", (N, B, len(self.W_R)))
         arriving = self._room(f"arriving {self.turn}", (N - cut, B, S))
-        norms = self.step(rows.D, local, cut, dz, arriving)
+        norms = self.step(rows.D, derivatives, cut, dz, arriving)
         if hand_down:
-            dx = kernels.affine(self.cell.at_input(rows.D, dz, local), self.W_F)
+            dx = kernels.affine(self.cell.errors_at_input(rows.D, dz, derivatives), self.W_F)
             self.handed_down = Rows.of(rows.first, dx, rows.e.copy(), rows.reach, None, rows.common)
         G = outer_sum(dz, rows.e, rows.common, self.h_prev[here])
         G.e += self.e_states
         counted = (
-            G, rows, rows.squares if self.gated else norms.at_weights, int(rows.reach.sum()),
+            G, rows, rows.squares if self.carries else norms.at_weights, int(rows.reach.sum()),
             rows.log_norm(), log_norm(norms.at_weights, rows.e, rows.common),
         )  # fmt: skip
         if N == cut:
@@ -147,12 +147,12 @@ class Line:
 
         known = norms.arriving if keep is None else norms.arriving * keep
         scale, common = e.copy(), rows.common
-        if self.e_weights and not self.gated:
+        if self.e_weights and not self.carries:
             scale, common = scale + self.e_weights, None
         through = (norm(norms.at_weights[cut:]), norm(norms.through) + LOG2 * self.e_weights)
-        leaving = norm(rows.squares[cut:]) if self.gated else NOTHING
+        leaving = norm(rows.squares[cut:]) if self.carries else NOTHING
         self.rows = Rows.of(rows.first + cut - 1, d, scale, reach, known, common)
-        if not self.gated:
+        if not self.carries:
             return (leaving, *through)
         carry = (norm(norms.carry), norm(norms.carrier))
         return (leaving, *through, *carry, self.rows.log_norm())

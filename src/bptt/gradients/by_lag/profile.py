@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bptt.arrays import Array
+from bptt.arrays import Array, as_whole
 from bptt.errors import OptionError
 
 
@@ -153,11 +153,10 @@ class LagProfile:
             OptionError: if K is below 1, or beyond the lags that were computed.
         """
         complete = self.rest == 0
-        if K < 1 or (K > len(self.lags) and not complete):
-            raise OptionError(
-                "K", f"from 1 to {len(self.lags)}, the lags computed", str(K),
-                "Compute more lags: a larger max_lag, tolerance=0.",
-            )  # fmt: skip
+        K = as_whole(
+            "K", K, least=1, most=None if complete else len(self.lags),
+            cure="Compute more lags: a larger max_lag, tolerance=0.",
+        )  # fmt: skip
         # R = dW_R - Σ_{k<K} G_k and M = Σ_{k<K} k G_k, as inner products over ‖dW_R‖².
         rr, rm, mm, mw = self.kept[:, min(K, len(self.lags)) - 1]
         cosine_part = float(self.share[:K].sum())  # ⟨kept, dW_R⟩

@@ -138,7 +138,7 @@ class Tally:
         counts = np.array([max(1, m.count) for m in measured])
         signal = np.array([m.signal for m in measured]) - 0.5 * np.log(counts)
         with np.errstate(invalid="ignore"):  # -inf - -inf: no signal, no gain
-            gains = _gains(norms, gated=self.trace.layer.kind != "rnn")
+            gains = _gains(norms, gated=self.trace.weights.cell.carry_gate is not None)
             rest = self.left_out.log_norm() - np.logaddexp.reduce(norm)
         return LagProfile(
             log10_norm=norm / LN10,

@@ -1,7 +1,7 @@
 r"""The gradient by lag, lag-major (Q5 to Q7): hold the errors of all loss steps, walk back in lag.
 
 Σ_k G_k = dW_R, for every layer of a stack. Walking in time instead would need one backward pass per loss
-step. Each lag is a few large matrix products (``lags.line``). Lag is the number of recurrent steps between
+step. Each lag is a few large matrix products (``layer_walk``). Lag is the number of recurrent steps between
 the loss and the weight: in a stack it is measured from the loss step through all layers (Q6), where both
 directions mix it counts the steps in either.
 
@@ -10,22 +10,49 @@ chunks and their G_k added up.
 """
 
 from itertools import count
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
-from bptt.arrays import Array
+from bptt.arrays import Array, as_whole
 from bptt.errors import OptionError
-from bptt.gradients.by_lag.layer_walk import Line
+from bptt.gradients.by_lag.between_levels import HANDED_DOWN
+from bptt.gradients.by_lag.layer_walk import LayerWalk
 from bptt.gradients.by_lag.profile import LagProfile
 from bptt.gradients.by_lag.scaled import Rows, together
 from bptt.gradients.by_lag.tally import Tally
-from bptt.gradients.by_lag.total import join_rows, split_rows, whole
+from bptt.gradients.by_lag.total import whole
+from bptt.layers.descent import descend
 from bptt.layers.levels import BidirectionalTrace, directions
-from bptt.layers.stack import Stack, StackTrace, immediate_errors
+from bptt.layers.stack_errors import immediate_errors
+from bptt.layers.stacked import StackTrace, as_stack_trace
 from bptt.layers.trace import Trace
 
 WORKING_MEMORY = 128e6  # bytes; above it, with a max_lag, the loss steps are taken in chunks
+
+
+@overload
+def by_lag(
+    trace: Trace,
+    dh: Any,
+    max_lag: int | None = None,
+    keep_matrices: bool = False,
+    *,
+    tolerance: float = 0.0,
+    loss_chunk: int | None = None,
+) -> LagProfile: ...
+
+
+@overload
+def by_lag(
+    trace: StackTrace,
+    dh: Any,
+    max_lag: int | None = None,
+    keep_matrices: bool = False,
+    *,
+    tolerance: float = 0.0,
+    loss_chunk: int | None = None,
+) -> list[LagProfile]: ...
 
 
 def by_lag(
@@ -36,7 +63,7 @@ def by_lag(
     *,
     tolerance: float = 0.0,
     loss_chunk: int | None = None,
-) -> Any:
+) -> LagProfile | list[LagProfile]:
     r"""Split dW_R by how far back in time each part of it comes from.
 
     Args:
@@ -71,7 +98,7 @@ def by_lag(
     (20, True)
     """
     if isinstance(trace, Trace):
-        single = StackTrace(Stack([trace.layer]), (trace,), (None,))
+        single = as_stack_trace(trace)
         return _by_lag(single, dh, max_lag, keep_matrices, tolerance, loss_chunk)[0]
     return _by_lag(trace, dh, max_lag, keep_matrices, tolerance, loss_chunk)
 
@@ -84,8 +111,10 @@ def _by_lag(
     tolerance: float,
     loss_chunk: int | None,
 ) -> list[LagProfile]:
+    max_lag = None if max_lag is None else as_whole("max_lag", max_lag, least=0)
+    loss_chunk = None if loss_chunk is None else as_whole("loss_chunk", loss_chunk, least=1)
     errors = immediate_errors(trace, dh)
-    _check(errors, max_lag, tolerance, loss_chunk)
+    _check(errors, tolerance)
     every = [_rows(t, d) for t, d in zip(trace.traces, errors, strict=True)]
     del errors  # of long sequences every array counts
     loss_chunk = loss_chunk or _fitting_chunk(trace, max_lag)
@@ -96,13 +125,13 @@ def _by_lag(
     ]
     left_out: list[list[Rows]] = [[] for _ in every]
     for chunk in chunks:
-        lines = _lines(trace, chunk, max_lag)
-        _walk(trace, lines, tallies, max_lag, tolerance if len(chunks) == 1 else 0.0)
-        for parts, line in zip(left_out, lines, strict=True):
-            if line.rows is not None:
-                parts.append(line.rows)
+        walks = _walks(trace, chunk, max_lag)
+        _walk(trace, walks, tallies, max_lag, tolerance if len(chunks) == 1 else 0.0)
+        for parts, walk in zip(left_out, walks, strict=True):
+            if walk.rows is not None:
+                parts.append(walk.rows)
     if any(left_out):
-        del every, chunks, chunk, lines  # of long sequences every array counts
+        del every, chunks, chunk, walks  # of long sequences every array counts
         rests = [together(left_out.pop(0)) for _ in tallies]
         for tally, rest in zip(tallies, whole(trace, rests), strict=True):
             tally.left_out = rest
@@ -111,36 +140,33 @@ def _by_lag(
 
 def _walk(
     trace: StackTrace,
-    lines: list[Line],
+    walks: list[LayerWalk],
     tallies: list[Tally],
     max_lag: int | None,
     tolerance: float,
 ) -> None:
     """Lag after lag through all layers, until nothing is left or enough is known.
 
-    What stands in ``line.rows`` afterwards has not been counted.
+    What stands in ``rows`` of a walk afterwards has not been counted.
     """
+    bottom = len(directions(trace.levels[0]))
+    nothing = [None] * len(walks)
     for k in count():
-        if all(line.rows is None for line in lines) or (max_lag is not None and k > max_lag):
+        if all(walk.rows is None for walk in walks) or (max_lag is not None and k > max_lag):
             return
-        number, handed = len(lines), None
-        for level, mask in zip(reversed(trace.levels), reversed(trace.masks), strict=True):
-            n = len(directions(level))
-            number -= n
-            parts: list[Rows | None] = [None] * n
-            if handed is not None:
-                parts = [*split_rows(level, handed)]
-            below: list[Rows | None] = []
-            for i, part in enumerate(parts, number):
-                lines[i].receive(part)
-                lag = lines[i].walk(hand_down=number > 0)
-                if lag is not None:
-                    tallies[i].add(k, lag)
-                below.append(lines[i].handed_down)
-            handed = join_rows(level, below, mask)
+
+        def step(number: int, t: Trace, part: Rows | None, k: int = k) -> tuple[None, Rows | None]:
+            walk = walks[number]
+            walk.receive(part)
+            lag = walk.walk(hand_down=number >= bottom)
+            if lag is not None:
+                tallies[number].add(k, lag)
+            return None, walk.handed_down
+
+        descend(trace, nothing, HANDED_DOWN, step)
         if tolerance and all(
-            tally.rest_below(tolerance, line.rows)
-            for tally, line in zip(tallies, lines, strict=True)
+            tally.rest_below(tolerance, walk.rows)
+            for tally, walk in zip(tallies, walks, strict=True)
         ):
             return
 
@@ -180,18 +206,18 @@ def _part(rows: Rows | None, first: int, last: int) -> Rows | None:
     return Rows.of(max(first, rows.first), D, e, reach)
 
 
-def _lines(trace: StackTrace, chunk: list[Rows | None], max_lag: int | None) -> list[Line]:
-    """A line per layer, over the steps its signals can stand at."""
+def _walks(trace: StackTrace, chunk: list[Rows | None], max_lag: int | None) -> list[LayerWalk]:
+    """A walk per layer, over the steps its signals can stand at."""
     T = len(trace.traces[0].x)
     first, last = 0, T
     if _one_way(trace) and len(trace.traces) == len(trace.levels):
         last = max(rows.last for rows in chunk if rows is not None)
         if max_lag is not None:
             first = max(0, min(rows.first for rows in chunk if rows is not None) - max_lag - 1)
-    lines = [Line(t, first, last) for t in trace.traces]
-    for line, rows in zip(lines, chunk, strict=True):
-        line.receive(rows)
-    return lines
+    walks = [LayerWalk(t, first, last) for t in trace.traces]
+    for walk, rows in zip(walks, chunk, strict=True):
+        walk.receive(rows)
+    return walks
 
 
 def _fitting_chunk(trace: StackTrace, max_lag: int | None) -> int | None:
@@ -208,19 +234,13 @@ def _fitting_chunk(trace: StackTrace, max_lag: int | None) -> int | None:
     return max(4 * max_lag, int(WORKING_MEMORY / per_step), 1)
 
 
-def _check(
-    errors: list[Array], max_lag: int | None, tolerance: float, loss_chunk: int | None
-) -> None:
+def _check(errors: list[Array], tolerance: float) -> None:
     if not any(d.any() for d in errors):
         raise OptionError(
             "dh", "a loss that reaches this layer", "zeros everywhere",
             "Check that the loss depends on the layer's output.",
         )  # fmt: skip
-    if max_lag is not None and (max_lag < 0 or max_lag != int(max_lag)):
-        raise OptionError("max_lag", "a whole lag from 0", str(max_lag), "None computes every lag.")
     if not 0 <= tolerance < 1:
         raise OptionError(
             "tolerance", "a number in [0, 1)", str(tolerance), "0 computes every lag."
         )
-    if loss_chunk is not None and loss_chunk < 1:
-        raise OptionError("loss_chunk", "a number from 1", str(loss_chunk), "None holds all.")
