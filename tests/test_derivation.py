@@ -75,7 +75,14 @@ def test_text_and_latex():
     assert "W_R Φ′_{t-1} W_R Φ′_{t-2} δW_R h_{t-3}" in Derivation(3, "matrix").text()
 
 
-@pytest.mark.parametrize(("steps", "form"), [(0, "scalar"), (51, "scalar"), (2, "tensor")])
+@pytest.mark.parametrize(
+    ("steps", "form"),
+    [(0, "scalar"), (51, "scalar"), (2.5, "scalar"), ("3", "matrix"), (2, "tensor")],
+)
 def test_refused(steps, form):
     with pytest.raises(OptionError, match="expected"):
         Derivation(steps, form)
+
+
+def test_a_whole_float_counts_steps():
+    assert Derivation(3.0).text() == Derivation(3).text()

@@ -58,6 +58,11 @@ _LATER = {
 }
 
 
+def __dir__() -> list[str]:
+    """The public names: for the Tab key."""
+    return sorted(__all__)
+
+
 def __getattr__(name: str) -> Any:
     """What is imported later, and the subpackages themselves."""
     if name in _LATER.values():

@@ -1,6 +1,21 @@
-"""``python -m bptt``."""
+"""``bptt`` and ``python -m bptt``."""
 
-from bptt.cli import main
+import sys
+
+from bptt.errors import OptionError
+from bptt.extras import needing
+
+
+def main() -> None:
+    """Run the command line; where the packages that it needs are missing, say so in one line."""
+    try:
+        with needing("cli", "bptt"):
+            from bptt.cli import main as run
+    except OptionError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    run()
+
 
 if __name__ == "__main__":
     main()

@@ -14,7 +14,10 @@ Each callback is imported when it is asked for, and so is the package that it is
 
 from typing import TYPE_CHECKING, Any
 
-from bptt.monitor.monitor import Monitor
+from bptt.extras import needing
+
+with needing("torch", "bptt.Monitor"):
+    from bptt.monitor.monitor import Monitor
 
 if TYPE_CHECKING:
     from bptt.monitor.hugging_face import TrainerCallback

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bptt import files
 from bptt.errors import OptionError
+from bptt.extras import needing
 
 
 class Savable:
@@ -42,7 +43,8 @@ class Savable:
 
     def __str__(self) -> str:
         """What a terminal shows, without colours."""
-        from rich.console import Console
+        with needing("cli", "print(report)"):
+            from rich.console import Console
 
         text = io.StringIO()
         Console(file=text, width=100).print(self)

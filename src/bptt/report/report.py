@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bptt.diagnosis import Advice, Cause, Diagnosis, LayerDiagnosis, Verdict, diagnose_network
 from bptt.errors import OptionError
+from bptt.extras import needing
 from bptt.network import Network
 from bptt.presentation.jsonable import plain
 from bptt.presentation.progress import bar
@@ -82,9 +83,7 @@ class Report(Savable):
         >>> type(report.charts.gains).__name__
         'LayerChart'
         """
-        from bptt.presentation.chart_access import (
-            Charts,  # Altair is heavy: only where a chart is made
-        )
+        from bptt.presentation.chart_access import Charts
 
         return Charts(
             lambda: self._figures(self.diagnosis.decisive.name),
@@ -93,7 +92,8 @@ class Report(Savable):
         )
 
     def _figures(self, layer: str) -> "list[Figure]":
-        from bptt.report.charts import figures
+        with needing("pages", "report.charts"):  # Altair is heavy: only where a chart is made
+            from bptt.report.charts import figures
 
         stages = self.stages()
         return figures(
@@ -166,7 +166,8 @@ class Report(Savable):
 
     def html(self) -> str:
         """The page, complete in itself: no request leaves it."""
-        from bptt.report.page import page  # Altair is heavy: only where a page is made
+        with needing("pages", "report.html"):  # Altair is heavy: only where a page is made
+            from bptt.report.page import page
 
         return page(self.stages(), self.title, self.facts)
 

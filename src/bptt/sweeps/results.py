@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bptt.diagnosis import VERDICT_CODES
 from bptt.errors import FileError, OptionError
+from bptt.extras import needing
 from bptt.files import write_bytes
 from bptt.presentation.savable import Savable
 from bptt.sweeps.point.rows import COLUMNS
@@ -80,7 +81,8 @@ class Sweep(Savable):
             OptionError: if a field was not varied or is named twice, there is no such column, nothing was
                 varied, there would be more than twelve pictures, or contourpy is missing.
         """
-        from bptt.sweeps.maps.charts import chart
+        with needing("sweep", "phase_diagram"):
+            from bptt.sweeps.maps.charts import chart
         from bptt.sweeps.maps.grid import grid
 
         return chart(grid(self._rows, x, y, colour, split))
@@ -105,7 +107,8 @@ class Sweep(Savable):
 
     def findings(self) -> list[str]:
         """Where λ₁ is zero, in sentences; none where the rows do not say."""
-        from bptt.sweeps.maps.page import findings
+        with needing("sweep", "findings"):
+            from bptt.sweeps.maps.page import findings
 
         return findings(self._rows)
 
@@ -122,7 +125,8 @@ class Sweep(Savable):
         Raises:
             OptionError: as ``phase_diagram``.
         """
-        from bptt.sweeps.maps.page import page
+        with needing("sweep", "html"):
+            from bptt.sweeps.maps.page import page
 
         return page(self._rows, self.varied, x, y, colour, split)
 

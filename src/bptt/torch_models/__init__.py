@@ -3,16 +3,12 @@
 Only this package and ``monitor`` import PyTorch (extra ``torch``).
 """
 
-try:
-    import torch  # noqa: F401
-except ModuleNotFoundError as error:  # pragma: no cover
-    raise ModuleNotFoundError(
-        "bptt.torch_models needs PyTorch: pip install 'bptt[torch]', or PyTorch as you have it."
-    ) from error
+from bptt.extras import needing
 
-from bptt.torch_models.convert import from_torch, to_torch
-from bptt.torch_models.diagnose import diagnose_module
-from bptt.torch_models.own_step import by_lag
-from bptt.torch_models.subject import ModuleSubject
+with needing("torch", "bptt.torch_models"):
+    from bptt.torch_models.convert import from_torch, to_torch
+    from bptt.torch_models.diagnose import diagnose_module
+    from bptt.torch_models.own_step import by_lag
+    from bptt.torch_models.subject import ModuleSubject
 
 __all__ = ["ModuleSubject", "by_lag", "diagnose_module", "from_torch", "to_torch"]

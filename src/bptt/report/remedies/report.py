@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from bptt.extras import needing
 from bptt.presentation.jsonable import plain
 from bptt.presentation.savable import Savable
 from bptt.remedies import Ranking, Tried
@@ -33,10 +34,10 @@ class RemedyReport(Ranking, Savable):
 
         One that has nothing to draw raises OptionError and says why.
         """
-        from bptt.presentation.chart_access import (
-            Charts,  # Altair is heavy: only where a chart is made
-        )
-        from bptt.report.remedies.page import figures
+        from bptt.presentation.chart_access import Charts
+
+        with needing("pages", "report.charts"):  # Altair is heavy: only where a chart is made
+            from bptt.report.remedies.page import figures
 
         return Charts(lambda: figures(self), of="report.charts")
 
@@ -52,7 +53,8 @@ class RemedyReport(Ranking, Savable):
 
     def html(self) -> str:
         """The page, complete in itself."""
-        from bptt.report.remedies.page import page
+        with needing("pages", "report.html"):
+            from bptt.report.remedies.page import page
 
         return page(self, self.title, self.facts)
 
