@@ -226,8 +226,26 @@ def test_a_largest_lag_below_the_needed_one_is_refused():
         bptt.errors.OptionError, match="max_lag: expected at least the needed lag, 20"
     ):
         diagnose_network(net, batch, max_lag=10)
-    with pytest.raises(bptt.errors.OptionError, match="truncation: expected a number from 1"):
-        diagnose_network(net, batch, truncation=0)
+    for name, value, least in (
+        ("truncation", 0, 1), ("truncation", 2.5, 1), ("max_lag", -1, 0), ("max_lag", 30.5, 0),
+        ("needed_lag", 20.5, 0), ("needed_lag", 40, 0), ("needed_lag", True, 0),
+    ):  # fmt: skip
+        with pytest.raises(
+            bptt.errors.OptionError, match=f"{name}: expected a whole number from {least}"
+        ):
+            diagnose_network(net, batch, **{name: value})
+
+
+def test_whole_floats_are_taken():
+    """NumPy users have 20.0 where they mean 20."""
+    net = bptt.Network.init(2, 4, 3, rng=0)
+    batch = (np.ones((40, 2, 2), "f4"), np.zeros((40, 2), int))
+    whole = {"needed_lag": 20, "max_lag": 30, "truncation": 8}
+    ints = diagnose_network(net, batch, **whole)
+    floats = diagnose_network(net, batch, **{name: float(value) for name, value in whole.items()})
+    assert floats.truncation == 8
+    assert floats.assumed == ints.assumed
+    assert (floats.decisive.profile.norm == ints.decisive.profile.norm).all()
 
 
 def test_the_exploding_layer_decides():

@@ -100,7 +100,7 @@ BAD = {
     "too much memory": (["verify", "--hidden", "100000000"], "not enough memory"),
     "too many sequences": (["diagnose", "--data", "vowels", "--batch", "1000"], "batch: expected from 1 to 370"),
     "no sequences": (["verify", "--batch", "0"], "batch: expected"),
-    "no truncation": (["diagnose", "--truncation", "-3"], "truncation: expected a number from 1"),
+    "no truncation": (["diagnose", "--truncation", "-3"], "truncation: expected a whole number from 1"),
     "lags short of the needed one": (["diagnose", "--max-lag", "5"], "max_lag: expected at least"),
     "negative lag": (["diagnose", "--max-lag", "-1"], "max_lag: expected a whole lag from 0"),
     "not a model": (["diagnose", "--model", "junk"], "junk: expected a .safetensors file"),

@@ -277,6 +277,10 @@ def test_bad_arguments():
     for every in (0, 2.5, True):
         with pytest.raises(OptionError, match="whole number from 1"):
             bptt.Monitor(model, vowels(), loss, every)
+    for name in ("needed_lag", "max_lag"):
+        with pytest.raises(OptionError, match=f"{name}: expected a whole number from 0"):
+            bptt.Monitor(model, vowels(), loss, **{name: 2.5})
+    assert bptt.Monitor(model, vowels(), loss, every=100.0, log=print).every == 100
     with watched(model, []) as monitor, pytest.raises(OptionError, match="Leave out step"):
         monitor.step()
 

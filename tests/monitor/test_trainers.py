@@ -9,6 +9,7 @@ pytest.importorskip("torch")
 import torch
 from torch import nn
 
+from bptt.errors import OptionError
 from bptt.monitor import LightningCallback, TrainerCallback
 from tests.monitor.models import loss, made, total, vowels
 
@@ -174,3 +175,10 @@ class TestHuggingFace:
         with_it, _ = self.train(tmp_path, [callback])
         for a, b in zip(alone.parameters(), with_it.parameters(), strict=True):
             assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("callback", [LightningCallback, TrainerCallback])
+def test_bad_numbers_are_refused_before_the_training_begins(callback):
+    for name, value in (("every", 0), ("every", 2.5), ("needed_lag", 2.5), ("max_lag", -1)):
+        with pytest.raises(OptionError, match=f"{name}: expected a whole number from"):
+            callback(None, loss, **{name: value})

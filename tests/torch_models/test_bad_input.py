@@ -53,8 +53,18 @@ def test_a_loss_that_is_no_number():
 
 
 def test_the_needed_lag_lies_within_the_sequence():
-    with pytest.raises(OptionError, match="needed_lag: expected a whole lag from 0 to 8"):
-        bptt.diagnose(Reader(make("GRU")), (X,), loss, needed_lag=9)
+    for needed_lag in (9, -1, 2.5):
+        with pytest.raises(OptionError, match="needed_lag: expected a whole number from 0 to 8"):
+            bptt.diagnose(Reader(make("GRU")), (X,), loss, needed_lag=needed_lag)
+    report = bptt.diagnose(Reader(make("GRU")), (X,), loss, needed_lag=3.0)
+    assert report.diagnosis.decisive.needed_lag == 3
+
+
+def test_the_needed_lag_is_among_those_that_are_computed():
+    """Of a lag that is not computed nothing is known: "vanishing" would be made up."""
+    with pytest.raises(OptionError, match="max_lag: expected at least the needed lag, 4, got 2"):
+        bptt.diagnose(Reader(make("GRU")), (X,), loss, max_lag=2)
+    assert bptt.diagnose(Reader(make("GRU")), (X,), loss, needed_lag=2, max_lag=2.0).layers
 
 
 def test_a_parameter_that_is_not_finite_is_named():

@@ -103,7 +103,7 @@ def test_every_lag_is_autograds(case):
 
 
 def test_max_lag(case):
-    whole, cut = by_lag(*case), by_lag(*case, max_lag=3)
+    whole, cut = by_lag(*case), by_lag(*case, max_lag=3.0)
     for name in whole.norm:
         assert len(cut.norm[name]) == 4
         assert (cut.norm[name] == whole.norm[name][:4]).all()
@@ -111,8 +111,9 @@ def test_max_lag(case):
 
 def test_refused(case):
     step, params, x, state0, d = case
-    with pytest.raises(OptionError, match="max_lag"):
-        by_lag(*case, max_lag=-1)
+    for max_lag in (-1, 2.5, "3"):
+        with pytest.raises(OptionError, match="max_lag: expected a whole number from 0"):
+            by_lag(*case, max_lag=max_lag)
     first = d if isinstance(d, torch.Tensor) else d[0]
     cut = first[:-1] if isinstance(d, torch.Tensor) else (first[:-1], *d[1:])
     with pytest.raises(ShapeError, match="dstate"):
@@ -132,7 +133,7 @@ def test_a_step_that_loses_a_part_is_refused():
     def step(p, x, h):
         return silu(x @ p["W"].T)
 
-    with pytest.raises(OptionError, match="step: expected to give back a state"):
+    with pytest.raises(OptionError, match="step: expected a state of shapes"):
         by_lag(
             step,
             {"W": torch.ones(2, 3)},

@@ -2,8 +2,9 @@
 
 from bptt.diagnosis.advice import Advice
 from bptt.diagnosis.causes import Cause
+from bptt.diagnosis.lags import assumed_lag, needed_or_half
 from bptt.diagnosis.layer import LayerDiagnosis, diagnose_traces
-from bptt.diagnosis.network import Diagnosis, diagnose_network, needed_or_half, remembered
+from bptt.diagnosis.network import Diagnosis, batch_arguments, diagnose_network, remembered
 from bptt.diagnosis.verdict import VERDICT_CODES, VERDICTS, Verdict, judged, severity
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "Diagnosis",
     "LayerDiagnosis",
     "Verdict",
+    "assumed_lag",
+    "batch_arguments",
     "diagnose_network",
     "diagnose_traces",
     "judged",

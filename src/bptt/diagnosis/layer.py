@@ -74,7 +74,15 @@ def diagnose_traces(
     by_step: Sequence[StepProfile],
     needed: int,
 ) -> dict[str, LayerDiagnosis]:
-    """Each layer's verdict, by name, from its forward pass and its gradient by lag and by step."""
+    """Each layer's diagnosis, by name.
+
+    Args:
+        names: of the layers.
+        traces: their forward passes.
+        profiles: their gradients by lag.
+        by_step: their gradients by step.
+        needed: the lag the verdict is about.
+    """
     return {
         name: _diagnose_layer(name, trace, profile, steps, needed)
         for name, trace, profile, steps in zip(names, traces, profiles, by_step, strict=True)

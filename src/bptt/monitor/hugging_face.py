@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from bptt.monitor import gradients
 from bptt.monitor.loggers import DEFAULT, nowhere
-from bptt.monitor.monitor import Monitor
+from bptt.monitor.monitor import Monitor, whole_numbers
 from bptt.torch_models.capture import Loss
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class TrainerCallback(_Callback):
     Args:
         batch: what ``loss`` takes; the same every time, on the model's device.
         loss: called as loss(model, batch), returns the loss.
-        every: optimizer steps between measurements.
+        every: optimizer steps from one measurement to the next.
         log: as in ``bptt.Monitor``; None for bptt.jsonl in the Trainer's output_dir.
         needed_lag: as in ``bptt.Monitor``.
         max_lag: as in ``bptt.Monitor``.
@@ -41,6 +41,7 @@ class TrainerCallback(_Callback):
     ) -> None:
         super().__init__()
         self._log = log
+        every, needed_lag, max_lag = whole_numbers(every, needed_lag, max_lag)
         self._options = {
             "batch": batch, "loss": loss, "every": every, "needed_lag": needed_lag, "max_lag": max_lag
         }  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bptt.monitor import gradients
 from bptt.monitor.loggers import nowhere
-from bptt.monitor.monitor import Monitor
+from bptt.monitor.monitor import Monitor, whole_numbers
 from bptt.torch_models.capture import Loss
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class LightningCallback(Callback):
     Args:
         batch: what ``loss`` takes; the same every time, on the model's device.
         loss: called as loss(the LightningModule, batch), returns the loss.
-        every: optimizer steps between measurements.
+        every: optimizer steps from one measurement to the next.
         log: as in ``bptt.Monitor``; None for the Trainer's loggers, or bptt.jsonl if it has none.
         needed_lag: as in ``bptt.Monitor``.
         max_lag: as in ``bptt.Monitor``.
@@ -48,6 +48,7 @@ class LightningCallback(Callback):
     ) -> None:
         super().__init__()
         self._log = log
+        every, needed_lag, max_lag = whole_numbers(every, needed_lag, max_lag)
         self._options = {
             "batch": batch, "loss": loss, "every": every, "needed_lag": needed_lag, "max_lag": max_lag
         }  # fmt: skip

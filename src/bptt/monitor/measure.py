@@ -39,16 +39,23 @@ def measure(
 ) -> Figures:
     """Measure a model; it is left as it was found.
 
+    Args:
+        model: any module with nn.RNN, nn.LSTM, nn.GRU in it, or their cells called in a loop.
+        batch: whatever ``loss`` takes.
+        loss: called as loss(model, batch), returns the loss before ``.backward()``.
+        needed_lag: how far back the task needs the gradient to reach; half the sequence if None.
+        max_lag: the largest lag to compute; None goes back as far as there is a past.
+
     Raises:
         BpttError: what ``bptt.diagnose`` raises: NonFiniteError and AgreementError in a bad moment,
             OptionError and ShapeError if model, batch and loss do not fit.
     """
-    found = decompose(model, batch, loss, max_lag)
-    needed = needed_or_half(needed_lag, found.longest)
-    figures: Figures = {"bptt/loss": found.E}
-    for name, profile in zip(found.names, found.profiles, strict=True):
+    parts = decompose(model, batch, loss, max_lag)
+    needed = needed_or_half(needed_lag, parts.longest, max_lag)
+    figures: Figures = {"bptt/loss": parts.E}
+    for name, profile in zip(parts.names, parts.profiles, strict=True):
         figures |= {f"bptt/{name}/{key}": value for key, value in _of(profile, needed).items()}
-    lags = [profile.overflow_lag for profile in found.profiles]
+    lags = [profile.overflow_lag for profile in parts.profiles]
     figures["bptt/first_nonfinite_lag"] = min((k for k in lags if k is not None), default=None)
     return {name: plain(value) for name, value in figures.items()}
 

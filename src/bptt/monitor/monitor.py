@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from torch import nn
 
+from bptt.arrays import as_whole
 from bptt.errors import AgreementError, NonFiniteError, OptionError
 from bptt.monitor import gradients, ranks
 from bptt.monitor.loggers import Figures, logger_for
@@ -16,7 +17,7 @@ from bptt.torch_models.capture import Loss, recurrent_modules
 
 
 class Monitor:
-    """Measures a model on one fixed batch while it trains, and logs what it finds.
+    """Measures a model on one fixed batch while it trains, and logs the figures.
 
     As a ``with`` block around the training loop, or by hand with ``step()``. The first step is measured,
     then one in ``every``; besides, the first step whose gradient is not finite. The model, its gradients and
@@ -26,14 +27,14 @@ class Monitor:
         model: any module with nn.RNN, nn.LSTM, nn.GRU in it, or their cells called in a loop.
         batch: what ``loss`` takes; 8 sequences are enough. The same every time, on the model's device.
         loss: called as loss(model, batch), returns the loss before ``.backward()``.
-        every: steps between measurements.
-        log: where to: a path for JSON lines (None: bptt.jsonl), a function of one dict, or a writer,
-            run or logger (TensorBoard, W&B, MLflow, Lightning, Aim, ClearML), or a list of them.
+        every: training steps from one measurement to the next.
+        log: where the figures go: a path for JSON lines (bptt.jsonl if None), a function of one dict, a
+            writer, run or logger (TensorBoard, W&B, MLflow, Lightning, Aim, ClearML), or a list of them.
         needed_lag: how far back the task needs the gradient to reach; half the sequence if None.
         max_lag: the largest lag to compute; None goes back as far as there is a past.
 
     Raises:
-        OptionError: if an argument is not what it should be.
+        OptionError: if an argument is not of the kind that is named here.
         FileError: if the file cannot be written.
 
     >>> import bptt, torch
@@ -65,7 +66,7 @@ class Monitor:
                 "model",
                 "a torch.nn.Module",
                 type(model).__name__,
-                "Give the model that is trained.",
+                "Pass the model that is trained.",
             )
         if isinstance(model, nn.parallel.DistributedDataParallel):
             model = model.module  # a forward pass of the wrapper would count as one of training
@@ -75,10 +76,8 @@ class Monitor:
                 "loss", "a function, called as loss(model, batch)", repr(loss),
                 "For example lambda model, batch: criterion(model(batch[0]), batch[1]).",
             )  # fmt: skip
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise OptionError("every", "a whole number from 1", repr(every), "200 is usual.")
-        self.model, self.batch, self.loss, self.every = model, batch, loss, every
-        self.needed_lag, self.max_lag = needed_lag, max_lag
+        self.every, self.needed_lag, self.max_lag = whole_numbers(every, needed_lag, max_lag)
+        self.model, self.batch, self.loss = model, batch, loss
         self.steps = 0
         self._log = logger_for(log)
         self._block: ExitStack | None = None
@@ -179,3 +178,24 @@ class Monitor:
             self._log(figures, self.steps)
         if failure is not None:
             raise failure
+
+
+def whole_numbers(
+    every: int, needed_lag: int | None, max_lag: int | None
+) -> tuple[int, int | None, int | None]:
+    """The whole numbers that a monitor takes, checked before the training begins.
+
+    Args:
+        every: training steps from one measurement to the next.
+        needed_lag: how far back the task needs the gradient to reach, or None.
+        max_lag: the largest lag to compute, or None.
+
+    Raises:
+        OptionError: if one is no whole number, or too small.
+    """
+    every = as_whole("every", every, least=1, cure="200 is usual.")
+    needed, largest = (
+        None if lag is None else as_whole(name, lag, least=0)
+        for name, lag in (("needed_lag", needed_lag), ("max_lag", max_lag))
+    )
+    return every, needed, largest

@@ -36,16 +36,16 @@ def together(figures: Figures) -> Figures:
     """The figures of all ranks as one; every rank must call it at the same step, and gets the same."""
     if not several():
         return figures
-    found: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(found, figures)
-    return reduced(found)
+    of_ranks: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(of_ranks, figures)
+    return reduced(of_ranks)
 
 
-def reduced(found: list[Figures]) -> Figures:
+def reduced(of_ranks: list[Figures]) -> Figures:
     """One dict of the ranks' dicts."""
-    names = dict.fromkeys(name for figures in found for name in figures)
-    figures: Figures = {name: _one(name, [f.get(name) for f in found]) for name in names}
-    return figures | {"bptt/ranks": len(found)}
+    names = dict.fromkeys(name for figures in of_ranks for name in figures)
+    figures: Figures = {name: _one(name, [f.get(name) for f in of_ranks]) for name in names}
+    return figures | {"bptt/ranks": len(of_ranks)}
 
 
 def _one(name: str, values: list[Any]) -> Any:

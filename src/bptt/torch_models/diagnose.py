@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from bptt.diagnosis import Diagnosis, diagnose_traces, needed_or_half, remembered
+from bptt.diagnosis import Diagnosis, assumed_lag, diagnose_traces, needed_or_half, remembered
 from bptt.gradients.by_step import by_step
 from bptt.torch_models.capture import Loss
 from bptt.torch_models.decompose import decompose
@@ -28,31 +28,22 @@ def diagnose_module(
         max_lag: the largest lag to compute; None goes back as far as there is a past.
 
     Raises:
-        OptionError: if there is no recurrent layer, or the loss does not depend on one.
+        OptionError: if there is no recurrent layer, the loss does not depend on one, or a lag is out of
+            reach.
         NonFiniteError: if the loss or what it sends back to a layer is not finite.
         AgreementError: if what was replayed is not what PyTorch computed: there is nothing to judge.
     """
-    found = decompose(model, batch, loss, max_lag)
-    needed = needed_or_half(needed_lag, found.longest)
-    steps = [step for r in found.replays for step in by_step(r.trace, r.errors)]
-    layers = diagnose_traces(found.names, found.traces, found.profiles, steps, needed)
-    assumed = _assumed(needed_lag, needed, model)
-    # Of several recurrent modules, the first: the inputs it reads are those of the model.
-    memory = remembered(found.replays[0].trace)
-    return Diagnosis(layers, found.E, assumed, None, found.checked, memory)
-
-
-def _assumed(given: int | None, needed: int, model: nn.Module) -> tuple[str, ...]:
-    said = (
-        f"The task needs lag {needed}, as you said."
-        if given is not None
-        else f"The task is taken to need lag {needed}, half the sequence, because no needed lag was "
-        "given. If it needs less, a short horizon is no fault."
-    )
+    parts = decompose(model, batch, loss, max_lag)
+    needed = needed_or_half(needed_lag, parts.longest, max_lag)
+    steps = [steps for replay in parts.replays for steps in by_step(replay.trace, replay.errors)]
+    layers = diagnose_traces(parts.names, parts.traces, parts.profiles, steps, needed)
     mode = "train" if model.training else "eval"
-    return (
-        said,
+    assumed = (
+        assumed_lag(needed_lag, needed),
         f"The numbers are of one batch, with the model in {mode} mode.",
         "Lag is counted within each recurrent module, from the step at which the rest of the model reads "
         "its states.",
     )
+    # Of several recurrent modules, the first: the inputs it reads are those of the model.
+    memory = remembered(parts.replays[0].trace)
+    return Diagnosis(layers, parts.E, assumed, None, parts.checked, memory)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bptt.arrays import Array
+from bptt.arrays import Array, as_whole
 from bptt.errors import OptionError, ResidualError, ShapeError
 
 State = tuple[Tensor, ...]
@@ -70,7 +70,8 @@ def by_lag(
         keep_matrices: keep every G_k.
 
     Raises:
-        OptionError: if ``step`` does not give back a state of the same parts, or max_lag is below 0.
+        OptionError: if ``step`` does not return a state of the same shapes, or max_lag is no whole number
+            from 0.
         ShapeError: if dstate does not have the states' shapes.
         ResidualError: if the lags, where all were computed, do not add up to an ordinary backward pass.
 
@@ -86,8 +87,8 @@ def by_lag(
     >>> lags.norm["W_R"].shape, lags.residual["W_R"] < 1e-12
     ((40,), True)
     """
-    if max_lag is not None and max_lag < 0:
-        raise OptionError("max_lag", "a lag from 0", str(max_lag), "Or None for all.")
+    if max_lag is not None:
+        max_lag = as_whole("max_lag", max_lag, least=0)
     params = {name: value.detach() for name, value in params.items()}
     x = x.detach()
     first, d = _parts(state0), _parts(dstate)
@@ -100,7 +101,10 @@ def by_lag(
     for part, s in zip(d, before, strict=True):
         if part.shape != s.shape:
             raise ShapeError(
-                "dstate", f"shape {tuple(s.shape)}", str(tuple(part.shape)), "One error per step."
+                "dstate",
+                f"shape {tuple(s.shape)}",
+                str(tuple(part.shape)),
+                "Pass one error per step, of the shape of the state.",
             )
     rows = x.reshape(T * B, *x.shape[2:])
 
@@ -112,19 +116,19 @@ def by_lag(
     K = T if max_lag is None else min(T, max_lag + 1)
     errors = tuple(part.clone() for part in d)
     reach = torch.stack([part.abs().flatten(2).sum(2) > 0 for part in errors]).any(0)
-    found: list[dict[str, Tensor]] = []
+    by_lags: list[dict[str, Tensor]] = []
     signal: list[float] = []
     for _ in range(K):
         size = sum(float(part.double().square().sum()) for part in errors)
         signal.append((size / max(int(reach.sum()), 1)) ** 0.5)
         G, earlier = back(tuple(part.reshape(T * B, *part.shape[2:]) for part in errors))
-        found.append(G)
+        by_lags.append(G)
         moved = [e.reshape(part.shape) for e, part in zip(earlier, errors, strict=True)]
         # What stood at step s stands at s - 1 now; what stood at the first step has left.
         errors = tuple(torch.cat([e[1:], torch.zeros_like(e[:1])]) for e in moved)
         reach = torch.cat([reach[1:], torch.zeros_like(reach[:1])])
-    whole = _unrolled(step, params, x, first, d)
-    return _tallied(found, signal, whole, keep_matrices, K == T)
+    total = _unrolled(step, params, x, first, d)
+    return _tallied(by_lags, signal, total, keep_matrices, complete=K == T)
 
 
 @torch.no_grad()
@@ -136,8 +140,8 @@ def _states(step: Any, params: Mapping[str, Tensor], x: Tensor, first: State) ->
         state = _parts(step(params, x_t, state if len(state) > 1 else state[0]))
         if [s.shape for s in state] != [s.shape for s in first]:
             raise OptionError(
-                "step", f"to give back a state of shapes {[tuple(s.shape) for s in first]}",
-                str([tuple(s.shape) for s in state]), "state_t must fit where state_{t-1} was.",
+                "step", f"a state of shapes {[tuple(s.shape) for s in first]}",
+                str([tuple(s.shape) for s in state]), "step must return state_t in the shapes of state_{t-1}.",
             )  # fmt: skip
     return tuple(torch.stack(parts) for parts in zip(*states, strict=True))
 
@@ -159,29 +163,29 @@ def _unrolled(
 
 
 def _tallied(
-    found: list[dict[str, Tensor]],
+    by_lags: list[dict[str, Tensor]],
     signal: list[float],
-    whole: dict[str, Tensor],
+    total: dict[str, Tensor],
     keep: bool,
     complete: bool,
 ) -> StepLags:
     grads, norm, share, residual, matrices = {}, {}, {}, {}, {}
-    for name, grad in whole.items():
-        G = np.stack([here[name].double().cpu().numpy() for here in found])
-        W = grad.double().cpu().numpy()
-        flat, size = G.reshape(len(G), -1), float(np.linalg.norm(W))
-        grads[name] = W
+    for name, grad in total.items():
+        G = np.stack([G_k[name].double().cpu().numpy() for G_k in by_lags])
+        dW = grad.double().cpu().numpy()
+        flat, size = G.reshape(len(G), -1), float(np.linalg.norm(dW))
+        grads[name] = dW
         norm[name] = np.linalg.norm(flat, axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            share[name] = flat @ W.reshape(-1) / np.square(size)
+            share[name] = flat @ dW.reshape(-1) / np.square(size)
         largest = max(size, float(norm[name].max()), 1e-300)
-        residual[name] = float(np.linalg.norm(G.sum(0) - W)) / largest
+        residual[name] = float(np.linalg.norm(G.sum(0) - dW)) / largest
         limit = 1e3 * torch.finfo(grad.dtype).eps
         if complete and not residual[name] <= limit:
             raise ResidualError(
                 f"params[{name!r}]", f"lags that add up to autograd's gradient, to {limit:.0e}",
                 f"a residual of {residual[name]:.1e}",
-                "The rows of a batch must not meet in the step, nor may it draw random numbers.",
+                "In the step, rows of a batch must not meet and no random numbers may be drawn.",
             )  # fmt: skip
         if keep:
             matrices[name] = G
