@@ -51,7 +51,7 @@ CASES = {
     "h0 of another batch": (lambda: layer().forward(X, np.zeros((B + 1, H))), errors.ShapeError, "h0"),
     "h0 is infinite": (lambda: layer().forward(X, np.full((B, H), np.inf)), errors.NonFiniteError, "h0"),
     "dh of other steps": (
-        lambda: layer().backward(layer().forward(X), DH[1:]), errors.ShapeError, "dh"),
+        lambda: (a := layer()).backward(a.forward(X), DH[1:]), errors.ShapeError, "dh"),
     "dh is NaN": (lambda: bptt.by_lag(layer().forward(X), DH * np.nan), errors.NonFiniteError, "dh"),
     "dh in forward mode": (lambda: bptt.forward_mode(layer(), X, DH[:, :1]), errors.ShapeError, "dh"),
     "W_O does not fit": (

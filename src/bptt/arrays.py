@@ -71,7 +71,7 @@ def as_classes(name: str, value: Any, shape: Sequence[int | str], classes: int) 
     if array.dtype.kind not in "iu":
         raise DTypeError(
             name, "integer class labels", str(array.dtype),
-            "Give one label per step, not one-hot rows; or use the loss 'mse' for numbers.",
+            "Pass one label per step, not one-hot rows; or use the loss 'mse' for numbers.",
         )  # fmt: skip
     check_shape(name, array, shape)
     low, high = int(array.min()), int(array.max())
@@ -124,17 +124,20 @@ def check_shape(name: str, array: Array, shape: Sequence[int | str]) -> None:
         raise ShapeError(
             name, f"shape {wanted}", f"{array.ndim} axes, {array.shape}",
             "Axes are time first, then batch, then features." if len(shape) == 3
-            else "Check how it was made.",
+            else "Check how the array was built.",
         )  # fmt: skip
     for size, want in zip(array.shape, shape, strict=True):
         if size == 0:
             raise ShapeError(
-                name, f"shape {wanted}", f"an empty axis, {array.shape}", "Give at least one entry."
+                name,
+                f"shape {wanted}",
+                f"an empty axis, {array.shape}",
+                "Pass at least one entry along every axis.",
             )
         if isinstance(want, int) and size != want:
             raise ShapeError(
                 name, f"shape {wanted}", str(array.shape),
-                "Transpose or cut it, or give the layer other sizes.",
+                "Transpose or cut it, or use a layer of other sizes.",
             )  # fmt: skip
 
 
@@ -157,5 +160,5 @@ def _to_numpy(name: str, value: Any) -> Array:
     except (RuntimeError, TypeError, ValueError, BufferError) as error:
         raise DTypeError(
             name, "an array of numbers", f"{type(value).__name__} ({error})",
-            "Give a NumPy array; for a tensor that carries a gradient, .detach().cpu() first.",
+            "Pass a NumPy array; of a tensor that carries a gradient, tensor.detach().cpu().",
         ) from error  # fmt: skip

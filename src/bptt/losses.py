@@ -110,7 +110,7 @@ def as_targets(
     except ShapeError as error:
         raise ShapeError(
             "targets", error.expected, error.got,
-            f"One per loss step ({N} here) and sequence.",
+            f"Pass one per loss step ({N} of them) and sequence.",
         ) from None  # fmt: skip
 
 
@@ -147,6 +147,9 @@ def steps_of(loss_at: LossAt, T: int) -> Array:
     steps = np.array(loss_at)
     if steps[-1] >= T:
         raise OptionError(
-            "loss_at", f"steps from 0 to {T - 1}", str(steps[-1]), "Give longer sequences."
+            "loss_at",
+            f"steps from 0 to {T - 1}",
+            str(steps[-1]),
+            "Use longer sequences, or earlier steps.",
         )
     return steps

@@ -255,9 +255,9 @@ class Network:
                 "Call backward of the network that made it, run.network.",
             )  # fmt: skip
         grads = self.stack.backward(run.stack_trace, run.dh).layers
-        found = named_tensors(self.stack, [g.parameters() for g in grads])
-        found |= {"W_O": kernels.outer(run.do, run.h), "b_O": run.do.sum((0, 1))}
-        return found | named_tensors(self.stack, [g.states() for g in grads])
+        gradient = named_tensors(self.stack, [g.parameters() for g in grads])
+        gradient |= {"W_O": kernels.outer(run.do, run.h), "b_O": run.do.sum((0, 1))}
+        return gradient | named_tensors(self.stack, [g.states() for g in grads])
 
     def _immediate(self, trace: StackTrace, steps: Array, at_readout: Array) -> Array:
         """∂⁺E/∂h on the top level from the errors at what the readout read."""

@@ -139,7 +139,7 @@ def test_padded_sequences_are_refused(rng):
     trace = layer.forward(rng.normal(size=(40, 2, 3)), lengths=[40, 9])
     with pytest.raises(OptionError, match="trace: expected sequences of one length"):
         lyapunov(trace)
-    with pytest.raises(OptionError, match="t: expected a step from 0 to 8"):
+    with pytest.raises(OptionError, match="t: expected a whole number from 0 to 8"):
         jacobian(trace, 9)
 
 

@@ -90,7 +90,12 @@ def lyapunov_of(jacobians: Iterable[Array], count: int | None = None, skip: int 
         V, log = _orthonormal(V @ J)
         logs.append(log)
     if len(logs) <= skip:
-        raise OptionError("jacobians", f"more than {skip} steps", str(len(logs)), "Give more.")
+        raise OptionError(
+            "jacobians",
+            f"more than {skip} steps",
+            str(len(logs)),
+            "Pass more Jacobians, or skip fewer.",
+        )
     return _summary(np.array(logs[skip:]))
 
 

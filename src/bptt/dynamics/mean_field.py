@@ -49,7 +49,7 @@ def mean_field(
     """
     if not (0 <= gain < np.inf and 0 <= input_variance < np.inf):
         raise OptionError(
-            "gain, input_variance", "numbers from 0", f"{gain}, {input_variance}", "Give 0 or more."
+            "gain, input_variance", "numbers from 0", f"{gain}, {input_variance}", "Pass 0 or more."
         )
     phi = activation(phi)
     q = input_variance + gain**2
@@ -74,7 +74,7 @@ def critical_gain(input_variance: float = 0.0, phi: str | Pair | Activation = "t
     phi = activation(phi)
     if not 0 <= input_variance < np.inf:
         raise OptionError(
-            "input_variance", "a number from 0", str(input_variance), "Give 0 or more."
+            "input_variance", "a number from 0", str(input_variance), "Pass 0 or more."
         )
     if input_variance == 0 and phi.value(np.zeros(1))[0] == 0:
         # At rest q = 0 is the fixed point up to the critical gain: χ = σ_w² E[φ′(0 ±)²].

@@ -139,10 +139,10 @@ def _lags(max_lag: int | None, age: Array, halves: tuple[Array, Array], H: int) 
         wanted, K = H + 1, max_lag + 1 if (enough > H).sum() > max_lag else 0
     if K == 0:
         lag = max_lag or 0
-        found = enough[lag] if lag < len(enough) else 0
+        states = enough[lag] if lag < len(enough) else 0
         raise OptionError(
             "trace", f"at least {wanted} states with a past of {lag} steps in each half of the data",
-            f"{found}", "Give more sequences, or longer ones, or a smaller max_lag.",
+            f"{states}", "Pass more or longer sequences, or a smaller max_lag.",
         )  # fmt: skip
     return K
 
@@ -175,7 +175,7 @@ def _read(
     largest = s[-1] or 1.0  # of dead units nothing is read
     alphas = largest * RIDGES if ridge is None else np.array([ridge])
     H_held -= centre
-    found = np.empty((len(lags), I))
+    r2_of = np.empty((len(lags), I))
     for some in np.array_split(lags, -(-len(lags) * I // TARGETS)):
         Y, Y_held = (x[t[:, None] - some, b[:, None]].reshape(len(t), -1) for t, b in (fit, held))
         mean = Y.mean(0)
@@ -186,8 +186,8 @@ def _read(
         scatter = np.square(Y_held - Y_held.mean(0)).sum(0)
         varies = (np.ptp(Y, 0) > 0) & (np.ptp(Y_held, 0) > 0)
         r2 = 1 - np.square(off).sum(0) / np.where(varies, scatter, 1)
-        found[some - lags[0]] = np.where(varies, r2, np.nan).reshape(len(some), I)
-    return found
+        r2_of[some - lags[0]] = np.where(varies, r2, np.nan).reshape(len(some), I)
+    return r2_of
 
 
 def _best(alphas: Array, s: Array, Z_Y: Array, squares: Array, n: int) -> Array:

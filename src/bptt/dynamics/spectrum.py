@@ -86,7 +86,7 @@ def _highest_power(W: Array) -> tuple[int, float]:
     for frobenius, j, power in sorted(powers, key=lambda p: (-p[0], p[1])):
         if frobenius < log_peak:
             break
-        found = frobenius + float(np.log(np.linalg.norm(power, 2)))
-        if found > log_peak or (found == log_peak and j < best):
-            best, log_peak = j, found
+        log_size = frobenius + float(np.log(np.linalg.norm(power, 2)))
+        if log_size > log_peak or (log_size == log_peak and j < best):
+            best, log_peak = j, log_size
     return best, log_peak

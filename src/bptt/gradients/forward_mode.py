@@ -94,9 +94,9 @@ def sensitivities(trace: Trace, dh: Any) -> dict[str, Array]:
             sensitivity[name] = cell.jvp(dz_F, dz_R, prev, of_step)
             total[name] += np.einsum("bs,bsn->bn", d[t], sensitivity[name])
     state0 = total.pop("state0")
-    found = {name: value.sum(0).reshape(shape[name]) for name, value in total.items()}
-    found |= {"h0": state0[:, :H]}
-    return found if S == H else found | {"c0": state0[:, H:]}
+    gradient = {name: value.sum(0).reshape(shape[name]) for name, value in total.items()}
+    gradient |= {"h0": state0[:, :H]}
+    return gradient if S == H else gradient | {"c0": state0[:, H:]}
 
 
 def _add_immediate(dz: Array, value: Array, block: slice) -> None:

@@ -28,10 +28,10 @@ def affine(a: Array, M: Array, bias: Array | None = None) -> Array:
 
 def outer(a: Array, b: Array, out: Array | None = None) -> Array:
     """Σ a ⊗ b over rows a (..., M) and b (..., N): (M, N); added to ``out`` where that is given."""
-    found = a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
+    product = a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
     if out is None:
-        return np.asarray(found)
-    out += found
+        return np.asarray(product)
+    out += product
     return out
 
 

@@ -144,7 +144,7 @@ def rebuilt(path: str | Path, description: str, tensors: dict[str, Array]) -> St
             return KINDS[kind](*arrays, activation=activation or "tanh")
         return KINDS[kind](*arrays)
 
-    made: list[Level] = []
+    rebuilt_levels: list[Level] = []
     for number, words in enumerate(levels):
         ends = [""] if len(words) == 1 else [".forward", ".backward"]
         if len(words) > 2:
@@ -156,5 +156,5 @@ def rebuilt(path: str | Path, description: str, tensors: dict[str, Array]) -> St
             for word, end in zip(words, ends, strict=True)
         ]
         parts = [one(word, prefix) for word, prefix in zip(words, prefixes, strict=True)]
-        made.append(parts[0] if len(parts) == 1 else Bidirectional(*parts))
-    return Stack(made)
+        rebuilt_levels.append(parts[0] if len(parts) == 1 else Bidirectional(*parts))
+    return Stack(rebuilt_levels)

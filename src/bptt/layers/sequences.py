@@ -27,7 +27,7 @@ def as_lengths(value: Any, T: int, B: int) -> Array | None:
         return None
     lengths = np.asarray(value)
     if lengths.dtype.kind not in "iu":
-        raise DTypeError("lengths", "integers", str(lengths.dtype), "Give one length per sequence.")
+        raise DTypeError("lengths", "integers", str(lengths.dtype), "Pass one length per sequence.")
     check_shape("lengths", lengths, (B,))
     if lengths.min() < 1 or lengths.max() > T:
         raise OptionError(

@@ -39,7 +39,7 @@ class Levels:
         if not levels or not all(isinstance(level, Layer | Bidirectional) for level in levels):
             raise OptionError(
                 "levels", "RNN, LSTM, GRU or Bidirectional layers",
-                str([type(level).__name__ for level in levels]), "Give at least one.",
+                str([type(level).__name__ for level in levels]), "Pass at least one layer.",
             )  # fmt: skip
         self.__dict__["levels"] = tuple(levels)
         for number, (below, above) in enumerate(zip(self.levels, self.levels[1:], strict=False), 1):

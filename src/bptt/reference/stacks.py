@@ -98,15 +98,15 @@ def forward(levels: Levels, x: Array, state0: list[Array], resets: Array) -> lis
     initial = iter(state0)
     walked: list[list[_Walked]] = []
     for level in levels:
-        here = []
+        directions = []
         for turn, part in enumerate(level):
             own_x = x[::-1] if turn else x
             own_resets = turned(resets) if turn else resets
-            here.append(
+            directions.append(
                 _Walked(part, own_x, *states(part, own_x, next(initial), own_resets), own_resets)
             )
-        walked.append(here)
-        x = outputs(here)
+        walked.append(directions)
+        x = outputs(directions)
     return walked
 
 

@@ -97,10 +97,10 @@ class LayerWalk:
         if rows is None:
             return
         if self.rows is not None and rows.fits(self.rows):
-            here = self.rows
-            here.D[..., : rows.D.shape[-1]] += rows.D
+            held = self.rows
+            held.D[..., : rows.D.shape[-1]] += rows.D
             self.rows = Rows.of(
-                here.first, here.D, here.e, here.reach | rows.reach, None, here.common
+                held.first, held.D, held.e, held.reach | rows.reach, None, held.common
             )
             return
         if rows.D.shape[-1] < self.trace.layer.state_size:
@@ -112,8 +112,8 @@ class LayerWalk:
         rows, self.rows, self.handed_down = self.rows, None, None
         if rows is None:
             return None
-        here = slice(rows.first - self.first, rows.last - self.first)
-        derivatives = tuple(array[here] for array in self.derivatives)
+        window = slice(rows.first - self.first, rows.last - self.first)
+        derivatives = tuple(array[window] for array in self.derivatives)
         self.turn = 1 - self.turn  # the next rows are written while these are still read
         N, B, S = rows.D.shape
         cut = 1 if rows.first == 0 else 0  # these stand at the first step already
@@ -123,7 +123,7 @@ class LayerWalk:
         if hand_down:
             dx = kernels.affine(self.cell.errors_at_input(rows.D, dz, derivatives), self.W_F)
             self.handed_down = Rows.of(rows.first, dx, rows.e.copy(), rows.reach, None, rows.common)
-        G = outer_sum(dz, rows.e, rows.common, self.h_prev[here])
+        G = outer_sum(dz, rows.e, rows.common, self.h_prev[window])
         G.e += self.e_states
         counted = (
             G, rows, rows.squares if self.carries else norms.at_weights, int(rows.reach.sum()),

@@ -202,7 +202,7 @@ class LagProfile:
         if not 0 <= lag < len(self.log10_signal):
             raise OptionError(
                 "lag", f"a lag from 0 to {len(self.log10_signal) - 1}", str(lag),
-                "Give longer sequences, or a larger max_lag.",
+                "Use longer sequences, or a larger max_lag.",
             )  # fmt: skip
         return float(self.log10_growth[lag])
 

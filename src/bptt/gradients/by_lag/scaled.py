@@ -128,9 +128,9 @@ def together(parts: list[Rows]) -> Rows | None:
     D = np.zeros((last - first, *parts[0].D.shape[1:]), parts[0].D.dtype)
     e, reach = np.zeros(D.shape[:2], np.int64), np.zeros(D.shape[:2], bool)
     for part in parts:
-        here = slice(part.first - first, part.last - first)
-        total = Rows.of(part.first, D[here], e[here], reach[here]).plus(part)
-        D[here], e[here], reach[here] = total.D, total.e, total.reach
+        window = slice(part.first - first, part.last - first)
+        total = Rows.of(part.first, D[window], e[window], reach[window]).plus(part)
+        D[window], e[window], reach[window] = total.D, total.e, total.reach
     return Rows.of(first, D, e, reach)
 
 
@@ -157,9 +157,9 @@ def outer_sum(dz: Array, e: Array, common: int | None, h_prev: Array) -> "Scaled
         top = int(size[counts].max(initial=-(2**40)))
         top = 0 if top == -(2**40) else top
         dz = np.ldexp(dz, np.where(counts, e - top, 0)[..., None])
-    found = Scaled(kernels.outer(dz, h_prev).astype(np.float64), top)
+    total = Scaled(kernels.outer(dz, h_prev).astype(np.float64), top)
     return (
-        found if dz.dtype == np.float32 else found.normalised()
+        total if dz.dtype == np.float32 else total.normalised()
     )  # a float32's squares fit float64
 
 

@@ -66,23 +66,25 @@ class Tally:
         """Count one lag of one chunk."""
         while len(self.lags) <= k:
             self.lags.append(_Measured(dict.fromkeys(NORMS, -np.inf)))
-        here = self.lags[k]
+        measured = self.lags[k]
         for name in NORMS:
-            here.log_norms[name] = _together(here.log_norms[name], getattr(lag, name))
+            measured.log_norms[name] = _together(measured.log_norms[name], getattr(lag, name))
         rows = lag.rows
-        here.signal = _together(here.signal, log_norm(lag.signal_squares, rows.e, rows.common))
-        here.count += lag.count
+        measured.signal = _together(
+            measured.signal, log_norm(lag.signal_squares, rows.e, rows.common)
+        )
+        measured.count += lag.count
         if self.has_steps and len(self.trace.x) * len(self.lags) <= MOST_CELLS:
             log10 = _log10_per_step(lag.signal_squares, rows)
-            here.by_step.append((rows.first + k, log10))
+            measured.by_step.append((rows.first + k, log10))
         if self.one_chunk:
             while len(self.finished) < k:  # a layer below can start late
                 self._finish(Scaled.zeros(self.whole.M.shape))
             self._finish(lag.G)
-        elif here.G is None:
-            here.G = lag.G
+        elif measured.G is None:
+            measured.G = lag.G
         else:
-            here.G += lag.G
+            measured.G += lag.G
 
     def rest_below(self, tolerance: float, rows: Rows | None) -> bool:
         """Whether the lags not yet walked can be left out, the signals standing at ``rows``."""
@@ -126,17 +128,17 @@ class Tally:
             ResidualError: if the lags do not add up to dW_R.
         """
         if not self.one_chunk:
-            for here in self.lags:
-                self._finish(here.G or Scaled.zeros(self.whole.M.shape))
+            for measured in self.lags:
+                self._finish(measured.G or Scaled.zeros(self.whole.M.shape))
         norm, share, rr, rm, mm, mw = np.array(self.finished or [(-np.inf, *[0.0] * 5)]).T
         miss = (self.remaining - self.left_out).log_norm()
         self._check_residual(miss)
         log_whole = self.whole.log_norm()
         dtype = self.trace.layer.dtype
-        measured = self.lags or [_Measured(dict.fromkeys(NORMS, -np.inf))]
-        norms = {name: np.array([m.log_norms[name] for m in measured]) for name in NORMS}
-        counts = np.array([max(1, m.count) for m in measured])
-        signal = np.array([m.signal for m in measured]) - 0.5 * np.log(counts)
+        lags = self.lags or [_Measured(dict.fromkeys(NORMS, -np.inf))]
+        norms = {name: np.array([m.log_norms[name] for m in lags]) for name in NORMS}
+        counts = np.array([max(1, m.count) for m in lags])
+        signal = np.array([m.signal for m in lags]) - 0.5 * np.log(counts)
         with np.errstate(invalid="ignore"):  # -inf - -inf: no signal, no gain
             gains = _gains(norms, gated=self.trace.weights.cell.carry_gate is not None)
             rest = self.left_out.log_norm() - np.logaddexp.reduce(norm)
@@ -176,8 +178,8 @@ class Tally:
         if not self.has_steps or T * K > MOST_CELLS:
             return None
         table = np.full((T, K), -np.inf, np.float32)
-        for k, here in enumerate(self.lags):
-            for first, log10 in here.by_step:
+        for k, measured in enumerate(self.lags):
+            for first, log10 in measured.by_step:
                 table[first : first + len(log10), k] = log10
         return table
 

@@ -23,9 +23,9 @@ def whole(trace: StackTrace, errors: list[Rows | None]) -> list[Scaled]:
     placed = [_placed(t, rows, top) for t, rows in zip(trace.traces, errors, strict=True)]
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            found = [g.dW_R for g in backward_from(trace, placed).layers]
-        if all(map(_trusted, found)):
-            return [Scaled(dW_R.astype(np.float64), top).normalised() for dW_R in found]
+            dW_Rs = [g.dW_R for g in backward_from(trace, placed).layers]
+        if all(map(_trusted, dW_Rs)):
+            return [Scaled(dW_R.astype(np.float64), top).normalised() for dW_R in dW_Rs]
     except NonFiniteError:
         pass  # a layer's error overflowed on its way to the layer below: the scaled pass takes it
     return _whole_scaled(trace, errors)

@@ -120,8 +120,8 @@ def _by_lag(
     loss_chunk = loss_chunk or _fitting_chunk(trace, max_lag)
     chunks = [every] if loss_chunk is None else list(_chunks(every, loss_chunk))
     tallies = [
-        Tally(t, found, keep_matrices, one_chunk=len(chunks) == 1, by_step=_one_way(trace))
-        for t, found in zip(trace.traces, whole(trace, every), strict=True)
+        Tally(t, total, keep_matrices, one_chunk=len(chunks) == 1, by_step=_one_way(trace))
+        for t, total in zip(trace.traces, whole(trace, every), strict=True)
     ]
     left_out: list[list[Rows]] = [[] for _ in every]
     for chunk in chunks:
