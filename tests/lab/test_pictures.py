@@ -41,7 +41,7 @@ def edge(request):
 @pytest.mark.parametrize("picture", pictures.OF_NETWORK, ids=lambda picture: picture.key)
 def test_rows_are_numbers_and_the_sentence_has_no_nan(edge, picture):
     json.dumps(picture.rows(edge), allow_nan=False)
-    said = picture.says(edge)
+    said = picture.sentence(edge)
     assert len(said) > 30
     assert not re.search(r"\b(nan|inf|None)\b", said, re.IGNORECASE), said
 
@@ -55,18 +55,18 @@ def test_a_chart_names_the_data_that_its_rows_fill(edge):
 def test_too_few_steps_for_an_exponent():
     shown = at(length=12)
     assert pictures.exponents.rows(shown)["exponents"] == []
-    assert "too short" in pictures.exponents.says(shown)
+    assert "too short" in pictures.exponents.sentence(shown)
 
 
 def test_without_W_R_lag_0_is_everything():
     shown = at(gain=0.0)
     rows = pictures.by_lag.rows(shown)
-    assert {row["mark"] for row in rows["marks"]} == {"horizon 0", "needed 50"}
+    assert {row["label"] for row in rows["marks"]} == {"horizon 0", "needed 50"}
     assert [row["lag"] for row in rows["lines"] if "W_R alone" in row["of"]] == [0]
     sizes = [row["size"] for row in pictures.sequence.rows(shown)["steps"]]
     assert sizes[-1] == 1
     assert sum(sizes) == 1
-    assert "No error is carried back" in pictures.factors.says(shown)
+    assert "No error is carried back" in pictures.factors.sentence(shown)
 
 
 def test_without_states_there_is_no_gradient_to_draw():
@@ -74,7 +74,7 @@ def test_without_states_there_is_no_gradient_to_draw():
     assert np.all(shown.trace.h == 0)
     assert not [r for r in pictures.by_lag.rows(shown)["lines"] if "gradient" in r["of"]]
     assert pictures.truncation.rows(shown)["lines"] == []
-    assert "zero" in pictures.truncation.says(shown)
+    assert "zero" in pictures.truncation.sentence(shown)
 
 
 def test_a_gated_cell_has_a_row_for_its_carry():
@@ -88,15 +88,15 @@ def test_a_gated_cell_has_a_row_for_its_carry():
 
 
 def test_an_orthogonal_W_R_has_no_eigenvalue_outside_the_circle():
-    assert "0 lie outside" in pictures.plane.says(at())
+    assert "0 lie outside" in pictures.plane.sentence(at())
     outside = int((np.abs(np.linalg.eigvals(at(gain=1.1).W_R)) > 1).sum())
     assert outside == 16
-    assert "16 lie outside" in pictures.plane.says(at(gain=1.1))
+    assert "16 lie outside" in pictures.plane.sentence(at(gain=1.1))
 
 
 def test_the_terms_that_are_said_add_up():
     inputs = np.random.default_rng(0).standard_normal(20)
-    said = pictures.terms.says(unrolled(1, 0.9, 0, inputs, 3))
+    said = pictures.terms.sentence(unrolled(1, 0.9, 0, inputs, 3))
     terms = [float(value) for value in re.findall(r"(?:lag \d|rest): (-?[\d.e-]+\d)", said)]
     assert len(terms) == 4
     assert sum(terms) == pytest.approx(float(re.search(r"Together (\S+)\.$", said)[1]), abs=0.02)

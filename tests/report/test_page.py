@@ -11,10 +11,10 @@ pytest.importorskip("altair")
 
 import bptt
 from bptt.diagnosis import diagnose_network
-from bptt.report.charts import figures
+from bptt.report.figures import figures
 from tests.report.conftest import random_case
 
-CHARTS = ("by_lag", "memory", "shares", "gains", "steps")
+CHARTS = ("by_lag", "memory", "shares", "gains", "loss_steps")
 
 
 def test_every_chart_is_drawn_and_nothing_is_fetched(report, visit, tmp_path):
@@ -57,20 +57,20 @@ def test_the_charts_hold_the_measured_numbers(report):
         return part["data"]["values"]
 
     line = charts["by_lag"]["layer"][0]["data"]["values"]
-    after = [row["log10"] for row in line if row["stage"] == "after training"]
+    after = [row["value"] for row in line if row["of"] == "after training"]
     assert after == [round(v, 3) for v in now.log10_norm if v > -float("inf")]
     marks = {row["mark"] for row in charts["by_lag"]["layer"][1]["data"]["values"]}
     assert marks == {f"horizon {now.horizon()}", "needed lag 20"}
     shares = [row for row in data(charts["shares"]) if row["stage"] == "after training"]
     assert abs(shares[3]["share"] - now.share[3]) < 1e-3
-    weights = [row["gain"] for row in data(charts["gains"]) if row["of"] == "W_R"]
+    weights = [row["value"] for row in data(charts["gains"]) if row["of"] == "W_R"]
     assert weights == [round(v, 4) for v in now.weight_gain]
     (memory,) = (f for f in figures(stages, None, memories(report)) if f.key == "memory")
     lines = memory.chart.to_dict()["layer"][0]["data"]["values"]
-    after = [row["r2"] for row in lines if row["stage"] == "after training"]
+    after = [row["value"] for row in lines if row["of"] == "after training"]
     r2 = report.diagnosis.memory.r2
     assert after == [round(max(0.0, v), 4) for v in r2 if v == v]
-    cells = {(row["t"], row["k"]): row["v"] for row in charts["steps"]["data"]["values"]}
+    cells = {(row["t"], row["k"]): row["v"] for row in charts["loss_steps"]["data"]["values"]}
     assert len(cells) == 40 * 41 // 2
     assert cells[30, 5] == round(now.log10_signal_by_step[30, 5], 2)
 

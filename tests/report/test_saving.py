@@ -12,10 +12,10 @@ pytest.importorskip("PIL")
 from PIL import Image
 
 import bptt
-from bptt.report.charts import figures
+from bptt.report.figures import figures
 from tests.report.conftest import random_case
 
-NAMES = ["by_lag", "memory", "shares", "gains", "steps", "errors", "truncation", "lyapunov"]
+NAMES = ["by_lag", "memory", "shares", "gains", "loss_steps", "errors", "truncation", "lyapunov"]
 SVG = "{http://www.w3.org/2000/svg}"
 
 

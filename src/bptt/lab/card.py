@@ -1,5 +1,6 @@
 """The verdict as a card that stays where it is while its words change."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,22 +10,28 @@ from markupsafe import escape
 
 from bptt.configuration import Configuration
 from bptt.lab.measured import Measured
+from bptt.presentation.colours import GREY, ON_DARK, VERDICTS
+from bptt.presentation.formatting import counted
 from bptt.report.sentences import headline
+
+# (light, dark) by what the card says.
+TONES = {name: (tone.light, tone.dark) for name, tone in VERDICTS.items()}
+TONES["error"] = (GREY, ON_DARK[GREY])
 
 
 def resting(setting: Configuration, from_file: bool) -> list[str]:
     """Names of the controls that change nothing while this setting, or a model from a file, is shown."""
     if from_file:
-        found = ["gain", "input strength", "activation", "initial W_R", "cell", "hidden units"]
+        names = ["gain", "input strength", "activation", "initial W_R", "cell", "hidden units"]
     else:
-        found = ["activation"] * (setting.cell != "rnn")
-    return found + ["loss at step"] * (setting.data != "noise")
+        names = ["activation"] * (setting.cell != "rnn")
+    return names + ["loss at step"] * (setting.data != "noise")
 
 
 def _whose(shown: Measured) -> str:
     """The layer that is shown, and how long the sequences are."""
     layer = shown.trace.layer
-    return f"{shown.layer.kind}, {layer.hidden} units, {len(shown.trace.h) - 1} steps"
+    return f"{shown.layer.kind}, {counted(layer.hidden, 'unit')}, {counted(len(shown.trace.h) - 1, 'step')}"
 
 
 class Card(anywidget.AnyWidget):
@@ -36,8 +43,11 @@ class Card(anywidget.AnyWidget):
         busy: whether something else is being measured; said where it lasts.
     """
 
-    _esm = """
-    const tones = { vanishing: "#0072B2", exploding: "#D55E00", steady: "#009E73", error: "#888888" };
+    _esm = (
+        f"const tones = {json.dumps(TONES)};"
+        + """
+    const dark = () => document.body.classList.contains("dark")
+      || document.documentElement.classList.contains("dark");
     export default { render({ model, el }) {
       const card = document.createElement("div");
       card.className = "card";
@@ -55,16 +65,18 @@ class Card(anywidget.AnyWidget):
         if (model.get("busy")) timer = setTimeout(() => { wait.textContent = "Measuring …"; }, 600);
       };
       const show = () => {
-        card.style.borderColor = tones[model.get("tone")];
+        card.style.borderColor = tones[model.get("tone")][dark() ? 1 : 0];
         card.innerHTML = model.get("words");
       };
       model.on("change:words", show);
       model.on("change:tone", show);
       model.on("change:busy", rest);
+      new MutationObserver(show).observe(document.body, { attributeFilter: ["class"] });
       show();
       el.append(card, wait);
     } };
     """
+    )
     tone = traitlets.Unicode().tag(sync=True)
     words = traitlets.Unicode().tag(sync=True)
     busy = traitlets.Bool(False).tag(sync=True)

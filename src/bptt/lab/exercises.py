@@ -18,7 +18,7 @@ from bptt.diagnosis import Verdict, judged, needed_or_half, severity
 from bptt.dynamics import lyapunov
 from bptt.errors import BpttError
 from bptt.gradients.by_lag import LagProfile, by_lag
-from bptt.report.sentences import power_of_ten
+from bptt.presentation.formatting import percent, power_of_ten
 
 STEADY = 0.02  # |λ₁| per step that counts as neither: over 50 steps a factor of e
 SEEDS = 4
@@ -204,7 +204,7 @@ def _truncation(answer: Any, setting: Configuration) -> Checked:
             "The gradient of W_R is zero under this setting: there is no answer. Raise the gain.",
         )
     bias = profile.truncation(K).relative_bias
-    said = f"A window of {K} misses {_percent(bias)} % of the gradient of W_R"
+    said = f"A window of {K} misses {percent(bias)} of the gradient of W_R"
     shortest = profile.shortest_truncation(BIAS)
     if shortest is None or not np.isfinite(profile.log10_norm[shortest:]).any():
         return Checked(
@@ -223,12 +223,6 @@ def _truncation(answer: Any, setting: Configuration) -> Checked:
             "the window from which on it stays below.",
         )
     return Checked(False, f"{said}. Take a longer one.")
-
-
-def _percent(part: float) -> str:
-    if part < 1e-4:
-        return "less than 0.01"
-    return f"{100 * part:.0f}" if part >= 0.1 else f"{100 * part:.2g}"
 
 
 def _number(answer: Any) -> float | None:

@@ -1,20 +1,18 @@
 // A chart that is drawn once and then only given new rows: a slider's move is a redraw of what changed.
-// `vegaEmbed` stands before this text, in the same file.
+// `vegaEmbed`, ON_DARK (a lighter colour for each) and WIDTH (of a chart) stand before this text, in the same file.
 const isDark = () => document.body.classList.contains("dark")
   || document.documentElement.classList.contains("dark");
 
-// On a dark ground the lighter colours of the same set.
-const LIGHTER = { "#0072B2": "#56B4E9", "#D55E00": "#E69F00", "#888888": "#A3A3AE" };
 const shaded = spec => {
   if (!isDark()) return spec;
   let text = JSON.stringify(spec);
-  for (const [from, to] of Object.entries(LIGHTER)) text = text.replaceAll(from, to);
+  for (const [from, to] of Object.entries(ON_DARK)) text = text.replaceAll(from, to);
   return JSON.parse(text);
 };
 
 // The charts are made for a column of MADE_FOR pixels. In another they become wider or narrower; their heights, and
 // the room for labels, stay. What stands side by side goes one below the other where there is no room.
-const MADE_FOR = 730, NARROW = 560, WIDEST = 230, LEAST = 170;
+const MADE_FOR = WIDTH + 150, NARROW = 560, WIDEST = 130, LEAST = 170;
 const fitted = (spec, room) => {
   const more = Math.min(room - MADE_FOR, WIDEST);
   const wide = width => Math.max(LEAST, width + more);
@@ -22,7 +20,7 @@ const fitted = (spec, room) => {
     const { hconcat, ...rest } = spec;
     const below = room < NARROW;
     const square = part => {
-      const side = below ? Math.min(part.width, wide(580)) : Math.max(LEAST, part.width + more / hconcat.length);
+      const side = below ? Math.min(part.width, wide(WIDTH)) : Math.max(LEAST, part.width + more / hconcat.length);
       return { ...part, width: side, height: side };
     };
     return { ...rest, [below ? "vconcat" : "hconcat"]: hconcat.map(square) };
@@ -68,7 +66,7 @@ async function render({ model, el }) {
     const chart = drawing.querySelector("svg.marks");
     if (!chart) return;  // not drawn yet
     chart.setAttribute("role", "img");
-    chart.setAttribute("aria-label", model.get("says"));
+    chart.setAttribute("aria-label", model.get("sentence"));
     for (const part of chart.children) part.setAttribute("aria-hidden", "true");  // said in words
   };
   const embed = async () => {
@@ -103,7 +101,7 @@ async function render({ model, el }) {
   };
   model.on("change:rows", () => later(put));
   model.on("change:spec", () => later(embed));
-  model.on("change:says", say);
+  model.on("change:sentence", say);
   const themes = new MutationObserver(() => later(embed));
   themes.observe(document.body, { attributeFilter: ["class"] });
   await later(embed);

@@ -1,5 +1,6 @@
 """A chart on the page that takes new rows without being made anew."""
 
+import json
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -10,14 +11,17 @@ import traitlets
 import vl_convert
 
 from bptt.lab.pictures import Picture
+from bptt.presentation.chart_style import WIDTH
+from bptt.presentation.colours import ON_DARK
 
 
 @cache
 def _script() -> str:
     """Vega, Vega-Lite and vega-embed as the installed packages ship them, with ``live.js`` at the end."""
+    shared = f"const ON_DARK = {json.dumps(ON_DARK)}, WIDTH = {WIDTH};\n"
     version = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
     own = files("bptt.lab").joinpath("live.js").read_text("utf-8")
-    return str(vl_convert.javascript_bundle(own, vl_version=version))
+    return str(vl_convert.javascript_bundle(shared + own, vl_version=version))
 
 
 class Live(anywidget.AnyWidget):
@@ -27,21 +31,21 @@ class Live(anywidget.AnyWidget):
         key: the picture's name, for whoever looks for it on the page.
         spec: the chart, with named data and no rows.
         rows: the rows by name.
-        says: what the chart shows at present, for a screen reader.
+        sentence: what the chart shows at present, for a screen reader.
     """
 
     _esm = _script()
     key = traitlets.Unicode().tag(sync=True)
     spec = traitlets.Dict().tag(sync=True)
     rows = traitlets.Dict().tag(sync=True)
-    says = traitlets.Unicode().tag(sync=True)
+    sentence = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, picture: Picture, shown: Any) -> None:
         super().__init__(
             key=picture.key,
             spec=picture.spec(shown),
-            rows=picture.rows(shown),
-            says=picture.says(shown),
+            rows=dict(picture.rows(shown)),
+            sentence=picture.sentence(shown),
         )
         self._picture = picture
 
@@ -49,5 +53,5 @@ class Live(anywidget.AnyWidget):
         """Draw something else: its rows, and where the chart itself depends on it, the chart."""
         with self.hold_sync():
             self.spec = self._picture.spec(shown)
-            self.rows = self._picture.rows(shown)
-            self.says = self._picture.says(shown)
+            self.rows = dict(self._picture.rows(shown))
+            self.sentence = self._picture.sentence(shown)

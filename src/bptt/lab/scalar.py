@@ -25,9 +25,9 @@ from bptt.derivation.rules import W_R as SYMBOL
 from bptt.derivation.rules import Scalar, dphi
 from bptt.errors import OptionError
 from bptt.layers import RNN, Trace
+from bptt.presentation.formatting import latex
 
 SHOWN = 8  # lines of the formula that fit on a page
-DIGITS = 3
 
 
 @dataclass(frozen=True)
@@ -122,10 +122,10 @@ class Unrolled:
         lines.append((_braced(rest), rest.product))
         starts = ["&= ", *[r"&\quad + "] * len(lines)]
         body = r" \\ ".join(
-            f"{start}{text} &&= {_number(value)}"
+            f"{start}{text} &&= {latex(value)}"
             for start, (text, value) in zip(starts, lines, strict=False)
         )
-        total = rf"&\quad \text{{together}} &&= \mathbf{{{_number(self.total)}}}"
+        total = rf"&\quad \text{{together}} &&= \mathbf{{{latex(self.total)}}}"
         return rf"\begin{{alignedat}}{{2}} {self.left} {body} \\ {total} \end{{alignedat}}"
 
 
@@ -219,11 +219,5 @@ def _braced(term: Term) -> str:
         together = Factor(ends, prod(slope.value for slope in term.slopes))
         factors = (*(f for f in (term.power,) if f is not None), together, term.state)
     return r" \, ".join(
-        rf"\underbrace{{{factor.latex}}}_{{{_number(factor.value)}}}" for factor in factors
+        rf"\underbrace{{{factor.latex}}}_{{{latex(factor.value)}}}" for factor in factors
     )
-
-
-def _number(value: float) -> str:
-    """A few digits, as LaTeX: 0.25, -3.1 · 10⁻⁵."""
-    mantissa, _, exponent = f"{value + 0.0:.{DIGITS}g}".partition("e")  # + 0.0: no minus zero
-    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa

@@ -1,19 +1,44 @@
-"""What all charts share: sizes, colours, how rows get in, how series are told apart."""
+"""What all charts share: sizes, dashes, where their rows come from, how series and marks are told apart."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import altair as alt
+import numpy as np
 from altair.utils.schemapi import debug_mode
 
 from bptt.arrays import Array
 from bptt.presentation.colours import BLUE, GREY, ORANGE
 
-SOLID, DASHED, DOTTED = [1, 0], [7, 3], [2, 2]
-WIDTH, HEIGHT = 680, 260
+SOLID, DASHED, DOTTED, DASHDOT = [1, 0], [7, 3], [2, 2], [8, 2, 2, 2]
+RULES = (SOLID, [6, 4], [2, 3])  # of upright rules; the last ones where there are fewer
+WIDTH, HEIGHT, LOW = 680, 260, 150
+STROKE = 2
 FLUSH = alt.Scale(nice=False)  # an axis that ends where the data do
 FEW = 24  # points of a curve from which on it needs no marks to be seen
+
+Row = dict[str, Any]
+Rows = Mapping[str, Sequence[Row]]
+# The data of a chart by their name. A report's chart holds its rows; on the live page they come later.
+Source = Callable[[str], Any]
+Styles = Mapping[str, tuple[str, list[int]]]
+
+
+def data(rows: Iterable[Row]) -> Any:
+    """Rows as Altair takes them, inside the chart."""
+    with debug_mode(False):  # a check of every row against the schema would take seconds
+        return alt.Data(values=list(rows))  # type: ignore[no-untyped-call]
+
+
+def inside(rows: Rows) -> Source:
+    """The source of a chart that holds its rows."""
+    return lambda name: data(rows[name])
+
+
+def fed(name: str) -> Any:
+    """The source of a chart whose rows come later, by name."""
+    return alt.NamedData(name)
 
 
 def thinned(values: Array, most: int = 300) -> list[tuple[int, float]]:
@@ -22,10 +47,25 @@ def thinned(values: Array, most: int = 300) -> list[tuple[int, float]]:
     return [(k, float(values[k])) for k in range(0, len(values), stride)]
 
 
-def data(rows: list[Any]) -> Any:
-    """Rows as Altair takes them, inside the chart."""
-    with debug_mode(False):  # a check of every row against the schema would take seconds
-        return alt.Data(values=rows)  # type: ignore[no-untyped-call]
+def curve_rows(name: str, values: Array, digits: int = 4, most: int = 300) -> list[Row]:
+    """The rows of a curve by lag, where it is finite.
+
+    Args:
+        name: of the curve.
+        values: (K,) one per lag.
+        digits: decimals that are kept.
+        most: points that are kept.
+    """
+    return [
+        {"lag": k, "value": round(v, digits), "of": name}
+        for k, v in thinned(values, most)
+        if np.isfinite(v)
+    ]
+
+
+def short(rows: Iterable[Row]) -> bool:
+    """Whether a curve among them has so few points that each needs a mark."""
+    return min(Counter(row["of"] for row in rows).values(), default=0) < FEW
 
 
 def sized(chart: Any, height: int = HEIGHT) -> Any:
@@ -33,69 +73,111 @@ def sized(chart: Any, height: int = HEIGHT) -> Any:
     return chart.properties(width=WIDTH, height=height)
 
 
-def stage_styles(names: list[str]) -> dict[str, tuple[str, list[int]]]:
+def lag_axis(title: str) -> Any:
+    """The channel of the lag, which ends where the data do."""
+    return alt.X("lag:Q", title=title, scale=FLUSH, axis=alt.Axis(tickMinStep=1, tickCount=10))
+
+
+def stage_styles(names: list[str]) -> Styles:
     """Of (before and) now: before is grey and dashed."""
     styles = [(GREY, DASHED), (BLUE, SOLID)][-len(names) :]
     return dict(zip(names, styles, strict=True))
 
 
-def lines(
-    rows: list[Any],
-    x: Any,
-    y: Any,
-    of: str,
-    styles: Mapping[str, tuple[str, list[int]]],
-    tooltip: list[Any],
-) -> Any:
-    """A curve per series, told apart by colour and by dash.
+def told_apart(styles: Styles, of: str = "of") -> dict[str, Any]:
+    """The channels of colour and dash, with one legend on top where there are several series.
 
     Args:
-        rows: the data; every point of every series.
-        x: the channel.
-        y: the channel.
-        of: the field that names the series.
         styles: {series: (colour, dash)}, in the order of the legend.
-        tooltip: what a point says.
+        of: the field that names the series.
     """
     names = list(styles)
     legend = (
-        alt.Legend(orient="top", symbolType="stroke", symbolSize=500, symbolStrokeWidth=2)
+        alt.Legend(orient="top", symbolType="stroke", symbolSize=500, symbolStrokeWidth=STROKE)
         if len(names) > 1
         else None
     )
     colour, dash = (
         alt.Scale(domain=names, range=[style[part] for style in styles.values()]) for part in (0, 1)
     )
-    short = min(Counter(row[of] for row in rows).values()) < FEW
-    point = alt.OverlayMarkDef(size=28, strokeWidth=0, filled=True) if short else False
+    return {
+        "color": alt.Color(f"{of}:N", title=None, sort=names, scale=colour, legend=legend),
+        "strokeDash": alt.StrokeDash(f"{of}:N", title=None, sort=names, scale=dash, legend=legend),
+    }
+
+
+def lines(
+    rows: Any, x: Any, y: Any, styles: Styles, tooltip: list[Any], *, points: bool = False
+) -> Any:
+    """A curve per series, told apart by colour and by dash.
+
+    Args:
+        rows: the data, as a source gives them; every point of every series, its name in the field "of".
+        x: the channel.
+        y: the channel.
+        styles: {series: (colour, dash)}, in the order of the legend.
+        tooltip: what a point says.
+        points: whether each point gets a mark; see ``short``.
+    """
+    point = alt.OverlayMarkDef(size=28, strokeWidth=0, filled=True) if points else False
     return (
-        alt.Chart(data(rows))
-        .mark_line(strokeWidth=2, point=point)
-        .encode(
-            x=x,
-            y=y,
-            color=alt.Color(f"{of}:N", title=None, sort=names, scale=colour, legend=legend),
-            strokeDash=alt.StrokeDash(f"{of}:N", title=None, sort=names, scale=dash, legend=legend),
-            tooltip=tooltip,
-        )
+        alt.Chart(rows)
+        .mark_line(strokeWidth=STROKE, point=point)
+        .encode(x=x, y=y, tooltip=tooltip, **told_apart(styles))
     )
 
 
-def marked(chart: Any, field: str, marks: Mapping[str, int], colour: str = ORANGE) -> Any:
-    """A chart with upright rules, each named in a legend of its own: {name: place}."""
-    dashes = [[6, 4], [2, 3]][-len(marks) :]
-    rules = (
-        alt.Chart(data([{field: place, "mark": name} for name, place in marks.items()]))
-        .mark_rule(color=colour, strokeWidth=2)
-        .encode(
-            x=f"{field}:Q",
-            strokeDash=alt.StrokeDash(
-                "mark:N", title=None, scale=alt.Scale(domain=list(marks), range=dashes),
-                legend=alt.Legend(
-                    orient="top", symbolSize=500, symbolStrokeColor=colour, symbolStrokeWidth=2
-                ),
-            ),
-            tooltip=["mark:N"],
-        )
+def mark_rows(
+    field: str, marks: Mapping[str, float], labels: Mapping[str, str] | None = None
+) -> list[Row]:
+    """The rows of upright rules.
+
+    Args:
+        field: of the place.
+        marks: {name: place}.
+        labels: {name: what is said of it}; the name where it is not given.
+    """
+    labels = labels or {}
+    return [
+        {field: place, "mark": name, "label": labels.get(name, name)}
+        for name, place in marks.items()
+    ]
+
+
+def marked(
+    chart: Any,
+    marks: Any,
+    field: str,
+    names: Sequence[str],
+    colour: str = ORANGE,
+    *,
+    direct: bool = False,
+) -> Any:
+    """A chart with upright rules, told apart by their dashes.
+
+    Args:
+        chart: below the rules.
+        marks: the data, as a source gives them; see ``mark_rows``.
+        field: of the place.
+        names: of the rules, in the order of the legend.
+        colour: of the rules.
+        direct: whether each is named at its upper end, by its label, and not in a legend.
+    """
+    legend = alt.Legend(
+        orient="top", symbolType="stroke", symbolSize=500, symbolStrokeColor=colour,
+        symbolStrokeWidth=STROKE,
     )  # fmt: skip
-    return (chart + rules).resolve_scale(color="independent", strokeDash="independent")
+    dash = alt.StrokeDash(
+        "mark:N", title=None, legend=None if direct else legend,
+        scale=alt.Scale(domain=list(names), range=list(RULES[-len(names) :])),
+    )  # fmt: skip
+    base = alt.Chart(marks).encode(x=f"{field}:Q")
+    rules = base.mark_rule(color=colour, strokeWidth=STROKE).encode(
+        strokeDash=dash, tooltip=alt.Tooltip("label:N", title="mark")
+    )
+    ruled = (chart + rules).resolve_scale(color="independent", strokeDash="independent")
+    if not direct:
+        return ruled
+    rows = alt.Y("mark:N", axis=None, sort=list(names), scale=alt.Scale(range=[10, 10 + 34]))
+    text = base.mark_text(align="left", dx=4, fontSize=12).encode(y=rows, text="label:N")
+    return alt.layer(ruled, text).resolve_scale(y="independent")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 # Okabe & Ito: told apart in every kind of colour blindness. Each has 3:1 against white.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#888888"
 NAMES = {BLUE: "blue", ORANGE: "orange", GREEN: "green", PURPLE: "purple", GREY: "grey"}
+PALE = "#f2f2f2"  # the middle of a scale from blue to orange
 # Lighter ones of the same set, for a dark ground.
 ON_DARK = {BLUE: "#56B4E9", ORANGE: "#E69F00", GREEN: GREEN, PURPLE: PURPLE, GREY: "#A3A3AE"}
 

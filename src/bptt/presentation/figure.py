@@ -53,6 +53,6 @@ def figure(
     """A figure; its finding and its table are made only where there is a chart."""
     if chart is None:
         return Figure(key, heading, reading, None, missing)
-    said = finding()
-    described = chart.properties(description=f"{heading}. {said}")
-    return Figure(key, heading, reading, described, missing, said, table())
+    sentence = finding()
+    described = chart.properties(description=f"{heading}. {sentence}")
+    return Figure(key, heading, reading, described, missing, sentence, table())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Protocol
 
 
@@ -18,12 +19,13 @@ def bar(label: str, *, shown: bool = True) -> Iterator[Update]:
 
     Args:
         label: what is being done, in front of the bar.
-        shown: False draws nothing, for a caller that was asked to be silent.
+        shown: False draws nothing, for a caller that was asked to be silent. Without rich none is drawn either: a
+            bar is no reason to fail.
 
     Yields:
         a function of (done, total, note), the note for the end of the line.
     """
-    if not shown:
+    if not shown or find_spec("rich") is None:
         yield lambda done, total, note="": None
         return
     from rich.console import Console

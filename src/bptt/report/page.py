@@ -4,9 +4,10 @@ from typing import Any
 
 from bptt.diagnosis import Diagnosis
 from bptt.presentation.template import drawable, rendered
-from bptt.report import first_screen
-from bptt.report.charts import figures
-from bptt.report.sentences import headline, numbers
+from bptt.report import plain_words
+from bptt.report.figures import figures
+from bptt.report.numbers import numbers
+from bptt.report.sentences import headline
 
 
 def page(
@@ -36,10 +37,10 @@ def page(
         facts=facts,
         judged=judged,
         now=now,
-        opening=first_screen.opening(now),
-        meaning=first_screen.meaning(now),
-        why=first_screen.why(now.cause),
-        key_numbers=first_screen.key_numbers(stages),
+        opening=plain_words.opening(now),
+        meaning=plain_words.meaning(now),
+        why=plain_words.why(now.cause),
+        key_numbers=plain_words.key_numbers(stages),
         first=first,
         memory=memory,
         stages=[stage for stage, _ in stages],

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from bptt.presentation.chart_access import Charts
-    from bptt.report.charts import Figure
+    from bptt.presentation.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ class Report(Savable):
         >>> x = np.random.default_rng(0).standard_normal((60, 8, 3)).astype("float32")
         >>> report = bptt.diagnose(net, (x, np.zeros(8, int)))
         >>> list(report.charts)
-        ['by_lag', 'memory', 'shares', 'gains', 'steps', 'errors', 'truncation', 'lyapunov']
+        ['by_lag', 'memory', 'shares', 'gains', 'loss_steps', 'errors', 'truncation', 'lyapunov']
         >>> type(report.charts.gains).__name__
         'LayerChart'
         """
@@ -93,7 +93,7 @@ class Report(Savable):
 
     def _figures(self, layer: str) -> "list[Figure]":
         with needing("pages", "report.charts"):  # Altair is heavy: only where a chart is made
-            from bptt.report.charts import figures
+            from bptt.report.figures import figures
 
         stages = self.stages()
         return figures(

@@ -11,7 +11,9 @@ from rich.text import Text
 from bptt.diagnosis import Advice, Diagnosis, LayerDiagnosis
 from bptt.gradients.by_lag import LagProfile
 from bptt.presentation.colours import VERDICTS
-from bptt.report.sentences import headline, numbers, power_of_ten
+from bptt.presentation.formatting import power_of_ten
+from bptt.report.numbers import numbers
+from bptt.report.sentences import headline
 
 BAR = 22  # characters of a full bar
 DECADES = 8  # shown below the largest term; smaller ones have no bar

@@ -1,10 +1,14 @@
 """The page's charts, each in two halves: the chart, which stays, and its rows, which move."""
 
+from bptt.lab.pictures.activation import activation
 from bptt.lab.pictures.base import Picture
+from bptt.lab.pictures.by_lag import by_lag
+from bptt.lab.pictures.cliff import VIEW, Descents, cliff, descents
 from bptt.lab.pictures.costs import exponents, truncation
-from bptt.lab.pictures.lags import by_lag, factors, sequence
-from bptt.lab.pictures.scalar import VIEW, Descents, cliff, descents, terms
-from bptt.lab.pictures.weights import activation, plane
+from bptt.lab.pictures.factors import factors
+from bptt.lab.pictures.plane import plane
+from bptt.lab.pictures.sequence import sequence
+from bptt.lab.pictures.terms import terms
 
 OF_NETWORK = (by_lag, factors, sequence, activation, plane, exponents, truncation)
 

@@ -3,118 +3,75 @@
 from functools import cache
 from typing import Any
 
-import altair as alt
 import numpy as np
 
 from bptt.lab.measured import Measured
-from bptt.lab.pictures.base import (
-    BLUE,
-    GREY,
-    ORANGE,
-    WIDTH,
-    Picture,
-    Rows,
-    named,
-    note,
-    noted,
-    series,
-    spec_of,
+from bptt.lab.pictures.base import Picture, note_rows, spec_of, with_note
+from bptt.presentation.chart_style import Rows, fed
+from bptt.presentation.formatting import with_error
+from bptt.report.charts.exponents import ZERO, exponent_points, exponent_rows
+from bptt.report.charts.truncation import (
+    BIAS,
+    CHUNKS,
+    LEVEL,
+    WINDOW,
+    truncation_curves,
+    truncation_rows,
 )
 
-WINDOW, CHUNKS = "sliding window", "chunks"
 TOO_SHORT = "The sequences are too short to measure them: fewer than 20 steps."
 NONE_FINITE = "No number: one step wipes out every difference between two states."
 NO_GRADIENT = "The gradient of W_R is zero: there is nothing to lose."
-BIAS = 0.05  # that the shortest K is asked for
+VALUES_OF_K = 60
 
 
 @cache
 def _exponents() -> dict[str, Any]:
-    base = alt.Chart(named("exponents"))
-    x = alt.X("i:O", title="exponent, largest first", axis=alt.Axis(labelAngle=0))
-    points = base.mark_point(filled=True, size=70, color=BLUE).encode(
-        x=x, y=alt.Y("value:Q", title="λ (ln per step)"), tooltip=["i:O", "value:Q"]
-    )
-    bars = base.mark_rule(color=BLUE).encode(x=x, y="low:Q", y2="high:Q")
-    zero = alt.Chart(named("zero")).mark_rule(color=ORANGE, strokeWidth=2).encode(y="at:Q")
-    return spec_of((zero + bars + points + note()).properties(width=WIDTH, height=200))
+    return spec_of(with_note(exponent_points(fed)))
 
 
 def _exponents_rows(shown: Measured) -> Rows:
-    found = shown.layer.exponents
-    pairs = [] if found is None else zip(found.exponents, found.stderr, strict=True)
-    rows = [
-        {
-            "i": i,
-            "value": round(float(v), 4),
-            "low": round(float(v - s), 4),
-            "high": round(float(v + s), 4),
-        }
-        for i, (v, s) in enumerate(pairs, 1)
-        if np.isfinite(v) and np.isfinite(s)
-    ]
-    return {
-        "exponents": rows,
-        "zero": [{"at": 0.0}],
-        **noted(TOO_SHORT if found is None else NONE_FINITE, rows),
-    }
+    measured = shown.layer.exponents
+    rows = exponent_rows(measured)
+    reason = TOO_SHORT if measured is None else NONE_FINITE
+    return {"exponents": rows, "zero": ZERO, **note_rows(reason, rows)}
 
 
-def _exponents_say(shown: Measured) -> str:
-    found = shown.layer.exponents
-    if found is None:
+def _exponents_sentence(shown: Measured) -> str:
+    measured = shown.layer.exponents
+    if measured is None:
         return f"Lyapunov exponents. {TOO_SHORT}"
-    if not np.isfinite(found.exponents[0]):
+    if not np.isfinite(measured.exponents[0]):
         return f"Lyapunov exponents. {NONE_FINITE}"
-    return f"Lyapunov exponents: the largest is {found.exponents[0]:+.2f} ± {found.stderr[0]:.2f} per step."
+    largest = with_error(measured.exponents[0], measured.stderr[0])
+    return f"Lyapunov exponents: the largest is {largest} per step."
 
 
-exponents = Picture("exponents", lambda shown: _exponents(), _exponents_rows, _exponents_say)
+exponents = Picture("exponents", lambda shown: _exponents(), _exponents_rows, _exponents_sentence)
 
 
 @cache
 def _truncation() -> dict[str, Any]:
-    lines = (
-        alt.Chart(named("lines"))
-        .mark_line(strokeWidth=2.5)
-        .encode(
-            x=alt.X("K:Q", title="K (steps of backpropagation)", scale=alt.Scale(nice=False), axis=alt.Axis(tickMinStep=1, tickCount=10)),
-            y=alt.Y("bias:Q", title="relative bias", axis=alt.Axis(format="%")),
-            tooltip=["of:N", "K:Q", alt.Tooltip("bias:Q", format=".1%")],
-            **series([WINDOW, CHUNKS], [BLUE, ORANGE], [[1, 0], [6, 3]]),
-        )
-    )  # fmt: skip
-    level = alt.Chart(named("level")).mark_rule(color=GREY, strokeDash=[2, 3]).encode(y="bias:Q")
-    return spec_of((lines + level + note()).properties(width=WIDTH, height=220))
+    return spec_of(with_note(truncation_curves(fed)))
 
 
 def _truncation_rows(shown: Measured) -> Rows:
-    profile = shown.layer.profile
-    rows: list[dict[str, Any]] = []
-    if np.isfinite(profile.log10_whole):
-        Ks = np.unique(np.geomspace(1, len(profile.log10_norm), 60).round().astype(int))
-        rows = [
-            {
-                "K": int(K),
-                "bias": round(profile.truncation(int(K), of == CHUNKS).relative_bias, 5),
-                "of": of,
-            }
-            for of in (WINDOW, CHUNKS)
-            for K in Ks
-        ]
-    return {"lines": rows, "level": [{"bias": BIAS}], **noted(NO_GRADIENT, rows)}
+    rows = truncation_rows(shown.layer.profile, most=VALUES_OF_K)
+    return {"lines": rows, "level": LEVEL, **note_rows(NO_GRADIENT, rows)}
 
 
-def _truncation_says(shown: Measured) -> str:
+def _truncation_sentence(shown: Measured) -> str:
     profile = shown.layer.profile
     if not np.isfinite(profile.log10_whole):
         return f"What truncating costs. {NO_GRADIENT}"
     window, chunks = (profile.shortest_truncation(BIAS, chunked) for chunked in (False, True))
-    said = [
+    shortest = [
         f"{name}: {'no K up to the length is enough' if K is None else f'K = {K}'}"
         for name, K in ((WINDOW, window), (CHUNKS, chunks))
     ]
-    return f"What truncating costs. For a bias of 5 % the shortest is, {'; '.join(said)}."
+    return f"What truncating costs. The shortest K for a bias of 5 %: {'; '.join(shortest)}."
 
 
-truncation = Picture("truncation", lambda shown: _truncation(), _truncation_rows, _truncation_says)
+truncation = Picture(
+    "truncation", lambda shown: _truncation(), _truncation_rows, _truncation_sentence
+)

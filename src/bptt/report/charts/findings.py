@@ -6,9 +6,17 @@ from bptt.diagnosis import LayerDiagnosis
 from bptt.dynamics import Exponents, MemoryFunction
 from bptt.gradients.by_lag import LagProfile
 from bptt.gradients.by_step import StepProfile
+from bptt.presentation.formatting import (
+    counted,
+    percent,
+    power_of_ten,
+    r_squared,
+    two_decimals,
+    with_error,
+)
+from bptt.report.charts.by_lag import Stages
 from bptt.report.charts.memory import Memories
-from bptt.report.charts.signal import Stages
-from bptt.report.sentences import gain_factor, power_of_ten, shortest_truncation
+from bptt.report.sentences import gain_factor, shortest_truncation
 
 HALF = 0.5  # of the input: below it more is forgotten than remembered
 
@@ -28,12 +36,11 @@ def by_lag(stages: Stages) -> str:
 
 def remembered(memories: Memories, needed: int) -> str:
     """How far back the inputs can be read off the state."""
-    said = [
+    text = "; ".join(
         f"{'' if len(memories) == 1 else stage + ': '}{_forgotten(memory, needed)}"
         for stage, memory in memories
         if memory is not None
-    ]
-    text = "; ".join(said)
+    )
     return text[0].upper() + text[1:] + "."
 
 
@@ -41,14 +48,14 @@ def _forgotten(memory: MemoryFunction, needed: int) -> str:
     r2 = np.nan_to_num(memory.r2)
     below = np.flatnonzero(r2 < HALF)
     if not len(below):
-        said = f"R² stays above {HALF} up to lag {len(r2) - 1}"
+        words = f"R² stays above {HALF} up to lag {len(r2) - 1}"
     elif below[0] == 0:
-        said = f"R² is below {HALF} from lag 0 on"
+        words = f"R² is below {HALF} from lag 0 on"
     else:
-        said = f"R² falls below {HALF} at lag {below[0]}"
+        words = f"R² falls below {HALF} at lag {below[0]}"
     if needed < len(r2) and np.isfinite(memory.r2[needed]):
-        said += f" and is {max(0.0, float(r2[needed])):.2f} at lag {needed}"
-    return said
+        words += f" and is {r_squared(r2[needed])} at lag {needed}"
+    return words
 
 
 def shares(stages: Stages) -> str:
@@ -57,8 +64,11 @@ def shares(stages: Stages) -> str:
     largest = int(np.nanargmax(now.share))
     against = float(now.share[now.share < 0].sum())
     half = int(np.argmax(now.cumulative >= HALF))
-    said = f"Lag {largest} makes up most, {now.share[largest]:.0%} of the gradient; half of Σ‖G_k‖ lies at {_lags(half)}"
-    return f"{said}. Shares below zero sum to {against:.0%}." if against < -0.005 else f"{said}."
+    most = (
+        f"Lag {largest} makes up most, {percent(now.share[largest])} of the gradient; "
+        f"half of Σ‖G_k‖ lies at {_lags(half)}."
+    )
+    return f"{most} Shares below zero sum to {percent(against)}." if against < -0.005 else most
 
 
 def gains(layer: LayerDiagnosis) -> str:
@@ -86,61 +96,59 @@ def carry(layer: LayerDiagnosis) -> str:
     if layer.carry_strength is None or layer.carry_share is None:
         return "No signal goes as far as a step back."
     return (
-        f"Averaged up to lag {max(1, layer.needed_lag)}, the carry passes on {layer.carry_strength:.2f} of the error "
-        f"per step, and {layer.carry_share:.0%} of the signal goes that way."
+        f"Averaged up to lag {max(1, layer.needed_lag)}, the carry passes on {two_decimals(layer.carry_strength)} "
+        f"of the error per step, and {percent(layer.carry_share)} of the signal goes that way."
     )
 
 
-def steps(profile: LagProfile) -> str:
+def loss_steps(profile: LagProfile) -> str:
     """How far the signal of the loss step with the longest past falls."""
     signal = profile.log10_signal_by_step
     if signal is None:
         return ""
-    there = np.isfinite(signal)
-    t = int(np.argmax(there.sum(1)))
-    last = int(np.flatnonzero(there[t])[-1])
-    count = int(there.any(1).sum())
-    taken = "One step takes a loss" if count == 1 else f"{count} steps take a loss"
+    finite = np.isfinite(signal)
+    t = int(np.argmax(finite.sum(1)))
+    last = int(np.flatnonzero(finite[t])[-1])
+    count = int(finite.any(1).sum())
+    taken = f"The loss is taken at {counted(count, 'step')}"
     return (
         f"{taken}. From step {t}, which has the longest past, the signal goes "
-        f"from {power_of_ten(signal[t, there[t].argmax()])} to {power_of_ten(signal[t, last])} at lag {last}."
+        f"from {power_of_ten(signal[t, finite[t].argmax()])} to {power_of_ten(signal[t, last])} at lag {last}."
     )
 
 
-def errors(found: StepProfile) -> str:
+def errors(by_step: StepProfile) -> str:
     """Where the states' gradient is largest and smallest."""
-    total = np.where(np.isfinite(found.total) & (found.total > 0), found.total, np.nan)
-    direct = int((np.asarray(found.immediate) > 0).sum())
-    said = f"The immediate gradient is above zero at {direct} of {len(found.immediate)} steps"
+    total = np.where(np.isfinite(by_step.total) & (by_step.total > 0), by_step.total, np.nan)
+    above = int((np.asarray(by_step.immediate) > 0).sum())
+    immediate = f"The immediate gradient is above zero at {above} of {len(total)} steps."
     if np.isnan(total).all():
-        return f"{said}."
+        return immediate
     most, least = int(np.nanargmax(total)), int(np.nanargmin(total))
-    return (
-        f"{said}. The total one is largest at step {most}, {power_of_ten(np.log10(total[most]))}, and smallest at "
-        f"step {least}, {power_of_ten(np.log10(total[least]))}."
-    )
+    sizes = [power_of_ten(float(np.log10(total[s]))) for s in (most, least)]
+    return f"{immediate} The total one is largest at step {most}, {sizes[0]}, and smallest at step {least}, {sizes[1]}."
 
 
 def truncation(profile: LagProfile, truncated_at: int | None) -> str:
     """The K that a bias of 5 % takes, and what the user's K costs."""
     sliding, chunked = (shortest_truncation(profile, way) for way in (False, True))
-    said = f"For a bias of 5 % the window must be {sliding} steps long, chunks {chunked}."
+    needed = f"For a bias of 5 % the window must be {sliding} steps long, chunks {chunked}."
     if truncated_at is None or (profile.rest and truncated_at > len(profile.lags)):
-        return said
-    biases = [profile.truncation(truncated_at, way).relative_bias for way in (False, True)]
-    return f"{said} Your K = {truncated_at} is off by {biases[0]:.1%} with a window, by {biases[1]:.1%} in chunks."
+        return needed
+    biases = [percent(profile.truncation(truncated_at, way).relative_bias) for way in (False, True)]
+    return f"{needed} Your K = {truncated_at} is off by {biases[0]} with a window, by {biases[1]} in chunks."
 
 
-def exponents(found: Exponents | None) -> str:
+def exponents(measured: Exponents | None) -> str:
     """The largest exponent and what it says."""
-    if found is None:
+    if measured is None:
         return ""
-    value, error = float(found.exponents[0]), float(found.stderr[0])
+    value, error = float(measured.exponents[0]), float(measured.stderr[0])
     if not value < -2 * error and not value > 2 * error:
         way = "it cannot be told from zero: nearby states neither part nor come together"
     else:
         way = "nearby states part" if value > 0 else "nearby states come together"
-    return f"The largest of {len(found.exponents)} is {value:+.2f} ± {error:.2f}: {way}."
+    return f"The largest of {len(measured.exponents)} is {with_error(value, error)}: {way}."
 
 
 def _lags(last: int) -> str:

@@ -10,9 +10,10 @@ from bptt.dynamics import Exponents
 from bptt.gradients.by_lag import LagProfile
 from bptt.gradients.by_step import StepProfile
 from bptt.presentation.figure import Table
+from bptt.presentation.formatting import power_of_ten, r_squared, signed, two_decimals
+from bptt.report.charts.by_lag import Stages
+from bptt.report.charts.factors import gains_of
 from bptt.report.charts.memory import Memories
-from bptt.report.charts.signal import Stages
-from bptt.report.sentences import power_of_ten, signed
 
 ROWS, COLUMNS = 14, 8
 
@@ -38,7 +39,7 @@ def by_lag(stages: Stages) -> Table:
 def remembered(memories: Memories, needed: int) -> Table:
     """R² by lag."""
     curves = [(f"R² {stage}", memory.r2) for stage, memory in memories if memory is not None]
-    return _table("lag k", some(_last(curves), extra=(needed,)), curves, _r2)
+    return _table("lag k", some(_last(curves), extra=(needed,)), curves, r_squared)
 
 
 def shares(stages: Stages) -> Table:
@@ -50,11 +51,7 @@ def shares(stages: Stages) -> Table:
 
 def gains(layer: LayerDiagnosis) -> Table:
     """The two gains and the whole."""
-    profile = layer.profile
-    names = ("W_R", "φ′", "both") if profile.carry_gain is None else ("W_R", "slopes", "whole step")
-    curves = list(
-        zip(names, (profile.weight_gain, profile.activation_gain, profile.gain), strict=True)
-    )
+    curves = list(gains_of(layer.profile).items())
     return _table("from lag k", some(_last(curves), extra=(layer.needed_lag,)), curves, signed)
 
 
@@ -63,10 +60,10 @@ def carry(profile: LagProfile) -> Table:
     if profile.carry_gain is None or profile.carry_share is None:
         return Table((), ())
     curves = [("strength", np.exp(profile.carry_gain)), ("share", profile.carry_share)]
-    return _table("from lag k", some(_last(curves)), curves, lambda v: f"{v:.2f}")
+    return _table("from lag k", some(_last(curves)), curves, two_decimals)
 
 
-def steps(profile: LagProfile) -> Table:
+def loss_steps(profile: LagProfile) -> Table:
     """A row per loss step, a column per lag: some of each."""
     signal = profile.log10_signal_by_step
     if signal is None:
@@ -80,14 +77,14 @@ def steps(profile: LagProfile) -> Table:
     )
 
 
-def errors(found: StepProfile) -> Table:
+def errors(by_step: StepProfile) -> Table:
     """Both gradients, by step."""
-    T = len(found.immediate)
+    T = len(by_step.immediate)
     rows = sorted({int(t) for t in np.linspace(0, T - 1, ROWS).round()})
     with np.errstate(divide="ignore"):
         curves = [
             (name, np.log10(values))
-            for name, values in (("immediate", found.immediate), ("total", found.total))
+            for name, values in (("immediate", by_step.immediate), ("total", by_step.total))
         ]
     return _table("step s", rows, curves, power_of_ten)
 
@@ -103,11 +100,11 @@ def truncation(profile: LagProfile, truncated_at: int | None) -> Table:
     return Table(("K", "sliding window", "chunks"), tuple(rows))
 
 
-def exponents(found: Exponents | None) -> Table:
+def exponents(measured: Exponents | None) -> Table:
     """Value and standard error."""
-    if found is None:
+    if measured is None:
         return Table((), ())
-    pairs = zip(found.exponents, found.stderr, strict=True)
+    pairs = zip(measured.exponents, measured.stderr, strict=True)
     return Table(
         ("exponent", "λ, ln per step", "±"),
         tuple((str(i), f"{value:+.3f}", f"{error:.3f}") for i, (value, error) in enumerate(pairs, 1)),
@@ -132,7 +129,3 @@ def _last(curves: list[tuple[str, Array]]) -> int:
 
 def _power_or_nothing(log10: float) -> str:
     return power_of_ten(log10) if np.isfinite(log10) else ""
-
-
-def _r2(value: float) -> str:
-    return "-" if np.isnan(value) else f"{max(0.0, value):.2f}"

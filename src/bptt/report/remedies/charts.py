@@ -10,8 +10,9 @@ from bptt.arrays import Array
 from bptt.diagnosis import Diagnosis
 from bptt.presentation.chart_style import DASHED, DOTTED, FLUSH, SOLID, data, sized, thinned
 from bptt.presentation.colours import BLUE, GREEN, GREY, ORANGE
+from bptt.presentation.formatting import power_of_ten
 from bptt.remedies import UNCHANGED, Tried
-from bptt.report.sentences import power_of_ten, r_squared
+from bptt.report.sentences import remembered_at
 
 PER_ROW, ACROSS, DOWN = 3, 192, 120
 POINTS = 120  # of a small curve
@@ -62,7 +63,7 @@ def memories(tried: Sequence[Tried]) -> Any:
         tried, curve_of_memory, y, "R²",
         lambda each: [
             each.diagnosis.decisive.verdict,
-            f"R² {r_squared(each.diagnosis.memory, needed)} at lag {needed}"
+            f"R² {remembered_at(each.diagnosis.memory, needed)} at lag {needed}"
             if np.isfinite(each.remembered)
             else f"not measured at lag {needed}",
         ],
@@ -138,7 +139,7 @@ def _multiples(
     curve: Callable[[Diagnosis], Array],
     y: Any,
     title: str,
-    said: Callable[[Tried], list[str]],
+    subtitle: Callable[[Tried], list[str]],
 ) -> Any:
     """Small charts side by side on the same axes, each with the curve before (grey) and after (blue)."""
     before = _before(tried)
@@ -177,7 +178,7 @@ def _multiples(
             (rule.mark_rule(color=ORANGE).encode(x="lag:Q", strokeDash=dash) + own).properties(
                 width=ACROSS,
                 height=DOWN,
-                title=alt.TitleParams(each.name, subtitle=said(each)),
+                title=alt.TitleParams(each.name, subtitle=subtitle(each)),
             )
         )
     chart = alt.concat(*charts, columns=PER_ROW, spacing=18)

@@ -1,10 +1,8 @@
 """The report of remedies as one HTML file."""
 
-from bptt.presentation.figure import Figure, figure
 from bptt.presentation.template import drawable, rendered
 from bptt.remedies import UNCHANGED, Ranking
-from bptt.report.remedies import chart_sentences
-from bptt.report.remedies.charts import DECADES, gradients, leaves_frame, memories, redrawn, trials
+from bptt.report.remedies.figures import figures
 from bptt.report.remedies.sentences import (
     best_name,
     came_out,
@@ -55,55 +53,3 @@ def page(ranking: Ranking, title: str, facts: tuple[tuple[str, str], ...]) -> st
         remedies=remedies,
         refused=[(name, why_not(name, why)[len(name) + 2 :]) for name, why in ranking.refused],
     )
-
-
-def figures(ranking: Ranking) -> list[Figure]:
-    """The gradient by lag and the memory before and after, and the trials."""
-    needed = ranking.before.diagnosis.decisive.needed_lag
-    layers = len(ranking.before.diagnosis.layers)
-    alone = [tried.name for tried in ranking.tried if tried.changes]
-    same = (
-        f" Not shown, because they change the training alone: {', '.join(alone)}." if alone else ""
-    )
-    several = " Of several layers it is the one that the verdict is about." if layers > 1 else ""
-    outside = (
-        f" Where a curve leaves the frame it is off by more than a factor of 1e{DECADES} from lag 0 of the grey one."
-        if leaves_frame(ranking.tried)
-        else ""
-    )
-    small = "the batch is too small to fit it."
-    if not redrawn(ranking.tried):
-        small = "every remedy changes the training alone."
-    return [
-        figure(
-            "gradients", "Gradient by lag, before and after",
-            "The size of the part of dW_R from k steps back, on a log scale: grey and dashed the model as it is, blue with "
-            f"the remedy, in the order of the table. The dotted rule marks the lag that is needed.{several}{outside}{same}",
-            gradients(ranking.tried),
-            lambda: chart_sentences.gradients(ranking.tried),
-            lambda: chart_sentences.gradients_table(ranking.tried),
-            "every remedy changes the training alone, or every value is zero.",
-        ),
-        figure(
-            "memories", "What the state remembers, before and after",
-            "R² of the input of k steps ago, read linearly off the state of sequences that it was not fitted to. "
-            f"Where the curve is 0 at lag {needed}, no single input of then can be read off; a sum of many still may be.",
-            memories(ranking.tried),
-            lambda: chart_sentences.memories(ranking.tried),
-            lambda: chart_sentences.memories_table(ranking.tried),
-            small,
-        ),
-        figure(
-            "trials", "A short training",
-            "The loss on the batches of every trial, each point the mean over the updates since the one before: grey "
-            "the model as it is. A low loss early says that the change helps this training, not where it ends. "
-            "A cross marks where a training broke off. Losses over a hundred times that of the model as it is are "
-            "above the frame.",
-            trials(ranking.tried),
-            lambda: chart_sentences.trials(ranking.tried),
-            lambda: chart_sentences.trials_table(ranking.tried),
-            "nothing was trained."
-            if ranking.before.trial is None
-            else "no trial came as far as a step with a finite loss.",
-        ),
-    ]  # fmt: skip

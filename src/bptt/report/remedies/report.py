@@ -37,7 +37,7 @@ class RemedyReport(Ranking, Savable):
         from bptt.presentation.chart_access import Charts
 
         with needing("pages", "report.charts"):  # Altair is heavy: only where a chart is made
-            from bptt.report.remedies.page import figures
+            from bptt.report.remedies.figures import figures
 
         return Charts(lambda: figures(self), of="report.charts")
 

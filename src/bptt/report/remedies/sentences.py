@@ -2,21 +2,26 @@
 
 from typing import Any
 
+from bptt.presentation.formatting import counted, power_of_ten
 from bptt.remedies import UNCHANGED, Ranking, Trial, Tried
-from bptt.report.sentences import power_of_ten, r_squared
+from bptt.report.sentences import remembered_at
 
 
 def done(ranking: Ranking) -> str:
     """What was tried, in a sentence or two."""
     count = len(ranking.tried) - 1
-    said = f"{_counted(count, 'remedy', 'remedies')} tried, each on a copy of the model, measured on the same batch."
+    were = "was" if count == 1 else "were"
+    tries = (
+        f"{counted(count, 'remedy', 'remedies')} {were} tried, each on a copy of the model, measured on the same "
+        "batch."
+    )
     trained = [tried for tried in ranking.tried if tried.trial is not None]
     if ranking.before.trial is None:
-        return f"{said} Nothing was trained."
+        return f"{tries} Nothing was trained."
     updates = len(ranking.before.trial.norms)
     others = len(trained) - 1
     them = "all" if others == count else str(others)
-    return f"{said} The model as it is and {them} of them were trained for {updates} updates."
+    return f"{tries} The model as it is and {them} of them were trained for {updates} updates."
 
 
 def came_out(ranking: Ranking) -> str:
@@ -25,18 +30,18 @@ def came_out(ranking: Ranking) -> str:
     if best is None:
         return "No remedy did better than the model as it is."
     needed = before.diagnosis.decisive.needed_lag
-    said = []
+    changes = []
     if best.trial is not None and before.trial is not None:
-        said.append(
+        changes.append(
             f"the loss of the trial is {loss(best.trial)}, that of the model as it is {loss(before.trial)}"
         )
     ends = [power_of_ten(tried.log10_attenuation) for tried in (before, best)]
-    said.append(
+    changes.append(
         f"the signal at lag {needed} over that at lag 0 stays {ends[0]}"
         if ends[0] == ends[1]
         else f"the signal at lag {needed} over that at lag 0 goes from {ends[0]} to {ends[1]}"
     )
-    return f"{'; '.join(best.said)}. With it {', and '.join(said)}."
+    return f"{'; '.join(best.said)}. With it {', and '.join(changes)}."
 
 
 def how_ranked(ranking: Ranking) -> str:
@@ -69,7 +74,7 @@ def columns(ranking: Ranking) -> tuple[list[str], list[list[str]]]:
             decisive.verdict,
             power_of_ten(tried.log10_attenuation),
             str(decisive.horizon),
-            r_squared(tried.diagnosis.memory, decisive.needed_lag),
+            remembered_at(tried.diagnosis.memory, decisive.needed_lag),
         ]
         rows.append(row + _trial(tried) if trained else row)
     return heads, rows
@@ -84,11 +89,11 @@ def to_set(tried: Tried) -> str:
 
 def cost(ranking: Ranking, tried: Tried) -> str:
     """Seconds to make the change, and milliseconds per update."""
-    said = "under 0.01 s to make" if tried.seconds < 0.01 else f"{tried.seconds:.2g} s to make"
+    making = "under 0.01 s to make" if tried.seconds < 0.01 else f"{tried.seconds:.2g} s to make"
     if tried.trial is None or ranking.before.trial is None:
-        return f"{said}; not trained."
+        return f"{making}; not trained."
     own, before = 1e3 * tried.trial.seconds, 1e3 * ranking.before.trial.seconds
-    return f"{said}; {own:.1f} ms per update, the model as it is {before:.1f} ms."
+    return f"{making}; {own:.1f} ms per update, the model as it is {before:.1f} ms."
 
 
 def why_not(name: str, why: str) -> str:
@@ -114,10 +119,6 @@ def _trial(tried: Tried) -> list[str]:
         return ["not trained", ""]
     shown = "broke off" if tried.trial.stopped else f"{tried.trial.loss:.4g}"
     return [shown, f"{1e3 * tried.trial.seconds:.1f}"]
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"1 {one} was" if count == 1 else f"{count} {many} were"
 
 
 def _number(value: Any) -> str:

@@ -3,8 +3,7 @@
 import numpy as np
 
 from bptt.diagnosis import Cause, Diagnosis, LayerDiagnosis
-from bptt.diagnosis.verdict import LOG10_VANISHED
-from bptt.report.sentences import power_of_ten
+from bptt.presentation.formatting import counted, power_of_ten, share_or_factor
 
 # What each cause means, before its number is given; W_R and φ′ are named where they are explained.
 CAUSES = {
@@ -27,12 +26,12 @@ CAUSES = {
 
 def opening(layer: LayerDiagnosis) -> str:
     """The finding, in one sentence without a symbol."""
-    needed, share = steps(layer.needed_lag), part(layer.log10_attenuation)
+    needed, share = counted(layer.needed_lag, "step"), share_or_factor(layer.log10_attenuation)
     if layer.verdict == "exploding":
         growth = layer.profile.log10_growth
         peak = int(np.argmax(growth))
         grown = power_of_ten(float(growth[peak]))
-        return f"the error signal grows to {grown} times its size on its way {steps(peak)} back in time."
+        return f"the error signal grows to {grown} times its size on its way {counted(peak, 'step')} back in time."
     if layer.log10_attenuation == -np.inf:
         return f"no error signal comes {needed} back in time."
     if layer.verdict == "vanishing":
@@ -44,7 +43,7 @@ def opening(layer: LayerDiagnosis) -> str:
 
 def meaning(layer: LayerDiagnosis) -> str:
     """What follows from it for learning."""
-    needed = steps(layer.needed_lag)
+    needed = counted(layer.needed_lag, "step")
     if layer.verdict == "vanishing":
         return (
             f"What the network saw {needed} ago has next to no say in how its weights change, so it will hardly "
@@ -69,33 +68,17 @@ def key_numbers(stages: list[tuple[str, Diagnosis]]) -> list[tuple[str, str, str
     before = ""
     if len(stages) > 1:
         stage, diagnosis = stages[0]
-        before = f" {stage.capitalize()}: {steps(diagnosis.layers[layer.name].horizon)}."
+        before = f" {stage.capitalize()}: {counted(diagnosis.layers[layer.name].horizon, 'step')}."
     return [
         (
             "The gradient reaches",
-            f"{steps(layer.horizon)} back",
+            f"{counted(layer.horizon, 'step')} back",
             f"95 % of the gradient of the recurrent weights comes from there or nearer.{before}",
         ),
-        ("The task needs", f"{steps(layer.needed_lag)} back", judged.assumed[0]),
+        ("The task needs", f"{counted(layer.needed_lag, 'step')} back", judged.assumed[0]),
         (
-            f"Signal {steps(layer.needed_lag)} back",
+            f"Signal {counted(layer.needed_lag, 'step')} back",
             power_of_ten(layer.log10_attenuation),
             "As a part of its size where the error is made. Below 0.01 it vanishes, above 100 it explodes.",
         ),
     ]
-
-
-def part(log10: float) -> str:
-    """10^log10 of something, as it is said aloud: 56 %, one part in 29,000, 3.8 times."""
-    if log10 > 0:
-        return f"{power_of_ten(log10)} times"
-    if log10 >= LOG10_VANISHED:
-        return f"{float(f'{100 * 10**log10:.2g}'):g}\N{NO-BREAK SPACE}%"
-    if log10 < -6:
-        return "less than a millionth"
-    return f"one part in {float(f'{10**-log10:.2g}'):,.0f}"
-
-
-def steps(count: int) -> str:
-    """A number of them, counted."""
-    return "1 step" if count == 1 else f"{count} steps"

@@ -7,10 +7,11 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.diagnosis import Diagnosis
 from bptt.presentation.figure import Table
+from bptt.presentation.formatting import power_of_ten, two_decimals
 from bptt.remedies import UNCHANGED, Tried
 from bptt.report.charts.tables import COLUMNS, some
 from bptt.report.remedies.charts import curve_of_memory, curve_of_norms, redrawn
-from bptt.report.sentences import power_of_ten, r_squared
+from bptt.report.sentences import remembered_at
 
 
 def gradients(tried: Sequence[Tried]) -> str:
@@ -32,11 +33,11 @@ def memories(tried: Sequence[Tried]) -> str:
     before = _before(tried)
     needed = before.diagnosis.decisive.needed_lag
     measured = [each for each in redrawn(tried) if np.isfinite(each.remembered)]
-    own = r_squared(before.diagnosis.memory, needed)
+    own = remembered_at(before.diagnosis.memory, needed)
     if not measured:
         return f"At lag {needed} it was not measured."
     best = max(measured, key=lambda each: each.remembered)
-    value = r_squared(best.diagnosis.memory, needed)
+    value = remembered_at(best.diagnosis.memory, needed)
     if own == value == "0.00":
         return f"No single input of lag {needed} can be read off the state, with any of them or as it is."
     return f"At lag {needed} R² of the model as it is is {own}; the highest is that of {best.name}, {value}."
@@ -50,14 +51,14 @@ def trials(tried: Sequence[Tried]) -> str:
         if each.trial is not None and np.isfinite(each.trial.loss) and not each.trial.stopped
     ]
     broke = sum(each.trial is not None and bool(each.trial.stopped) for each in tried)
-    said = [f"{len(ended)} came to the end" + (f", {broke} broke off" if broke else "")]
+    sentences = [f"{len(ended)} came to the end" + (f", {broke} broke off" if broke else "")]
     if ended:
         loss, name = min(ended)
-        said.append(f"The lowest loss is that of {name}, {loss:.4g}")
+        sentences.append(f"The lowest loss is that of {name}, {loss:.4g}")
     own = [loss for loss, name in ended if name == UNCHANGED]
     if own:
-        said.append(f"The model as it is has {own[0]:.4g}")
-    return ". ".join(said) + "."
+        sentences.append(f"The model as it is has {own[0]:.4g}")
+    return ". ".join(sentences) + "."
 
 
 def gradients_table(tried: Sequence[Tried]) -> Table:
@@ -67,7 +68,7 @@ def gradients_table(tried: Sequence[Tried]) -> Table:
 
 def memories_table(tried: Sequence[Tried]) -> Table:
     """R² at some lags: a row per remedy."""
-    return _by_lag(tried, curve_of_memory, lambda v: "-" if np.isnan(v) else f"{v:.2f}")
+    return _by_lag(tried, curve_of_memory, two_decimals)
 
 
 def trials_table(tried: Sequence[Tried]) -> Table:

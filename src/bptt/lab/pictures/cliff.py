@@ -1,4 +1,4 @@
-"""Pictures of one unit: the terms of the unrolled expression, and the cliff."""
+"""Picture of the cliff, with gradient descent beside it."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -18,57 +18,14 @@ from bptt.lab.cliff import (
     steepest,
     surface,
 )
-from bptt.lab.pictures.base import BLUE, GREY, ORANGE, WIDTH, Picture, Rows, named, series, spec_of
-from bptt.lab.scalar import Unrolled
+from bptt.lab.pictures.base import Picture, spec_of
+from bptt.presentation.chart_style import DOTTED, LOW, SOLID, STROKE, Rows, fed, sized, told_apart
+from bptt.presentation.colours import BLUE, GREY, ORANGE
 
-REST = "rest"
 SURFACE, PLAIN, CLIPPED = "the error E_50", "descent, not clipped", "descent, clipped"
+STYLES = {SURFACE: (GREY, SOLID), PLAIN: (ORANGE, DOTTED), CLIPPED: (BLUE, SOLID)}
 POINTS = 300
 VIEW = (4.2, 5.2)  # of w
-
-
-@cache
-def _terms() -> dict[str, Any]:
-    bars = (
-        alt.Chart(named("terms"))
-        .mark_bar()
-        .encode(
-            x=alt.X("lag:O", title="lag k", sort=None, axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("product:Q", title="the term"),
-            color=alt.condition("datum.product < 0", alt.value(ORANGE), alt.value(BLUE)),
-            tooltip=["lag:O", "power:Q", "slopes:Q", "state:Q", "product:Q"],
-        )
-    )
-    text = (
-        alt.Chart(named("terms"))
-        .mark_text(dy=-8, fontSize=12)
-        .encode(x=alt.X("lag:O", sort=None), y="top:Q", text="number:N")
-    )
-    return spec_of((bars + text).properties(width=WIDTH, height=180))
-
-
-def _terms_rows(shown: Unrolled) -> Rows:
-    rows = [
-        row
-        | {
-            "lag": REST if row["lag"] is None else row["lag"],
-            "number": f"{row['product']:.2g}",
-            "top": max(0.0, row["product"]),
-        }
-        for row in shown.rows()
-    ]
-    return {"terms": rows}
-
-
-def _terms_say(shown: Unrolled) -> str:
-    said = ", ".join(
-        f"{'the rest' if row['lag'] is None else 'lag ' + str(row['lag'])}: {row['product']:.2g}"
-        for row in shown.rows()
-    )
-    return f"The terms of the sum: {said}. Together {shown.total:.3g}."
-
-
-terms = Picture("terms", lambda shown: _terms(), _terms_rows, _terms_say)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,31 +64,30 @@ def _cliff() -> dict[str, Any]:
         scale=alt.Scale(domain=list(VIEW), nice=False),
         axis=alt.Axis(tickCount=8, format="~g"),
     )
-    coloured = series([SURFACE, PLAIN, CLIPPED], [GREY, ORANGE, BLUE], [[1, 0], [3, 3], [1, 0]])
+    coloured = told_apart(STYLES)
     error = (
-        alt.Chart(named("surface"))
-        .mark_line(strokeWidth=2.5, clip=True)
+        alt.Chart(fed("surface"))
+        .mark_line(strokeWidth=STROKE, clip=True)
         .encode(x=x, y=alt.Y("E:Q", title="E_50"), **coloured)
     )
     paths = (
-        alt.Chart(named("paths"))
-        .mark_line(point=alt.OverlayMarkDef(size=40), strokeWidth=1.5, clip=True)
+        alt.Chart(fed("paths"))
+        .mark_line(point=alt.OverlayMarkDef(size=40), strokeWidth=STROKE, clip=True)
         .encode(
             x=x, y="E:Q", order="step:Q",
             tooltip=["of:N", "step:Q", "w:Q", "E:Q", "dE_dw:Q"], **coloured,
         )
     )  # fmt: skip
     slope = (
-        alt.Chart(named("surface"))
-        .mark_line(color=GREY, strokeWidth=2.5, clip=True)
+        alt.Chart(fed("surface"))
+        .mark_line(color=GREY, strokeWidth=STROKE, clip=True)
         .encode(
             x=x,
             y=alt.Y("dE_dw:Q", title="dE_50/dw", scale=alt.Scale(type="symlog", constant=0.1), axis=alt.Axis(values=[-100, -10, -1, 0, 1, 10], format="d")),
             tooltip=["w:Q", "dE_dw:Q"],
         )
     )  # fmt: skip
-    above = (error + paths).properties(width=WIDTH, height=220)
-    return spec_of(alt.vconcat(above, slope.properties(width=WIDTH, height=110)))
+    return spec_of(alt.vconcat(sized(error + paths), sized(slope, LOW)))
 
 
 def _cliff_rows(shown: Descents) -> Rows:
@@ -150,12 +106,12 @@ def _cliff_rows(shown: Descents) -> Rows:
     }
 
 
-def _cliff_says(shown: Descents) -> str:
-    said = [
+def _cliff_sentence(shown: Descents) -> str:
+    ends = [
         f"{of} ends at w = {path.w[-1]:.3g} with error {path.E[-1]:.3g}, its longest step was {np.abs(np.diff(path.w)).max():.2g}"
         for of, path in ((PLAIN, shown.plain), (CLIPPED, shown.clipped))
     ]
-    return f"The error as a function of w, with a cliff. {'; '.join(said)}."
+    return f"The error as a function of w, with a cliff. {'; '.join(ends)}."
 
 
-cliff = Picture("cliff", lambda shown: _cliff(), _cliff_rows, _cliff_says)
+cliff = Picture("cliff", lambda shown: _cliff(), _cliff_rows, _cliff_sentence)

@@ -1,0 +1,82 @@
+"""The charts of what multiplies the signal on a step back: W_R, the slopes, the carry."""
+
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from bptt.arrays import Array
+from bptt.diagnosis import LayerDiagnosis
+from bptt.gradients.by_lag import LagProfile
+from bptt.presentation.chart_style import (
+    DASHED,
+    DOTTED,
+    SOLID,
+    curve_rows,
+    data,
+    lag_axis,
+    lines,
+    short,
+    sized,
+)
+from bptt.presentation.colours import BLUE, GREEN, GREY, ORANGE
+
+TOGETHER = "together"
+
+
+def factors_of(profile: LagProfile) -> dict[str, Array]:
+    """By name, ln of what multiplies the signal from lag k to k+1; the last is all of them together.
+
+    In a gated cell the carry is a way beside the others: there, what they do together is not their product.
+    """
+    if profile.carry_gain is None:
+        parts = {"W_R": profile.weight_gain, "φ′": profile.activation_gain}
+    else:
+        parts = {
+            "W_R": profile.weight_gain,
+            "slopes": profile.activation_gain,
+            "carry": profile.carry_gain,
+        }
+    return parts | {TOGETHER: profile.gain}
+
+
+def gains_of(profile: LagProfile) -> dict[str, Array]:
+    """``factors_of`` without the carry, which has a chart of its own."""
+    return {name: values for name, values in factors_of(profile).items() if name != "carry"}
+
+
+def gains(layer: LayerDiagnosis) -> Any:
+    """Gain of W_R, of the slopes, and together, per step back."""
+    series = gains_of(layer.profile)
+    rows = [row for name, values in series.items() for row in curve_rows(name, values)]
+    if not rows:
+        return None
+    curves = lines(
+        data(rows),
+        lag_axis("from lag k to k+1"),
+        alt.Y("value:Q", title="gain (ln per step)"),
+        dict(zip(series, [(BLUE, SOLID), (ORANGE, DOTTED), (GREEN, DASHED)], strict=True)),
+        ["of:N", "lag:Q", alt.Tooltip("value:Q", title="gain")],
+        points=short(rows),
+    )
+    zero = alt.Chart(data([{"y": 0}])).mark_rule(color=GREY).encode(y="y:Q")
+    return sized(zero + curves)
+
+
+def carry(profile: LagProfile) -> Any:
+    """Strength and share of the carry, per step back."""
+    if profile.carry_gain is None or profile.carry_share is None:
+        return None
+    series = {"strength": np.exp(profile.carry_gain), "share": profile.carry_share}
+    rows = [row for name, values in series.items() for row in curve_rows(name, values)]
+    if not rows:
+        return None
+    curves = lines(
+        data(rows),
+        lag_axis("from lag k to k+1"),
+        alt.Y("value:Q", title="strength, share", scale=alt.Scale(domain=[0, 1])),
+        dict(zip(series, [(BLUE, SOLID), (ORANGE, DASHED)], strict=True)),
+        ["of:N", "lag:Q", "value:Q"],
+        points=short(rows),
+    )
+    return sized(curves)

@@ -1,0 +1,125 @@
+"""The charts of a diagnosis with their headings, findings and tables."""
+
+from bptt.presentation.figure import Figure, figure
+from bptt.report.charts import findings, tables
+from bptt.report.charts.by_lag import Stages, by_lag
+from bptt.report.charts.exponents import exponents
+from bptt.report.charts.factors import carry, gains
+from bptt.report.charts.loss_steps import loss_steps
+from bptt.report.charts.memory import Memories, remembered
+from bptt.report.charts.shares import shares
+from bptt.report.charts.state_errors import errors
+from bptt.report.charts.truncation import truncation
+
+
+def figures(
+    stages: Stages, truncated_at: int | None = None, memories: Memories | None = None
+) -> list[Figure]:
+    """All of them, for one layer.
+
+    Args:
+        stages: (name, the layer) at different times, the one to judge last.
+        truncated_at: the K that the user truncates at.
+        memories: (name, what the top states remember) at the same times; None for a layer below.
+    """
+    now = stages[-1][1]
+    memory = [] if memories is None else [_memory(memories, now.needed_lag)]
+    gated = [] if now.profile.carry_gain is None else [
+        figure(
+            "carry", "The carry",
+            "A gated cell has a way around W_R. The strength is what its gate (LSTM f, GRU z) passes on of "
+            "the error per step; the share is the part of the signal, squared, that goes that way.",
+            carry(now.profile),
+            lambda: findings.carry(now),
+            lambda: tables.carry(now.profile),
+        )
+    ]  # fmt: skip
+    return [
+        figure(
+            "by_lag", "Gradient by lag",
+            "Each point is the size of the part of the gradient that comes from k steps back, on a log scale: "
+            "a straight line down is vanishing at a constant rate. The dashed rule marks the horizon, "
+            "the dotted one the lag that was taken to be needed.",
+            by_lag(stages),
+            lambda: findings.by_lag(stages),
+            lambda: tables.by_lag(stages),
+        ),
+        *memory,
+        figure(
+            "shares", "Signed shares",
+            "How much of dW_R each lag makes up; all bars add up to 1. A bar below zero pulls against "
+            "the gradient.",
+            shares(stages),
+            lambda: findings.shares(stages),
+            lambda: tables.shares(stages),
+        ),
+        figure(
+            "gains", "Why: two gains per step back",
+            "ln of the factor by which W_R and the activation's slope φ′ change the error signal from "
+            "lag k to k+1. Below zero shrinks it. "
+            + (
+                "Together they are the slope of the signal."
+                if now.profile.carry_gain is None
+                else "Together also counts what goes by the carry."
+            ),
+            gains(now),
+            lambda: findings.gains(now),
+            lambda: tables.gains(now),
+        ),
+        *gated,
+        figure(
+            "loss_steps", "Loss step by lag",
+            "Each row is one step at which the loss is taken; its colour fades to the right as its "
+            "error signal is carried back. A row that fades early is a moment whose past cannot be "
+            "learnt from.",
+            loss_steps(now.profile),
+            lambda: findings.loss_steps(now.profile),
+            lambda: tables.loss_steps(now.profile),
+            "every value is zero."
+            if now.profile.log10_signal_by_step is not None
+            else "the table would be too large, or both directions of a stack mix in it.",
+        ),
+        figure(
+            "errors", "Immediate and total gradient of the states",
+            "Two gradients go by the name of ∂E/∂h. The immediate one is what the loss, and the layers above, "
+            "send straight to the state of a step: PyTorch shows it after out.retain_grad(). The total one adds "
+            "what comes back through all later states. The lags above are made from the first.",
+            errors(now.by_step),
+            lambda: findings.errors(now.by_step),
+            lambda: tables.errors(now.by_step),
+        ),
+        figure(
+            "truncation", "What truncating costs",
+            "How far the gradient is off, relative to its size, if backpropagation stops after K steps: by a "
+            "window that slides with every step, or by cutting the sequence into chunks of K, which weakens "
+            "the short lags too. The dotted line is a bias of 5 %.",
+            truncation(now.profile, truncated_at),
+            lambda: findings.truncation(now.profile, truncated_at),
+            lambda: tables.truncation(now.profile, truncated_at),
+        ),
+        figure(
+            "lyapunov", "Lyapunov exponents",
+            "How fast nearby states of this layer part (above 0) or come together (below 0) on these data, ln "
+            "per step, with the standard error. Errors carried far back shrink at the rate of the largest.",
+            exponents(now.exponents),
+            lambda: findings.exponents(now.exponents),
+            lambda: tables.exponents(now.exponents),
+            "the sequences are too short, or no state ever changes another.",
+        ),
+    ]  # fmt: skip
+
+
+def _memory(memories: Memories, needed: int) -> Figure:
+    return figure(
+        "memory", "What the state remembers",
+        "How much of the input of k steps ago can be read off the top state by a linear map: R² on sequences "
+        "it was not fitted to, 1 is all of it. A gradient that reaches far back "
+        "is not enough: the state must hold what the task asks for. Where this curve is at 0 no single input "
+        "can be read off; a sum of many still may be.",
+        remembered(memories, needed),
+        lambda: findings.remembered(memories, needed),
+        lambda: tables.remembered(memories, needed),
+        "the batch is too small to fit it."
+        if memories[-1][1] is None
+        else "no input that varies, or none that was held out.",
+    )  # fmt: skip

@@ -1,0 +1,66 @@
+"""The numbers of a layer as a table: the same on the terminal and on the page."""
+
+from bptt.diagnosis import Diagnosis, LayerDiagnosis
+from bptt.presentation.formatting import (
+    MISSING,
+    percent,
+    power_of_ten,
+    signed,
+    two_decimals,
+    with_error,
+)
+from bptt.report.sentences import mean_gain, remembered_at, shortest_truncation
+
+
+def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]]:
+    """(what, value) pairs; one table row each."""
+    profile, weights = layer.profile, layer.spectrum
+    ways = ("of it W_R", "of it φ′")
+    if layer.kind != "rnn":
+        ways = ("W_R, of what passes it", "slopes of the gates")
+    part_of = "" if layer.kind == "rnn" else ", candidate"
+    part = slice(0, max(1, layer.horizon))
+    rows = [
+        ("verdict", layer.verdict),
+        ("cause", layer.cause.name),
+        ("horizon, 95 % of Σ‖G_k‖ (lags)", str(layer.horizon)),
+        (f"signal at lag {layer.needed_lag} over lag 0", power_of_ten(layer.log10_attenuation)),
+        ("rate of the signal (ln per step)", signed(layer.rate)),
+        (f"  {ways[0]}", signed(mean_gain(profile.weight_gain[part]))),
+        (f"  {ways[1]}", signed(mean_gain(profile.activation_gain[part]))),
+        *_cell(layer),
+        (f"spectral radius of W_R{part_of}", two_decimals(weights.radius)),
+        (f"largest singular value of W_R{part_of}", two_decimals(weights.sigma_max)),
+        (f"mean φ′{part_of}", two_decimals(layer.mean_slope)),
+        ("saturated units" if layer.kind == "rnn" else "saturated gates", percent(layer.saturated)),
+        ("K for 5 % bias, sliding window", shortest_truncation(profile, chunked=False)),
+        ("K for 5 % bias, chunks", shortest_truncation(profile, chunked=True)),
+        ("largest Lyapunov exponent", _exponent(layer)),
+        (
+            f"input of lag {layer.needed_lag} read off the state (R²)",
+            remembered_at(diagnosis.memory, layer.needed_lag),
+        ),
+        ("cancellation Σ‖G_k‖ / ‖dW_R‖", f"{profile.cancellation:.1f}"),
+        ("loss E", f"{diagnosis.E:.3f}"),
+        ("residual |Σ G_k - dW_R| / |dW_R|", f"{profile.residual:.0e}"),
+    ]
+    overflow = "none" if profile.overflow_lag is None else str(profile.overflow_lag)
+    return [*rows, ("lag at which the gradient overflows", overflow)]
+
+
+def _cell(layer: LayerDiagnosis) -> list[tuple[str, str]]:
+    """The carry, where there is one."""
+    if layer.carry_gate is None:
+        return []
+    gate = "forget gate f" if layer.kind == "lstm" else "update gate z"
+    return [
+        (f"mean of the {gate}", two_decimals(layer.carry_gate)),
+        ("carry's strength along the error", two_decimals(layer.carry_strength)),
+        ("signal that goes by the carry", two_decimals(layer.carry_share)),
+    ]
+
+
+def _exponent(layer: LayerDiagnosis) -> str:
+    if layer.exponents is None:
+        return MISSING
+    return with_error(layer.exponents.exponents[0], layer.exponents.stderr[0])
