@@ -142,7 +142,10 @@ def test_no_foreign_page_reads_it_under_another_name(tmp_path):
         assert get(at, Host=f"localhost:{at.port}")[0] == 200
         assert get(at, Host="localhost:9000")[0] == 200  # through a tunnel
         for name in ("evil.example", f"evil.example:{at.port}", "127.0.0.1.evil.example", ""):
-            assert get(at, Host=name)[0] == 421
+            assert get(at, Host=name)[0] == 400
+        # none of these is a name: nobody can make them point elsewhere
+        assert get(at, Host=f"[::1]:{at.port}")[0] == 200
+        assert get(at, Host="LOCALHOST")[0] == 200
         assert get(at, Origin=f"http://127.0.0.1:{at.port}")[0] == 200
         for origin in ("http://evil.example", "null", "http://127.0.0.1:1"):
             assert get(at, Origin=origin)[0] == 403

@@ -8,8 +8,7 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.configuration import Built, Configuration
 from bptt.diagnosis import Diagnosis, LayerDiagnosis, diagnose_network
-from bptt.diagnosis.activity import CANDIDATE
-from bptt.layers import RNN, Trace
+from bptt.layers import Trace
 from bptt.report import Report
 
 
@@ -18,12 +17,12 @@ class Measured:
     """A network on a batch.
 
     Attributes:
-        made: the network and the batch.
+        built: the network and the batch.
         diagnosis: of it.
         trace: the forward pass of the layer that decides.
     """
 
-    made: Built
+    built: Built
     diagnosis: Diagnosis
     trace: Trace
 
@@ -35,75 +34,76 @@ class Measured:
     @property
     def gated(self) -> bool:
         """Whether the state is also carried past W_R."""
-        return self.layer.kind != "rnn"
+        return self.trace.weights.cell.carry_gate is not None
 
     @cached_property
     def W_R(self) -> Array:
         """(H, H) recurrent weights in float64; of a gated cell the candidate's."""
-        layer = self.trace.layer
-        H = layer.hidden
-        block = layer.W_R if isinstance(layer, RNN) else layer.W_R[CANDIDATE * H :][:H]
-        return block.astype(np.float64)
+        weights = self.trace.weights
+        block = weights.cell.block(weights.cell.candidate, self.trace.layer.hidden)
+        return weights.W_R[block].astype(np.float64)
 
     @cached_property
     def z(self) -> Array:
         """(T, B, H) where φ is taken; of a gated cell the candidate's tanh."""
-        layer, saved = self.trace.layer, self.trace.saved
-        if isinstance(layer, RNN):
+        saved = self.trace.gate(self.trace.weights.cell.candidate)
+        if not self.gated:
             return saved
-        H = layer.hidden
-        candidate = saved[..., CANDIDATE * H : (CANDIDATE + 1) * H].astype(np.float64)
-        return np.arctanh(np.clip(candidate, -1 + 1e-12, 1 - 1e-12))
+        return np.arctanh(np.clip(saved.astype(np.float64), -1 + 1e-12, 1 - 1e-12))
 
     @cached_property
     def slopes(self) -> Array:
         """(T, B, H) φ′(z); of a gated cell of its candidate."""
-        layer = self.trace.layer
-        if isinstance(layer, RNN):
-            return self.trace.linearised()[0]
-        return 1 - np.tanh(self.z) ** 2
+        phi = self.trace.weights.phi
+        return phi.derivative(self.z, phi.value(self.z))
 
     def weights_alone(self) -> Array:
         """(K,) log10 of ‖W_R^k‖_F / √H: what k steps back do to an error if φ′ is left out."""
         H, power, log10 = len(self.W_R), np.eye(len(self.W_R)), 0.0
-        found = [0.0]
+        sizes = [0.0]
         for _ in range(len(self.layer.profile.log10_norm) - 1):
             power = power @ self.W_R
             size = float(np.linalg.norm(power)) / H**0.5
             if size == 0:
                 break
             power, log10 = power / size, log10 + float(np.log10(size))
-            found.append(log10)
-        return np.array(found)
+            sizes.append(log10)
+        return np.array(sizes)
 
     def slopes_alone(self) -> Array:
         """(K,) log10 of the product of φ′ over k steps back, root mean square over units and loss steps."""
         by_time = np.square(self.slopes, dtype=np.float64).mean((1, 2))
         starts = np.flatnonzero(self.layer.by_step.immediate)
-        found = [0.0]
+        sizes = [0.0]
         for k in range(1, len(self.layer.profile.log10_norm)):
             at = starts - k
             mean = float(by_time[at[at >= 0]].mean()) if (at >= 0).any() else 0.0
             if mean == 0:
                 break
-            found.append(found[-1] + 0.5 * float(np.log10(mean)))
-        return np.array(found)
+            sizes.append(sizes[-1] + 0.5 * float(np.log10(mean)))
+        return np.array(sizes)
 
 
-def measure(made: Built) -> Measured:
+def measure(built: Built) -> Measured:
     """Run the network and measure it.
 
     Raises:
         BpttError: if the batch does not fit the network.
     """
-    diagnosis = diagnose_network(made.network, made.batch, made.needed_lag)
-    run = made.network.run(**made.batch)
+    diagnosis = diagnose_network(built.network, built.batch, built.needed_lag)
+    run = built.network.run(**built.batch)
     number = list(diagnosis.layers).index(diagnosis.decisive.name)
-    return Measured(made, diagnosis, run.stack_trace.traces[number])
+    return Measured(built, diagnosis, run.stack_trace.traces[number])
 
 
 def report_of(measured: Measured, setting: Configuration, file: str | None = None) -> Report:
-    """The report of what the page shows: of the setting's network, or of that of a file."""
+    """The report of what the page shows.
+
+    Args:
+        measured: what is shown.
+        setting: of the sliders; its facts stand in the head of the report where they made the network.
+        file: the name of the file that the network comes from, if it comes from one.
+    """
     title = f"{file or setting.cell} on {setting.data}"
     facts = () if file else tuple((k, str(v)) for k, v in vars(setting).items() if v is not None)
     return Report(measured.diagnosis, title=title, facts=facts)

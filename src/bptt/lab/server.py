@@ -5,7 +5,7 @@ folders, and takes a port between looking for it and opening it. Here the socket
 printed, there is no child that could be left over, and nothing reaches marimo that the door does not let pass:
 
     a body     no longer than the largest upload
-    a name     with no token only one of this machine: no foreign page reads this one by renaming its host
+    a host     with no token only one of this machine's: no foreign page reads this one by renaming its host
     an origin  with no token only this page's own
 """
 
@@ -152,13 +152,20 @@ def _app(page: Path, token: str | None, names: set[str]) -> "ASGIApp":
     """The notebook as an app, behind the door."""
     os.environ.setdefault("MARIMO_RESTRICT_SHARING", "true")  # no buttons that lead elsewhere
     import marimo
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     for kind, ending in (
         ("text/javascript", ".js"), ("text/css", ".css"), ("image/svg+xml", ".svg"),
     ):  # fmt: skip
         mimetypes.add_type(kind, ending)  # Windows' registry may say otherwise
     app = marimo.create_asgi_app(quiet=True, token=token).with_app(path="", root=str(page)).build()
-    return Door(app, None if token else {"localhost", "127.0.0.1", "::1"} | names)
+    guarded = Door(app, own_pages_only=token is None)
+    if token is not None:
+        return guarded
+    hosts = {"localhost", "127.0.0.1", "::1"} | names
+    return TrustedHostMiddleware(
+        guarded, [f"[{host}]" if ":" in host else host for host in hosts], www_redirect=False
+    )
 
 
 def _run(app: "ASGIApp", opened: socket.socket, started: Callable[[], None]) -> None:
@@ -186,12 +193,12 @@ class Door:
 
     Args:
         app: behind the door.
-        names: under which this machine may be addressed; None for all, where a token is asked for.
+        own_pages_only: whether only the page itself may ask; False where a token is asked for.
     """
 
-    def __init__(self, app: "ASGIApp", names: set[str] | None) -> None:
+    def __init__(self, app: "ASGIApp", *, own_pages_only: bool) -> None:
         self.app = app
-        self.names = names
+        self.own_pages_only = own_pages_only
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """One request."""
@@ -228,22 +235,10 @@ class Door:
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length) > BODY:
             return 413, TOO_LONG
-        if self.names is None:
-            return None
-        host = headers.get("host", "")
-        if _name(f"//{host}") not in self.names:
-            return 421, "This page has no token: it is shown on its own machine, by its own name."
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        foreign = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
+        if self.own_pages_only and foreign:
             return 403, "Only the page itself may ask for this."
-        return None
-
-
-def _name(address: str) -> str | None:
-    """The host in an address, without its port."""
-    try:
-        return urlsplit(address).hostname
-    except ValueError:
         return None
 
 

@@ -6,10 +6,8 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from bptt.cells.activations import ACTIVATIONS
 from bptt.lab.measured import Measured
 from bptt.lab.pictures.base import Picture, spec_of
-from bptt.layers import RNN
 from bptt.presentation.chart_style import (
     DASHED,
     HEIGHT,
@@ -55,8 +53,7 @@ def _activation() -> dict[str, Any]:
 
 
 def _activation_rows(shown: Measured) -> Rows:
-    layer = shown.trace.layer
-    phi = layer.phi if isinstance(layer, RNN) else ACTIVATIONS["tanh"]
+    phi = shown.trace.weights.phi
     z = np.linspace(-REACH, REACH, 161)
     value = phi.value(z)
     curves = [
