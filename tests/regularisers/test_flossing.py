@@ -168,6 +168,23 @@ def test_one_step_of_adam(rng):
         assert np.allclose(moved, -0.01 * np.sign(grads[f"d{name}"]), rtol=1e-4)
 
 
+def test_ten_updates_are_those_of_torch_adam(rng):
+    """The optimiser is Adam with PyTorch's constants, on the gradient of L."""
+    torch = pytest.importorskip("torch")
+    layer, x = random_layer(rng), rng.normal(size=(T, B, I))
+    theta = {n: torch.tensor(v.copy(), requires_grad=True) for n, v in layer.parameters().items()}
+    adam = torch.optim.Adam(theta.values(), 0.01)
+    for _ in range(10):
+        there = bptt.RNN(*(theta[n].detach().numpy() for n in layer.parameters()), layer.phi)
+        for name, g in lyapunov_loss(there, x, 2)[2].items():
+            theta[name.removeprefix("d")].grad = torch.tensor(g)
+        adam.step()
+    flossed, history = floss(layer, x, count=2, updates=10.0, lr=0.01)
+    assert len(history) == 11
+    for name, value in flossed.parameters().items():
+        np.testing.assert_allclose(value, theta[name].detach().numpy(), rtol=1e-9, atol=1e-12)
+
+
 def test_default_count(rng):
     _, history = floss(bptt.RNN.init(3, 30, rng=0), np.ones((10, 1, 3), "float32"), updates=1)
     assert len(history[0].exponents) == 3
@@ -184,6 +201,9 @@ X = np.ones((T, B, I))
         (lambda: lyapunov_loss(own(), X, 1), "layer"),
         (lambda: lyapunov_loss(plain(), X, 0), "count"),
         (lambda: lyapunov_loss(plain(), X, 9), "count"),
+        (lambda: lyapunov_loss(plain(), X, 2.5), "count"),
+        (lambda: lyapunov_loss(plain(), X, 1, skip=0.5), "skip"),
+        (lambda: floss(plain(), X, updates=2.5), "updates"),
         (lambda: lyapunov_loss(plain(), X, 1, skip=T), "skip"),
         (lambda: floss(plain(), X, updates=0), "updates"),
         (lambda: floss(plain(), X, lr=0.0), "lr"),

@@ -20,15 +20,16 @@ from typing import Any
 
 import numpy as np
 
-from bptt.arrays import Array
+from bptt.arrays import Array, as_whole
 from bptt.errors import NonFiniteError, OptionError
 from bptt.layers import RNN
 from bptt.layers.parameters import Parameters
+from bptt.optimisers import Adam
 
 
 @dataclass(frozen=True, eq=False)
 class FlossProgress:
-    """Where flossing stands.
+    """Where flossing stands after some updates.
 
     Attributes:
         done: weight updates so far.
@@ -78,13 +79,11 @@ def lyapunov_loss(
     """
     layer = _plain(layer)
     H = layer.hidden
-    if not 1 <= count <= H:
-        raise OptionError("count", f"from 1 to {H}, the units", str(count), "Give fewer.")
+    count = as_whole("count", count, 1, H, f"Pass at most {H}, the number of units.")
     trace = layer.forward(x, h0)
     T, B, _ = trace.x.shape
     skip = min(200, T // 10) if skip is None else skip
-    if not 0 <= skip < T:
-        raise OptionError("skip", f"from 0 to {T - 1} steps", str(skip), "Give longer sequences.")
+    skip = as_whole("skip", skip, 0, T - 1, "Skip fewer steps, or pass longer sequences.")
     # In float64: R^-ᵀ in (4) would magnify what float32 rounds off.
     z, h, inputs, W_R = (a.astype(np.float64) for a in (trace.z, trace.h, trace.x, layer.W_R))
     slope = layer.phi.derivative(z, h[1:])
@@ -95,7 +94,7 @@ def lyapunov_loss(
         raise NonFiniteError(
             "count", f"{count} directions that survive every step",
             f"{np.isfinite(exponents).sum()}",
-            "Units are dead or saturated: give a smaller count, or other initial weights.",
+            "Units are dead or saturated: pass a smaller count, or start from other weights.",
         )  # fmt: skip
     weight = 2 * exponents / ((T - skip) * B)  # R R̄ᵀ of (4) on its diagonal
     dW_R, at_slope = _back(W_R, slope, P, Q, R, weight, skip)
@@ -115,7 +114,7 @@ def lyapunov_loss(
     if not all(np.isfinite(g).all() for g in grads.values()):
         raise NonFiniteError(
             "x", f"a gradient of L within {layer.dtype}", f"an overflow over {T} steps",
-            "The layer is chaotic: give fewer steps, or scale W_R down.",
+            "The layer is chaotic: pass fewer steps, or scale W_R down.",
         )  # fmt: skip
     return float(np.square(exponents).sum()), exponents, grads
 
@@ -157,15 +156,10 @@ def floss(
     >>> bool(history[-1].loss < 0.01 * history[0].loss)
     True
     """
-    if updates < 1:
-        raise OptionError("updates", "a number from 1", str(updates), "Give at least 1.")
-    if not 0 < lr < np.inf:
-        raise OptionError("lr", "a positive number", str(lr), "Try 0.003.")
+    updates = as_whole("updates", updates, least=1)
+    optimiser = Adam(lr)
     layer = _plain(layer).copy()
     count = max(1, layer.hidden // 10) if count is None else count
-    theta = layer.parameters()
-    mean = {name: np.zeros(value.shape) for name, value in theta.items()}
-    square = {name: np.zeros(value.shape) for name, value in theta.items()}
     history: list[FlossProgress] = []
     for n in range(updates + 1):
         L, exponents, grads = lyapunov_loss(layer, x, count)
@@ -174,12 +168,8 @@ def floss(
             progress(history[-1])
         if n == updates:
             break
-        for name, g in grads.items():  # Adam (Kingma & Ba 2015), with their constants
-            m, v = mean[name[1:]], square[name[1:]]
-            m += 0.1 * (g - m)
-            v += 0.001 * (np.square(g, dtype=np.float64) - v)
-            root = np.sqrt(v / (1 - 0.999 ** (n + 1))) + 1e-8
-            theta[name[1:]] -= (lr / (1 - 0.9 ** (n + 1)) * m / root).astype(layer.dtype)
+        by_parameter = {name.removeprefix("d"): g for name, g in grads.items()}
+        optimiser.step(layer.parameters(), by_parameter, n + 1)
     return layer, history
 
 
