@@ -175,7 +175,7 @@ def horizon(result):
     )
 
 
-def critical(result):
+def crossings(result):
     """A row per input variance, a column per width."""
     widths = sorted({run["hidden"] for run in result["runs"]})
     rows = []
@@ -189,7 +189,7 @@ def critical(result):
 TABLES = {
     "reach": reach, "correlation": correlation, "verdicts": verdicts, "remedy": remedy,
     "pascanu": pascanu, "long": long, "truncation": truncation, "horizon": horizon,
-    "critical": critical,
+    "crossings": crossings,
 }  # fmt: skip
 OF = {
     "reach": ("reach", "correlation", "verdicts"),
@@ -197,7 +197,7 @@ OF = {
     "pascanu": ("pascanu", "long"),
     "truncation": ("truncation",),
     "horizon": ("horizon",),
-    "critical": ("critical",),
+    "crossings": ("crossings",),
 }
 
 

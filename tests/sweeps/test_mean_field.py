@@ -1,4 +1,4 @@
-"""The measured critical gain against theory that is worked out here another way."""
+"""The gain at which the measured λ₁ is zero against the critical gain of theory that is worked out here another way."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,8 @@ pytest.importorskip("scipy")
 from scipy.optimize import brentq
 
 import bptt
-from bptt import sweeps
 from bptt.configuration import Configuration
+from bptt.sweeps.point.rows import COLUMNS
 
 FINITE = 0.05  # of 128 units and four seeds; docs/experiments.md (f) has 0.03 and 0.02, ± 0.01 with eight
 GAINS = {0.1: "1.2:1.7:6", 1.0: "1.6:2.1:6"}
@@ -34,13 +34,13 @@ def measured(variance, hidden, seeds):
         {"gain": GAINS[variance], "seed": f"0:{seeds - 1}"},
         base=Configuration(init="gaussian", hidden=hidden, input_variance=variance), engine="threads",
     )  # fmt: skip
-    (found,) = swept.critical()
+    (found,) = swept.crossings()
     assert found.count == seeds
     return found
 
 
 @pytest.mark.parametrize("variance", GAINS)
-def test_critical_gain(variance):
+def test_the_crossing_is_at_the_critical_gain(variance):
     found = measured(variance, 128, 4)
     expected = theory(variance)
     assert found.theory == pytest.approx(expected, abs=2e-3)
@@ -54,7 +54,7 @@ def test_a_wider_network_is_closer():
     small = bptt.sweep(
         {"gain": "1.6:3:8", "seed": "0:7"},
         base=Configuration(init="gaussian", hidden=24, input_variance=1.0), engine="threads",
-    ).critical()[0]  # fmt: skip
+    ).crossings()[0]  # fmt: skip
     assert small.at - theory(1.0) > 2 * abs(wide.at - theory(1.0))
 
 
@@ -78,14 +78,14 @@ def swept(function, **fixed):
     for gain in np.linspace(0.5, 2.5, 9).tolist():
         for variance in (0.0, 0.5, 1.0):
             for seed in (0, 1, 2):
-                row = dict.fromkeys(sweeps.rows.COLUMNS) | fixed
+                row = dict.fromkeys(COLUMNS) | fixed
                 row |= {"gain": gain, "input_variance": variance, "seed": seed, "status": "ok"}
                 rows.append(row | {"lyapunov": function(gain, variance, seed)})
     return bptt.sweeps.Sweep(rows)
 
 
 def test_crossings_of_a_plane_are_exact():
-    found = swept(lambda g, v, s: g - 1 - 0.5 * v - 0.1 * s).critical()
+    found = swept(lambda g, v, s: g - 1 - 0.5 * v - 0.1 * s).crossings()
     assert [c.of["input_variance"] for c in found] == [0.0, 0.5, 1.0]
     for c in found:
         at = 1 + 0.5 * c.of["input_variance"] + np.array([0, 0.1, 0.2])
@@ -95,7 +95,7 @@ def test_crossings_of_a_plane_are_exact():
 
 
 def test_the_contour_of_a_plane_is_its_line():
-    from bptt.sweeps.maps.critical import contour
+    from bptt.sweeps.maps.crossings import contour
     from bptt.sweeps.maps.grid import grid
 
     drawn = grid(swept(lambda g, v, s: g - 1 - 0.5 * v + 0.1 * (s - 1)).rows())
@@ -116,5 +116,5 @@ def test_theory_is_silent_of_other_networks(other):
         "bias": 0.0,
         "data": "noise",
     }
-    assert swept(lambda g, v, s: g - 1 - v, **plain).critical()[0].theory == 1.0
-    assert swept(lambda g, v, s: g - 1 - v, **plain | other).critical()[0].theory is None
+    assert swept(lambda g, v, s: g - 1 - v, **plain).crossings()[0].theory == 1.0
+    assert swept(lambda g, v, s: g - 1 - v, **plain | other).crossings()[0].theory is None

@@ -91,7 +91,7 @@ def test_zero_is_white_in_the_middle(swept):
     assert cells["encoding"]["color"]["scale"]["scheme"] == "viridis"
 
 
-def test_both_critical_lines_are_named(swept):
+def test_both_lines_are_named(swept):
     chart = without_failures(swept).phase_diagram()
     line = of_mark(chart, "line")[-1]
     assert line["encoding"]["strokeDash"]["scale"]["domain"] == [MEASURED, THEORY]

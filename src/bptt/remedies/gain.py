@@ -35,7 +35,9 @@ def log10_attenuation(subject: Subject) -> float:
     return float(min(found))
 
 
-def critical_gain(subject: Subject, remedy: str, at: Callable[[float], list[Layer]]) -> float:
+def signal_preserving_gain(
+    subject: Subject, remedy: str, at: Callable[[float], list[Layer]]
+) -> float:
     """The gain at which the signal at the needed lag is that at lag 0, by bisection.
 
     Args:

@@ -7,14 +7,14 @@ from bptt.errors import OptionError
 from bptt.layers import RNN, Layer
 from bptt.regularisers.flossing import floss
 from bptt.remedies.change import Change, plain_layers, with_weights
-from bptt.remedies.gain import critical_gain, scaled
+from bptt.remedies.gain import scaled, signal_preserving_gain
 from bptt.remedies.subject import Subject
 
 
 def gain(subject: Subject, rng: np.random.Generator) -> Change:
     """W_R times the gain at which the signal keeps its size on this batch."""
     layers = subject.layers
-    g = critical_gain(subject, "gain", lambda g: [scaled(layer, g) for layer in layers])
+    g = signal_preserving_gain(subject, "gain", lambda g: [scaled(layer, g) for layer in layers])
     return Change((f"W_R times {g:.3g}",), [scaled(layer, g) for layer in layers])
 
 
@@ -44,7 +44,7 @@ def scaled_identity(subject: Subject, rng: np.random.Generator) -> Change:
     def at(g: float) -> list[Layer]:
         return [with_weights(c, W_R=g * np.eye(c.hidden), b=np.zeros(c.hidden)) for c in found]
 
-    g = critical_gain(subject, "scaled-identity", at)
+    g = signal_preserving_gain(subject, "scaled-identity", at)
     return Change((f"W_R = {g:.3g} times the identity", "b zero"), at(g))
 
 

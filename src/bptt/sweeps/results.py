@@ -18,7 +18,7 @@ from bptt.sweeps.store.store import Store
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-    from bptt.sweeps.maps.critical import Crossing
+    from bptt.sweeps.maps.crossings import Crossing
 
 ENDINGS = (".html", ".svg", ".png", ".csv", ".parquet", ".json")
 SHARP = 2  # pixels of a .png for one of the picture's
@@ -87,21 +87,25 @@ class Sweep(Savable):
 
         return chart(grid(self._rows, x, y, colour, split))
 
-    def critical(
+    def crossings(
         self, along: str = "gain", by: Sequence[str] = ("input_variance",)
     ) -> "list[Crossing]":
-        """Where λ₁ is zero: ``at`` ± ``stderr`` along a field, for every value of others, and mean field's ``theory``.
+        """Where the measured λ₁ crosses zero along a field, and the critical gain of mean-field theory beside it.
 
-        Interpolated on a straight line between neighbours, for every repetition (seed) by itself.
+        Each repetition (seed) is interpolated on a straight line between neighbours by itself.
 
         Args:
             along: a field of numbers.
-            by: fields to keep apart; the crossings are averaged over the others.
+            by: fields to keep apart; the crossings are averaged over all others.
+
+        Returns:
+            a ``Crossing`` for every combination of the values of ``by``: ``at`` ± ``stderr``, in the unit of
+            ``along``, and ``theory``, None where mean field says nothing of these networks.
 
         Raises:
             OptionError: if there is no such field.
         """
-        from bptt.sweeps.maps.critical import crossings
+        from bptt.sweeps.maps.crossings import crossings
 
         return crossings(self._rows, along, tuple(by))
 

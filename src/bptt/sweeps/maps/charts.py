@@ -9,7 +9,7 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.presentation.chart_style import DASHED, HEIGHT, SOLID, WIDTH, data
 from bptt.presentation.colours import GREY
-from bptt.sweeps.maps.critical import contour, mean_field_line
+from bptt.sweeps.maps.crossings import contour, mean_field_line
 from bptt.sweeps.maps.curve import curve
 from bptt.sweeps.maps.encodings import (
     MISSING,
@@ -182,7 +182,7 @@ def _scattered(panel: Panel, grid: Grid, ends: tuple[float, float]) -> list[Any]
 
 
 def _lines(lines: dict[str, list[Array]], grid: Grid) -> list[Any]:
-    """The critical lines, dark on a light border, so that they are seen on every colour."""
+    """The lines λ₁ = 0, dark on a light border, so that they are seen on every colour."""
     lines = {name: _fewer(several) for name, several in lines.items()}
     rows = [
         {"x": float(f"{x:.5g}"), "y": float(f"{y:.5g}"), "o": o, "l": f"{k}.{n}", "line": name}

@@ -8,7 +8,7 @@ import numpy as np
 from bptt.dynamics import mean_field
 from bptt.presentation.chart_style import DASHED, SOLID, data
 from bptt.presentation.colours import BLUE, GREY, ORANGE
-from bptt.sweeps.maps.critical import applies
+from bptt.sweeps.maps.crossings import applies
 from bptt.sweeps.maps.encodings import MISSING, SIGNED, channel, missing_sign, told
 from bptt.sweeps.maps.grid import Grid, Panel, words
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from bptt.diagnosis import VERDICT_CODES
 from bptt.presentation.figure import Table
-from bptt.sweeps.maps.critical import Crossing, crossings
+from bptt.sweeps.maps.crossings import Crossing, crossings
 from bptt.sweeps.maps.grid import Axis, Grid, Panel, Rows, shown, words
 from bptt.sweeps.point.rows import CONFIGURATION
 
@@ -53,7 +53,7 @@ def diverged(rows: Rows) -> int:
     return sum(row["status"] == "ok" and row["error"] is not None for row in rows)
 
 
-def critical(drawn: Grid, few: int = FEW) -> list[str]:
+def zeros(drawn: Grid, few: int = FEW) -> list[str]:
     """Where λ₁ is zero, of so many values of the field upward, in every panel."""
     if drawn.x.kind == "named" or not drawn.regular:
         return []
@@ -78,7 +78,7 @@ def critical(drawn: Grid, few: int = FEW) -> list[str]:
 
 def findings(drawn: Grid) -> list[str]:
     """The same, and what is to be known of networks without inputs."""
-    found = critical(drawn)
+    found = zeros(drawn)
     if any("for input variance 0;" in sentence for sentence in found):
         found.append(WITHOUT_INPUTS)
     return found
@@ -87,7 +87,7 @@ def findings(drawn: Grid) -> list[str]:
 def finding(drawn: Grid) -> str:
     """What a map shows, with numbers: where its measure is largest and smallest, and where λ₁ is zero."""
     several = len(drawn.panels) > TOGETHER
-    parts = critical(drawn, 2) if drawn.measure == "lyapunov" and not several else []
+    parts = zeros(drawn, 2) if drawn.measure == "lyapunov" and not several else []
     if several:
         return _extremes(drawn)
     for panel in drawn.panels:

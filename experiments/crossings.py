@@ -1,6 +1,6 @@
 """(f) At which gain λ₁ is zero, by the number of units, against mean-field theory.
 
-python -m experiments critical
+python -m experiments crossings
 """
 
 import bptt
@@ -23,13 +23,13 @@ def run(quick):
                 base=Configuration(init="gaussian", input_variance=variance, hidden=H),
                 progress=True,
             )
-            for found in swept.critical(by=("input_variance", "hidden")):
+            for crossing in swept.crossings(by=("input_variance", "hidden")):
                 runs.append(
-                    found.of
+                    crossing.of
                     | {
-                        "gain": found.at,
-                        "stderr": found.stderr,
-                        "seeds": found.count,
+                        "gain": crossing.at,
+                        "stderr": crossing.stderr,
+                        "seeds": crossing.count,
                         "theory": critical_gain(variance),
                     }
                 )
