@@ -149,6 +149,33 @@ def test_one_writer_and_many_readers(path):
         pass
 
 
+def test_the_lock_has_one_holder_at_a_time(tmp_path):
+    """Three processes take it and let it go, forty times each; its file is there only while it is held."""
+    code = """
+import sys, time
+from pathlib import Path
+from bptt.errors import FileError
+from bptt.sweeps.store import lock
+path, taken = Path(sys.argv[1]), 0
+while taken < 40:
+    try:
+        held = lock.acquire(path)
+    except FileError:
+        continue
+    with open(f"{path}.holder", "x"):  # refuses a second one
+        time.sleep(0.001)
+    Path(f"{path}.holder").unlink()
+    lock.release(held)
+    taken += 1
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "sweep.sqlite")]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    for process in processes:
+        _, err = process.communicate(timeout=100)
+        assert process.returncode == 0, err
+    assert not list(tmp_path.iterdir())
+
+
 def test_rows_are_written_all_or_none(path):
     with Store(path, write=True) as store:
         row = store.rows()[0]
@@ -187,7 +214,7 @@ def test_without_the_packages_one_line_says_so(made, tmp_path):
     """None in sys.modules is what a package that is not there looks like to an import."""
     code = f"""
 import sys
-for name in ("joblib", "pyarrow", "torch"):
+for name in ("filelock", "pyarrow", "torch"):
     sys.modules[name] = None
 import bptt
 from bptt import sweeps
@@ -199,14 +226,14 @@ for use in (lambda: sweeps.open({str(made[0])!r}).to_parquet({str(tmp_path / "r.
         print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    parquet, joblib = done.stdout.splitlines()
+    parquet, filelock = done.stdout.splitlines()
     assert "pip install pyarrow" in parquet
-    assert "pip install 'bptt[sweep]'" in joblib
+    assert "pip install 'bptt[sweep]'" in filelock
 
 
 def test_importing_bptt_imports_none_of_it():
     code = (
-        "import sys, bptt; assert not {'joblib', 'dask', 'distributed', 'ray', 'pyarrow', 'sqlite3', "
+        "import sys, bptt; assert not {'filelock', 'joblib', 'dask', 'distributed', 'ray', 'pyarrow', 'sqlite3', "
         "'bptt.sweeps'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -49,7 +49,7 @@ def check_engine(name: str, workers: int | None, address: str | None) -> None:
         raise OptionError(
             "workers", "none, for a cluster has its own", str(workers), "Leave it out."
         )
-    for package in ("joblib", "threadpoolctl"):
+    for package in ("filelock", "joblib", "threadpoolctl"):
         _need(package, "pip install 'bptt[sweep]'.")
     if name in CURES:
         _need({"dask": "distributed"}.get(name, name), CURES[name])

@@ -1,11 +1,9 @@
 """The file of a sweep: one SQLite database, a row per point, one writer.
 
 Rows are keyed by configuration and version of the library, and written in transactions: a killed sweep leaves
-whole rows. While one writes, others may read. The writer holds a lock on a second, empty file beside it,
-which the system releases when the process ends, however it ends.
+whole rows. While one writes, others may read.
 """
 
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bptt.errors import FileError
-from bptt.files import reason
 from bptt.sweeps.point.rows import COLUMNS
-from bptt.sweeps.store import untrusted
+from bptt.sweeps.store import lock, untrusted
 from bptt.version import __version__
 
 APPLICATION = 0x62707474  # "bptt", in the header of the file
@@ -47,7 +44,7 @@ class Store:
         if path is not None and content is None and not write and not Path(path).is_file():
             raise FileError(str(path), "the file of a sweep", "no such file", "Check the path.")
         if path is not None and write:
-            self._lock = _locked(Path(path))
+            self._lock = lock.acquire(Path(path))
         try:
             with self._told():
                 if content is not None:
@@ -73,8 +70,7 @@ class Store:
             file = Path(str(self.path))
             if file.exists() and file.stat().st_size == 0:  # opened, and nothing was written
                 file.unlink()
-            Path(f"{self.path}.lock").unlink(missing_ok=True)  # before others can have it
-            self._lock.close()
+            lock.release(self._lock)
 
     def __enter__(self) -> "Store":
         """The store itself."""
@@ -178,36 +174,3 @@ class Store:
             elif "locked" in text:
                 expected, cure = "a file that nobody else holds", "Wait until it is free."
             raise FileError(str(self.path), expected, text, cure) from error
-
-
-def _locked(path: Path) -> sqlite3.Connection:
-    """The writer's lock.
-
-    Raises:
-        FileError: if another process has it, or there can be no file.
-    """
-    name = f"{path}.lock"
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(21, "is a directory")
-        lock = sqlite3.connect(name, timeout=0, isolation_level=None)
-    except (OSError, sqlite3.Error) as error:
-        raise FileError(
-            str(path), "a place to write to", reason(error), "Choose another path."
-        ) from error
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.Error as error:
-        lock.close()
-        if "locked" not in str(error):
-            raise FileError(
-                str(path), "a place to write to", str(error), "Choose another path."
-            ) from error
-        raise FileError(
-            str(path), "a file that no other sweep writes to", "one that is in use",
-            "Wait for the other sweep, or choose another file; their rows can be read meanwhile.",
-        ) from error  # fmt: skip
-    if not os.path.exists(name):  # its last holder took it away in between
-        lock.close()
-        return _locked(path)
-    return lock
