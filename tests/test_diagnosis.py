@@ -5,7 +5,9 @@ import pytest
 
 import bptt
 from bptt.diagnosis import diagnose_network
+from bptt.diagnosis.activity import activity_of
 from bptt.dynamics import spectrum
+from tests.cells.minimal_gated_unit import MinimalGatedUnit
 
 T, B, I, H = 60, 4, 3, 24
 
@@ -171,6 +173,39 @@ def test_exploding_gated_cell():
     report = gated("lstm", 4.0, scale=0.01, gain=12.0)
     assert (report.verdict, report.cause.name) == ("exploding", "weights")
     assert report.cause.number > 0
+
+
+@pytest.mark.parametrize(("bias", "cause"), [(0.0, "gates closed"), (6.0, "none")])
+def test_a_cell_of_ones_own_is_judged_like_those_that_are_built_in(bias, cause):
+    """σ(0) = 1/2: the carry halves the error at every step; σ(6) = 0.998 keeps it."""
+    layer = MinimalGatedUnit.init(I, H, "orthogonal", gain=0.1, rng=0, dtype="float64")
+    layer.b[:] = 0
+    layer.gate("f", "b")[:] = bias
+    rng = np.random.default_rng(5)
+    net = bptt.Network(layer, rng.normal(size=(2, H)), np.zeros(2), loss="mse", loss_at="last")
+    report = bptt.diagnose(net, (0.3 * rng.normal(size=(T, B, I)), rng.normal(size=(B, 2))))
+    (of_layer,) = report.layers.values()
+    assert report.cause.name == cause
+    assert of_layer.carry_gate == pytest.approx(1 / (1 + np.exp(-bias)), abs=0.02)
+    assert of_layer.carry == "forget gate f"
+    if cause == "gates closed":
+        assert report.cause.number == pytest.approx(0.5, abs=0.02)
+        assert "Open the forget gate: start its bias b_f at 1" in report.advice[0].sentence
+
+
+def test_slopes_of_every_gate():
+    """By hand, from the gates of one step: σ′ = s (1 - s), tanh′ = 1 - g²."""
+    layer = bptt.LSTM.init(I, H, rng=0, dtype="float64")
+    layer.b[:] = np.random.default_rng(3).normal(size=4 * H) * 4
+    x = np.random.default_rng(4).normal(size=(T, B, I))
+    activity, trace = activity_of(layer.forward(x)), layer.forward(x)
+    z = x @ layer.W_F.T + trace.h[:-1] @ layer.W_R.T + layer.b
+    i, f, g, o = np.split(z, 4, axis=-1)
+    slopes = [1 / (2 * np.cosh(s / 2)) ** 2 / 0.25 for s in (i, f, o)] + [1 / np.cosh(g) ** 2]
+    assert activity.mean_slope == pytest.approx(slopes[3].mean())
+    assert activity.saturated == pytest.approx(np.mean([s < 0.1 for s in slopes]))
+    assert 0 < activity.saturated < 1
+    assert activity.carry_gate == pytest.approx((1 / (1 + np.exp(-f))).mean())
 
 
 def test_loss_out_of_reach():

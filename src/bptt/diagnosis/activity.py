@@ -1,40 +1,61 @@
-"""Where the units of a layer work on data: their slopes, and how far the carry's gate is open."""
+"""Where the units of a layer work on data: their slopes, and how far the gate that carries the state is open."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from bptt.arrays import Array
-from bptt.layers import RNN, Trace
+from bptt.layers import Trace
 from bptt.layers.sequences import inside
 
-CANDIDATE = 2  # the place of g among i, f, g, o and of n among r, z, n
+SATURATED = 0.1  # a unit is saturated where its slope is below this part of the steepest slope
+STEEPEST_GATE = 0.25  # slope of the logistic at 0
 
 
-def slopes_of(trace: Trace) -> tuple[Array, Array]:
-    """|φ′| of every unit at every real step: (M, H), or (M, gates, H) of a gated cell; the steepest."""
-    layer, valid = trace.layer, _valid(trace)
-    if isinstance(layer, RNN):
-        slopes = np.abs(trace.linearised()[0][valid])
-        return slopes, np.asarray(layer.phi.steepest or float(slopes.max()))
-    gates = trace.saved[valid].reshape(-1, len(layer.cell.saved), layer.hidden)
-    if layer.kind == "gru":
-        gates = gates[:, :3]  # the fourth is not a gate: W_Rn h + b_Rn
-    slopes = gates * (1 - gates)
-    slopes[:, CANDIDATE] = 1 - gates[:, CANDIDATE] ** 2
-    steepest = np.full((slopes.shape[1], 1), 0.25)
-    steepest[CANDIDATE] = 1
-    return slopes, steepest
+@dataclass(frozen=True)
+class Activity:
+    """The slopes of a layer's units over steps, sequences and units.
+
+    Attributes:
+        mean_slope: mean |φ′|; of a gated cell of its candidate.
+        steepest: γ, the largest slope that φ has; where it is not known, the largest that was met.
+        saturated: fraction of the slopes, of all gates, below a tenth of the steepest.
+        carry_gate: mean of the gate that carries the state; None for a cell without one.
+    """
+
+    mean_slope: float
+    steepest: float
+    saturated: float
+    carry_gate: float | None
 
 
-def _valid(trace: Trace) -> Array:
+def activity_of(trace: Trace) -> Activity:
+    """The activity of a layer on the steps that its sequences really have."""
+    cell, phi = trace.layer.cell, trace.layer.phi
+    saved = trace.saved[_real_steps(trace)]
+    values = {
+        gate: saved[:, cell.saved_block(gate, trace.layer.hidden)]
+        for gate in cell.gates
+    }  # fmt: skip
+    candidate = values.pop(cell.candidate)
+    if cell.choose_phi:  # then what is saved is what φ acts on, not the gate itself
+        slopes = np.abs(phi.derivative(candidate, phi.value(candidate)))
+    else:
+        slopes = 1 - candidate**2
+    steepest = float(phi.steepest or slopes.max())
+    saturated = [float((slopes < SATURATED * steepest).mean())]
+    for gate in values.values():
+        saturated.append(float((gate * (1 - gate) < SATURATED * STEEPEST_GATE).mean()))
+    carry = None
+    if cell.carry_gate is not None:
+        carry = float(values[cell.carry_gate].mean(dtype=np.float64))
+    return Activity(
+        float(slopes.mean(dtype=np.float64)), steepest, float(np.mean(saturated)), carry
+    )
+
+
+def _real_steps(trace: Trace) -> Array:
     """(T, B) True where a sequence has a step."""
     if trace.lengths is None:
         return np.ones(trace.x.shape[:2], bool)
     return inside(trace.lengths, len(trace.x))
-
-
-def carry_gate(trace: Trace) -> float | None:
-    """Mean of f of an LSTM, of z of a GRU; both stand second among the gates."""
-    if isinstance(trace.layer, RNN):
-        return None
-    H = trace.layer.hidden
-    return float(trace.saved[_valid(trace)][:, H : 2 * H].mean(dtype=np.float64))

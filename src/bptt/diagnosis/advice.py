@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bptt.cells import Cell
 from bptt.diagnosis.causes import Cause
+from bptt.diagnosis.verdict import Verdict
 from bptt.gradients.by_lag import LagProfile
 
 
@@ -38,17 +40,17 @@ GATED_CELL = Advice(
 )
 
 
-def advice(
-    verdict: str, cause: Cause, profile: LagProfile, needed: int, kind: str
+def advice_on(
+    verdict: Verdict, cause: Cause, profile: LagProfile, needed: int, cell: Cell
 ) -> tuple[Advice, ...]:
     """What to change, the likeliest first.
 
     Args:
-        verdict: "vanishing", "exploding" or "steady".
+        verdict: on the layer.
         cause: why.
         profile: the gradient by lag.
         needed: the lag the verdict is about.
-        kind: "rnn", "lstm" or "gru".
+        cell: what the layer is made of.
     """
     if verdict == "steady":
         if cause.name == "cancellation":
@@ -60,8 +62,10 @@ def advice(
         return (Advice("Measure longer sequences, or take the loss later in them."),)
     if verdict == "exploding":
         return CLIP, *_against_growth(cause, profile)
-    if kind != "rnn":
-        return _open_the_gates(cause, kind)
+    if cell.carry_gate is not None:
+        return _open_the_gate(cause, cell, cell.carry_gate)
+    if cause.name == "gates closed":
+        return START_ORTHOGONAL, GATED_CELL
     return {
         "weights": (
             Advice(
@@ -105,11 +109,10 @@ def _against_growth(cause: Cause, profile: LagProfile) -> tuple[Advice, ...]:
     return (START_ORTHOGONAL,)
 
 
-def _open_the_gates(cause: Cause, kind: str) -> tuple[Advice, ...]:
-    gate, bias = ("forget", "b_f") if kind == "lstm" else ("update", "b_z")
+def _open_the_gate(cause: Cause, cell: Cell, gate: str) -> tuple[Advice, ...]:
     opened = Advice(
-        f"Open the {gate} gate: start its bias {bias} at 1 to log(T) instead of 0 (PyTorch adds two "
-        "biases), or draw it from the lags the task has (chrono initialisation)."
+        f"Open the {cell.gates[gate]} gate: start its bias b_{gate} at 1 to log(T) instead of 0 (PyTorch "
+        "adds two biases), or draw it from the lags the task has (chrono initialisation)."
     )
     if cause.name == "gates closed":
         return (opened,)

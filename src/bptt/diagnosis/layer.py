@@ -5,16 +5,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bptt.diagnosis.activity import CANDIDATE, carry_gate, slopes_of
-from bptt.diagnosis.advice import Advice, advice
-from bptt.diagnosis.causes import Cause, cause
+from bptt.diagnosis.activity import activity_of
+from bptt.diagnosis.advice import Advice, advice_on
+from bptt.diagnosis.causes import Cause, cause_of
 from bptt.diagnosis.verdict import Verdict, judged
 from bptt.dynamics import Exponents, Spectrum, lyapunov, spectrum
 from bptt.gradients.by_lag import LagProfile
 from bptt.gradients.by_step import StepProfile
-from bptt.layers import RNN, Trace
+from bptt.layers import Trace
 
-SATURATED = 0.1  # a unit is saturated where its slope is below this part of the steepest slope
 EXPONENTS = 8  # how many of the leading Lyapunov exponents are computed
 
 
@@ -24,7 +23,9 @@ class LayerDiagnosis:
 
     Attributes:
         name: its name in the network, "rnn.0".
-        kind: "rnn", "lstm" or "gru".
+        kind: name of the cell, "rnn".
+        gated: whether the cell has gates.
+        carry: the gate that carries the state past W_R, "forget gate f"; None for a cell without one.
         profile: the gradient by lag.
         needed_lag: the lag the verdict is about.
         verdict: "vanishing", "exploding" or "steady".
@@ -37,10 +38,10 @@ class LayerDiagnosis:
         mean_slope: mean |φ′| over steps, sequences and units; of a gated cell of its candidate.
         saturated: fraction of them with a slope below a tenth of the steepest; of a gated cell of all
             gates.
-        carry_gate: mean of the gate that carries the state (LSTM f, GRU z); None for an RNN.
+        carry_gate: mean of the gate that carries the state; None for a cell without one.
         carry_strength: how strongly it passes on the error, along the error, geometric mean over the
-            lags up to the needed one; None for an RNN.
-        carry_share: the part of the signal that goes that way, mean over these lags; None for an RNN.
+            lags up to the needed one; None without a carry.
+        carry_share: the part of the signal that goes that way, mean over these lags; None without a carry.
         bound: Pascanu's bound in words, or None for a gated cell.
         exponents: leading Lyapunov exponents over the batch's steps, or None where it is too short.
         by_step: the gradient by the step at which the weight acts, and the error of the state at each step.
@@ -48,6 +49,8 @@ class LayerDiagnosis:
 
     name: str
     kind: str
+    gated: bool
+    carry: str | None
     profile: LagProfile
     needed_lag: int
     verdict: Verdict
@@ -92,36 +95,32 @@ def diagnose_traces(
 def _diagnose_layer(
     name: str, trace: Trace, profile: LagProfile, by_step: StepProfile, needed: int
 ) -> LayerDiagnosis:
-    layer = trace.layer
-    slopes, steepest = slopes_of(trace)
-    candidate = slopes if isinstance(layer, RNN) else slopes[:, CANDIDATE]
-    saturated = float((slopes < SATURATED * steepest).mean())
-    H = layer.hidden
-    block = layer.W_R if isinstance(layer, RNN) else layer.W_R[CANDIDATE * H :][:H]
-    weights = spectrum(block)
+    layer, cell = trace.layer, trace.layer.cell
+    activity, weights = activity_of(trace), spectrum(layer.gate(cell.candidate))
     verdict, attenuation = judged(profile, needed)
-    mean_slope = float(candidate.mean(dtype=np.float64))
-    steepest_unit = float(np.max(steepest)) if isinstance(layer, RNN) else 1.0
-    why = cause(verdict, profile, needed, weights, steepest_unit, mean_slope, saturated, layer.kind)
-    carry = _carry(profile, needed)
+    why = cause_of(verdict, profile, needed, weights, activity, cell)
+    strength, share = _carry(profile, needed)
+    gated, carried_by = len(cell.gates) > 1, cell.carry_gate
     return LayerDiagnosis(
         name=name,
-        kind=layer.kind,
+        kind=cell.name,
+        gated=gated,
+        carry=None if carried_by is None else f"{cell.gates[carried_by]} gate {carried_by}",
         profile=profile,
         needed_lag=needed,
         verdict=verdict,
         cause=why,
-        advice=advice(verdict, why, profile, needed, layer.kind),
+        advice=advice_on(verdict, why, profile, needed, cell),
         log10_attenuation=attenuation,
         horizon=profile.horizon(),
         rate=profile.rate,
         spectrum=weights,
-        mean_slope=mean_slope,
-        saturated=saturated,
-        carry_gate=carry_gate(trace),
-        carry_strength=carry[0],
-        carry_share=carry[1],
-        bound=weights.bound(layer.phi.steepest) if isinstance(layer, RNN) else None,
+        mean_slope=activity.mean_slope,
+        saturated=activity.saturated,
+        carry_gate=activity.carry_gate,
+        carry_strength=strength,
+        carry_share=share,
+        bound=None if gated else weights.bound(layer.phi.steepest),
         exponents=_exponents(trace),
         by_step=by_step,
     )

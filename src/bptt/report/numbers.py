@@ -16,9 +16,9 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
     """(what, value) pairs; one table row each."""
     profile, weights = layer.profile, layer.spectrum
     ways = ("of it W_R", "of it φ′")
-    if layer.kind != "rnn":
+    if layer.gated:
         ways = ("W_R, of what passes it", "slopes of the gates")
-    part_of = "" if layer.kind == "rnn" else ", candidate"
+    part_of = ", candidate" if layer.gated else ""
     part = slice(0, max(1, layer.horizon))
     rows = [
         ("verdict", layer.verdict),
@@ -32,7 +32,7 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
         (f"spectral radius of W_R{part_of}", two_decimals(weights.radius)),
         (f"largest singular value of W_R{part_of}", two_decimals(weights.sigma_max)),
         (f"mean φ′{part_of}", two_decimals(layer.mean_slope)),
-        ("saturated units" if layer.kind == "rnn" else "saturated gates", percent(layer.saturated)),
+        ("saturated gates" if layer.gated else "saturated units", percent(layer.saturated)),
         ("K for 5 % bias, sliding window", shortest_truncation(profile, chunked=False)),
         ("K for 5 % bias, chunks", shortest_truncation(profile, chunked=True)),
         ("largest Lyapunov exponent", _exponent(layer)),
@@ -52,9 +52,8 @@ def _cell(layer: LayerDiagnosis) -> list[tuple[str, str]]:
     """The carry, where there is one."""
     if layer.carry_gate is None:
         return []
-    gate = "forget gate f" if layer.kind == "lstm" else "update gate z"
     return [
-        (f"mean of the {gate}", two_decimals(layer.carry_gate)),
+        (f"mean of the {layer.carry}", two_decimals(layer.carry_gate)),
         ("carry's strength along the error", two_decimals(layer.carry_strength)),
         ("signal that goes by the carry", two_decimals(layer.carry_share)),
     ]
