@@ -31,12 +31,8 @@ class Activity:
 
 def activity_of(trace: Trace) -> Activity:
     """The activity of a layer on the steps that its sequences really have."""
-    cell, phi = trace.layer.cell, trace.layer.phi
-    saved = trace.saved[_real_steps(trace)]
-    values = {
-        gate: saved[:, cell.saved_block(gate, trace.layer.hidden)]
-        for gate in cell.gates
-    }  # fmt: skip
+    cell, phi, real = trace.weights.cell, trace.weights.phi, _real_steps(trace)
+    values = {gate: trace.gate(gate)[real] for gate in cell.gates}
     candidate = values.pop(cell.candidate)
     if cell.choose_phi:  # then what is saved is what φ acts on, not the gate itself
         slopes = np.abs(phi.derivative(candidate, phi.value(candidate)))
