@@ -64,7 +64,7 @@ $(VENV)/.tests: $(BUILD) | $(BIN)/python
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.checks: $(BUILD) | $(BIN)/python
-	$(PIP) --editable '.[test,check]'
+	$(PIP) --editable '.[check]'
 	@touch $@ $(VENV)/.tests $(VENV)/.installed
 
 $(VENV)/.bench: $(BUILD) | $(BIN)/python

@@ -1,0 +1,66 @@
+"""A user's program, type-checked as strictly as mypy can."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CACHE = str(ROOT / ".mypy_cache" / "program")  # checking all that it imports takes a minute
+
+PROGRAM = """
+from typing import assert_type
+
+import numpy as np
+
+import bptt
+from bptt.dynamics import Exponents
+
+rng = np.random.default_rng(0)
+x = rng.standard_normal((30, 2, 3))
+layer = bptt.RNN.init(inputs=3, hidden=8, rng=0, dtype="float64")
+trace = layer.forward(x)
+assert_type(trace, bptt.Trace)
+dh = np.ones((30, 2, 8))
+assert_type(layer.backward(trace, dh), bptt.Grads)
+profile = bptt.by_lag(trace, dh, max_lag=20)
+assert_type(profile, bptt.LagProfile)
+assert_type(profile.horizon(0.95), int)
+assert_type(profile.truncation(5), bptt.Truncation)
+assert_type(bptt.by_step(trace, dh), bptt.StepProfile)
+assert_type(bptt.lyapunov(trace), Exponents)
+
+stack = bptt.Stack([layer, bptt.GRU.init(8, 5, rng=1, dtype="float64")])
+deep = stack.forward(x)
+assert_type(bptt.by_lag(deep, np.ones((30, 2, 5))), list[bptt.LagProfile])
+assert_type(bptt.by_step(deep, np.ones((30, 2, 5))), list[bptt.StepProfile])
+names: list[str] = stack.names
+
+net = bptt.Network.init(inputs=3, hidden=8, outputs=2, loss_at="last", rng=0, dtype="float64")
+report = bptt.diagnose(net, (x, np.zeros(2, int)))
+assert_type(report, bptt.Report)
+if report.verdict == "vanishing":
+    print(report.cause.name, report.horizon, report.layers["rnn.0"].needed_lag)
+assert_type(bptt.get_num_threads(), int)
+"""
+WRONG = """
+profile.horizont()
+bptt.by_lag(trace, dh)[0]
+bptt.lyapunov(deep)
+report.verdict == "gone"
+"""
+
+
+@pytest.mark.needs("mypy")
+def test_a_users_program(tmp_path):
+    (tmp_path / "program.py").write_text(PROGRAM + WRONG)
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--follow-imports", "silent", "--cache-dir", CACHE, "program.py"],
+        cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"MYPYPATH": str(ROOT / "src")},
+    )  # fmt: skip
+    first = PROGRAM.count("\n") + 2
+    lines = [int(n) for n in re.findall(r"^program\.py:(\d+): error", done.stdout, re.M)]
+    assert lines == [*range(first, first + 4)], done.stdout + done.stderr
