@@ -11,6 +11,7 @@ from torch import nn
 import bptt
 from bptt.errors import OptionError
 from bptt.torch_models import from_torch, to_torch
+from tests.cells.minimal_gated_unit import MinimalGatedUnit
 
 I, H = 3, 5
 MODULES = {
@@ -62,3 +63,7 @@ def test_refused():
         to_torch(bptt.RNN.init(I, H, activation="softsign", rng=0))
     with pytest.raises(OptionError, match="levels of one kind"):
         to_torch(bptt.Stack([bptt.RNN.init(I, H, rng=0), bptt.GRU.init(H, H, rng=0)]))
+    with pytest.raises(
+        OptionError, match="layer: expected an RNN, LSTM or GRU, got MinimalGatedUnit"
+    ):
+        bptt.to_torch(MinimalGatedUnit.init(2, 3, rng=0))

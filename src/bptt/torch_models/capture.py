@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from bptt.errors import OptionError
-from bptt.torch_models.convert import Cell, Module
+from bptt.torch_models.convert import CellModule, Module
 
 Loss = Callable[[nn.Module, Any], Tensor]
 
@@ -58,7 +58,7 @@ class Call:
     @property
     def is_cell(self) -> bool:
         """Whether this is one step of a cell."""
-        return isinstance(self.module, Cell)
+        return isinstance(self.module, CellModule)
 
 
 @dataclass(eq=False)
@@ -82,21 +82,26 @@ def recurrent_modules(model: nn.Module) -> dict[str, Any]:
     Raises:
         OptionError: if there is none.
     """
-    found = {n: m for n, m in model.named_modules() if isinstance(m, Module | Cell)}
-    if not found:
+    modules = {n: m for n, m in model.named_modules() if isinstance(m, Module | CellModule)}
+    if not modules:
         raise OptionError(
             "model", "a module with nn.RNN, nn.LSTM, nn.GRU or one of their cells in it",
-            type(model).__name__, "For a recurrence of your own: bptt.torch_models.by_lag.",
+            type(model).__name__, "For a recurrence of your own, use bptt.torch_models.by_lag.",
         )  # fmt: skip
-    return found
+    return modules
 
 
 def capture(model: nn.Module, batch: Any, loss: Loss) -> Captured:
     """Run loss(model, batch), forward and backward, and keep what the recurrent layers saw.
 
+    Args:
+        model: the user's.
+        batch: whatever ``loss`` takes.
+        loss: called as loss(model, batch), returns the loss before ``.backward()``.
+
     Raises:
-        OptionError: if the model has no recurrent layer, the loss is no number, or does not depend
-            on any of them.
+        OptionError: if the model has no recurrent layer, or the loss is no number or does not depend on
+            any of them.
     """
     modules = recurrent_modules(model)
     recorder = _Recorder()

@@ -2,10 +2,11 @@
 
     W_F  weight_ih_l{k}      W_R  weight_hh_l{k}      b  bias_ih_l{k} + bias_hh_l{k}
 
-A GRU's candidate keeps its recurrent bias apart: b_Rn is the last third of bias_hh. An LSTM with a projection,
-h_t = W_hr (o ⊙ tanh c_t), is the LSTM of s_t = o ⊙ tanh c_t with recurrent weights W_hh W_hr.
+An LSTM with a projection, h_t = W_hr (o ⊙ tanh c_t), is the LSTM of s_t = o ⊙ tanh c_t with recurrent weights
+W_hh W_hr.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,13 @@ from torch import nn
 from bptt.arrays import Array
 from bptt.errors import DTypeError, OptionError
 from bptt.layers import GRU, LSTM, RNN, Bidirectional, Layer, Stack
+from bptt.models.state_dict.layer_weights import layer_of, weights_of
 
 Module = nn.RNN | nn.LSTM | nn.GRU
-Cell = nn.RNNCell | nn.LSTMCell | nn.GRUCell
+CellModule = nn.RNNCell | nn.LSTMCell | nn.GRUCell
+PAIRS: tuple[tuple[type[Layer], Any, Any], ...] = (
+    (RNN, nn.RNN, nn.RNNCell), (LSTM, nn.LSTM, nn.LSTMCell), (GRU, nn.GRU, nn.GRUCell),
+)  # fmt: skip
 
 
 def from_torch(module: Any) -> Layer | Bidirectional | Stack:
@@ -37,15 +42,15 @@ def from_torch(module: Any) -> Layer | Bidirectional | Stack:
     >>> bptt.from_torch(torch.nn.GRU(3, 8))
     GRU(inputs=3, hidden=8, dtype=float32)
     """
-    if not isinstance(module, Module | Cell):
+    if not isinstance(module, Module | CellModule):
         raise OptionError(
             "module", "nn.RNN, nn.LSTM, nn.GRU or one of their cells", type(module).__name__,
-            "Give the recurrent part of the model, model.rnn for example.",
+            "Pass the recurrent part of the model, model.rnn for example.",
         )  # fmt: skip
     if getattr(module, "proj_size", 0):
         raise OptionError(
             "module", "an LSTM without projection", f"proj_size={module.proj_size}",
-            "bptt.diagnose takes it; a layer of its own it has not.",
+            "Pass the model itself to bptt.diagnose: no layer here has a projection.",
         )  # fmt: skip
     stack = stack_of(module)
     if len(stack.levels) > 1:
@@ -77,28 +82,51 @@ def to_torch(layer: Layer | Bidirectional | Stack) -> Module:
         raise OptionError(
             "layer", "levels of one kind and size", repr(layer), "Convert them one by one."
         )
+    makers = [maker for kind, maker, _ in PAIRS if type(first) is kind]
+    if not makers:
+        raise OptionError(
+            "layer", "an RNN, LSTM or GRU", repr(first), "PyTorch has no module for another cell."
+        )
     options: dict[str, Any] = {}
-    if isinstance(first, RNN):
-        names = {a.phi.name for a in layers if isinstance(a, RNN)}
-        if names not in ({"tanh"}, {"relu"}):
-            raise OptionError(
-                "layer", "tanh or relu", ", ".join(sorted(names)), "nn.RNN has no other."
-            )
-        options["nonlinearity"] = names.pop()
-    kind: Any = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[first.kind]
-    module: Module = kind(
+    if first.cell.choose_phi:
+        options["nonlinearity"] = nonlinearity("layer", layers)
+    module: Module = makers[0](
         first.inputs, first.hidden, len(stack.levels), bidirectional=two,
         dtype=torch.from_numpy(np.empty(0, first.dtype)).dtype, **options,
     )  # fmt: skip
     with torch.no_grad():
-        for a, suffix in zip(layers, suffixes(module), strict=True):
-            weights = {"weight_ih": a.W_F, "weight_hh": a.W_R, "bias_ih": a.b}
-            bias = np.zeros_like(a.b)
-            if isinstance(a, GRU):
-                bias[2 * a.hidden :] = a.b_Rn
-            for name, value in (weights | {"bias_hh": bias}).items():
-                getattr(module, name + suffix).copy_(torch.from_numpy(value))
+        for own, suffix in zip(layers, suffixes(module), strict=True):
+            write_weights(module, suffix, own)
     return module
+
+
+def nonlinearity(name: str, layers: Sequence[Layer]) -> str:
+    """PyTorch's name of the activation that plain layers share.
+
+    Raises:
+        OptionError: if they do not share one, or it is neither tanh nor relu.
+    """
+    used = {layer.phi.name for layer in layers}
+    if used not in ({"tanh"}, {"relu"}):
+        raise OptionError(
+            name, "tanh or relu, one for all levels", ", ".join(sorted(used)),
+            "Use one of these: nn.RNN has no other activation.",
+        )  # fmt: skip
+    return used.pop()
+
+
+def write_weights(module: Any, suffix: str, layer: Layer) -> None:
+    """Write a layer into the parameters of a module, in place, where gradients are off.
+
+    Args:
+        module: PyTorch's.
+        suffix: how the names of the layer's parameters end.
+        layer: what they become.
+    """
+    for name, value in weights_of(layer).items():
+        if module.bias or not name.startswith("bias"):
+            parameter = getattr(module, name + suffix)
+            parameter.copy_(torch.from_numpy(np.ascontiguousarray(value)))
 
 
 def stack_of(module: Any) -> Stack:
@@ -107,16 +135,16 @@ def stack_of(module: Any) -> Stack:
     levels: list[Layer | Bidirectional] = []
     below: list[Array] = []  # W_hr of the level below, one per direction
     for number in range(0, len(names), 1 + two):
-        here = names[number : number + 1 + two]
-        layers = [_layer(module, suffix, _joined(below)) for suffix in here]
+        ends = names[number : number + 1 + two]
+        layers = [_layer(module, suffix, _joined(below)) for suffix in ends]
         levels.append(Bidirectional(*layers) if two else layers[0])
-        below = projections(module, here)
+        below = projections(module, ends)
     return Stack(levels)
 
 
 def suffixes(module: Any) -> list[str]:
     """How the parameters of each layer end: "_l0", "_l0_reverse", "_l1", ...; nothing for a cell."""
-    if isinstance(module, Cell):
+    if isinstance(module, CellModule):
         return [""]
     ends = ["", "_reverse"] if module.bidirectional else [""]
     return [f"_l{number}{end}" for number in range(module.num_layers) for end in ends]
@@ -159,20 +187,11 @@ def _joined(below: list[Array]) -> Array | None:
 
 
 def _layer(module: Any, suffix: str, inputs: Array | None) -> Layer:
-    W_F, W_R = (to_numpy(getattr(module, name + suffix)) for name in ("weight_ih", "weight_hh"))
+    names = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if module.bias else ()))
+    weights = {name: to_numpy(getattr(module, name + suffix)) for name in names}
     if inputs is not None:
-        W_F = W_F @ inputs
+        weights["weight_ih"] = weights["weight_ih"] @ inputs
     for W_hr in projections(module, [suffix]):
-        W_R = W_R @ W_hr
-    if module.bias:
-        b_F, b_R = (to_numpy(getattr(module, name + suffix)) for name in ("bias_ih", "bias_hh"))
-    else:
-        b_F, b_R = (np.zeros(len(W_F), W_F.dtype) for _ in range(2))
-    if isinstance(module, nn.GRU | nn.GRUCell):
-        H = W_R.shape[1]
-        b = b_F + b_R
-        b[2 * H :] = b_F[2 * H :]
-        return GRU(W_F, W_R, b, b_R[2 * H :])
-    if isinstance(module, nn.LSTM | nn.LSTMCell):
-        return LSTM(W_F, W_R, b_F + b_R)
-    return RNN(W_F, W_R, b_F + b_R, module.nonlinearity)
+        weights["weight_hh"] = weights["weight_hh"] @ W_hr
+    kind = next(kind for kind, *modules in PAIRS if isinstance(module, tuple(modules)))
+    return layer_of(kind, weights, getattr(module, "nonlinearity", None))

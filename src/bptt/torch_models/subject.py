@@ -14,10 +14,10 @@ from torch import nn
 from bptt.diagnosis import Diagnosis, needed_or_half
 from bptt.errors import OptionError
 from bptt.gradients.by_lag import LagProfile
-from bptt.layers import GRU, RNN, Layer, Trace
+from bptt.layers import Layer, Trace
 from bptt.remedies import Settings, Trial
 from bptt.torch_models.capture import recurrent_modules
-from bptt.torch_models.convert import stack_of, suffixes
+from bptt.torch_models.convert import nonlinearity, stack_of, suffixes, write_weights
 from bptt.torch_models.decompose import Decomposed, decompose
 from bptt.torch_models.diagnose import diagnose_module
 
@@ -129,7 +129,7 @@ class ModuleSubject:
             if done == before:
                 raise OptionError(
                     "batches", "batches to train on", "none",
-                    "Give a list or a DataLoader: an iterator that was used is empty.",
+                    "Pass a list or a DataLoader: an iterator that was used is empty.",
                 )  # fmt: skip
 
     @cached_property
@@ -156,44 +156,35 @@ def write_layers(model: nn.Module, modules: Sequence[str], layers: Sequence[Laye
     Raises:
         OptionError: if a module cannot take them: it has a projection, no biases, or another activation.
     """
-    found = recurrent_modules(model)
+    by_path = recurrent_modules(model)
     queue = iter(layers)
     planned: list[tuple[Any, str, Layer]] = []
     for path in modules:
-        module = found[path]
-        here = [(module, suffix, next(queue)) for suffix in suffixes(module)]
-        _check(path, module, [layer for _, _, layer in here])
-        planned += here
+        module = by_path[path]
+        own = [(module, suffix, next(queue)) for suffix in suffixes(module)]
+        _check(path or "model", module, [layer for _, _, layer in own])
+        planned += own
     with torch.no_grad():
         for module, suffix, layer in planned:
-            values = {"weight_ih": layer.W_F, "weight_hh": layer.W_R}
-            if module.bias:
-                b_R = np.zeros_like(layer.b)
-                if isinstance(layer, GRU):
-                    b_R[2 * layer.hidden :] = layer.b_Rn
-                values |= {"bias_ih": layer.b, "bias_hh": b_R}
-            for name, value in values.items():
-                getattr(module, name + suffix).copy_(torch.from_numpy(np.ascontiguousarray(value)))
-            if isinstance(layer, RNN):
+            write_weights(module, suffix, layer)
+            if layer.cell.choose_phi:
                 module.nonlinearity = layer.phi.name
                 if isinstance(module, nn.RNN):
                     module.mode = f"RNN_{layer.phi.name.upper()}"
 
 
-def _check(path: str, module: Any, layers: list[Layer]) -> None:
-    name = path or "model"
+def _check(name: str, module: Any, layers: list[Layer]) -> None:
+    """Refuse layers that a module cannot take, before anything is written.
+
+    Raises:
+        OptionError: as ``write_layers``.
+    """
     if getattr(module, "proj_size", 0):
         raise OptionError(
             name, "recurrent weights of their own", f"proj_size={module.proj_size}",
             "A projection is folded into W_R here: a change of W_R cannot be written back.",
         )  # fmt: skip
     if not module.bias and any(np.any(layer.b) for layer in layers):
-        raise OptionError(name, "a module with biases", "bias=False", "Make it with bias=True.")
-    used = {layer.phi.name for layer in layers if isinstance(layer, RNN)}
-    if used and used not in ({"tanh"}, {"relu"}):
-        raise OptionError(
-            name,
-            "tanh or relu, one for all levels",
-            ", ".join(sorted(used)),
-            "nn.RNN has no other.",
-        )
+        raise OptionError(name, "a module with biases", "bias=False", "Build it with bias=True.")
+    if layers[0].cell.choose_phi:
+        nonlinearity(name, layers)

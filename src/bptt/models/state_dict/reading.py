@@ -6,8 +6,10 @@ import numpy as np
 
 from bptt.arrays import Array, as_floats
 from bptt.errors import OptionError
-from bptt.layers import GRU, LSTM, RNN, Bidirectional, Layer, Stack
+from bptt.layers import Bidirectional, Layer, Stack
+from bptt.layers.kinds import KINDS
 from bptt.losses import LossAt
+from bptt.models.state_dict.layer_weights import layer_of
 from bptt.models.state_dict.parts import BIASES, WEIGHTS, Parts, joined, parts_of
 from bptt.network import LossName, Network
 
@@ -78,14 +80,6 @@ def network_of(
 
 def _layer(tensors: dict[str, Array], parts: Parts, end: str, activation: str) -> Layer:
     """One direction of one level."""
-    W_F, W_R = (tensors[joined(parts.recurrent, name + end)] for name in WEIGHTS)
-    none = np.zeros(len(W_R), W_R.dtype)
-    b_F, b_R = (tensors.get(joined(parts.recurrent, name + end), none) for name in BIASES)
-    if parts.cell == "rnn":
-        return RNN(W_F, W_R, b_F + b_R, activation)
-    if parts.cell == "lstm":
-        return LSTM(W_F, W_R, b_F + b_R)
-    H = W_R.shape[1]
-    b = b_F + b_R
-    b[2 * H :] = b_F[2 * H :]
-    return GRU(W_F, W_R, b, b_R[2 * H :].copy())
+    full = {name: joined(parts.recurrent, name + end) for name in (*WEIGHTS, *BIASES)}
+    weights = {name: tensors[each] for name, each in full.items() if each in tensors}
+    return layer_of(KINDS[parts.cell], weights, activation)

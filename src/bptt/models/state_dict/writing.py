@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from bptt.arrays import Array
 from bptt.errors import FileError
-from bptt.layers import GRU, Layer
+from bptt.layers import Layer
+from bptt.models.state_dict.layer_weights import weights_of
 from bptt.models.state_dict.parts import joined, parts_of
 
 
@@ -37,16 +36,7 @@ def with_layers(
     ends = [end for level in parts.levels for end in level]
     changed = dict(tensors)
     for end, layer in zip(ends, layers, strict=True):
-        b_R = np.zeros_like(layer.b)
-        if isinstance(layer, GRU):
-            b_R[2 * layer.hidden :] = layer.b_Rn
-        values = {
-            "weight_ih": layer.W_F,
-            "weight_hh": layer.W_R,
-            "bias_ih": layer.b,
-            "bias_hh": b_R,
-        }
-        for name, value in values.items():
+        for name, value in weights_of(layer).items():
             full = joined(parts.recurrent, name + end)
             if full in tensors:
                 changed[full] = value.astype(tensors[full].dtype)
