@@ -312,7 +312,12 @@ class Network:
     def of_tensors(
         cls, path: str | Path, tensors: dict[str, Array], notes: dict[str, str]
     ) -> "tuple[Network, dict[str, str]]":
-        """The network in a file's arrays; ``path`` is for the errors.
+        """The network in a file's arrays.
+
+        Args:
+            path: of the file, for the errors.
+            tensors: its arrays by name.
+            notes: its notes by name.
 
         Raises:
             FileError: if arrays or notes are missing, or the notes make no sense.

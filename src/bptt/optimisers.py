@@ -39,7 +39,14 @@ class SGD:
         _fraction("momentum", self.momentum)
 
     def step(self, parameters: Parameters, grads: Parameters, n: int, factor: float = 1.0) -> None:
-        """One update, the n-th counted from 1, with η times ``factor``."""
+        """One update of the parameters, in place.
+
+        Args:
+            parameters: θ by name.
+            grads: ∂E/∂θ by the same names and of the same shapes.
+            n: the update's number, counted from 1.
+            factor: that multiplies the learning rate.
+        """
         for name, theta in parameters.items():
             v = _kept(self.state, f"v.{name}", theta)
             v *= self.momentum
@@ -69,7 +76,14 @@ class RMSprop:
         _fraction("alpha", self.alpha)
 
     def step(self, parameters: Parameters, grads: Parameters, n: int, factor: float = 1.0) -> None:
-        """One update, the n-th counted from 1, with η times ``factor``."""
+        """One update of the parameters, in place.
+
+        Args:
+            parameters: θ by name.
+            grads: ∂E/∂θ by the same names and of the same shapes.
+            n: the update's number, counted from 1.
+            factor: that multiplies the learning rate.
+        """
         for name, theta in parameters.items():
             g = grads[name]
             v = _kept(self.state, f"v.{name}", theta)
@@ -109,7 +123,14 @@ class Adam:
         _fraction("beta2", self.beta2)
 
     def step(self, parameters: Parameters, grads: Parameters, n: int, factor: float = 1.0) -> None:
-        """One update, the n-th counted from 1, with η times ``factor``."""
+        """One update of the parameters, in place.
+
+        Args:
+            parameters: θ by name.
+            grads: ∂E/∂θ by the same names and of the same shapes.
+            n: the update's number, counted from 1.
+            factor: that multiplies the learning rate.
+        """
         rate, root = factor * self.lr / (1 - self.beta1**n), (1 - self.beta2**n) ** 0.5
         for name, theta in parameters.items():
             g = grads[name]

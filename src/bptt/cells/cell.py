@@ -116,7 +116,13 @@ class Cell:
         return _block(self.saved, name, hidden)
 
     def errors_at_input(self, d: Array, dz: Array, derivatives: Derivatives) -> Array:
-        """The error at what W_F multiplies, (..., G·H): of most cells the same dz."""
+        """The error at what W_F multiplies, (..., G·H): of most cells the same dz.
+
+        Args:
+            d: (..., S) error of the state after the step.
+            dz: (..., G·H) error at what W_R multiplies.
+            derivatives: what ``linearise`` gave for the step.
+        """
         return dz if self.input_vjp is None else self.input_vjp(d, dz, derivatives)
 
     def __repr__(self) -> str:

@@ -66,7 +66,16 @@ class CheckpointedTrace:
         lengths: Array | None,
         resets: Array | None,
     ) -> "CheckpointedTrace":
-        """Run the layer, keeping a state before every ``every`` steps."""
+        """Run the layer, keeping a state now and then.
+
+        Args:
+            layer: that is run.
+            x: (T, B, I) inputs.
+            state0: (h0,) or (h0, c0), each (B, H).
+            every: steps between the states that are kept.
+            lengths: (B,) steps of each sequence, or None.
+            resets: (T, B) True where a new episode starts, or None.
+        """
         weights, checkpoints, state = layer.weights, [], state0
         for first in range(0, len(x), every):
             checkpoints.append(state)

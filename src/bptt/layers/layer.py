@@ -135,6 +135,11 @@ class Layer(Parameters):
     def initial_state(self, B: int, h0: Any, c0: Any) -> tuple[Array, ...]:
         """(h0,) or (h0, c0), checked; zeros where not given.
 
+        Args:
+            B: number of sequences.
+            h0: (B, H) hidden state, or None.
+            c0: (B, H) cell state of an LSTM, or None.
+
         Raises:
             ShapeError, DTypeError, NonFiniteError: if one is not (B, H) of the weights' type.
             OptionError: if c0 is given to a cell that has no cell state.

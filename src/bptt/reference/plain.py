@@ -53,7 +53,16 @@ PHI: dict[str, tuple[Phi, Phi]] = {
 
 
 def forward(x: Array, h0: Array, W_F: Array, W_R: Array, b: Array, phi: Phi) -> Array:
-    """h (T+1, B, H) of x (T, B, I), real or complex."""
+    """h (T+1, B, H), real or complex.
+
+    Args:
+        x: (T, B, I) inputs.
+        h0: (B, H) state before the first step.
+        W_F: (H, I) input weights.
+        W_R: (H, H) recurrent weights.
+        b: (H,) bias.
+        phi: the activation φ, of one unit or many.
+    """
     T, B, _ = x.shape
     h = np.zeros((T + 1, B, len(b)), np.result_type(x, h0, W_F, W_R, b))
     h[0] = h0
@@ -67,7 +76,18 @@ def forward(x: Array, h0: Array, W_F: Array, W_R: Array, b: Array, phi: Phi) -> 
 def by_lag(
     x: Array, h0: Array, dh: Array, W_F: Array, W_R: Array, b: Array, phi: Phi, dphi: Phi
 ) -> dict[str, Array]:
-    """The same by lag: (T, H, I), (T, H, H), (T, H); "h0" (T, B, H) by the number of steps."""
+    """The same by lag: (T, H, I), (T, H, H), (T, H); "h0" (T, B, H) by the number of steps.
+
+    Args:
+        x: (T, B, I) inputs.
+        h0: (B, H) state before the first step.
+        dh: (T, B, H) immediate gradient ∂⁺E/∂h_t.
+        W_F: (H, I) input weights.
+        W_R: (H, H) recurrent weights.
+        b: (H,) bias.
+        phi: the activation φ.
+        dphi: its derivative φ′, a function of z.
+    """
     h = forward(x, h0, W_F, W_R, b, phi)
     T, B, H = dh.shape
     G = {
@@ -115,7 +135,16 @@ LOSSES: dict[str, Callable[[Array, Array], Any]] = {
 def loss(
     parameters: dict[str, Array], x: Array, targets: Array, steps: Array, phi: Phi, loss: str
 ) -> Any:
-    """E of the whole network, parameters W_F, W_R, b, W_O, b_O and h0; real or complex."""
+    """E of the whole network, real or complex.
+
+    Args:
+        parameters: W_F, W_R, b, W_O, b_O and h0 by name.
+        x: (T, B, I) inputs.
+        targets: (N, B) class labels, or (N, B, O) numbers.
+        steps: (N,) steps at which the loss is taken.
+        phi: the activation φ.
+        loss: "cross_entropy" or "mse".
+    """
     p = parameters
     h = forward(x, p["h0"], p["W_F"], p["W_R"], p["b"], phi)
     o = np.stack([h[t + 1] @ p["W_O"].T + p["b_O"] for t in steps])
@@ -123,7 +152,13 @@ def loss(
 
 
 def complex_step(f: Callable[[Array], Any], at: Array, index: tuple[int, ...]) -> float:
-    """∂f/∂at[index] = Im f(at + iε) / ε, exact to rounding for an analytic f."""
+    """∂f/∂at[index] = Im f(at + iε) / ε, exact to rounding for an analytic f.
+
+    Args:
+        f: takes an array like ``at``, complex, and returns a number.
+        at: where the derivative is taken, real.
+        index: of the entry that moves.
+    """
     step = 1e-30
     moved = at.astype(complex)
     moved[index] += 1j * step

@@ -42,7 +42,15 @@ class NetworkSubject:
     def of(
         cls, network: Network, batch: Any, needed_lag: int | None, data: Any, settings: Settings
     ) -> "NetworkSubject":
-        """With the batch in any form that ``bptt.diagnose`` takes."""
+        """With the batch in any form that ``bptt.diagnose`` takes.
+
+        Args:
+            network: that the remedies are tried on, each on a copy.
+            batch: that it is measured on, as in ``bptt.diagnose``.
+            needed_lag: how far back the task needs the gradient to reach, or None.
+            data: what the trials learn from; None for the batch itself.
+            settings: of the trials.
+        """
         return cls(network, batch_arguments(batch), needed_lag, data, settings)
 
     @property

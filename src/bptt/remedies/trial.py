@@ -83,7 +83,15 @@ class Trial:
         stamps: Sequence[float],
         stopped: str | None = None,
     ) -> "Trial":
-        """From what every update gave; ``stamps`` are the times at the beginning and after each."""
+        """From what every update gave.
+
+        Args:
+            losses: of each update.
+            norms: of each update's gradient.
+            unit: of the loss, in words.
+            stamps: the time at the beginning and after each update, in seconds.
+            stopped: why the trial ended early, or None.
+        """
         ends = [*range(MARK, len(losses), MARK), len(losses)] if losses else []
         starts = [0, *ends][: len(ends)]
         history = [(b, float(np.mean(losses[a:b]))) for a, b in zip(starts, ends, strict=True)]

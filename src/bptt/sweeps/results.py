@@ -126,6 +126,12 @@ class Sweep(Savable):
     ) -> str:
         """The page, complete in itself: what was varied, maps, findings, what failed.
 
+        Args:
+            x: field across, as in ``phase_diagram``.
+            y: field upward.
+            colour: a column of numbers.
+            split: field or fields that get a picture per value.
+
         Raises:
             OptionError: as ``phase_diagram``.
         """

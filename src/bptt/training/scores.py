@@ -50,6 +50,11 @@ def score_sequences(network: Network, batches: Iterable[Batch]) -> float:
 def bits_per_character(network: Network, text: Text, batch: int = 8) -> float:
     """Mean bits per character on the held-out part, state carried from its beginning to its end.
 
+    Args:
+        network: reads one-hot characters and predicts the next.
+        text: whose held-out part is read.
+        batch: into how many pieces, read side by side, the part is cut.
+
     Raises:
         ShapeError: if the network does not fit the text.
     """

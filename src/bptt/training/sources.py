@@ -236,6 +236,13 @@ def source_of(
 ) -> Source:
     """The source that goes with the data.
 
+    Args:
+        data: a text, labelled sequences or a task.
+        length: steps of a piece of text.
+        batch: batch size.
+        seed: of the order of the data.
+        curriculum: of a task's lengths, or None.
+
     Raises:
         OptionError: if a number is out of range, or a curriculum is given to data of one length.
     """

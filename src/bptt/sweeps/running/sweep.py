@@ -77,7 +77,16 @@ def run_plan(
     retry_failed: bool = False,
     progress: bool | Show = False,
 ) -> Sweep:
-    """The same from a plan; ``on`` is the engine.
+    """The same from a plan.
+
+    Args:
+        plan: which points are measured, and how.
+        out: file for the rows; None keeps them in memory.
+        on: the engine, as in ``sweep``.
+        workers: how many; None for one per processor.
+        address: of a running Dask or Ray cluster, or None.
+        retry_failed: whether to measure again what failed before.
+        progress: whether to show a bar, or a function that is given the ``Progress``.
 
     Raises:
         OptionError, FileError: as for ``sweep``.
