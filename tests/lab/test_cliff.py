@@ -113,11 +113,13 @@ def test_the_defaults_teach_what_clipping_does():
         (lambda: cliff.surface("wide"), BpttError, "w"),
         (lambda: cliff.surface([4.0, 5.0], [1.0, 2.0, 3.0]), ShapeError, "b"),
         (lambda: cliff.surface(4.0, steps=0), OptionError, "steps"),
+        (lambda: cliff.surface(4.0, steps=2.5), OptionError, "steps"),
         (lambda: cliff.steepest(5.0, 4.0), OptionError, "low"),
         (lambda: cliff.descent(lr=0.0), OptionError, "lr"),
         (lambda: cliff.descent(lr=np.nan), OptionError, "lr"),
         (lambda: cliff.descent(clip=-1.0), OptionError, "clip"),
         (lambda: cliff.descent(count=0), OptionError, "count"),
+        (lambda: cliff.descent(count=1.5), OptionError, "count"),
         (lambda: cliff.descent(w=np.inf), NonFiniteError, "w"),
     ],
 )
@@ -125,3 +127,7 @@ def test_bad_input(call, error, named):
     with pytest.raises(error) as raised:
         call()
     assert raised.value.argument == named
+
+
+def test_a_whole_float_counts_as_NumPy_users_expect():
+    assert cliff.descent(count=3.0, steps=10.0).w.shape == (4,)

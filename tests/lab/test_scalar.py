@@ -185,6 +185,8 @@ def test_latex_of_many_steps_fits_on_a_page():
     [
         ({"steps": 0}, OptionError, "steps"),
         ({"steps": 4}, OptionError, "steps"),
+        ({"steps": 2.5}, OptionError, "steps"),
+        ({"steps": "2"}, OptionError, "steps"),
         ({"x": np.ones(60), "steps": 60}, OptionError, "steps"),
         ({"x": []}, ShapeError, "x"),
         ({"x": [[1.0, 2.0]]}, ShapeError, "x"),

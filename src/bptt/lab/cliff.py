@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from bptt.arrays import Array, as_floats
+from bptt.arrays import Array, as_floats, as_whole
 from bptt.cells.activations import logistic
 from bptt.errors import OptionError, ShapeError
 from bptt.layers import RNN
@@ -110,12 +110,11 @@ def surface(w: Any, b: Any = B, steps: int = STEPS) -> Surface:
         OptionError: if the steps are below 1.
 
     >>> from bptt.lab.cliff import surface
-    >>> found = surface([4.5, 4.7])
-    >>> found.E.round(3), found.dE_dw.round(3)
+    >>> near = surface([4.5, 4.7])
+    >>> near.E.round(3), near.dE_dw.round(3)
     (array([0.281, 0.013]), array([-0.07 ,  0.098]))
     """
-    if steps < 1:
-        raise OptionError("steps", "a number from 1", str(steps), "The figure has 50.")
+    steps = as_whole("steps", steps, least=1, cure="Pass 50 for the figure of the paper.")
     w, b = _together(w, b)
     E, dE_dw = (np.empty(w.size) for _ in range(2))
     for first in range(0, w.size, UNITS):
@@ -134,7 +133,7 @@ def _together(w: Any, b: Any) -> tuple[Array, Array]:
     except ValueError:
         raise ShapeError(
             "b", f"a shape that goes with w, {arrays[0].shape}", str(arrays[1].shape),
-            "Give one b for all, or one for each w.",
+            "Pass one b for all, or one for each w.",
         ) from None  # fmt: skip
     return wide[0], wide[1]
 
@@ -154,6 +153,12 @@ def _run(w: Array, b: Array, steps: int) -> tuple[Array, Array]:
 def steepest(low: float = LOW, high: float = HIGH, b: float = B, steps: int = STEPS) -> Wall:
     """The wall between two weights: where |dE/dw| is largest, found by looking closer and closer.
 
+    Args:
+        low: the smallest weight that is tried.
+        high: the largest.
+        b: bias.
+        steps: how often the unit is run.
+
     Raises:
         OptionError: if low is not below high.
         NonFiniteError: if a number is not finite.
@@ -162,11 +167,11 @@ def steepest(low: float = LOW, high: float = HIGH, b: float = B, steps: int = ST
         raise OptionError("low", f"a weight below {high}", str(low), "Swap the two.")
     bottom, top = low, high
     for _ in range(ZOOMS):
-        seen = surface(np.linspace(bottom, top, SAMPLES), b, steps)
-        here = int(np.abs(seen.dE_dw).argmax())
+        near = surface(np.linspace(bottom, top, SAMPLES), b, steps)
+        at = int(np.abs(near.dE_dw).argmax())
         reach = (top - bottom) / 40
-        bottom, top = max(low, seen.w[here] - reach), min(high, seen.w[here] + reach)
-    return Wall(float(seen.w[here]), float(seen.E[here]), float(seen.dE_dw[here]))
+        bottom, top = max(low, near.w[at] - reach), min(high, near.w[at] + reach)
+    return Wall(float(near.w[at]), float(near.E[at]), float(near.dE_dw[at]))
 
 
 def descent(
@@ -193,15 +198,16 @@ def descent(
     """
     for name, value in (("lr", lr), ("clip", clip)):
         if value is not None and not 0 < value < np.inf:
-            raise OptionError(name, "a positive number", str(value), "The defaults show the wall.")
-    if count < 1:
-        raise OptionError("count", "a number from 1", str(count), "Take at least one step.")
+            raise OptionError(
+                name, "a positive number", str(value), "Leave it out: the default shows the wall."
+            )
+    count = as_whole("count", count, least=1)
     weights, taken = [float(w)], []
-    found = [surface(weights[0], b, steps)]
+    errors = [surface(weights[0], b, steps)]
     for _ in range(count):
-        g = float(found[-1].dE_dw)
+        g = float(errors[-1].dE_dw)
         taken.append(g if clip is None else float(np.clip(g, -clip, clip)))
         weights.append(weights[-1] - lr * taken[-1])
-        found.append(surface(weights[-1], b, steps))
-    E, dE_dw = (np.array([getattr(at, name) for at in found]) for name in ("E", "dE_dw"))
+        errors.append(surface(weights[-1], b, steps))
+    E, dE_dw = (np.array([getattr(at, name) for at in errors]) for name in ("E", "dE_dw"))
     return Path(np.array(weights), E, dE_dw, np.array(taken))

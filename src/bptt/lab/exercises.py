@@ -1,7 +1,7 @@
 """Four exercises that check themselves: what is right is measured on the page's own setting.
 
 Nothing is looked up: each check makes the network that the setting and the question say, measures it, and says
-what was found for the answer that was given.
+what was measured for the answer that was given.
 """
 
 from collections.abc import Callable
@@ -79,8 +79,8 @@ def exponent(setting: Configuration, gain: float) -> float:
         BpttError: if no such network can be made.
     """
     seeds = range(setting.seed, setting.seed + SEEDS)
-    made = (replace(setting, gain=gain, seed=seed).build() for seed in seeds)
-    traces = (one.network.layer.forward(one.batch["x"]) for one in made)
+    drawn = (replace(setting, gain=gain, seed=seed).build() for seed in seeds)
+    traces = (each.network.layer.forward(each.batch["x"]) for each in drawn)
     return float(np.mean([lyapunov(trace, count=1).exponents[0] for trace in traces]))
 
 
@@ -103,24 +103,24 @@ def _gain(answer: Any, setting: Configuration) -> Checked:
     if gain is None or not 0 < gain <= LARGEST_GAIN:
         return Checked(False, f"The answer is a gain: a number above 0, up to {LARGEST_GAIN:g}.")
     plain = plain_tanh(setting)
-    found = exponent(plain, gain)
-    said = f"At gain {gain:g} the largest Lyapunov exponent is {found:+.3f} per step"
-    if abs(found) <= STEADY:
+    rate = exponent(plain, gain)
+    measured = f"At gain {gain:g} the largest Lyapunov exponent is {rate:+.3f} per step"
+    if abs(rate) <= STEADY:
         return Checked(
             True,
-            f"Right. {said}: over 50 steps the signal keeps its size within a factor of "
+            f"Right. {measured}: over 50 steps the signal keeps its size within a factor of "
             f"{np.exp(50 * STEADY):.1f}. There W_R makes up for what the slopes φ′ take away.",
         )
-    over_ten = power_of_ten(10 * found / np.log(10))
-    change = f"{said}: in 10 steps the signal becomes {over_ten} times as large"
-    if found < 0 and _kept(plain, GAINS[gain < GAINS]):
+    over_ten = power_of_ten(10 * rate / np.log(10))
+    change = f"{measured}: in 10 steps the signal becomes {over_ten} times as large"
+    if rate < 0 and _kept(plain, GAINS[gain < GAINS]):
         return Checked(False, f"{change}. Try a larger gain.")
     # Far beyond the answer a few tanh units can all be saturated: there λ₁ is below 0 again.
-    if found > 0 or _kept(plain, GAINS[gain > GAINS]):
+    if rate > 0 or _kept(plain, GAINS[gain > GAINS]):
         return Checked(False, f"{change}. Try a smaller gain.")
     return Checked(
         False,
-        f"{said}. Under this setting it stays below 0 at every gain tried, from {GAINS[0]:g} to "
+        f"{measured}. Under this setting it stays below 0 at every gain tried, from {GAINS[0]:g} to "
         f"{GAINS[-1]:g}: there is no answer. Take more units or weaker "
         "inputs.",
     )
@@ -133,11 +133,11 @@ def decisive(setting: Configuration) -> tuple[Verdict, LagProfile, int]:
     Raises:
         BpttError: if the network cannot be made or run.
     """
-    made = setting.build()
-    run, T = made.network.run(**made.batch), len(made.batch["x"])
-    needed = needed_or_half(made.needed_lag, T)
-    found = [(profile, *judged(profile, needed)) for profile in by_lag(run.stack_trace, run.dh)]
-    worst, verdict, _ = max(found, key=lambda one: severity(one[1], one[0], one[2]))
+    built = setting.build()
+    run, T = built.network.run(**built.batch), len(built.batch["x"])
+    needed = needed_or_half(built.needed_lag, T)
+    layers = [(profile, *judged(profile, needed)) for profile in by_lag(run.stack_trace, run.dh)]
+    worst, verdict, _ = max(layers, key=lambda each: severity(each[1], each[0], each[2]))
     return verdict, worst, T
 
 
@@ -150,19 +150,21 @@ def _lag(answer: Any, setting: Configuration) -> Checked:
     growth = np.full(T, -np.inf)
     growth[: len(profile.log10_growth)] = profile.log10_growth
     below = np.flatnonzero(growth < LOG10_GONE)
-    said = f"At lag {lag} the signal is {power_of_ten(float(growth[lag]))} of what it is at lag 0"
+    measured = (
+        f"At lag {lag} the signal is {power_of_ten(float(growth[lag]))} of what it is at lag 0"
+    )
     if not len(below):
         bias = "" if setting.cell == "rnn" else ", or lower the bias, which closes the carry"
         return Checked(
             False,
-            f"{said}, and at none of the {T - 1} lags is it below 0.01: under this setting there is "
+            f"{measured}, and at none of the {T - 1} lags is it below 0.01: under this setting there is "
             f"no answer. Lower the gain{bias}.",
         )
     first = int(below[0])
     if abs(lag - first) <= max(1.0, CLOSE * first):
-        return Checked(True, f"Right. {said}; it first falls below 0.01 at lag {first}.")
+        return Checked(True, f"Right. {measured}; it first falls below 0.01 at lag {first}.")
     way = "It falls below 0.01 at a larger lag." if lag < first else "It fell below 0.01 before."
-    return Checked(False, f"{said}. {way}")
+    return Checked(False, f"{measured}. {way}")
 
 
 def _explodes(setting: Configuration) -> bool:
@@ -184,13 +186,13 @@ def _activation(answer: Any, setting: Configuration) -> Checked:
         if growth[lag] > 0.01
         else "the signal is nowhere larger than at lag 0"
     )
-    said = f"With {answer} the verdict is {verdict}: {largest}"
+    measured = f"With {answer} the verdict is {verdict}: {largest}"
     if verdict == "exploding":
-        return Checked(True, f"Right. {said}. Its slopes φ′ do not take away what W_R adds.")
+        return Checked(True, f"Right. {measured}. Its slopes φ′ do not take away what W_R adds.")
     if not _explodes(plain):
-        return Checked(False, f"{said}. No activation makes it explode here: raise the gain.")
+        return Checked(False, f"{measured}. No activation makes it explode here: raise the gain.")
     way = "Look for one whose slopes stay larger where these units work."
-    return Checked(False, f"{said}, and exploding means past 100 times. {way}")
+    return Checked(False, f"{measured}, and exploding means past 100 times. {way}")
 
 
 def _truncation(answer: Any, setting: Configuration) -> Checked:
@@ -204,25 +206,25 @@ def _truncation(answer: Any, setting: Configuration) -> Checked:
             "The gradient of W_R is zero under this setting: there is no answer. Raise the gain.",
         )
     bias = profile.truncation(K).relative_bias
-    said = f"A window of {K} misses {percent(bias)} of the gradient of W_R"
+    measured = f"A window of {K} misses {percent(bias)} of the gradient of W_R"
     shortest = profile.shortest_truncation(BIAS)
     if shortest is None or not np.isfinite(profile.log10_norm[shortest:]).any():
         return Checked(
             False,
-            f"{said}. Under this setting no window shorter than the past itself misses at most 5 %: "
+            f"{measured}. Under this setting no window shorter than the past itself misses at most 5 %: "
             "there is no answer. Lower the gain, or take longer sequences.",
         )
     if K == shortest:
-        return Checked(True, f"Right. {said}; from no shorter one on is it 5 % or less.")
+        return Checked(True, f"Right. {measured}; from no shorter one on is it 5 % or less.")
     if K > shortest:
-        return Checked(False, f"{said}. A shorter window would do.")
+        return Checked(False, f"{measured}. A shorter window would do.")
     if bias <= BIAS:
         return Checked(
             False,
-            f"{said}, but a slightly longer one misses more than 5 % again, because lags cancel. Look for "
+            f"{measured}, but a slightly longer one misses more than 5 % again, because lags cancel. Look for "
             "the window from which on it stays below.",
         )
-    return Checked(False, f"{said}. Take a longer one.")
+    return Checked(False, f"{measured}. Take a longer one.")
 
 
 def _number(answer: Any) -> float | None:

@@ -23,5 +23,5 @@ def drawn(name: str, content: bytes, colour: str) -> tuple[Any, list[str]]:
     """
     swept = read_bytes(content, name)
     failed = [f"{swept.failed} points could not be measured."] if swept.failed else []
-    said = f"{len(swept)} points over {', '.join(swept.varied)}."
-    return swept.phase_diagram(colour=colour), [said, *failed, *swept.findings()]
+    points = f"{len(swept)} points over {', '.join(swept.varied)}."
+    return swept.phase_diagram(colour=colour), [points, *failed, *swept.findings()]

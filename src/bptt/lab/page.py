@@ -77,9 +77,9 @@ def _(Live, cliff, np, pictures, scalar):
 
 @app.cell
 def _(back, inputs, mo, one_phi, scalar, strength, terms, texts, weight):
-    _found = scalar.unrolled(strength.value, weight.value, 0, inputs, back.value, one_phi.value)
-    terms.show(_found)
-    expression = texts.scrolling(mo.md(f"$$\n{_found.latex()}\n$$"))
+    _sum = scalar.unrolled(strength.value, weight.value, 0, inputs, back.value, one_phi.value)
+    terms.show(_sum)
+    expression = texts.scrolling(mo.md(f"$$\n{_sum.latex()}\n$$"))
     return (expression,)
 
 
@@ -120,7 +120,7 @@ def _(ACTIVATIONS, SCHEMES, Configuration, mo, upload):
         label="Drop a .safetensors file here",
         max_size=upload.MAX_BYTES,
     )
-    plain = mo.ui.dropdown(["tanh", "relu"], value="tanh", label="a plain RNN in it has")
+    plain = mo.ui.dropdown(["tanh", "relu"], value="tanh", label="activation of a plain RNN in it")
     return activation, cell, data, file, first, gain, hidden, init, length, loss_at, plain, variance
 
 
@@ -227,8 +227,8 @@ def _(EXERCISES, mo, now):
 
     def _answered(exercise):
         def check(answer):
-            found = exercise.check(answer, now["setting"])
-            set_checked(lambda before: before | {exercise.key: found})
+            result = exercise.check(answer, now["setting"])
+            set_checked(lambda before: before | {exercise.key: result})
 
         return check
 
@@ -248,12 +248,12 @@ def _(EXERCISES, mo, now):
 @app.cell
 def _(EXERCISES, answers, checked, mo, texts):
     def _shown(number, exercise):
-        found = checked().get(exercise.key)
-        kind = "success" if found and found.right else "warn"
-        said = [mo.callout(mo.Html(texts.announced(found.sentence)), kind)] if found else []
+        result = checked().get(exercise.key)
+        kind = "success" if result and result.right else "warn"
+        verdict = [mo.callout(mo.Html(texts.announced(result.sentence)), kind)] if result else []
         hint = mo.accordion({"A hint": mo.md(exercise.hint)})
         asked = mo.md(f"### {number}. {exercise.title}\n\n{exercise.question}")
-        return mo.vstack([asked, answers[exercise.key], *said, hint])
+        return mo.vstack([asked, answers[exercise.key], *verdict, hint])
 
     mo.vstack([mo.md(texts.EXERCISES), *(_shown(i, e) for i, e in enumerate(EXERCISES, 1))])
 
@@ -288,8 +288,8 @@ def _(BpttError, colour, maps, mo, swept, texts, upload):
     _shown = []
     if swept.value:
         try:
-            _map, _said = maps.drawn(swept.name(), swept.contents(), colour.value)
-            _shown = [colour, mo.as_html(_map), mo.Html(texts.plain(*_said))]
+            _map, _sentences = maps.drawn(swept.name(), swept.contents(), colour.value)
+            _shown = [colour, mo.as_html(_map), mo.Html(texts.plain(*_sentences))]
         except BpttError as _error:
             _shown = [mo.callout(mo.Html(texts.announced(upload.words(_error))), kind="warn")]
     mo.vstack([mo.md(texts.SWEEP), swept, *_shown])

@@ -17,13 +17,12 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from bptt.arrays import as_floats
+from bptt.arrays import as_floats, as_whole
 from bptt.cells.activations import Activation, Pair
 from bptt.derivation import Derivation
 from bptt.derivation.printing import LatexCode
 from bptt.derivation.rules import W_R as SYMBOL
 from bptt.derivation.rules import Scalar, dphi
-from bptt.errors import OptionError
 from bptt.layers import RNN, Trace
 from bptt.presentation.formatting import latex
 
@@ -111,8 +110,7 @@ class Unrolled:
         Raises:
             OptionError: if it is below 1.
         """
-        if shown < 1:
-            raise OptionError("shown", "a number from 1", str(shown), "8 lines fit on a page.")
+        shown = as_whole("shown", shown, least=1, cure="Pass 8: so many lines fit on a page.")
         *lags, rest = self.terms
         lines = [(_braced(term), term.product) for term in lags[:shown]]
         if between := lags[shown:]:
@@ -153,21 +151,15 @@ def unrolled(
         OptionError: if the steps lie outside the sequence, or the activation is unknown.
         ShapeError, NonFiniteError: if x is no row of numbers, or a number is not finite.
 
-    >>> found = unrolled(W_F=1.0, W_R=0.5, b=0.0, x=[1.0, 1.0, 1.0], steps=3, activation="identity")
-    >>> [term.product for term in found.terms], found.total
+    >>> expression = unrolled(W_F=1.0, W_R=0.5, b=0.0, x=[1.0, 1.0, 1.0], steps=3, activation="identity")
+    >>> [term.product for term in expression.terms], expression.total
     ([1.5, 0.5, 0.0, 0.0], 2.0)
-    >>> [(factor.latex, factor.value) for factor in found.terms[1].factors]
+    >>> [(factor.latex, factor.value) for factor in expression.terms[1].factors]
     [('W_R', 0.5), ("\\varphi'(z_{t-1})", 1.0), ('h_{t-2}', 1.0)]
     """
     inputs = as_floats("x", x, ("t",)).astype(np.float64)
     t = len(inputs)
-    if not 1 <= steps <= t:
-        raise OptionError(
-            "steps",
-            f"from 1 to {t}, the steps of x",
-            str(steps),
-            "Give more inputs, or fewer steps.",
-        )
+    steps = as_whole("steps", steps, least=1, most=t, cure="Pass more inputs, or fewer steps.")
     trace = RNN([[W_F]], [[W_R]], [b], activation).forward(inputs[:, None, None], [[h0]])
     h, slope = trace.h[:, 0, 0], trace.linearised()[0][:, 0, 0]
     at = Scalar.at

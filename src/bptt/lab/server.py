@@ -141,10 +141,10 @@ def _lines(
         lines.append(f"From other machines: http://{socket.gethostname()}{ending}")
     if not loopback:
         lines.append(
-            "Whoever has the token can use it. It is sent unencrypted: only in a network you trust."
+            "Anyone with the token can use the page. The token travels unencrypted: use it only in a network you trust."
         )
     if port is None and number != PORT:
-        lines.append(f"Port {PORT} is taken, so it is {number}.")
+        lines.append(f"Port {PORT} is taken; the page is at {number}.")
     return [*lines, "Ctrl-C ends it."]
 
 

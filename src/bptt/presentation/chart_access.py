@@ -14,7 +14,7 @@ class Charts:
     ``dir``, ``list`` and ``in`` know the names of those that have something to draw.
 
     Args:
-        made: makes the figures.
+        figures: makes the figures.
         layers: makes the charts of each layer, by its name.
         of: what the charts are of, for messages.
 
@@ -25,31 +25,31 @@ class Charts:
 
     def __init__(
         self,
-        made: Callable[[], list[Figure]],
+        figures: Callable[[], list[Figure]],
         layers: Mapping[str, Callable[[], list[Figure]]] | None = None,
         of: str = "charts",
     ) -> None:
-        self._made = made
+        self._make = figures
         self._layers = dict(layers or {})
         self._of = of
 
     @cached_property
     def _figures(self) -> dict[str, Figure]:
-        return {figure.key: figure for figure in self._made()}
+        return {figure.key: figure for figure in self._make()}
 
     def __getattr__(self, name: str) -> Any:
         """The chart of that name, an ``altair.Chart`` or a composition of some."""
         if name.startswith("_"):  # what copy, pickle and notebooks ask every object for
             raise AttributeError(name)
-        found = self._figures.get(name)
-        if found is None:
+        figure = self._figures.get(name)
+        if figure is None:
             raise AttributeError(f"{self._of} has no {name!r}. It has {', '.join(self)}.")
-        if found.chart is None:
+        if figure.chart is None:
             raise OptionError(
                 f"{self._of}.{name}", "something to draw", "nothing",
-                f"The reason: {found.missing} These can be drawn: {', '.join(self) or 'none'}.",
+                f"The reason: {figure.missing} These can be drawn: {', '.join(self) or 'none'}.",
             )  # fmt: skip
-        return found.chart.properties(title=found.heading)
+        return figure.chart.properties(title=figure.heading)
 
     def __getitem__(self, layer: str) -> "Charts":
         """The charts of a layer."""

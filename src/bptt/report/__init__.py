@@ -1,5 +1,6 @@
 """What people see: a diagnosis as a table, a page, JSON or a notebook cell."""
 
-from bptt.report.report import Report, diagnose
+from bptt.report.diagnosing import diagnose
+from bptt.report.report import Report
 
 __all__ = ["Report", "diagnose"]

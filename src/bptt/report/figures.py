@@ -39,7 +39,7 @@ def figures(
             "by_lag", "Gradient by lag",
             "Each point is the size of the part of the gradient that comes from k steps back, on a log scale: "
             "a straight line down is vanishing at a constant rate. The dashed rule marks the horizon, "
-            "the dotted one the lag that was taken to be needed.",
+            "the dotted one the lag that the task needs.",
             by_lag(stages),
             lambda: findings.by_lag(stages),
             lambda: tables.by_lag(stages),
@@ -47,7 +47,7 @@ def figures(
         *memory,
         figure(
             "shares", "Signed shares",
-            "How much of dW_R each lag makes up; all bars add up to 1. A bar below zero pulls against "
+            "The part of dW_R that each lag makes up; all bars add up to 1. A bar below zero pulls against "
             "the gradient.",
             shares(stages),
             lambda: findings.shares(stages),
@@ -83,7 +83,7 @@ def figures(
             "errors", "Immediate and total gradient of the states",
             "Two gradients go by the name of ∂E/∂h. The immediate one is what the loss, and the layers above, "
             "send straight to the state of a step: PyTorch shows it after out.retain_grad(). The total one adds "
-            "what comes back through all later states. The lags above are made from the first.",
+            "what comes back through all later states. The gradient by lag is computed from the immediate one.",
             errors(now.by_step),
             lambda: findings.errors(now.by_step),
             lambda: tables.errors(now.by_step),

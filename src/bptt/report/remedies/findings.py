@@ -51,7 +51,7 @@ def trials(tried: Sequence[Tried]) -> str:
         if each.trial is not None and np.isfinite(each.trial.loss) and not each.trial.stopped
     ]
     broke = sum(each.trial is not None and bool(each.trial.stopped) for each in tried)
-    sentences = [f"{len(ended)} came to the end" + (f", {broke} broke off" if broke else "")]
+    sentences = [f"{len(ended)} finished" + (f", {broke} broke off" if broke else "")]
     if ended:
         loss, name = min(ended)
         sentences.append(f"The lowest loss is that of {name}, {loss:.4g}")

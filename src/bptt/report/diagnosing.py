@@ -1,0 +1,77 @@
+"""``bptt.diagnose``: a model and a batch in, a report out."""
+
+import sys
+from typing import Any
+
+from bptt.diagnosis import diagnose_network
+from bptt.errors import OptionError
+from bptt.network import Network
+from bptt.remedies import NetworkSubject
+from bptt.report.report import Report
+
+
+def diagnose(
+    model: Any,
+    batch: Any,
+    loss: Any = None,
+    needed_lag: int | None = None,
+    *,
+    max_lag: int | None = None,
+) -> Report:
+    """Show how far back the gradient of a network reaches on a batch, and why no further.
+
+    Args:
+        model: a ``bptt.Network``, or any ``torch.nn.Module`` with nn.RNN, nn.LSTM, nn.GRU in it, or their
+            cells called in a loop. It is left as it was found.
+        batch: for a Network (x, targets) or (x, targets, h0), or a dict of ``Network.run``'s arguments by
+            name: x (T, B, I), targets and so on; for a PyTorch model whatever ``loss`` takes.
+        loss: for a PyTorch model a function, called as loss(model, batch), that returns the loss before
+            ``.backward()``; a Network has its own.
+        needed_lag: how far back the task needs the gradient to reach; half the sequence if None.
+        max_lag: the largest lag to compute; None goes back as far as there is a past.
+
+    Raises:
+        OptionError: if the model is neither, has no recurrent layer, the loss does not depend on one, or
+            the needed lag lies outside the sequence.
+        ShapeError, DTypeError, NonFiniteError: if the batch does not fit.
+        AgreementError: if what was replayed of a PyTorch model is not what PyTorch computed.
+
+    >>> import numpy as np, bptt
+    >>> net = bptt.Network.init(inputs=3, hidden=16, outputs=2, loss_at="last", rng=0)
+    >>> x = np.random.default_rng(0).standard_normal((60, 8, 3)).astype("float32")
+    >>> report = bptt.diagnose(net, (x, np.zeros(8, int)))
+    >>> report.verdict, report.cause.name
+    ('vanishing', 'weights')
+    """
+    if isinstance(model, Network):
+        if loss is not None:
+            raise OptionError(
+                "loss", "None for a bptt.Network, which has its own", repr(loss), "Leave it out."
+            )
+        return Report(
+            diagnose_network(model, batch, needed_lag, max_lag=max_lag),
+            title=repr(model),
+            subject=lambda data, settings: NetworkSubject.of(
+                model, batch, needed_lag, data, settings
+            ),
+        )
+    torch = sys.modules.get("torch")  # whoever has such a model has imported it
+    if torch is None or not isinstance(model, torch.nn.Module):
+        raise OptionError(
+            "model", "a bptt.Network or a torch.nn.Module", type(model).__name__,
+            "Build one: bptt.Network(bptt.RNN(W_F, W_R, b), W_O, b_O).",
+        )  # fmt: skip
+    if not callable(loss):
+        raise OptionError(
+            "loss", "a function, called as loss(model, batch)", repr(loss),
+            "For example lambda model, batch: criterion(model(batch[0]), batch[1]).",
+        )  # fmt: skip
+    from bptt.torch_models import ModuleSubject, diagnose_module
+
+    return Report(
+        diagnose_module(model, batch, loss, needed_lag, max_lag=max_lag),
+        title=type(model).__name__,
+        subject=lambda data, settings: ModuleSubject(
+            model, batch, loss, needed_lag, data, settings
+        ),
+    )
