@@ -33,7 +33,7 @@ def curves(small):
     """{stage: {lag: value}} of one small chart."""
     found = {}
     for row in small["layer"][1]["data"]["values"]:
-        found.setdefault(row["stage"], {})[row["lag"]] = row["value"]
+        found.setdefault(row["of"], {})[row["lag"]] = row["value"]
     return found
 
 
@@ -117,8 +117,8 @@ def test_the_charts_hold_the_measured_numbers(remedies):
         assert all(abs(v - max(0, now[k])) < 1e-3 for k, v in got.items())
     lines = chart(remedies, "trials")["data"]["values"]
     for each in remedies.tried:
-        own = [(row["step"], row["loss"]) for row in lines if row["name"] == each.name]
-        assert [step for step, _ in own] == [25, 50, 60]
+        own = [(row["update"], row["loss"]) for row in lines if row["name"] == each.name]
+        assert [update for update, _ in own] == [25, 50, 60]
         assert np.allclose([v for _, v in own], [v for _, v in each.trial.history], rtol=1e-4)
 
 
@@ -146,7 +146,7 @@ def test_a_trial_that_broke_off_is_marked(remedies, visit, tmp_path):
     report = replace(remedies, tried=changed)
     layers = chart(report, "trials")["layer"]
     (cross,) = layers[1]["data"]["values"]
-    assert (cross["name"], cross["step"], cross["loss"]) == ("orthogonal", 50, 7.0)
+    assert (cross["name"], cross["update"], cross["loss"]) == ("orthogonal", 50, 7.0)
     seen = visit(report.save(tmp_path / "remedies.html"))
     assert seen.complaints == []
     assert "it went to infinity" in seen.page.inner_text("#remedy-orthogonal")
@@ -233,7 +233,7 @@ def test_a_curve_outside_the_frame_is_said_to_be():
 
 def test_a_huge_loss_does_not_flatten_the_others(remedies):
     last = remedies.before.trial.history
-    far = replace(remedies.before.trial, history=[(step, 1e20) for step, _ in last])
+    far = replace(remedies.before.trial, history=[(update, 1e20) for update, _ in last])
     orthogonal = replace(remedies.named("orthogonal"), trial=far)
     rest = [t for t in remedies.tried if t.name != "orthogonal"]
     scale = chart(replace(remedies, tried=(*rest, orthogonal)), "trials")["encoding"]["y"]["scale"]

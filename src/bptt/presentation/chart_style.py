@@ -84,25 +84,25 @@ def stage_styles(names: list[str]) -> Styles:
     return dict(zip(names, styles, strict=True))
 
 
-def told_apart(styles: Styles, of: str = "of") -> dict[str, Any]:
-    """The channels of colour and dash, with one legend on top where there are several series.
+def told_apart(styles: Styles, columns: int | None = None) -> dict[str, Any]:
+    """The channels of colour and dash of the field "of", with one legend on top where there are several series.
 
     Args:
         styles: {series: (colour, dash)}, in the order of the legend.
-        of: the field that names the series.
+        columns: of the legend; as many as there is room for if None.
     """
     names = list(styles)
-    legend = (
-        alt.Legend(orient="top", symbolType="stroke", symbolSize=500, symbolStrokeWidth=STROKE)
-        if len(names) > 1
-        else None
-    )
+    legend = alt.Legend(
+        orient="top", symbolType="stroke", symbolSize=500, symbolStrokeWidth=STROKE,
+        columns=alt.Undefined if columns is None else columns,
+    )  # fmt: skip
+    shown = legend if len(names) > 1 else None
     colour, dash = (
         alt.Scale(domain=names, range=[style[part] for style in styles.values()]) for part in (0, 1)
     )
     return {
-        "color": alt.Color(f"{of}:N", title=None, sort=names, scale=colour, legend=legend),
-        "strokeDash": alt.StrokeDash(f"{of}:N", title=None, sort=names, scale=dash, legend=legend),
+        "color": alt.Color("of:N", title=None, sort=names, scale=colour, legend=shown),
+        "strokeDash": alt.StrokeDash("of:N", title=None, sort=names, scale=dash, legend=shown),
     }
 
 

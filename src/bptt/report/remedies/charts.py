@@ -8,7 +8,18 @@ import numpy as np
 
 from bptt.arrays import Array
 from bptt.diagnosis import Diagnosis
-from bptt.presentation.chart_style import DASHED, DOTTED, FLUSH, SOLID, data, sized, thinned
+from bptt.presentation.chart_style import (
+    DASHED,
+    DOTTED,
+    FLUSH,
+    SOLID,
+    STROKE,
+    Row,
+    curve_rows,
+    data,
+    sized,
+    told_apart,
+)
 from bptt.presentation.colours import BLUE, GREEN, GREY, ORANGE
 from bptt.presentation.formatting import power_of_ten
 from bptt.remedies import UNCHANGED, Tried
@@ -71,17 +82,17 @@ def memories(tried: Sequence[Tried]) -> Any:
 
 
 def trials(tried: Sequence[Tried]) -> Any:
-    """Loss against training step: the model as it is grey, the first-ranked remedies in colour."""
+    """Loss against weight updates: the model as it is grey, the first-ranked remedies in colour."""
     trained = [each for each in tried if each.trial is not None]
     names = [each.name for each in trained if each.name != UNCHANGED]
     of = {name: name if n < len(STYLES) else "others" for n, name in enumerate(names)}
-    rows: list[dict[str, Any]] = []
-    ends: list[dict[str, Any]] = []
+    rows: list[Row] = []
+    ends: list[Row] = []
     for each in trained:
         history = [] if each.trial is None else each.trial.history
         points = [
-            {"step": step, "loss": float(f"{loss:.5g}"), "name": each.name, "of": of.get(each.name, UNCHANGED)}
-            for step, loss in history
+            {"update": update, "loss": float(f"{loss:.5g}"), "name": each.name, "of": of.get(each.name, UNCHANGED)}
+            for update, loss in history
             if np.isfinite(loss)
         ]  # fmt: skip
         rows += points
@@ -89,10 +100,10 @@ def trials(tried: Sequence[Tried]) -> Any:
             ends.append(points[-1] | {"mark": "broke off"})
     if not rows:
         return None
-    domain = list(dict.fromkeys([UNCHANGED, *of.values()]))
     known = {UNCHANGED: (GREY, SOLID), "others": (GREY, DOTTED)} | dict(
         zip(names, STYLES, strict=False)
     )
+    styles = {name: known[name] for name in dict.fromkeys([UNCHANGED, *of.values()])}
     losses = np.array([row["loss"] for row in rows])
     as_log = losses.min() > 0 and losses.max() > RATIO * losses.min()
     unit = next(each.trial.unit for each in trained if each.trial is not None)
@@ -106,22 +117,15 @@ def trials(tried: Sequence[Tried]) -> Any:
         axis=alt.Axis(labelExpr=SHORT, tickCount=6),
     )  # fmt: skip
     x = alt.X(
-        "step:Q", title="training step", scale=FLUSH, axis=alt.Axis(tickMinStep=1, tickCount=8)
+        "update:Q", title="weight updates", scale=FLUSH, axis=alt.Axis(tickMinStep=1, tickCount=8)
     )
-    legend = alt.Legend(
-        orient="top", columns=4, symbolType="stroke", symbolSize=500, symbolStrokeWidth=2
-    )
-    colours, dashes = (
-        alt.Scale(domain=domain, range=[known[name][part] for name in domain]) for part in (0, 1)
-    )
-    colour = alt.Color("of:N", title=None, sort=domain, scale=colours, legend=legend)
-    dash = alt.StrokeDash("of:N", title=None, sort=domain, scale=dashes, legend=legend)
-    tooltip = ["name:N", "step:Q", "loss:Q"]
+    coded = told_apart(styles, columns=4)
+    tooltip = ["name:N", "update:Q", "loss:Q"]
     lines = (
         alt.Chart(data(rows))
         .mark_line(point=alt.OverlayMarkDef(size=14, strokeWidth=0, filled=True), clip=True)
         .encode(
-            x=x, y=y, color=colour, strokeDash=dash, detail="name:N", tooltip=tooltip,
+            x=x, y=y, detail="name:N", tooltip=tooltip, **coded,
             strokeWidth=alt.condition("datum.of == 'others'", alt.value(1), alt.value(2)),
         )
     )  # fmt: skip
@@ -130,7 +134,7 @@ def trials(tried: Sequence[Tried]) -> Any:
         crosses = alt.Chart(data(ends)).mark_point(
             shape="cross", angle=45, size=110, filled=True, clip=True
         )
-        chart = lines + crosses.encode(x=x, y=y, color=colour, tooltip=[*tooltip, "mark:N"])
+        chart = lines + crosses.encode(x=x, y=y, color=coded["color"], tooltip=[*tooltip, "mark:N"])
     return sized(chart, 300)
 
 
@@ -151,7 +155,7 @@ def _multiples(
         return None
     last = max([needed, *(row["lag"] for _, rows in [(None, start), *changed] for row in rows)])
     colour = alt.Color(
-        "stage:N", title=None, scale=alt.Scale(domain=names, range=[GREY, BLUE]),
+        "of:N", title=None, scale=alt.Scale(domain=names, range=[GREY, BLUE]),
         legend=alt.Legend(orient="top", symbolStrokeWidth=3),
     )  # fmt: skip
     dash = alt.StrokeDash(
@@ -166,13 +170,13 @@ def _multiples(
             "lag:Q", title="lag k" if bottom else None,
             scale=alt.Scale(domain=[0, last], nice=False), axis=alt.Axis(tickMinStep=1, tickCount=4),
         )  # fmt: skip
-        lines = alt.Chart(data(start + rows)).mark_line(strokeWidth=2, clip=True)
+        lines = alt.Chart(data(start + rows)).mark_line(strokeWidth=STROKE, clip=True)
         own = lines.encode(
             x=x, y=y.title(title if number % PER_ROW == 0 else None), color=colour,
             strokeDash=alt.condition(
-                f"datum.stage == '{UNCHANGED}'", alt.value(DASHED), alt.value(SOLID)
+                f"datum.of == '{UNCHANGED}'", alt.value(DASHED), alt.value(SOLID)
             ),
-            tooltip=["stage:N", "lag:Q", "value:Q"],
+            tooltip=["of:N", "lag:Q", "value:Q"],
         )  # fmt: skip
         charts.append(
             (rule.mark_rule(color=ORANGE).encode(x="lag:Q", strokeDash=dash) + own).properties(
@@ -185,12 +189,8 @@ def _multiples(
     return chart.resolve_scale(color="shared", strokeDash="shared")
 
 
-def _rows(values: Array, stage: str) -> list[dict[str, Any]]:
-    return [
-        {"lag": k, "value": round(float(v), 3), "stage": stage}
-        for k, v in thinned(values, POINTS)
-        if np.isfinite(v)
-    ]
+def _rows(values: Array, of: str) -> list[Row]:
+    return curve_rows(of, values, digits=3, most=POINTS)
 
 
 def _frame(tried: Sequence[Tried]) -> tuple[float, float] | None:

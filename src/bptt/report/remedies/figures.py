@@ -53,6 +53,6 @@ def figures(ranking: Ranking) -> list[Figure]:
             lambda: findings.trials_table(ranking.tried),
             "nothing was trained."
             if ranking.before.trial is None
-            else "no trial came as far as a step with a finite loss.",
+            else "no trial came as far as an update with a finite loss.",
         ),
     ]  # fmt: skip

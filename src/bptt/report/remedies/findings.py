@@ -72,15 +72,15 @@ def memories_table(tried: Sequence[Tried]) -> Table:
 
 
 def trials_table(tried: Sequence[Tried]) -> Table:
-    """The loss at some steps of training: a row per trial."""
+    """The loss at some updates: a row per trial."""
     curves = [(each.name, dict(each.trial.history)) for each in tried if each.trial is not None]
-    steps = sorted({step for _, losses in curves for step in losses})
-    places = np.unique(np.linspace(0, len(steps) - 1, COLUMNS).round().astype(int))
-    steps = [steps[i] for i in places]
+    updates = sorted({update for _, losses in curves for update in losses})
+    places = np.unique(np.linspace(0, len(updates) - 1, COLUMNS).round().astype(int))
+    updates = [updates[i] for i in places]
     return Table(
-        ("", *(f"step {step}" for step in steps)),
+        ("", *(f"update {update}" for update in updates)),
         tuple(
-            (name, *(f"{losses[step]:.4g}" if step in losses else "" for step in steps))
+            (name, *(f"{losses[update]:.4g}" if update in losses else "" for update in updates))
             for name, losses in curves
         ),
     )
