@@ -1,11 +1,11 @@
-"""An axis of a sweep: the values that one field of a setting takes.
+"""An axis of a sweep: the values that one field of a configuration takes.
 
-    [0.5, 1, 2]      just these; on the command line 0.5,1,2
+    [0.5, 1, 2]      just these; in one string "0.5,1,2"
     "0.5:3:26"       26 values from 0.5 to 3, both included, at equal distances
     "log:8:512:7"    7 values from 8 to 512, at equal ratios
-    "0:4"            of a whole number every one from 0 to 4; of others the range to draw at random from
+    "0:4"            for a field of whole numbers each from 0 to 4; for others a range to draw from at random
 
-``Values`` and ``Range`` are the two forms behind these words.
+``Values`` and ``Range`` are the two forms that these strings become.
 """
 
 from collections.abc import Iterable
@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
+from bptt.arrays import as_whole
 from bptt.configuration import Configuration
 from bptt.errors import OptionError
 
@@ -64,10 +65,10 @@ class Range:
     log: bool = False
 
     def on_grid(self) -> tuple[Value, ...]:
-        """The values on a grid; of a whole number each once.
+        """The values on a grid, each once.
 
         Raises:
-            OptionError: if it is not said how many.
+            OptionError: if there is no count and the field is not one of whole numbers.
         """
         whole = is_whole(self.name)
         count = self.count
@@ -75,12 +76,12 @@ class Range:
             if self.log or not whole:
                 raise OptionError(
                     self.name, "how many values, start:stop:count", "start:stop",
-                    "Give a count, or draw points at random (sample).",
+                    "Add a count, or draw points at random (sample=500).",
                 )  # fmt: skip
             count = int(self.stop) - int(self.start) + 1
         space = np.geomspace if self.log else np.linspace
-        found = [_rounded(value, whole) for value in space(self.start, self.stop, count)]
-        return tuple(dict.fromkeys(found))
+        values = [_rounded(value, whole) for value in space(self.start, self.stop, count)]
+        return tuple(dict.fromkeys(values))
 
     def drawn(self, rng: np.random.Generator) -> Value:
         """One number between start and stop, uniform, or its logarithm uniform."""
@@ -95,12 +96,12 @@ class Range:
 Axis = Values | Range
 
 
-def as_axis(name: str, given: Any) -> Axis:
-    """An axis from whatever stands for one: words, a value, values, or an axis.
+def as_axis(name: str, spec: Any) -> Axis:
+    """An axis from whatever stands for one: a string, a value, values, or an axis.
 
     Args:
         name: a field of ``Configuration``.
-        given: in one of the forms above.
+        spec: in one of the forms above.
 
     Raises:
         OptionError: if there is no such field, no value, or one that the field cannot have.
@@ -112,20 +113,20 @@ def as_axis(name: str, given: Any) -> Axis:
     """
     if name not in NAMES:
         raise OptionError("axes", "one of " + ", ".join(NAMES), repr(name), "Choose one.")
-    if isinstance(given, Range):
-        return _checked(replace(given, name=name))
-    if isinstance(given, Values):
-        given = given.values
-    if isinstance(given, str):
-        if ":" in given and _is_number(name):
-            return _range_of(name, given)
-        given = [word.strip() for word in given.split(",")] if given.strip() else []
-    elif given is None or not isinstance(given, Iterable):
-        given = [given]
-    found = tuple(dict.fromkeys(canonical(name, value) for value in given))
-    if not found:
-        raise OptionError(name, "at least one value", "none", f"Give {EXPECTED}.")
-    return Values(found)
+    if isinstance(spec, Range):
+        return _checked(replace(spec, name=name))
+    if isinstance(spec, Values):
+        spec = spec.values
+    if isinstance(spec, str):
+        if ":" in spec and _is_number(name):
+            return _range_of(name, spec)
+        spec = [word.strip() for word in spec.split(",")] if spec.strip() else []
+    elif spec is None or not isinstance(spec, Iterable):
+        spec = [spec]
+    values = tuple(dict.fromkeys(canonical(name, value) for value in spec))
+    if not values:
+        raise OptionError(name, "at least one value", "none", f"Pass {EXPECTED}.")
+    return Values(values)
 
 
 def canonical(name: str, value: Any) -> Value:
@@ -152,7 +153,7 @@ def canonical(name: str, value: Any) -> Value:
             raise ValueError
     except (TypeError, ValueError):
         expected += ', or "none"' if optional else ""
-        raise OptionError(name, expected, repr(value), f"Give {EXPECTED}.") from None
+        raise OptionError(name, expected, repr(value), f"Pass {EXPECTED}.") from None
     return int(number) if whole else number + 0.0  # -0.0 is 0.0
 
 
@@ -180,17 +181,20 @@ def _range_of(name: str, words: str) -> Range:
 
 def _checked(axis: Range) -> Range:
     start, stop = canonical(axis.name, axis.start), canonical(axis.name, axis.stop)
-    if axis.count is not None and axis.count < 1:
-        raise OptionError(axis.name, "a count from 1", str(axis.count), "Give at least 1.")
+    count = axis.count
+    if count is not None:
+        count = as_whole(
+            f"count of {axis.name}", count, 1, cure="Pass how many values, at least 1."
+        )
     if start > stop:
         raise OptionError(
-            axis.name, "a start below the stop", f"{start} to {stop}", "Change them round."
+            axis.name, "a start below the stop", f"{start} to {stop}", "Exchange them."
         )
     if axis.log and start <= 0:
         raise OptionError(
             axis.name, "numbers above 0 for equal ratios", f"{start}", "Leave out log."
         )
-    return Range(axis.name, start, stop, axis.count, axis.log)
+    return Range(axis.name, start, stop, count, axis.log)
 
 
 def _rounded(value: Any, whole: bool) -> Value:

@@ -1,4 +1,4 @@
-"""What a sweep is to measure: axes over a setting, as points, each of them known by its configuration."""
+"""What a sweep is to measure: axes over a configuration, as points."""
 
 import json
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bptt.arrays import as_whole
 from bptt.configuration import Configuration
 from bptt.errors import OptionError
 from bptt.sweeps.plan.axes import NAMES, as_axis, canonical
@@ -15,7 +16,7 @@ from bptt.sweeps.plan.axes import NAMES, as_axis, canonical
 
 @dataclass(frozen=True)
 class Point:
-    """One configuration.
+    """One configuration, and how it is trained.
 
     Attributes:
         setting: the network and what it reads.
@@ -29,7 +30,7 @@ class Point:
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """All that it is, by name."""
+        """All of it, by name."""
         return {f.name: getattr(self.setting, f.name) for f in fields(Configuration)} | {
             "train_updates": self.train_updates, "lr": self.lr,
         }  # fmt: skip
@@ -46,9 +47,9 @@ class Plan:
 
     Attributes:
         axes: name of a field to its values, in any form that ``axes.as_axis`` takes.
-        base: the setting that the other fields are taken from.
-        sample: draw that many points at random; None takes the whole grid.
-        sample_seed: of the draw. The first points of a longer one are those of a shorter.
+        base: the configuration that all other fields are taken from.
+        sample: how many points to draw at random; None takes the whole grid.
+        sample_seed: seed of the draw. A longer draw begins with the points of a shorter one.
         train_updates: weight updates; 0 only measures the fresh network.
         lr: learning rate of Adam.
     """
@@ -64,7 +65,7 @@ class Plan:
         """Every point once; on a grid the last axis changes fastest.
 
         Raises:
-            OptionError: if there is no axis, an axis is not one, or a number is out of range.
+            OptionError: if there is no axis, an axis cannot be read, or a number is out of range.
 
         >>> plan = Plan({"gain": "1:2:3", "cell": ["rnn", "gru"]})
         >>> [(p.setting.gain, p.setting.cell) for p in plan.points()][:3]
@@ -72,9 +73,12 @@ class Plan:
         """
         if not self.axes:
             raise OptionError(
-                "axes", "at least one field of a setting", "none", 'For example gain "0.5:3:26".'
+                "axes",
+                "at least one field of a configuration",
+                "none",
+                'Vary one, for example gain "0.5:3:26".',
             )
-        axes = {name: as_axis(name, given) for name, given in self.axes.items()}
+        axes = {name: as_axis(name, spec) for name, spec in self.axes.items()}
         base = replace(self.base, **{n: canonical(n, getattr(self.base, n)) for n in NAMES})
         if self.sample is None:
             combined = product(*(axis.on_grid() for axis in axes.values()))
@@ -84,20 +88,16 @@ class Plan:
             ordered = {name: axes[name] for name in NAMES if name in axes}
             chosen = [
                 {name: axis.drawn(rng) for name, axis in ordered.items()}
-                for rng in map(self._rng, range(_count("sample", self.sample, 1)))
+                for rng in map(self._rng, range(as_whole("sample", self.sample, least=1)))
             ]
-        updates = _count("train_updates", self.train_updates, 0)
+        updates = as_whole("train_updates", self.train_updates, least=0)
         if not 0 < self.lr < np.inf:
-            raise OptionError("lr", "a learning rate above 0", str(self.lr), "0.001 is usual.")
+            raise OptionError(
+                "lr", "a learning rate above 0", str(self.lr), "Pass 0.001, for example."
+            )
         lr = float(self.lr) if updates else None
-        found = [Point(replace(base, **values), updates, lr) for values in chosen]
-        return list({point.key: point for point in found}.values())
+        points = [Point(replace(base, **values), updates, lr) for values in chosen]
+        return list({point.key: point for point in points}.values())
 
     def _rng(self, number: int) -> np.random.Generator:
-        return np.random.default_rng([_count("sample_seed", self.sample_seed, 0), number])
-
-
-def _count(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise OptionError(name, f"a whole number from {least}", repr(value), "Give such a one.")
-    return int(value)
+        return np.random.default_rng([as_whole("sample_seed", self.sample_seed, least=0), number])

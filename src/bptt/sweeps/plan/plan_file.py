@@ -1,6 +1,6 @@
 """A plan in a TOML file.
 
-sample = 500            # these five may be left out
+sample = 500            # these four may be left out
 sample_seed = 0
 train_updates = 0
 lr = 0.001
@@ -25,39 +25,39 @@ NUMBERS = ("sample", "sample_seed", "train_updates", "lr")
 
 
 def read_plan(path: str | Path) -> Plan:
-    """The plan that a file holds.
+    """Read a plan from a TOML file.
 
     Raises:
-        FileError: if it is missing, or no TOML, or holds something else.
+        FileError: if it is missing, is not TOML, or holds something else.
         OptionError: if a value of the base is not one that its field can have.
     """
     try:
-        found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(str(path), "a TOML file", _why(error), "Check the path.") from error
     except tomllib.TOMLDecodeError as error:
         raise FileError(
             str(path), "TOML", f"a mistake in it: {error}", 'For example [axes], gain = "0.5:3:26".'
         ) from error
-    _check_names(path, found, ("axes", "base", *NUMBERS), "")
+    _check_names(path, tables, ("axes", "base", *NUMBERS), "")
     for table in ("axes", "base"):
-        part = found.setdefault(table, {})
+        part = tables.setdefault(table, {})
         if not isinstance(part, dict):
             raise FileError(
                 str(path), f"a table [{table}]", repr(part), f"Write [{table}] above its fields."
             )
         _check_names(path, part, NAMES, f" in [{table}]")
-    base = Configuration(**{name: canonical(name, value) for name, value in found["base"].items()})
+    base = Configuration(**{name: canonical(name, value) for name, value in tables["base"].items()})
     for name in NUMBERS:
-        if not isinstance(found.get(name, 0), int | float):
-            raise FileError(str(path), f"{name}, a number", repr(found[name]), "Give a number.")
-    return Plan(found["axes"], base, **{name: found[name] for name in NUMBERS if name in found})
+        if not isinstance(tables.get(name, 0), int | float):
+            raise FileError(str(path), f"{name}, a number", repr(tables[name]), "Write a number.")
+    return Plan(tables["axes"], base, **{name: tables[name] for name in NUMBERS if name in tables})
 
 
 def _check_names(
-    path: str | Path, found: dict[str, Any], names: tuple[str, ...], where: str
+    path: str | Path, table: dict[str, Any], names: tuple[str, ...], where: str
 ) -> None:
-    for name in found:
+    for name in table:
         if name not in names:
             raise FileError(
                 str(path), "one of " + ", ".join(names) + where, repr(name), "Choose one."

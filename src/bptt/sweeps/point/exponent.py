@@ -23,12 +23,12 @@ def settled_exponents(
 ) -> dict[str, Exponents] | None:
     """The largest exponent of every layer, by the layer's name, in ln per step.
 
-    Where states grow without bound there is nothing to settle in: then they start from zero.
+    Where states grow without bound there is no such state, and the sequences are read from zero.
 
     Args:
         network: the network.
-        batch: the arguments of ``network.run``.
-        seed: of the random states.
+        batch: the arguments of ``network.run``; x is (T, B, I).
+        seed: of the random states that the first reading starts from.
 
     Returns:
         None where the sequences are shorter than 20 steps.

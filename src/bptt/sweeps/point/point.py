@@ -1,4 +1,4 @@
-"""One point measured: its configuration in, one row of numbers and words out.
+"""One point measured: a configuration in, a row of numbers and words out.
 
 A row depends on nothing but the configuration, the library's version and, in the last bits, the processor's
 instruction set: not on the engine, the number of threads or what was measured before.
@@ -17,33 +17,33 @@ from bptt.training import Adam, train
 from bptt.version import __version__
 
 Row = dict[str, Any]
-BIAS = 0.05  # of the gradient, that truncating may cost
+BIAS = 0.05  # relative, of the gradient, that truncation may cost
 
 
 def measured(point: Point) -> Row:
-    """The row of a point; a point that cannot be measured gives a row with its error.
+    """Measure a point; one that cannot be measured gives a row with its error.
 
     Returns:
         the configuration, "version", "status" ("ok" or "failed"), "error", and by the names of
-        ``rows.MEASURES`` what was measured; numbers that there are none of are None.
+        ``rows.MEASURES`` what was measured; None where there is no number.
     """
     began = time.perf_counter()
     row: Row = {"key": point.key, "version": __version__, "status": "ok", "error": None}
     row |= point.configuration
     try:
-        made = point.setting.build()
-        row |= _measures(made, point)
+        built = point.setting.build()
+        row |= _measures(built, point)
         if point.train_updates:
-            row |= _trained(made, point)
+            row |= _trained(built, point)
     except Exception as error:  # whatever it is: the sweep goes on, and the row says it
-        row |= {"status": "failed", "error": _said(error)}
+        row |= {"status": "failed", "error": _first_line(error)}
     return row | {"seconds": time.perf_counter() - began}
 
 
-def _measures(made: Built, point: Point) -> Row:
-    found = diagnose_network(made.network, made.batch, made.needed_lag)
-    layer = found.decisive
-    exponents = settled_exponents(made.network, made.batch, point.setting.seed)
+def _measures(built: Built, point: Point) -> Row:
+    diagnosis = diagnose_network(built.network, built.batch, built.needed_lag)
+    layer = diagnosis.decisive
+    exponents = settled_exponents(built.network, built.batch, point.setting.seed)
     largest = None if exponents is None else exponents[layer.name]
     return {
         "layer": layer.name,
@@ -56,29 +56,29 @@ def _measures(made: Built, point: Point) -> Row:
         "verdict": layer.verdict,
         "cause": layer.cause.name,
         "truncation": layer.profile.shortest_truncation(BIAS),
-        "memory": _remembered(found, layer.needed_lag),
-        "E": _number(found.E),
+        "memory": _remembered(diagnosis, layer.needed_lag),
+        "E": _number(diagnosis.E),
         "residual": _number(layer.profile.residual),
     }
 
 
-def _remembered(found: Diagnosis, lag: int) -> float | None:
-    if found.memory is None or lag >= len(found.memory.r2):
+def _remembered(diagnosis: Diagnosis, lag: int) -> float | None:
+    if diagnosis.memory is None or lag >= len(diagnosis.memory.r2):
         return None
-    return _number(found.memory.r2[lag])
+    return _number(diagnosis.memory.r2[lag])
 
 
-def _trained(made: Built, point: Point) -> Row:
+def _trained(built: Built, point: Point) -> Row:
     """Loss and score after training; a run that diverges has neither, and has not solved the task."""
-    data, lr = made.data, point.lr or 0.0
+    data, lr = built.data, point.lr or 0.0
     is_task = isinstance(data, Task)
     try:
         result = train(
-            made.network, data, updates=point.train_updates, length=point.setting.length,
+            built.network, data, updates=point.train_updates, length=point.setting.length,
             optimiser=Adam(lr), seed=point.setting.seed,
         )  # fmt: skip
     except DivergenceError as error:
-        return {"solved": 0 if is_task else None, "error": _said(error)}
+        return {"solved": 0 if is_task else None, "error": _first_line(error)}
     return {
         "loss": _number(result.history[-1][1]),
         "score": _number(result.score),
@@ -87,11 +87,11 @@ def _trained(made: Built, point: Point) -> Row:
 
 
 def _number(value: Any) -> float | None:
-    """A float as a database holds it: NaN is no number there."""
+    """A float as a database holds it: None stands for NaN."""
     number = float(value)
     return None if number != number else number
 
 
-def _said(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     """The kind of error and its first line."""
     return f"{type(error).__name__}: {error}".splitlines()[0]
