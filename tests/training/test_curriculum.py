@@ -66,7 +66,13 @@ def test_resume_is_bit_for_bit(tmp_path):
 
 
 def test_refused(text):
-    for make in (lambda: Growing(5, 4, 10), lambda: Growing(1, 4, 0), lambda: Drawn(0, 4)):
+    for make in (
+        lambda: Growing(5, 4, 10),
+        lambda: Growing(1, 4, 0),
+        lambda: Drawn(0, 4),
+        lambda: Drawn(2.5, 4),
+        lambda: Growing(1, 4, 2.5),
+    ):
         with pytest.raises(errors.OptionError):
             make()
     size = len(text.characters)

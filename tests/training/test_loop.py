@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bptt
-from bptt import errors, training
+from bptt import errors, files, training
 from bptt.data import Text
 from bptt.data.text import chunk, streams
 
@@ -134,11 +134,41 @@ def test_divergence_names_the_update(text):
         ({"length": 0}, "length"),
         ({"length": 10**6}, "length"),
         ({"checkpoint_every": 0}, "checkpoint_every"),
+        ({"updates": 2.5}, "updates"),
+        ({"updates": True}, "updates"),
+        ({"batch": 2.5}, "batch"),
+        ({"length": 2.5}, "length"),
+        ({"window": 70.5}, "window"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 0.5}, "seed"),
+        ({"checkpoint_every": 0.5}, "checkpoint_every"),
+        ({"evaluate_every": 0.5}, "evaluate_every"),
+        ({"evaluate_every": 1, "patience": 1.5}, "patience"),
     ],
 )
 def test_refused(text, options, name):
     with pytest.raises(errors.OptionError, match=f"^{name}: expected"):
         training.train(fresh(text), text, **options)
+
+
+def test_floats_that_are_whole_are_taken(text, tmp_path):
+    """As NumPy users expect; what is kept of the run is the same as with integers."""
+    whole = {
+        "updates": 4,
+        "length": 16,
+        "window": 24,
+        "batch": 4,
+        "evaluate_every": 2,
+        "patience": 9,
+    }
+    path, other = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    training.train(fresh(text), text, checkpoint=path, checkpoint_every=2, **whole)
+    floats = {name: float(value) for name, value in whole.items()}
+    training.train(fresh(text), text, checkpoint=other, checkpoint_every=2.0, seed=0.0, **floats)
+    (tensors, notes), (others, other_notes) = files.read_tensors(path), files.read_tensors(other)
+    assert notes == other_notes
+    assert tensors.keys() == others.keys()
+    assert all(np.array_equal(tensors[name], others[name]) for name in tensors)
 
 
 def test_network_must_fit_the_text(text):

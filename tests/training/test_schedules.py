@@ -53,6 +53,9 @@ def test_after_the_warm_up_the_other_starts():
         lambda: training.Cosine(0),
         lambda: training.Cosine(5, -0.1),
         lambda: training.WarmUp(0),
+        lambda: training.WarmUp(2.5),
+        lambda: training.Cosine(2.5),
+        lambda: training.StepDecay(2.5),
     ],
 )
 def test_refused(make):

@@ -19,6 +19,7 @@ import numpy as np
 
 from bptt import kernels
 from bptt.arrays import Array, as_floats
+from bptt.cells import Cell
 from bptt.errors import OptionError
 from bptt.layers import StackTrace, Trace
 from bptt.layers.descent import ARRAYS, descend
@@ -55,8 +56,8 @@ def regulariser(trace: Trace | StackTrace, dh: Any) -> tuple[float, list[Array]]
         _refuse_gates(each)
     with np.errstate(over="ignore", invalid="ignore"):  # beyond the type it is NaN
         errors = _errors(trace, dh)
-        found = [_of_layer(each, dz) for each, dz in zip(traces, errors, strict=True)]
-    return sum(value for value, _ in found), [gradient for _, gradient in found]
+        by_layer = [_of_layer(each, dz) for each, dz in zip(traces, errors, strict=True)]
+    return sum(value for value, _ in by_layer), [gradient for _, gradient in by_layer]
 
 
 def from_errors(trace: Trace, dz: Any) -> tuple[float, Array]:
@@ -77,8 +78,13 @@ def from_errors(trace: Trace, dz: Any) -> tuple[float, Array]:
     return _of_layer(trace, as_floats("dz", dz, trace.saved.shape, trace.layer.dtype))
 
 
+def defined_for(cell: Cell) -> bool:
+    """Whether Ω is defined for a cell: it has no gates besides the state's own drive."""
+    return len(cell.gates) == 1
+
+
 def _refuse_gates(trace: Trace) -> None:
-    if len(trace.weights.cell.gates) > 1:
+    if not defined_for(trace.weights.cell):
         raise OptionError(
             "trace", "plain RNN layers", f"a layer of kind {trace.weights.cell.name!r}",
             "Ω is defined for the plain RNN; gates are there to do what it does.",

@@ -22,6 +22,7 @@ from bptt.training.states import State
 from bptt.training.stopping import Scores, Stopping
 from bptt.training.window import Past, shapes
 
+KIND = "the checkpoint of a training run"
 FORMAT = 2  # of the note "run"; in format 1 the number of updates was called done
 
 
@@ -103,8 +104,8 @@ class Checkpoint:
         network, _ = Network.of_tensors(path, tensors, notes)
         if "run" not in notes:
             raise FileError(
-                str(path), "a checkpoint of bptt train", "a network without a run to go on with",
-                "Leave out --resume, or give the checkpoint that bptt train wrote.",
+                str(path), KIND, "a network without a run to go on with",
+                "Leave resume out, or pass the checkpoint of a run.",
             )  # fmt: skip
         note = files.parsed(path, "run", lambda: dict(json.loads(notes["run"])))
         if note.get("format", 1) != FORMAT:
@@ -116,7 +117,7 @@ class Checkpoint:
         state: State = []
         for number, layer in enumerate(network.stack.layers):
             names = [f"carried.{number}.{i}" for i in range(len(layer.cell.states))]
-            files.check_names(path, tensors, names, "a checkpoint of bptt train")
+            files.check_names(path, tensors, names, KIND)
             shape = (run["settings"].get("batch", "B"), layer.hidden)
             state.append(tuple(as_floats(n, tensors[n], shape, layer.dtype) for n in names))
         past, best = _past(path, tensors, network, run["settings"]), None
@@ -165,7 +166,7 @@ def _running(path: str | Path, tensors: dict[str, Array], network: Network) -> N
     network = network.copy()
     for name, value in network.parameters().items():
         full = f"running.{name}"
-        files.check_names(path, tensors, [full], "a checkpoint of bptt train")
+        files.check_names(path, tensors, [full], KIND)
         value[...] = as_floats(full, tensors[full], value.shape, value.dtype)
     return network
 
@@ -176,11 +177,11 @@ def _past(
     """The time steps before the next chunk, checked; none where none were kept."""
     if not any(name.startswith("past.") for name in tensors):
         return []
-    files.check_names(path, tensors, ["past.0.x"], "a checkpoint of bptt train")
+    files.check_names(path, tensors, ["past.0.x"], KIND)
     n, past = len(tensors["past.0.x"]), []
     for number, wanted in enumerate(shapes(network, settings.get("batch", 0), n)):
         full = {name: f"past.{number}.{name}" for name in wanted}
-        files.check_names(path, tensors, full.values(), "a checkpoint of bptt train")
+        files.check_names(path, tensors, full.values(), KIND)
         past.append({
             name: as_floats(full[name], tensors[full[name]], shape, network.stack.dtype)
             for name, shape in wanted.items()
@@ -192,17 +193,17 @@ def _optimiser_state(
     path: str | Path, tensors: dict[str, Array], network: Network
 ) -> dict[str, Array]:
     """Arrays "m.W_R", "v.W_R" .. of the shape and type of their parameters: all of a kind or none."""
-    parameters, found = network.parameters(), {}
+    parameters, state = network.parameters(), {}
     prefix = "optimiser."
     kinds = {name[len(prefix)] for name in tensors if name.startswith(prefix)}
     if not kinds:
         raise FileError(
-            str(path), "a checkpoint of bptt train", "one without the optimiser's state",
+            str(path), KIND, "one without the optimiser's state",
             "The file is damaged: start a new run.",
         )  # fmt: skip
     for kind in sorted(kinds):
         for name, value in parameters.items():
             full = f"{prefix}{kind}.{name}"
-            files.check_names(path, tensors, [full], "a checkpoint of bptt train")
-            found[f"{kind}.{name}"] = as_floats(full, tensors[full], value.shape, value.dtype)
-    return found
+            files.check_names(path, tensors, [full], KIND)
+            state[f"{kind}.{name}"] = as_floats(full, tensors[full], value.shape, value.dtype)
+    return state

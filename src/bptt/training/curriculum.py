@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bptt.errors import OptionError
+from bptt.arrays import as_whole
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Growing:
         updates: how many it takes to grow.
 
     Raises:
-        OptionError: if a number is below 1, or ``last`` below ``first``.
+        OptionError: if a number is not whole, is below 1, or ``last`` is below ``first``.
 
     >>> [Growing(10, 50, updates=4).length(n) for n in range(6)]
     [10, 20, 30, 40, 50, 50]
@@ -32,12 +32,9 @@ class Growing:
     updates: int
 
     def __post_init__(self) -> None:
-        """Refuse settings that make no sense."""
-        _ordered("Growing(first, last)", self.first, self.last)
-        if self.updates < 1:
-            raise OptionError(
-                "Growing.updates", "a number from 1", str(self.updates), "Give at least 1."
-            )
+        """Refuse settings that cannot work."""
+        _as_lengths(self, "first", "last")
+        object.__setattr__(self, "updates", as_whole("Growing.updates", self.updates, least=1))
 
     @property
     def lengths(self) -> tuple[int, int]:
@@ -58,7 +55,7 @@ class Drawn:
         longest: the most.
 
     Raises:
-        OptionError: if ``shortest`` is below 1, or ``longest`` below it.
+        OptionError: if a number is not whole, ``shortest`` is below 1, or ``longest`` below it.
 
     >>> lengths = [Drawn(50, 200).length(n) for n in range(1000)]
     >>> min(lengths), max(lengths), lengths[7] == Drawn(50, 200).length(7)
@@ -69,8 +66,8 @@ class Drawn:
     longest: int
 
     def __post_init__(self) -> None:
-        """Refuse settings that make no sense."""
-        _ordered("Drawn(shortest, longest)", self.shortest, self.longest)
+        """Refuse settings that cannot work."""
+        _as_lengths(self, "shortest", "longest")
 
     @property
     def lengths(self) -> tuple[int, int]:
@@ -87,8 +84,13 @@ class Drawn:
 Curriculum = Growing | Drawn
 
 
-def _ordered(name: str, low: int, high: int) -> None:
-    if not 1 <= low <= high:
-        raise OptionError(
-            name, "two lengths from 1, in order", f"{low} and {high}", "The shorter one first."
-        )
+def _as_lengths(curriculum: Curriculum, short: str, long: str) -> None:
+    """Make two attributes whole numbers, the second at least as large as the first."""
+    least = 1
+    for name in (short, long):
+        whole = as_whole(
+            f"{type(curriculum).__name__}.{name}", getattr(curriculum, name), least,
+            cure="Pass two lengths from 1, the shorter one first.",
+        )  # fmt: skip
+        object.__setattr__(curriculum, name, whole)
+        least = whole

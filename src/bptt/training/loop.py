@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from bptt.arrays import as_whole
 from bptt.data import Series, Text
 from bptt.data.tasks import Task
 from bptt.errors import DivergenceError, NonFiniteError, OptionError
 from bptt.network import Network
 from bptt.optimisers import Adam, Optimiser
+from bptt.regularisers.omega import defined_for
 from bptt.training.checkpoint import Checkpoint
 from bptt.training.curriculum import Curriculum
 from bptt.training.divergence import check_finite, left
@@ -128,10 +130,13 @@ def train(
             parameter, at which lag, and which checkpoint is left.
         FileError: if the checkpoint cannot be read or written.
     """
+    updates = as_whole("updates", updates, least=1)
+    checkpoint_every = as_whole("checkpoint_every", checkpoint_every, least=1)
+    length = as_whole("length", length, least=1)
     optimiser = optimiser or Adam(2e-3)
     source = source_of(data, length=length, batch=batch, seed=seed, curriculum=curriculum)
     source.check(network)
-    _check(network, updates, checkpoint_every, clip, omega)
+    _check(network, clip, omega)
     stopping = Stopping(
         evaluate_every, patience, as_until(until, data), source.measure == "accuracy"
     )
@@ -206,7 +211,7 @@ def _score(
     except NonFiniteError as error:
         raise DivergenceError(
             f"update {run.done}", "a finite score", f"an overflow on the held-out part ({error})",
-            f"Lower the learning rate. {left(path, saved)}", update=run.done,
+            f"Lower the learning rate.{left(path, saved)}", update=run.done,
         ) from error  # fmt: skip
 
 
@@ -217,29 +222,22 @@ def _tail(window: int | None, length: int, on_text: bool) -> int:
     if not on_text:
         raise OptionError(
             "window", "a text, a stream that is cut into chunks", "sequences, which are seen whole",
-            "Leave it out.",
+            "Leave window out.",
         )  # fmt: skip
-    if window < length:
-        raise OptionError(
-            "window", f"at least the length, {length}", str(window),
-            "Give a smaller length: the window is how far back its losses reach.",
-        )  # fmt: skip
-    return window - length
+    cure = f"Pass at least the length, {length}, or a smaller length."
+    return as_whole("window", window, least=length, cure=cure) - length
 
 
-def _check(
-    network: Network, updates: int, checkpoint_every: int, clip: float | None, omega: float
-) -> None:
-    for name, value in (("updates", updates), ("checkpoint_every", checkpoint_every)):
-        if value < 1:
-            raise OptionError(name, "a number from 1", str(value), "Give at least 1.")
+def _check(network: Network, clip: float | None, omega: float) -> None:
     if clip is not None and not clip > 0:
-        raise OptionError("clip", "a positive norm, or None", str(clip), "1.0 is usual.")
+        raise OptionError("clip", "a positive norm, or None", str(clip), "Pass 1.0, for example.")
     if not 0 <= omega < np.inf:
-        raise OptionError("omega", "a weight from 0", str(omega), "2 is usual; 0 leaves it out.")
-    kinds = {layer.kind for layer in network.stack.layers} - {"rnn"}
-    if omega and kinds:
         raise OptionError(
-            "omega", "plain RNN layers", f"{', '.join(sorted(kinds))} layers",
-            "Leave it out: gates are there to do what it does.",
+            "omega", "a weight from 0", str(omega), "Pass 2.0, for example; 0 leaves Ω out."
+        )
+    gated = {layer.cell.name for layer in network.stack.layers if not defined_for(layer.cell)}
+    if omega and gated:
+        raise OptionError(
+            "omega", "plain RNN layers", f"{', '.join(sorted(gated))} layers",
+            "Leave omega out: gates are there to do what Ω does.",
         )  # fmt: skip

@@ -13,6 +13,7 @@ A schedule is a function of n alone, so a resumed run goes on where it was.
 import math
 from dataclasses import dataclass, field
 
+from bptt.arrays import as_whole
 from bptt.errors import OptionError
 
 
@@ -45,7 +46,7 @@ class StepDecay:
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
-        _updates("StepDecay.every", self.every)
+        object.__setattr__(self, "every", as_whole("StepDecay.every", self.every, least=1))
         _factor("StepDecay.by", self.by)
 
     def factor(self, n: int) -> float:
@@ -95,7 +96,7 @@ class Cosine:
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
-        _updates("Cosine.updates", self.updates)
+        object.__setattr__(self, "updates", as_whole("Cosine.updates", self.updates, least=1))
         if self.last != 0:
             _factor("Cosine.last", self.last)
 
@@ -125,7 +126,7 @@ class WarmUp:
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
-        _updates("WarmUp.updates", self.updates)
+        object.__setattr__(self, "updates", as_whole("WarmUp.updates", self.updates, least=1))
 
     def factor(self, n: int) -> float:
         """At update n, from 0."""
@@ -135,11 +136,6 @@ class WarmUp:
 Schedule = Constant | StepDecay | Exponential | Cosine | WarmUp
 
 
-def _updates(name: str, value: int) -> None:
-    if value < 1:
-        raise OptionError(name, "a number of updates from 1", str(value), "Give at least 1.")
-
-
 def _factor(name: str, value: float) -> None:
     if not 0 < value <= 1:
-        raise OptionError(name, "a factor in (0, 1]", str(value), "0.1 or 0.5, for example.")
+        raise OptionError(name, "a factor in (0, 1]", str(value), "Pass 0.5, for example.")

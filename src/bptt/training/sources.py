@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from bptt.arrays import as_whole
 from bptt.data.series import Batch, Series
 from bptt.data.tasks import Task
 from bptt.data.text import Text, chunk, streams
@@ -106,17 +107,17 @@ class TextSource:
             raise OptionError(
                 "network", f"{characters} inputs and outputs, one per character",
                 f"{sizes[0]} and {sizes[1]}",
-                "Make it with inputs=outputs=len(text.characters).",
+                "Make one with inputs=outputs=len(text.characters).",
             )  # fmt: skip
         if network.loss != "cross_entropy" or network.loss_at != "every":
             raise OptionError(
                 "network", "cross-entropy at every step", f"{network.loss} at {network.loss_at}",
-                "Text is learnt by naming the next character at every step.",
+                "Make one with loss='cross_entropy' and loss_at='every'.",
             )  # fmt: skip
         if any(isinstance(level, Bidirectional) for level in network.stack.levels):
             raise OptionError(
                 "network", "layers that run forward only", "a bidirectional level",
-                "Running backward it would read the characters that it must name.",
+                "Use layers that run forward: backward ones would read the characters to be named.",
             )  # fmt: skip
 
 
@@ -126,7 +127,6 @@ class SeriesSource:
     scale = 1.0
 
     def __init__(self, series: Series, batch: int, seed: int = 0) -> None:
-        _check_sequences(batch, seed)
         self.series, self.batch, self.seed = series, min(batch, len(series.train.lengths)), seed
         self.unit, self.measure = UNITS[series.loss]
         self.settings = {"data": series.fingerprint, "batch": self.batch, "data_seed": seed}
@@ -170,7 +170,7 @@ class TaskSource:
         curriculum: the length at every update; the task's own if not given.
 
     Raises:
-        OptionError: if the batch or the seed is out of range, or the task has no such lengths.
+        OptionError: if the task has no such lengths.
     """
 
     scale = 1.0
@@ -178,7 +178,6 @@ class TaskSource:
     def __init__(
         self, task: Task, batch: int, seed: int = 0, curriculum: Curriculum | None = None
     ) -> None:
-        _check_sequences(batch, seed)
         for length in () if curriculum is None else curriculum.lengths:
             task.at(length)  # refuses lengths that the task does not have
         self.task, self.batch, self.seed, self.curriculum = task, batch, seed, curriculum
@@ -238,33 +237,27 @@ def source_of(
 
     Args:
         data: a text, labelled sequences or a task.
-        length: steps of a piece of text.
+        length: of text: time steps per chunk.
         batch: batch size.
-        seed: of the order of the data.
-        curriculum: of a task's lengths, or None.
+        seed: of the order in which sequences are drawn; a text is read in its own.
+        curriculum: the length of a task's sequences at every update.
 
     Raises:
         OptionError: if a number is out of range, or a curriculum is given to data of one length.
     """
+    batch, seed = as_whole("batch", batch, least=1), as_whole("seed", seed, least=0)
     if isinstance(data, Task):
         return TaskSource(data, batch, seed, curriculum)
     if curriculum is not None:
         raise OptionError(
             "curriculum", "a task, which can be drawn at any length", type(data).__name__,
-            "Leave it out; on text, length says how far back the gradient reaches.",
+            "Leave it out; for text, length says how far back the gradient reaches.",
         )  # fmt: skip
     return (
-        TextSource(data, length, batch)
+        TextSource(data, as_whole("length", length, least=1), batch)
         if isinstance(data, Text)
         else SeriesSource(data, batch, seed)
     )
-
-
-def _check_sequences(batch: int, seed: int) -> None:
-    if batch < 1:
-        raise OptionError("batch", "a number from 1", str(batch), "Give at least one.")
-    if seed < 0:
-        raise OptionError("seed", "a number from 0", str(seed), "Any will do.")
 
 
 def _check_fits(network: Network, data: Series | Task) -> None:
@@ -274,5 +267,5 @@ def _check_fits(network: Network, data: Series | Task) -> None:
     if wanted != got:
         raise OptionError(
             "network", f"(inputs, outputs, loss, loss_at) = {wanted}", str(got),
-            "Make it for these data, or diagnose it on its own.",
+            "Make one for these data.",
         )  # fmt: skip

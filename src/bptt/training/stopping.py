@@ -6,6 +6,7 @@ What is decided is a function of the scores so far, so a resumed run stops where
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bptt.arrays import as_whole
 from bptt.data import Series, Text
 from bptt.data.tasks import Task
 from bptt.errors import OptionError
@@ -35,13 +36,14 @@ class Stopping:
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
-        for name, value in (("evaluate_every", self.every), ("patience", self.patience)):
-            if value is not None and value < 1:
-                raise OptionError(name, "a number from 1, or None", str(value), "Try 100 and 10.")
+        for name, attribute in (("evaluate_every", "every"), ("patience", "patience")):
+            value = getattr(self, attribute)
+            if value is not None:
+                object.__setattr__(self, attribute, as_whole(name, value, least=1))
         if self.every is None and not (self.patience is None and self.until is None):
             raise OptionError(
                 "evaluate_every", "a number of updates, for patience and until need scores", "None",
-                "Give evaluate_every=100.",
+                "Pass evaluate_every=100, for example.",
             )  # fmt: skip
 
     @property
@@ -57,11 +59,11 @@ class Stopping:
 
     def best(self, scores: Scores) -> int:
         """Which of the scores is the best, the first of equals."""
-        found = 0
+        best = 0
         for i, (_, score) in enumerate(scores):
-            if self.better(score, scores[found][1]):
-                found = i
-        return found
+            if self.better(score, scores[best][1]):
+                best = i
+        return best
 
     def reason(self, scores: Scores) -> Reason | None:
         """Why to stop after these scores, if at all."""
@@ -85,5 +87,5 @@ def as_until(until: float | str | None, data: Text | Series | Task) -> float | N
     if until == "solved" and isinstance(data, Task):
         return data.solved
     raise OptionError(
-        "until", 'a score, or "solved" for a task', repr(until), "For example until=0.95."
+        "until", 'a score, or "solved" for a task', repr(until), "Pass until=0.95, for example."
     )

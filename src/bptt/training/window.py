@@ -14,7 +14,9 @@ from bptt.arrays import Array
 from bptt.layers import StackTrace, Trace
 from bptt.network import Network, Run
 
-Past = list[dict[str, Array]]  # per layer "x", "saved", "h" (and "c"): the steps before a chunk
+Past = list[
+    dict[str, Array]
+]  # per layer "x", "saved", "h" (and "c"): the time steps before a chunk
 
 
 def joined(past: Past, run: Run) -> Run:
@@ -38,31 +40,34 @@ def joined(past: Past, run: Run) -> Run:
 
 
 def kept(run: Run, steps: int) -> Past:
-    """The last steps of a run, for the chunk that follows; nothing where ``steps`` is 0."""
+    """The last time steps of a run, for the chunk that follows; nothing where ``steps`` is 0."""
     if steps < 1:
         return []
     return [
         {"x": t.x[-steps:], "saved": t.saved[-steps:]}
-        | {name: part[-steps - 1 :] for name, part in zip("hc", t.states, strict=False)}
+        | {
+            name: part[-steps - 1 :]
+            for name, part in zip(t.weights.cell.states, t.states, strict=True)
+        }
         for t in run.stack_trace.traces
     ]
 
 
 def shapes(network: Network, batch: int, n: int) -> list[dict[str, tuple[int, int, int]]]:
     """The shapes in a past of n steps, per layer."""
-    found = []
+    shapes_of = []
     for layer in network.stack.layers:
         widths = {"x": layer.inputs, "saved": len(layer.cell.saved) * layer.hidden}
         of_layer = {name: (n, batch, int(width)) for name, width in widths.items()}
         names = layer.cell.states
-        found.append(of_layer | dict.fromkeys(names, (n + 1, batch, layer.hidden)))
-    return found
+        shapes_of.append(of_layer | dict.fromkeys(names, (n + 1, batch, layer.hidden)))
+    return shapes_of
 
 
 def _behind(trace: Trace, past: dict[str, Array]) -> Trace:
     states = tuple(
         np.concatenate([past[name], part[1:]])
-        for name, part in zip("hc", trace.states, strict=False)
+        for name, part in zip(trace.weights.cell.states, trace.states, strict=True)
     )
     x, saved = (np.concatenate([past[k], v]) for k, v in (("x", trace.x), ("saved", trace.saved)))
     return replace(trace, x=x, saved=saved, states=states)

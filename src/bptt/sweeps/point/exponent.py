@@ -11,7 +11,7 @@ import numpy as np
 
 from bptt.dynamics import Exponents, lyapunov
 from bptt.errors import NonFiniteError
-from bptt.layers import LSTM, StackTrace
+from bptt.layers import StackTrace
 from bptt.network import Network
 
 SEQUENCES = 8  # of the longest ones; more make it no better than the choice of weights allows
@@ -60,7 +60,7 @@ def _settled(network: Network, x: Any, seed: int) -> StackTrace:
         for _ in range(2)
     ]
     cells = [
-        c if isinstance(layer, LSTM) else None for c, layer in zip(start[1], layers, strict=True)
+        c if len(layer.cell.states) > 1 else None for c, layer in zip(start[1], layers, strict=True)
     ]
     first = stack.forward(x, start[0], cells)
     ends = [[state[-1] for state in trace.states] for trace in first.traces]
