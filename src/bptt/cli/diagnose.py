@@ -97,6 +97,7 @@ def diagnose(
     from bptt.diagnosis import Diagnosis, diagnose_network
     from bptt.errors import NonFiniteError, OptionError
     from bptt.network import Network
+    from bptt.presentation.formatting import percent
     from bptt.report import Report
     from bptt.report.terminal import render
     from bptt.training import train
@@ -144,7 +145,7 @@ def diagnose(
             before, now = now, measure(result.network)
             facts += [
                 ("training", f"{updates} updates by Adam"),
-                ("clipping", f"active in {100 * result.clipped:.1f} % of updates"),
+                ("clipping", f"active in {percent(result.clipped)} of updates"),
                 (f"held-out {result.measure} before", f"{untrained:{digits}}"),
                 ("after", f"{result.score:{digits}}"),
             ]

@@ -187,6 +187,7 @@ def _print(
     result: "Result", data: "Text | Series | Task", out: Path, name: str, length: int | None
 ) -> None:
     from bptt.data.tasks import Task
+    from bptt.presentation.formatting import percent
 
     print(f"held out: {result.measure} {result.score:.4g}")
     if isinstance(data, Task):
@@ -198,7 +199,7 @@ def _print(
         print(f"the best loss without memory is {data.baseline:.3g} {UNIT[data.loss]}")
     if result.stopped != "updates":
         print(f"stopped after {result.updates} updates: {EARLY[result.stopped]}")
-    print(f"clipping active in {100 * result.clipped:.1f} % of {result.updates} updates")
+    print(f"clipping active in {percent(result.clipped)} of {result.updates} updates")
     again = f" --length {data.length}" if isinstance(data, Task) else ""
     print(f"saved: {out}    next: bptt diagnose --model {out} --data {name}{again}")
 
