@@ -1,12 +1,15 @@
 """A new cell is one object: everything that the library measures works on it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import bptt
 from bptt.dynamics import jacobian_product, lyapunov, memory_function
+from bptt.errors import OptionError
 from bptt.gradients.forward_mode import sensitivities
-from tests.cells.minimal_gated_unit import MinimalGatedUnit
+from tests.cells.minimal_gated_unit import CELL, MinimalGatedUnit
 from tests.conftest import relative
 
 I, H, T, B = 3, 4, 9, 2
@@ -95,3 +98,17 @@ def test_everything_else_takes_it(layer, x, dh, rng):
     assert np.allclose(moved, J.sum(2) * 1e-6, rtol=1e-4)
     assert lyapunov(layer.forward(rng.normal(size=(60, 1, I)))).exponents.max() < 0
     assert memory_function(layer.forward(rng.normal(size=(60, 8, I)))).r2[0] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("candidate", "c"),
+        ("carry_gate", "z"),
+        ("recurrent_biases", ("n", "z")),
+        ("saved", ("n", "a")),
+    ],
+)
+def test_names_that_do_not_fit_are_refused(field, wrong):
+    with pytest.raises(OptionError, match=rf"^{field}.*: expected "):
+        replace(CELL, **{field: wrong})

@@ -12,6 +12,7 @@ import numpy as np
 
 from bptt.arrays import Array
 from bptt.cells.activations import Activation
+from bptt.errors import OptionError
 
 Derivatives = tuple[Array, ...]
 States = tuple[Array, ...]
@@ -66,7 +67,7 @@ class Cell:
             the derivatives of any steps (..., ·), elementwise factors.
         vjp(d, derivatives, dz=None, carry=None) -> (dz, carry)
             the error d (..., S) of the state, taken to what W_R multiplies, dz (..., G·H); and what
-            is carried past W_R, (..., S), or None. Written into ``dz`` and ``carry`` if given.
+            is carried past W_R, (..., S), None where there is no ``carry_gate``. Written into ``dz`` and ``carry`` if given.
         input_vjp(d, dz, derivatives) -> dz
             the error at what W_F multiplies, (..., G·H), where it is not the same.
         jvp(dz_F, dz_R, prev, derivatives) -> change of the state
@@ -85,6 +86,9 @@ class Cell:
         carried: (d, derivatives) -> what the carry multiplies, (..., H).
         recurrent_biases: gates whose recurrent bias stands apart, as ``b_R`` + symbol.
         choose_phi: whether φ is the user's choice; else it is tanh.
+
+    Raises:
+        OptionError: if a gate that is named is none of ``gates``, or what is carried is not saved.
     """
 
     name: str
@@ -101,6 +105,21 @@ class Cell:
     carried: Callable[[Array, Derivatives], Array] = _whole_error
     recurrent_biases: tuple[str, ...] = ()
     choose_phi: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse names that do not fit one another."""
+        named = {"candidate": self.candidate, "carry_gate": self.carry_gate or self.candidate}
+        named |= {f"recurrent_biases[{i}]": g for i, g in enumerate(self.recurrent_biases)}
+        for field, gate in named.items():
+            if gate not in self.gates:
+                raise OptionError(
+                    field, "one of " + ", ".join(self.gates), repr(gate), "Name a gate of the cell."
+                )
+        if self.carry_gate is not None and self.carry_gate not in self.saved:
+            raise OptionError(
+                "saved", f"{self.carry_gate}, the gate that carries", ", ".join(self.saved),
+                "Save its activity in every step.",
+            )  # fmt: skip
 
     @property
     def bias_names(self) -> tuple[str, ...]:
