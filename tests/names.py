@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import get_type_hints
 
 import bptt
+from bptt.cells import Weights
 from bptt.data import tasks
 from bptt.dynamics.memory_function import MemoryFunction
 from bptt.network import Run
@@ -16,7 +17,7 @@ from bptt.report.remedies.report import RemedyReport
 OWNERS = {
     "bptt": bptt, "profile": bptt.LagProfile, "report": bptt.Report, "trace": bptt.Trace, "stack": bptt.Stack,
     "layer": bptt.RNN, "network": bptt.Network, "Network": bptt.Network, "run": Run, "memory": MemoryFunction,
-    "ranking": RemedyReport, "tasks": tasks,
+    "ranking": RemedyReport, "tasks": tasks, "weights": Weights,
 }  # fmt: skip
 # Of PyTorch and other libraries, of the user, or made when they are asked for.
 FOREIGN = {

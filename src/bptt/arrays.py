@@ -62,6 +62,12 @@ def as_floats(
 def as_classes(name: str, value: Any, shape: Sequence[int | str], classes: int) -> Array:
     """Class labels 0 .. classes-1 as an integer array of the shape that is wanted.
 
+    Args:
+        name: the argument's name, for the error.
+        value: an array of integers.
+        shape: as for ``as_floats``.
+        classes: how many there are.
+
     Raises:
         DTypeError: if it is not an array of integers.
         ShapeError: if the shape differs.
@@ -115,6 +121,11 @@ def as_whole(name: str, value: Any, least: int, most: int | None = None, cure: s
 
 def check_shape(name: str, array: Array, shape: Sequence[int | str]) -> None:
     """Refuse an array whose axes are not those of ``shape`` (letters stand for any size from 1).
+
+    Args:
+        name: the argument's name, for the error.
+        array: what came.
+        shape: an int per axis, or a letter for any size from 1.
 
     Raises:
         ShapeError: naming the shape expected and the one that came.

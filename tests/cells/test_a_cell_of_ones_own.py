@@ -9,6 +9,7 @@ import bptt
 from bptt.dynamics import jacobian_product, lyapunov, memory_function
 from bptt.errors import OptionError
 from bptt.gradients.forward_mode import sensitivities
+from bptt.layers import Stack
 from tests.cells.minimal_gated_unit import CELL, MinimalGatedUnit
 from tests.conftest import relative
 
@@ -112,3 +113,19 @@ def test_everything_else_takes_it(layer, x, dh, rng):
 def test_names_that_do_not_fit_are_refused(field, wrong):
     with pytest.raises(OptionError, match=rf"^{field}.*: expected "):
         replace(CELL, **{field: wrong})
+
+
+def test_in_stacks_networks_and_a_diagnosis(layer, rng):
+    body = Stack([layer, bptt.Bidirectional(bptt.GRU.init(H, 3, rng=1, dtype="float64"),
+                                            MinimalGatedUnit.init(H, 3, rng=2, dtype="float64"))])  # fmt: skip
+    assert body.names == ["mgu.0", "gru.1.forward", "mgu.1.backward"]
+    net = bptt.Network(body, rng.normal(size=(2, 6)), np.zeros(2), loss_at="last")
+    x, targets = rng.normal(size=(40, 16, I)), rng.integers(2, size=16)
+    report = bptt.diagnose(net, (x, targets), needed_lag=10)
+    assert report.layers["mgu.0"].carry_gate == pytest.approx(
+        net.run(x, targets).stack_trace.traces[0].gate("f").mean()
+    )
+    assert report.layers["mgu.0"].profile.residual < 1e-13
+    assert "mgu.0" in str(report)
+    with pytest.raises(bptt.errors.FileError, match=r"^cell: expected one of rnn, lstm, gru"):
+        net.save("model.safetensors")

@@ -18,7 +18,13 @@ from bptt.cells import Cell, Derivatives, States, Weights
 
 
 def affine(a: Array, M: Array, bias: Array | None = None) -> Array:
-    """A M + bias for rows a (..., K), M (K, N) and bias (N,)."""
+    """A M + bias for rows a (..., K), M (K, N) and bias (N,).
+
+    Args:
+        a: (..., K) rows.
+        M: (K, N).
+        bias: (N,), or None.
+    """
     # Two axes: with three, NumPy makes one small product per step.
     out = a.reshape(-1, a.shape[-1]) @ M
     if bias is not None:
@@ -27,7 +33,13 @@ def affine(a: Array, M: Array, bias: Array | None = None) -> Array:
 
 
 def outer(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Σ a ⊗ b over rows a (..., M) and b (..., N): (M, N); added to ``out`` where that is given."""
+    """Σ a ⊗ b over rows a (..., M) and b (..., N): (M, N); added to ``out`` where that is given.
+
+    Args:
+        a: (..., M) rows.
+        b: (..., N) as many rows.
+        out: (M, N) to add to, or None.
+    """
     product = a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
     if out is None:
         return np.asarray(product)
@@ -111,7 +123,14 @@ def backward(
 
 
 def linearised(weights: Weights, saved: Array, states: States, keep: Array | None) -> Derivatives:
-    """The derivatives of every step; see ``Cell.linearise``. The arguments are those of ``backward``."""
+    """The derivatives of every step; see ``Cell.linearise``.
+
+    Args:
+        weights: as for ``forward``.
+        saved: from ``forward``, of these steps.
+        states: from ``forward``, each (T+1, B, H) from the one before these steps on.
+        keep: as for ``forward``.
+    """
     prev = tuple(before(state, keep) for state in states)
     now = tuple(state[1:] for state in states)
     return tuple(weights.cell.linearise(saved, prev, now, weights.phi))
@@ -180,6 +199,16 @@ def remainder(
     """R ← r R - g G and M ← m M + n G in place, then ⟨G, W⟩, ⟨R, R⟩, ⟨R, M⟩, ⟨M, M⟩ and ⟨M, W⟩.
 
     All are float64 matrices of one shape: the part of dW_R not yet counted, and Σ_j j G_j.
+
+    Args:
+        G: of the lag that is counted.
+        R: what of dW_R is not yet counted; changed.
+        M: Σ_j j G_j; changed.
+        W: dW_R.
+        r: factor of R.
+        g: factor of G.
+        m: factor of M.
+        n: factor of G in M.
     """
     R *= r
     R -= g * G

@@ -21,9 +21,9 @@ from bptt.data.series import PACKAGED
 from bptt.data.tasks import Task
 from bptt.data.tasks.noise import noise
 from bptt.errors import BpttError, FileError, OptionError
-from bptt.losses import steps_of
 from bptt.models.state_dict import network_of, parts_of, readouts_of
 from bptt.network import LossName, Network
+from bptt.network.losses import steps_of
 
 MAX_BYTES = 64 * 2**20
 HEADER = 4 * 2**20  # bytes of names and shapes: 30,000 tensors

@@ -121,6 +121,11 @@ def described(stack: Stack) -> str:
 def rebuilt(path: str | Path, description: str, tensors: dict[str, Array]) -> Stack:
     """The stack that ``described`` and ``named_tensors`` wrote.
 
+    Args:
+        path: of the file, for the errors.
+        description: as ``described`` gives it.
+        tensors: arrays by name, as ``named_tensors`` gives them.
+
     Raises:
         FileError: if the description makes no sense, or an array is missing.
         ShapeError, DTypeError, NonFiniteError: if the arrays do not make a layer.

@@ -112,7 +112,15 @@ def level_forward(
     lengths: Array | None,
     resets: Array | None,
 ) -> LevelTrace:
-    """A level over a sequence, from its layers' initial states ``given``, (h0, c0) each."""
+    """A level over a sequence, from its layers' initial states ``given``, (h0, c0) each.
+
+    Args:
+        level: to run.
+        x: (T, B, I) inputs.
+        given: (h0, c0) per direction, each (B, H) or None.
+        lengths: (B,) or None.
+        resets: (T, B) or None.
+    """
     if not isinstance(level, Bidirectional):
         return level.forward(x, *given[0], lengths=lengths, resets=resets)
     turned = np.ascontiguousarray(in_reverse(x, lengths))
@@ -135,7 +143,10 @@ def split_errors(level: LevelTrace, d: Array) -> list[Array]:
 def join_inputs(level: LevelTrace, dx: Sequence[Array], mask: Array | None = None) -> Array:
     """Errors at what the level below hands up, from those of a level's directions, each in its own order.
 
-    ``mask`` is what multiplied the level's inputs.
+    Args:
+        level: that the errors leave.
+        dx: (T, B, I) per direction, each in its own order.
+        mask: (T, B, I) what multiplied the level's inputs, or None.
     """
     joined = dx[0]
     if isinstance(level, BidirectionalTrace):

@@ -18,6 +18,11 @@ from bptt.errors import DTypeError, OptionError
 def as_lengths(value: Any, T: int, B: int) -> Array | None:
     """(B,) integers from 1 to T; None where all sequences have T steps.
 
+    Args:
+        value: what came, or None.
+        T: steps of the batch.
+        B: sequences.
+
     Raises:
         ShapeError: if it is not (B,).
         DTypeError: if it does not hold integers.
@@ -39,6 +44,11 @@ def as_lengths(value: Any, T: int, B: int) -> Array | None:
 
 def as_resets(value: Any, T: int, B: int) -> Array | None:
     """(T, B) booleans, True where an episode starts; None where none does.
+
+    Args:
+        value: what came, or None.
+        T: steps of the batch.
+        B: sequences.
 
     Raises:
         ShapeError: if it is not (T, B).

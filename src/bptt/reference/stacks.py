@@ -38,7 +38,15 @@ def _sigma(z: Array) -> Array:
 
 
 def step(part: Part, x: Array, state: Array, u: Any = 0.0, v: Any = 0.0) -> Array:
-    """The state after one step; u and v are added to W_R h and W_F x."""
+    """The state after one step; u and v are added to W_R h and W_F x.
+
+    Args:
+        part: a layer's parameters.
+        x: (I,) input.
+        state: (S,) before the step.
+        u: (G·H,) added to W_R h.
+        v: (G·H,) added to W_F x.
+    """
     p, H = part.p, part.p["W_R"].shape[1]
     h = state[:H]
     v = p["W_F"] @ x + p["b"] + v
@@ -57,7 +65,14 @@ def step(part: Part, x: Array, state: Array, u: Any = 0.0, v: Any = 0.0) -> Arra
 
 
 def states(part: Part, x: Array, state0: Array, resets: Array) -> tuple[Array, Array]:
-    """The states before and after each step of one sequence, (T, S) each; zero before a reset."""
+    """The states before and after each step of one sequence, (T, S) each; zero before a reset.
+
+    Args:
+        part: a layer's parameters.
+        x: (T, I) inputs.
+        state0: (S,) before the first step.
+        resets: (T,) True where a step starts from zero.
+    """
     before, after = [], []
     state = state0
     for x_t, reset in zip(x, resets, strict=True):
@@ -94,7 +109,14 @@ class _Walked:
 
 
 def forward(levels: Levels, x: Array, state0: list[Array], resets: Array) -> list[list[_Walked]]:
-    """All levels over one sequence x (T, I); state0 per part, bottom first."""
+    """All levels over one sequence x (T, I); state0 per part, bottom first.
+
+    Args:
+        levels: bottom first, each a list of its directions.
+        x: (T, I) inputs.
+        state0: (S,) per part.
+        resets: (T,) True where a step starts from zero.
+    """
     initial = iter(state0)
     walked: list[list[_Walked]] = []
     for level in levels:

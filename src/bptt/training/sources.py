@@ -15,8 +15,8 @@ from bptt.data.tasks import Task
 from bptt.data.text import Text, chunk, streams
 from bptt.errors import OptionError
 from bptt.layers import Bidirectional
-from bptt.losses import as_loss_at
 from bptt.network import Network
+from bptt.network.losses import as_loss_at
 from bptt.training.curriculum import Curriculum
 from bptt.training.scores import BITS, bits_per_character, held_out, score_sequences
 from bptt.training.states import State, at_rest, carried, reading

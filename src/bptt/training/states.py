@@ -3,8 +3,8 @@
 from typing import Any
 
 from bptt.arrays import Array
-from bptt.losses import LossAt, as_loss_at
 from bptt.network import Network, Run
+from bptt.network.losses import LossAt, as_loss_at
 
 State = list[tuple[Array, ...]]  # (h,) or (h, c) per layer, each (B, H)
 

@@ -27,7 +27,13 @@ def split_rows(level: Trace | BidirectionalTrace, rows: Rows) -> list[Rows]:
 def join_rows(
     level: Trace | BidirectionalTrace, below: Sequence[Rows | None], mask: Array | None = None
 ) -> Any:
-    """As ``levels.join_inputs``: both directions added, in the order of the input; None for none."""
+    """As ``levels.join_inputs``: both directions added, in the order of the input; None for none.
+
+    Args:
+        level: that the errors leave.
+        below: errors at its directions' inputs, each in its own order; None for none.
+        mask: what multiplied the level's inputs, or None.
+    """
     joined = below[0]
     if isinstance(level, BidirectionalTrace):
         one, other = below

@@ -55,7 +55,13 @@ class Rows:
     ) -> "Rows":
         """Rows of the true size D 2^e, brought within range; D and e are changed in place.
 
-        ``known`` are the squares of D and ``common`` the exponent that all of e are, if somebody has them.
+        Args:
+            first: the step of the first rows.
+            D: (N, B, S) over 2^e.
+            e: (N, B) exponents.
+            reach: (N, B) where a signal stands.
+            known: the squares of D, if somebody has them.
+            common: the exponent that all of e are, if somebody knows it.
         """
         s = squares(D) if known is None else known
         common = one_exponent(e) if common is None else common
@@ -246,7 +252,13 @@ def normalised(array: Array) -> tuple[Array, int]:
 
 
 def log_norm(s: Array, e: Array, common: int | None) -> float:
-    """ln √(Σ s 4^e) over all rows; -inf where all are zero."""
+    """ln √(Σ s 4^e) over all rows; -inf where all are zero.
+
+    Args:
+        s: (N, B) squares of rows.
+        e: (N, B) their exponents.
+        common: the exponent that all of e are, or None.
+    """
     if common is None:
         return float(log_norms(s.reshape(-1), e.reshape(-1), None, 0))
     total = float(s.sum(dtype=np.float64))
@@ -254,7 +266,14 @@ def log_norm(s: Array, e: Array, common: int | None) -> float:
 
 
 def log_norms(s: Array, e: Array, common: int | None, axis: int) -> Array:
-    """The same along one axis."""
+    """The same along one axis.
+
+    Args:
+        s: (N, B) squares of rows.
+        e: (N, B) their exponents.
+        common: the exponent that all of e are, or None.
+        axis: along which they are added.
+    """
     with np.errstate(divide="ignore"):
         if common is not None:
             return np.asarray(0.5 * np.log(s.sum(axis, dtype=np.float64)) + LOG2 * common)

@@ -8,10 +8,10 @@ from bptt.arrays import Array, as_floats
 from bptt.errors import OptionError
 from bptt.layers import Bidirectional, Layer, Stack
 from bptt.layers.kinds import KINDS
-from bptt.losses import LossAt
 from bptt.models.state_dict.layer_weights import layer_of
 from bptt.models.state_dict.parts import BIASES, WEIGHTS, Parts, joined, parts_of
 from bptt.network import LossName, Network
+from bptt.network.losses import LossAt
 
 
 def network_of(

@@ -6,7 +6,6 @@ The loss is taken at every step, at some steps, or at the last: each sequence's 
 differ in length, and where a level runs both ways, the last state of either direction.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,44 +17,14 @@ from bptt.arrays import Array, as_floats, as_whole
 from bptt.cells.activations import Activation, Pair
 from bptt.cells.initialise import random_generator, readout_weights
 from bptt.errors import OptionError
-from bptt.layers import Bidirectional, Layer, Stack, StackTrace, Trace
+from bptt.layers import Bidirectional, Layer, Stack
 from bptt.layers.build import build, described, named_tensors, rebuilt
 from bptt.layers.sequences import inside
-from bptt.losses import LOSSES, LossAt, as_loss_at, as_targets, loss_where, steps_of
+from bptt.network.losses import LOSSES, LossAt, as_loss_at, as_targets, loss_where, steps_of
+from bptt.network.run import Run, immediate_at_top, top_traces
 
 LossName = Literal["cross_entropy", "mse"]
 Body = Layer | Bidirectional | Stack
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """A network on one batch, forward: states, outputs, error, and what the error sends back.
-
-    Attributes:
-        network: that was run.
-        stack_trace: the recurrent layers' forward pass.
-        loss_steps: (N,) steps at which the loss is taken; for the loss at the last step one, whatever its number.
-        o: (N, B, O) outputs at the loss steps.
-        E: the error, a number.
-        do: (N, B, O) ∂E/∂o.
-        h: (N, B, ·) what the readout read.
-        dh: (T, B, ·) immediate gradient ∂⁺E/∂h_t on the top level; zero where there is no loss.
-    """
-
-    network: "Network"
-    stack_trace: StackTrace
-    loss_steps: Array
-    o: Array
-    E: float
-    do: Array
-    h: Array
-    dh: Array
-
-    @property
-    def trace(self) -> Trace | StackTrace:
-        """The layer's trace where there is one layer, else the stack's."""
-        traces = self.stack_trace.traces
-        return traces[0] if len(traces) == 1 else self.stack_trace
 
 
 class Network:
@@ -187,7 +156,7 @@ class Network:
         return Network(self.body.copy(), self.W_O.copy(), self.b_O.copy(), self.loss, self.loss_at)
 
     def loss_steps(self, T: int) -> Array:
-        """(N,) the steps of a sequence of T at which the loss is taken; see ``losses.steps_of``."""
+        """(N,) the steps of a sequence of T at which the loss is taken; see ``bptt.network.losses``."""
         return steps_of(self.loss_at, T)
 
     def run(
@@ -223,7 +192,7 @@ class Network:
         steps, lengths = self.loss_steps(T), trace.traces[0].lengths
         counted = None if lengths is None else inside(lengths, T)[steps]
         if self.loss_at == "last":
-            counted, h = None, np.concatenate([t.h[-1:] for t in _top(trace)], axis=2)
+            counted, h = None, np.concatenate([t.h[-1:] for t in top_traces(trace)], axis=2)
         else:
             h = trace.outputs[steps]
         if counted is not None and not counted.any():
@@ -237,7 +206,7 @@ class Network:
         o = kernels.affine(h, self.W_O.T, self.b_O)
         E, do = loss_where(self.loss, o, targets, counted)
         at_readout = kernels.affine(do, self.W_O)
-        dh = self._immediate(trace, steps, at_readout)
+        dh = immediate_at_top(trace, self.loss_at, steps, at_readout)
         return Run(self, trace, steps, o, E, do, h, dh)
 
     def backward(self, run: Run) -> dict[str, Array]:
@@ -258,22 +227,6 @@ class Network:
         gradient = named_tensors(self.stack, [g.parameters() for g in grads])
         gradient |= {"W_O": kernels.outer(run.do, run.h), "b_O": run.do.sum((0, 1))}
         return gradient | named_tensors(self.stack, [g.states() for g in grads])
-
-    def _immediate(self, trace: StackTrace, steps: Array, at_readout: Array) -> Array:
-        """∂⁺E/∂h on the top level from the errors at what the readout read."""
-        top = _top(trace)
-        T, B, _ = top[0].x.shape
-        dh = np.zeros((T, B, self.stack.outputs), self.stack.dtype)
-        if self.loss_at != "last":
-            dh[steps] = at_readout
-            return dh
-        H = top[0].layer.hidden
-        lengths = top[0].lengths
-        last = np.full(B, T - 1) if lengths is None else lengths - 1
-        dh[last, np.arange(B), :H] = at_readout[0, :, :H]
-        if len(top) == 2:  # the backward direction ends where the sequence begins
-            dh[0, :, H:] = at_readout[0, :, H:]
-        return dh
 
     def save(self, path: str | Path, notes: dict[str, str] | None = None) -> Path:
         """Write the network as a safetensors file, with notes (text by name) of your own.
@@ -319,6 +272,11 @@ class Network:
             tensors: its arrays by name.
             notes: its notes by name.
 
+        Args:
+            path: of the file, for the errors.
+            tensors: its arrays by name.
+            notes: its texts by name.
+
         Raises:
             FileError: if arrays or notes are missing, or the notes make no sense.
         """
@@ -337,9 +295,3 @@ class Network:
             f"Network({self.body!r}, outputs={len(self.b_O)}, loss={self.loss!r}, "
             f"loss_at={self.loss_at!r})"
         )
-
-
-def _top(trace: StackTrace) -> list[Trace]:
-    """The traces of the top level: one, or forward and backward."""
-    levels = trace.stack.levels
-    return trace.traces[-1:] if isinstance(levels[-1], Layer) else trace.traces[-2:]
