@@ -230,7 +230,7 @@ def test_without_pytorch(tmp_path):
     torch.save(Model().state_dict(), tmp_path / "w.pt")
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "from bptt import files, state_dict\n"
+        "from bptt import files\nfrom bptt.models import state_dict\n"
         "tensors, _ = files.read_weights('w.safetensors')\n"
         "print(state_dict.network_of(tensors, loss='mse', loss_at='last', path='w').body)\n"
         "try:\n    files.read_weights('w.pt')\nexcept ValueError as error:\n    print(error)"
