@@ -272,11 +272,6 @@ class Network:
             tensors: its arrays by name.
             notes: its notes by name.
 
-        Args:
-            path: of the file, for the errors.
-            tensors: its arrays by name.
-            notes: its texts by name.
-
         Raises:
             FileError: if arrays or notes are missing, or the notes make no sense.
         """
