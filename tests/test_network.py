@@ -63,7 +63,7 @@ def test_nothing_is_half_written(net, tmp_path, monkeypatch):
     def full(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(files.writing.os, "fsync", full)
     with pytest.raises(errors.FileError, match="No space left on device"):
         net.save(path)
     assert path.read_bytes() == before

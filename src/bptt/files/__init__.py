@@ -1,0 +1,21 @@
+"""Files: written whole or not at all, and read without ever unpickling."""
+
+from bptt.files.notes import check_names, parsed, reason
+from bptt.files.tensors import read_tensors, tensors_in, write_tensors
+from bptt.files.torch_weights import TORCH, read_torch, read_weights
+from bptt.files.writing import check_writable, exists, write_bytes
+
+__all__ = [
+    "TORCH",
+    "check_names",
+    "check_writable",
+    "exists",
+    "parsed",
+    "read_tensors",
+    "read_torch",
+    "read_weights",
+    "reason",
+    "tensors_in",
+    "write_bytes",
+    "write_tensors",
+]
