@@ -130,7 +130,7 @@ class Layer(Parameters):
             return CheckpointedTrace.of(self, x, state0, every, lengths, resets)
         weights = self.weights
         saved, states = run_steps(weights, x, state0, lengths, resets)
-        return Trace(self, x, saved, states, lengths, resets, weights)
+        return Trace(self, weights, weights.fingerprint(), x, saved, states, lengths, resets)
 
     def initial_state(self, B: int, h0: Any, c0: Any) -> tuple[Array, ...]:
         """(h0,) or (h0, c0), checked; zeros where not given.

@@ -19,29 +19,23 @@ class Trace:
 
     Attributes:
         layer: the layer that made it.
+        weights: that the states were computed with.
+        fingerprint: of the weights, as they were then.
         x: (T, B, I) inputs; zero behind a sequence's end.
         saved: (T, B, ·) what the way back needs: z of an RNN, the gates of an LSTM or GRU.
         states: (h,) or (h, c), each (T+1, B, H).
         lengths: (B,) steps of each sequence, or None where all have T.
         resets: (T, B) True where a step started from zero, or None.
-        weights: that the states were computed with; the layer's own unless told.
     """
 
     layer: Parameters
+    weights: Weights
+    fingerprint: tuple[float, ...]
     x: Array
     saved: Array
     states: tuple[Array, ...]
     lengths: Array | None = None
     resets: Array | None = None
-    weights: Weights = field(default=None, repr=False)  # type: ignore[assignment]  # set below
-    fingerprint: tuple[float, ...] = field(default=(), repr=False)
-
-    def __post_init__(self) -> None:
-        """Remember the weights of the forward pass."""
-        if self.weights is None:
-            object.__setattr__(self, "weights", self.layer.weights)
-        if not self.fingerprint:
-            object.__setattr__(self, "fingerprint", self.weights.fingerprint())
 
     @property
     def h(self) -> Array:
