@@ -88,7 +88,7 @@ def test_pytorch_weights_keep_their_names(run):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--only", "magic"], "only: expected some of gain"),
+        (["--only", "magic"], "only: expected names among gain"),
         (["--report", "x.pdf"], "a name ending in .html"),
         (["--trial-updates", "-1"], "trial_updates"),
         (

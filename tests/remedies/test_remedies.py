@@ -10,6 +10,7 @@ from bptt.data import tasks
 from bptt.errors import OptionError
 from bptt.remedies import CATALOGUE, NetworkSubject, Settings, try_remedies
 from bptt.remedies.gain import log10_attenuation
+from tests.cells.minimal_gated_unit import MinimalGatedUnit
 
 T, H = 40, 24
 
@@ -114,6 +115,25 @@ def test_chrono_covers_the_lags_of_the_sequence():
     assert (layer.b[:H] == -layer.b[H : 2 * H]).all()
 
 
+def test_the_gate_of_a_cell_of_ones_own_is_opened():
+    """Its forget gate stands first; it has no input gate that chrono could close."""
+    rng = np.random.default_rng(0)
+    network = bptt.Network(
+        MinimalGatedUnit.init(2, H, rng=0, dtype="float64"), rng.standard_normal((1, H)), [0.0],
+        "mse", "last",
+    )  # fmt: skip
+    batch = (rng.standard_normal((T, 16, 2)), rng.standard_normal((16, 1)))
+    subject = NetworkSubject.of(network, batch, None, None, Settings())
+    (layer,) = change("forget-bias", subject).layers
+    assert (layer.b[:H] == 1).all()
+    assert (layer.b[H:] == network.layer.b[H:]).all()
+    (layer,) = change("chrono", subject).layers
+    assert 2 <= (1 + np.exp(layer.b[:H])).min() <= (1 + np.exp(layer.b[:H])).max() <= T
+    assert (layer.b[H:] == network.layer.b[H:]).all()
+    with pytest.raises(OptionError, match="layers whose update gate carries the state, got mgu"):
+        change("update-bias", subject)
+
+
 @pytest.mark.parametrize(
     ("name", "cell", "said"),
     [
@@ -207,13 +227,22 @@ def test_a_trial_that_diverges_ranks_last():
 
 def test_bad_options():
     subject = subject_of()
-    with pytest.raises(OptionError, match="only: expected some of gain"):
+    with pytest.raises(OptionError, match="only: expected names among gain"):
         try_remedies(subject, only=["magic"])
-    with pytest.raises(OptionError, match="candidates"):
-        try_remedies(subject, candidates=0)
+    for candidates in (0, 2.5, "3"):
+        with pytest.raises(OptionError, match="candidates: expected a whole number from 1"):
+            try_remedies(subject, candidates=candidates)
     with pytest.raises(OptionError, match="a remedy that applies"):
         try_remedies(subject, only=["chrono"])
     report = bptt.diagnose(subject.network, tuple(subject.batch.values()))
-    found = report.try_remedies(only=["orthogonal"], trial_updates=0, progress=False)
+    for name, value, expected in (
+        ("trial_updates", -1, "a whole number from 0"), ("trial_updates", 2.5, "a whole number from 0"),
+        ("batch", 0.5, "a whole number from 1"), ("seed", 1.5, "a whole number from 0"),
+        ("lr", 0, "a positive number"), ("lr", "fast", "a positive number"),
+        ("clip", 0, "a positive norm"), ("clip", np.nan, "a positive norm"),
+    ):  # fmt: skip
+        with pytest.raises(OptionError, match=f"{name}: expected {expected}"):
+            report.try_remedies(progress=False, **{name: value})
+    found = report.try_remedies(only=["orthogonal"], trial_updates=0.0, progress=False)
     with pytest.raises(OptionError, match="it was not tried"):
         found.apply("gain")

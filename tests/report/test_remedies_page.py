@@ -83,12 +83,12 @@ def test_the_page_says_what_each_remedy_is(remedies, visit, tmp_path):
             continue
         section = seen.page.inner_text(f"#remedy-{each.name}")
         assert each.source in section
-        assert "; ".join(each.said) in section
+        assert "; ".join(each.sentences) in section
     clip = remedies.named("clip").changes["clip"]
     assert f"clip = {clip:g}" in seen.page.inner_text("#remedy-clip")
     assert "nothing: the change is in the network" in seen.page.inner_text("#remedy-orthogonal")
     refused = seen.page.locator("li", has_text="forget-bias")
-    assert "layers of kind lstm" in refused.inner_text()
+    assert "layers whose forget gate carries the state" in refused.inner_text()
     # the links of the table lead somewhere
     for link in seen.page.locator("table.ranked a").all():
         assert seen.page.locator(link.get_attribute("href")).count() == 1
@@ -272,7 +272,7 @@ def test_apply_writes_into_the_model():
 
 
 def test_a_remedy_that_was_not_tried_is_refused(remedies):
-    with pytest.raises(bptt.errors.OptionError, match="layers of kind lstm"):
+    with pytest.raises(bptt.errors.OptionError, match="layers whose forget gate carries the state"):
         remedies.named("forget-bias")
     with pytest.raises(bptt.errors.OptionError, match="it was not tried"):
         remedies.named("chrono")

@@ -159,7 +159,7 @@ def _written(
     said = f"Written with {chosen.name}: {out}"
     on_task = isinstance(opened.data, Task)
     if not opened.own:
-        return said + f" ({'; '.join(chosen.said)})"
+        return said + f" ({'; '.join(chosen.sentences)})"
     return said + f"    next: {_next(chosen, data, opened.length, on_task, out)}"
 
 

@@ -5,7 +5,8 @@ from bptt.remedies.network_subject import NetworkSubject
 from bptt.remedies.ranking import Ranking
 from bptt.remedies.subject import Subject
 from bptt.remedies.trial import Settings, Trial, usual_updates
-from bptt.remedies.trying import UNCHANGED, Tried, try_remedies
+from bptt.remedies.tried import UNCHANGED, Tried
+from bptt.remedies.trying import try_remedies
 
 __all__ = [
     "CATALOGUE",

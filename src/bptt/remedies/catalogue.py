@@ -1,5 +1,6 @@
 """Every remedy by name, with what it does and who proposed it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bptt.errors import OptionError
@@ -12,7 +13,7 @@ class Remedy:
     """A change worth trying.
 
     Attributes:
-        name: its name, for ``only`` and ``--only``.
+        name: its name, as ``only`` takes it.
         does: what it does, in a phrase.
         source: who proposed it.
         make: makes the change.
@@ -67,7 +68,7 @@ CATALOGUE = {
 }  # fmt: skip
 
 
-def chosen(names: list[str] | tuple[str, ...] | None) -> list[Remedy]:
+def chosen(names: Sequence[str] | None) -> list[Remedy]:
     """Some remedies by name, all of them if None.
 
     Raises:
@@ -77,5 +78,7 @@ def chosen(names: list[str] | tuple[str, ...] | None) -> list[Remedy]:
         return list(CATALOGUE.values())
     for name in names:
         if name not in CATALOGUE:
-            raise OptionError("only", "some of " + ", ".join(CATALOGUE), repr(name), "Choose some.")
+            raise OptionError(
+                "only", "names among " + ", ".join(CATALOGUE), repr(name), "Choose from these."
+            )
     return [CATALOGUE[name] for name in names]

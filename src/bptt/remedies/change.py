@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from bptt.cells.activations import Activation
+from bptt.cells.activations import activation as activation_of
 from bptt.errors import OptionError
-from bptt.layers import RNN, Layer
+from bptt.layers import Layer
 from bptt.remedies.subject import Subject
 
 
@@ -16,12 +18,12 @@ class Change:
     """Other layers, other settings of the training, or both.
 
     Attributes:
-        said: what changes, a sentence each.
+        sentences: what changes, a sentence each.
         layers: in the place of the model's own; None leaves them.
         settings: of ``Settings``, by name.
     """
 
-    said: tuple[str, ...]
+    sentences: tuple[str, ...]
     layers: Sequence[Layer] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -29,25 +31,33 @@ class Change:
 Make = Callable[[Subject, np.random.Generator], Change]
 
 
-def plain_layers(subject: Subject, remedy: str) -> list[RNN]:
-    """The layers, all plain RNNs.
+def plain_layers(subject: Subject, remedy: str) -> list[Layer]:
+    """Copies of the layers, all plain RNNs.
 
     Raises:
         OptionError: if one is gated, to which the remedy does not apply.
     """
-    found = []
-    for name, layer in zip(subject.names, subject.layers, strict=True):
-        if not isinstance(layer, RNN):
+    layers = subject.layers
+    for name, layer in zip(subject.names, layers, strict=True):
+        if not layer.cell.choose_phi:
             raise OptionError(
                 remedy, "plain RNN layers", f"{layer.kind} ({name})",
                 "It does not apply to gated cells: their way back is the carry, see the gates' biases.",
             )  # fmt: skip
-        found.append(layer)
-    return found
+    return layers
 
 
-def with_weights(layer: RNN, activation: Any = None, **weights: Any) -> RNN:
-    """A plain layer with some weights, or the activation, in the place of its own."""
-    own = {name: value.copy() for name, value in layer.parameters().items()}
-    own |= {name: np.asarray(value, layer.dtype) for name, value in weights.items()}
-    return RNN(**own, activation=activation or layer.phi)
+def with_weights(layer: Layer, activation: str | Activation | None = None, **weights: Any) -> Layer:
+    """A copy of a plain layer with some weights, or the activation, in the place of its own.
+
+    Args:
+        layer: it is not changed.
+        activation: φ, or None to leave it.
+        weights: "W_F", "W_R" or "b", each of the shape that it replaces.
+    """
+    changed = layer.copy()
+    for name, value in weights.items():
+        setattr(changed, name, np.asarray(value, layer.dtype))
+    if activation is not None:
+        changed.phi = activation_of(activation)
+    return changed

@@ -2,7 +2,7 @@ r"""The gain of W_R at which the error signal neither shrinks nor grows, found o
 
 a(g) = ln of the signal at the needed lag over the signal at lag 0, with g W_R in the place of W_R. The gain
 wanted is the root of a. "Spectral radius 1" is not it: inputs push the units to where φ′ is small, and the
-critical gain is larger (mean field: 1 without inputs, 1.41 at an input variance of 0.1, 1.86 at 1).
+gain is larger (mean field: 1 without inputs, 1.41 at an input variance of 0.1, 1.86 at 1).
 """
 
 from collections.abc import Callable
@@ -28,11 +28,12 @@ def scaled(layer: Layer, gain: float) -> Layer:
 def log10_attenuation(subject: Subject) -> float:
     """Signal at the needed lag over that at lag 0, of the layer where it is weakest; -inf if none is left."""
     needed = subject.needed
-    found = [
-        profile.log10_attenuation(needed) if needed < len(profile.log10_signal) else -np.inf
-        for profile in subject.profiles(needed)
-    ]
-    return float(min(found))
+    return float(
+        min(
+            profile.log10_attenuation(needed) if needed < len(profile.log10_signal) else -np.inf
+            for profile in subject.profiles(needed)
+        )
+    )
 
 
 def signal_preserving_gain(
@@ -41,9 +42,9 @@ def signal_preserving_gain(
     """The gain at which the signal at the needed lag is that at lag 0, by bisection.
 
     Args:
-        subject: the model.
-        remedy: for the error.
-        at: the layers at a gain.
+        subject: the model on its batch.
+        remedy: the remedy's name, for the error.
+        at: called with a gain, returns the layers that have it.
 
     Raises:
         OptionError: if there is none between 1/8 and 16.
@@ -71,8 +72,8 @@ def signal_preserving_gain(
 def _bisected(a: Callable[[float], float], low: float, high: float) -> float:
     for _ in range(HALVINGS):
         middle = float(np.sqrt(low * high))
-        here = a(middle)
-        if abs(here) < CLOSE:
+        a_middle = a(middle)
+        if abs(a_middle) < CLOSE:
             return middle
-        low, high = (middle, high) if here < 0 else (low, middle)
+        low, high = (middle, high) if a_middle < 0 else (low, middle)
     return float(np.sqrt(low * high))

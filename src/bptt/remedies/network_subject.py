@@ -9,11 +9,10 @@ import numpy as np
 
 from bptt.data import Batch, Series, Text
 from bptt.data.tasks import Task
-from bptt.diagnosis import Diagnosis, diagnose_network, needed_or_half
-from bptt.diagnosis.network import batch_arguments
+from bptt.diagnosis import Diagnosis, batch_arguments, diagnose_network, needed_or_half
 from bptt.errors import NonFiniteError, OptionError
 from bptt.gradients.by_lag import LagProfile, by_lag
-from bptt.layers import RNN, Layer, Trace
+from bptt.layers import Layer, Trace
 from bptt.layers.build import replaced
 from bptt.network import Network
 from bptt.remedies.trial import Settings, Trial
@@ -45,11 +44,14 @@ class NetworkSubject:
         """With the batch in any form that ``bptt.diagnose`` takes.
 
         Args:
-            network: that the remedies are tried on, each on a copy.
-            batch: that it is measured on, as in ``bptt.diagnose``.
-            needed_lag: how far back the task needs the gradient to reach, or None.
-            data: what the trials learn from; None for the batch itself.
-            settings: of the trials.
+            network: the model.
+            batch: (x, targets), (x, targets, h0), or a dict of ``network.run``'s arguments by name.
+            needed_lag: how far back the task needs the gradient to reach; half the sequence if None.
+            data: what a trial learns from; the batch itself if None.
+            settings: how it trains.
+
+        Raises:
+            OptionError: if the batch has another form.
         """
         return cls(network, batch_arguments(batch), needed_lag, data, settings)
 
@@ -60,12 +62,12 @@ class NetworkSubject:
 
     @property
     def layers(self) -> list[Layer]:
-        """From the bottom."""
+        """Copies of the layers, from the bottom."""
         return [layer.copy() for layer in self.network.stack.layers]
 
     @property
     def names(self) -> list[str]:
-        """Of the layers."""
+        """The names of the layers."""
         return list(self.network.stack.names)
 
     @property
@@ -75,7 +77,7 @@ class NetworkSubject:
 
     @property
     def steps(self) -> int:
-        """Of the batch."""
+        """T, the time steps of the batch."""
         return len(self.batch["x"])
 
     @property
@@ -86,18 +88,17 @@ class NetworkSubject:
     def changed(self, layers: Sequence[Layer]) -> "NetworkSubject":
         """The same with other layers."""
         own = self.network
-        made = Network(
+        changed = Network(
             replaced(own.body, layers), own.W_O.copy(), own.b_O.copy(), own.loss, own.loss_at
         )
-        return replace(self, network=made)
+        return replace(self, network=changed)
 
     def take(self, layers: Sequence[Layer]) -> None:
         """Write layers into the network itself."""
         for own, new in zip(self.network.stack.layers, layers, strict=True):
             for name, value in own.parameters().items():
                 value[...] = new.parameters()[name]
-            if isinstance(own, RNN) and isinstance(new, RNN):
-                own.phi = new.phi
+            own.phi = new.phi
 
     def diagnose(self) -> Diagnosis:
         """The network on the batch, judged."""
@@ -106,8 +107,7 @@ class NetworkSubject:
     def profiles(self, max_lag: int) -> list[LagProfile]:
         """The gradient by lag of every layer."""
         run = self.network.run(**self.batch)
-        found: list[LagProfile] = by_lag(run.stack_trace, run.dh, max_lag=max_lag)
-        return found
+        return by_lag(run.stack_trace, run.dh, max_lag=max_lag)
 
     def traces(self) -> list[Trace]:
         """The forward pass of every layer on the batch."""
@@ -152,7 +152,7 @@ class NetworkSubject:
         if more:
             raise OptionError(
                 "batch", "x, targets and lengths only, to train on it", ", ".join(more),
-                "Give data to learn from, or trial_updates=0.",
+                "Pass data to learn from, or trial_updates=0.",
             )  # fmt: skip
         x, targets = (np.asarray(self.batch[name]) for name in ("x", "targets"))
         lengths = np.asarray(self.batch.get("lengths", np.full(x.shape[1], len(x))))

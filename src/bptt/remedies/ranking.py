@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bptt.errors import OptionError
-from bptt.remedies.trying import UNCHANGED, Tried
+from bptt.remedies.tried import UNCHANGED, Tried
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Ranking:
                 return tried
         why = dict(self.refused).get(name, "it was not tried")
         names = ", ".join(tried.name for tried in self.tried)
-        raise OptionError("remedy", f"one of {names}", repr(name), f"Of this one: {why}")
+        raise OptionError("remedy", f"one of {names}", repr(name), f"Why not this one: {why}")
 
     def model(self, name: str | None = None) -> Any:
         """A changed copy of the model: of the first-ranked remedy, or the one named.

@@ -17,11 +17,11 @@ class Subject(Protocol):
     """Recurrent layers in a model, on a batch.
 
     Attributes:
-        model: the whole.
-        layers: copies of the recurrent ones, from the bottom.
-        names: theirs.
+        model: the whole model.
+        layers: copies of its recurrent layers, from the bottom.
+        names: their names.
         needed: the lag that the task needs.
-        steps: of the longest sequence.
+        steps: time steps of the longest sequence.
         settings: how a trial trains.
         on_text: whether training cuts a stream into chunks.
     """
@@ -63,5 +63,5 @@ class Subject(Protocol):
         ...
 
     def train(self, settings: Settings) -> Trial:
-        """Train a copy for some steps."""
+        """Train a copy briefly."""
         ...

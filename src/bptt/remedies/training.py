@@ -24,19 +24,19 @@ def clip(subject: Subject, rng: np.random.Generator) -> Change:
     norms = norms[np.isfinite(norms)]
     if not len(norms) or not np.median(norms) > 0:
         raise OptionError(
-            "clip", "gradients that are finite and not zero", "none in the middle",
-            "There is nothing to clip: another remedy comes first.",
+            "clip", "a median norm that is finite and not zero", "none such",
+            "There is nothing to clip: try another remedy first.",
         )  # fmt: skip
     if np.ptp(norms) <= 1e-9 * norms.max():
         raise OptionError(
-            "clip", "batches to look at", "one, whose norm is always the same",
-            "It does not apply: give data to draw batches from.",
+            "clip", "batches whose norms differ", "the same norm each time",
+            "It does not apply: pass data to draw batches from.",
         )  # fmt: skip
     limit = float(f"{np.median(norms):.2g}")
-    seen = (
+    observed = (
         f"the median of norms from {norms.min():.2g} to {norms.max():.2g} over {len(norms)} batches"
     )
-    return Change((f"gradient clipped at norm {limit:g}, {seen}",), None, {"clip": limit})
+    return Change((f"gradient clipped at norm {limit:g}, {observed}",), None, {"clip": limit})
 
 
 def truncation(subject: Subject, rng: np.random.Generator) -> Change:
@@ -54,10 +54,10 @@ def truncation(subject: Subject, rng: np.random.Generator) -> Change:
             "Measure longer sequences.",
         )  # fmt: skip
     K, length = max(lengths), subject.settings.length
-    said = (
+    sentence = (
         f"window {length + K}: every loss reaches back {K} steps or more, bias at most {BIAS:.0%}"
     )
-    return Change((said,), None, {"window": length + K})
+    return Change((sentence,), None, {"window": length + K})
 
 
 def omega(subject: Subject, rng: np.random.Generator) -> Change:

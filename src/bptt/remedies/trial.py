@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bptt.arrays import as_whole
 from bptt.errors import OptionError
 
 MARK = 25  # updates that a point of a trial's curve averages
@@ -41,17 +42,32 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse settings that cannot work."""
-        if self.updates < 0:
+        """Refuse settings that cannot work; a float that is whole becomes a whole number."""
+        for name, least in (
+            ("updates", 0),
+            ("batch", 1),
+            ("length", 1),
+            ("window", 1),
+            ("seed", 0),
+        ):
+            if getattr(self, name) is not None or name != "window":
+                whole = as_whole(name, getattr(self, name), least=least)
+                object.__setattr__(self, name, whole)
+        if not (_is_number(self.lr) and 0 < self.lr < np.inf):
+            raise OptionError("lr", "a positive number", repr(self.lr), "0.001 is usual.")
+        if self.clip is not None and not (_is_number(self.clip) and self.clip > 0):
             raise OptionError(
-                "trial_updates", "a number from 0", str(self.updates), "0 trains nothing."
+                "clip",
+                "a positive norm, or None",
+                repr(self.clip),
+                "1.0 is usual, None never clips.",
             )
-        if not 0 < self.lr < np.inf:
-            raise OptionError("lr", "a positive number", str(self.lr), "Try 0.001.")
-        if self.batch < 1:
-            raise OptionError("batch", "a number from 1", str(self.batch), "32 is usual.")
-        if self.clip is not None and not self.clip > 0:
-            raise OptionError("clip", "a positive norm, or None", str(self.clip), "1.0 is usual.")
+        if not (_is_number(self.omega) and 0 <= self.omega < np.inf):
+            raise OptionError("omega", "a number from 0", repr(self.omega), "0 leaves Ω out.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,11 +102,11 @@ class Trial:
         """From what every update gave.
 
         Args:
-            losses: of each update.
-            norms: of each update's gradient.
-            unit: of the loss, in words.
-            stamps: the time at the beginning and after each update, in seconds.
-            stopped: why the trial ended early, or None.
+            losses: on its batch, before the update.
+            norms: of its gradient, before clipping.
+            unit: of the losses; "" if it has no name.
+            stamps: times in seconds, at the beginning and after every update.
+            stopped: why the training broke off, or None.
         """
         ends = [*range(MARK, len(losses), MARK), len(losses)] if losses else []
         starts = [0, *ends][: len(ends)]

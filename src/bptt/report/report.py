@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from bptt.arrays import as_whole
 from bptt.diagnosis import Advice, Cause, Diagnosis, LayerDiagnosis, Verdict
 from bptt.errors import OptionError
 from bptt.extras import needing
@@ -138,14 +139,16 @@ class Report(Savable):
                 "Call bptt.diagnose(model, batch) again.",
             )  # fmt: skip
         if trial_updates is None:
-            trial_updates = usual_updates(self.subject(data, Settings()).steps, batch)
+            settings = Settings(batch=batch)
+            trial_updates = usual_updates(self.subject(data, settings).steps, settings.batch)
+        trial_updates = as_whole("trial_updates", trial_updates, least=0, cure="0 trains nothing.")
         settings = Settings(trial_updates, lr, batch, clip, seed=seed)
         subject = self.subject(data, settings)
         with bar("remedies", shown=progress) as update:
-            tried, refused = try_remedies(
+            ranking = try_remedies(
                 subject, only=only, candidates=candidates, rng=seed, progress=update
             )
-        return RemedyReport(tuple(tried), tuple(refused), self.title, self.facts)
+        return RemedyReport(ranking.tried, ranking.refused, self.title, self.facts)
 
     def stages(self) -> list[tuple[str, Diagnosis]]:
         """("before training", ...), ("after training", ...), or the one there is."""

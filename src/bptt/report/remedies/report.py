@@ -71,7 +71,7 @@ def _row(tried: Tried) -> dict[str, Any]:
         "name": tried.name,
         "does": tried.does,
         "source": tried.source,
-        "changes": tried.said,
+        "changes": tried.sentences,
         "training": tried.changes,
         "verdict": decisive.verdict,
         "needed_lag": decisive.needed_lag,

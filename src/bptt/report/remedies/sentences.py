@@ -41,7 +41,7 @@ def came_out(ranking: Ranking) -> str:
         if ends[0] == ends[1]
         else f"the signal at lag {needed} over that at lag 0 goes from {ends[0]} to {ends[1]}"
     )
-    return f"{'; '.join(best.said)}. With it {', and '.join(changes)}."
+    return f"{'; '.join(best.sentences)}. With it {', and '.join(changes)}."
 
 
 def how_ranked(ranking: Ranking) -> str:

@@ -25,7 +25,7 @@ def render(ranking: Ranking) -> Iterator[RenderableType]:
     yield Text("What each changes", style="bold")
     for tried in ranking.tried:
         if tried.name != UNCHANGED:
-            yield Text(f"  • {tried.name}: {'; '.join(tried.said)} ({tried.source}).")
+            yield Text(f"  • {tried.name}: {'; '.join(tried.sentences)} ({tried.source}).")
     if ranking.refused:
         yield Text("What does not apply", style="bold")
         for name, why in ranking.refused:
