@@ -51,6 +51,7 @@ profile.horizont()
 bptt.by_lag(trace, dh)[0]
 bptt.lyapunov(deep)
 report.verdict == "gone"
+bptt.diagnosee(net, x)
 """
 
 
@@ -63,4 +64,4 @@ def test_a_users_program(tmp_path):
     )  # fmt: skip
     first = PROGRAM.count("\n") + 2
     lines = [int(n) for n in re.findall(r"^program\.py:(\d+): error", done.stdout, re.M)]
-    assert lines == [*range(first, first + 4)], done.stdout + done.stderr
+    assert lines == [*range(first, first + 5)], done.stdout + done.stderr

@@ -18,6 +18,7 @@ from bptt.version import __version__
 if TYPE_CHECKING:
     from bptt.monitor import Monitor
     from bptt.sweeps import sweep
+    from bptt.torch_models import from_torch, to_torch
 
 __all__ = [
     "GRU",
@@ -63,10 +64,12 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-def __getattr__(name: str) -> Any:
-    """What is imported later, and the subpackages themselves."""
-    if name in _LATER.values():
-        return import_module(f"bptt.{name}")
-    if name in _LATER:
-        return getattr(import_module(f"bptt.{_LATER[name]}"), name)
-    raise AttributeError(f"module 'bptt' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker would take any name for one that exists
+
+    def __getattr__(name: str) -> Any:
+        """What is imported later, and the subpackages themselves."""
+        if name in _LATER.values():
+            return import_module(f"bptt.{name}")
+        if name in _LATER:
+            return getattr(import_module(f"bptt.{_LATER[name]}"), name)
+        raise AttributeError(f"module 'bptt' has no attribute {name!r}")

@@ -34,12 +34,19 @@ class NonFiniteError(BpttError):
 class DivergenceError(NonFiniteError):
     """Training left the range of its numbers.
 
-    Attributes:
+    Args:
+        argument: what diverged.
+        expected: what it should have been.
+        got: what it was.
+        cure: one sentence that says what to do about it.
         update: of the weights, counted from 1.
         parameter: whose gradient or value is not finite, or None.
         layer: in which the forward pass or the error signal grew beyond the type, or None.
         lag: at which the error signal did, or grew the most; None where the forward pass did.
         time: step in time at which the forward pass did, or None.
+
+    Attributes:
+        update, parameter, layer, lag, time: as above.
     """
 
     def __init__(

@@ -183,12 +183,12 @@ class Matrix:
         for back in range(n - 1, 0, -1):
             z = w * h + sp.Matrix(sp.symbols(f"u_{back}0 u_{back}1"))  # u is W_F x + b
             h = z.applyfunc(phi)
-            here = sp.Matrix(sp.symbols(f"h_{back}0 h_{back}1"))
+            values = sp.Matrix(sp.symbols(f"h_{back}0 h_{back}1"))
             slope = sp.Matrix(sp.symbols(f"d_{back}0 d_{back}1"))
-            short |= dict(zip(h, here, strict=True)) | dict(
+            short |= dict(zip(h, values, strict=True)) | dict(
                 zip(z.applyfunc(dphi), slope, strict=True)
             )
-            names |= {self.at("h", back): here, self.at("Φ′", back): sp.diag(*slope)}
+            names |= {self.at("h", back): values, self.at("Φ′", back): sp.diag(*slope)}
         terms = self.unrolled(n)
         for entry in w:
             unit = w.diff(entry)
