@@ -199,11 +199,8 @@ class LagProfile:
         Raises:
             OptionError: if the lag was not computed.
         """
-        if not 0 <= lag < len(self.log10_signal):
-            raise OptionError(
-                "lag", f"a lag from 0 to {len(self.log10_signal) - 1}", str(lag),
-                "Use longer sequences, or a larger max_lag.",
-            )  # fmt: skip
+        last = len(self.log10_signal) - 1
+        lag = as_whole("lag", lag, 0, last, "Pass longer sequences, or a larger max_lag.")
         return float(self.log10_growth[lag])
 
     def __repr__(self) -> str:
