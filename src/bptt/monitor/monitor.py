@@ -34,7 +34,7 @@ class Monitor:
         max_lag: the largest lag to compute; None goes back as far as there is a past.
 
     Raises:
-        OptionError: if an argument is not of the kind that is named here.
+        OptionError: if an argument is not of the kind that is asked for.
         FileError: if the file cannot be written.
 
     >>> import bptt, torch

@@ -76,7 +76,7 @@ class Watch:
             return original(parameters, *args, **kwargs)
         given = dict(zip(("max_norm", "norm_type"), args, strict=False)) | kwargs
         whole = {id(p) for p in self.model.parameters()} == {id(p) for p in parameters}
-        # The usual call computes the very norm that is wanted here: it is not taken twice.
+        # The usual call computes the very norm that is wanted: it is not taken twice.
         same = whole and float(given.get("norm_type", 2.0)) == 2 and self.clipped is None
         if not same:
             self._look()

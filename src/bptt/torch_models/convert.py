@@ -36,7 +36,8 @@ def from_torch(module: Any) -> Layer | Bidirectional | Stack:
         are copies, in float32 where PyTorch's are of half precision. Dropout is no part of it.
 
     Raises:
-        OptionError: if it is no such module, or an LSTM with a projection, which has no equal here.
+        OptionError: if it is another module, or an LSTM with a projection, of which no layer here is the
+            equal.
 
     >>> import torch, bptt
     >>> bptt.from_torch(torch.nn.GRU(3, 8))

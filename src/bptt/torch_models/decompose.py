@@ -40,7 +40,13 @@ class Decomposed:
 
 
 def decompose(model: nn.Module, batch: Any, loss: Loss, max_lag: int | None = None) -> Decomposed:
-    """The gradient by lag of every recurrent layer; the arguments are those of ``diagnose_module``.
+    """The gradient by lag of every recurrent layer.
+
+    Args:
+        model: any module with nn.RNN, nn.LSTM, nn.GRU in it, or their cells called in a loop.
+        batch: whatever ``loss`` takes.
+        loss: called as loss(model, batch), returns the loss before ``.backward()``.
+        max_lag: the largest lag to compute; None goes back as far as there is a past.
 
     Raises:
         OptionError, NonFiniteError, AgreementError: as ``diagnose_module``.
@@ -62,12 +68,12 @@ def decompose(model: nn.Module, batch: Any, loss: Loss, max_lag: int | None = No
                     path or "model", "a finite gradient on the states", f"{np.nan} at step {t}",
                     _first_bad(model),
                 )  # fmt: skip
-        found = by_lag(replayed.trace, replayed.errors, max_lag=max_lag)
+        of_layers = by_lag(replayed.trace, replayed.errors, max_lag=max_lag)
         layers = _names(path, replayed)
-        for number, (layer, profile) in enumerate(zip(layers, found, strict=True)):
+        for number, (layer, profile) in enumerate(zip(layers, of_layers, strict=True)):
             checked.append(_check(captured, path, replayed, number, layer, profile))
         names += layers
-        profiles += found
+        profiles += of_layers
         replays.append(replayed)
     traces = [trace for replayed in replays for trace in replayed.trace.traces]
     longest = max(len(trace.x) for trace in traces)

@@ -93,12 +93,12 @@ def replay(name: str, calls: list[Call]) -> Replay:
     masks = [None, *batch.masks] if batch.masks else None
     trace = stack.forward(batch.x, h0, c0, lengths=batch.lengths, masks=masks)
     parts = np.split(trace.outputs, 1 + two, axis=2)
-    found = np.concatenate(
+    replayed = np.concatenate(
         [p if W is None else p @ W.T for p, W in zip(parts, W_hr[-1 - two :], strict=True)], axis=2
     )
     tolerance = TOLERANCE[calls[0].out.dtype]
-    within = inside(batch.lengths, len(found))
-    off = np.abs(found - batch.out)[within].max() / max(np.abs(batch.out).max(), 1e-30)
+    within = inside(batch.lengths, len(replayed))
+    off = np.abs(replayed - batch.out)[within].max() / max(np.abs(batch.out).max(), 1e-30)
     if not off <= tolerance:
         raise AgreementError(
             name, f"the states that PyTorch computed, to {tolerance:g}", f"a difference of {off:.1e}",
