@@ -18,7 +18,7 @@ from bptt.training import train
 
 IMAGES = Path(__file__).parent / "images"
 SCREEN = {"width": 1280, "height": 800}
-STEPS = 2000
+UPDATES = 2000
 
 
 @cache
@@ -30,10 +30,10 @@ def report() -> bptt.Report:
     codes, targets, _ = chunk(streams(text.held_out, 16), 128, 0)
     batch = (text.one_hot(codes), targets)
     return bptt.Report(
-        diagnose_network(train(network, text, steps=STEPS).network, batch, truncation=64),
+        diagnose_network(train(network, text, updates=UPDATES).network, batch, truncation=64),
         before=diagnose_network(network, batch, truncation=64),
         title=repr(network.body),
-        facts=(("Data", text.name), ("training", f"{STEPS} steps of Adam")),
+        facts=(("Data", text.name), ("training", f"{UPDATES} updates by Adam")),
     )
 
 

@@ -61,12 +61,20 @@ def test_too_few_steps_for_an_exponent():
 def test_without_W_R_lag_0_is_everything():
     shown = at(gain=0.0)
     rows = pictures.by_lag.rows(shown)
-    assert {row["label"] for row in rows["marks"]} == {"horizon 0", "needed 50"}
+    assert {row["label"] for row in rows["marks"]} == {"horizon 0", "needed lag 50"}
     assert [row["lag"] for row in rows["lines"] if "W_R alone" in row["of"]] == [0]
     sizes = [row["size"] for row in pictures.sequence.rows(shown)["steps"]]
     assert sizes[-1] == 1
     assert sum(sizes) == 1
     assert "No error is carried back" in pictures.factors.sentence(shown)
+
+
+def test_a_label_near_the_end_of_the_axis_stands_before_its_rule():
+    sides = {
+        row["mark"]: row["side"]
+        for row in pictures.by_lag.rows(at(data="permutation", length=40))["marks"]
+    }
+    assert sides == {"horizon": "right", "needed lag": "left"}
 
 
 def test_without_states_there_is_no_gradient_to_draw():

@@ -85,15 +85,15 @@ MATRIX = r"""
 
 Now the same with many units. The sliders on the left make this network. The *gain* multiplies its first $W_R$; the
 *input strength* is the mean square of what $W_F x_t$ adds to each $z$. $T$ is the number of steps that are read: at first
-noise, that is, random numbers. The loss stands at the last step or at every step. A *gru* or *lstm* is a cell with
+noise, that is, random numbers. The loss is taken at the last step or at every step. A *gru* or *lstm* is a cell with
 gates: numbers between 0 and 1, by which it multiplies what it keeps of its old state.
 
 $G_k$ is the part of $dW_R = \partial E/\partial W_R$ with lag $k$: the error is made at step $t$, the weight acts $k$ steps
 earlier. Added up, all $G_k$ are the gradient. Its size $\lVert G_k \rVert$ is the root of the sum of its squares. A
-straight line down on this log scale is vanishing at a constant rate, a line up is exploding. Beside it stands what
-powers of $W_R$ would do alone, to an error of any direction on average, and what the slopes $\varphi'$ would do alone. The
-**horizon** is the smallest lag such that it and all smaller ones hold 95 % of $\sum_k \lVert G_k \rVert$; **needed** is
-the lag that the task asks for, half the sequence if it does not say.
+straight line down on this log scale is vanishing at a constant rate, a line up is exploding. The other curves show what
+the powers of $W_R$ alone would do to an error, averaged over all directions, and what the slopes $\varphi'$ alone would do.
+The **horizon** is the smallest lag such that it and all smaller ones hold 95 % of $\sum_k \lVert G_k \rVert$. The **needed
+lag** is the one that the task asks for, or half the sequence if the task does not say.
 """
 
 FACTORS = r"""
@@ -108,8 +108,8 @@ signal over its size at lag 0. In a gated cell, *carry* is the gate by which the
 SEQUENCE = r"""
 ### Where that is in the sequence
 
-How much each step of the sequence moves $W_R$, as a part of all steps. Horizon and needed are counted back from the
-last loss. With a loss at the last step only, what lies left of the horizon is hardly learnt from.
+How much each step of the sequence moves $W_R$, as a share of what all steps do. The horizon and the needed lag are
+counted back from the last loss. With a loss at the last step only, what lies left of the horizon is hardly learnt from.
 """
 
 ACTIVATION = r"""
@@ -176,7 +176,7 @@ OWN = r"""
 Choose what the network reads: noise, a task whose answer lies a known number of steps back, or real sequences. Or drop
 the weights of your RNN, GRU or LSTM, as `safetensors.torch.save_file(model.state_dict(), "model.safetensors")` or
 `bptt train` write them: then every picture from "A whole network" to "What truncating forgets" is of your model, and the
-sliders of the weights rest, as the card on the left says. To come back to the sliders, clear the file. The file stays on the machine that
+sliders of the weights have no effect, as the card on the left says. To come back to the sliders, clear the file. The file stays on the machine that
 runs this page; it is read as numbers, never as code. Long sequences and *permutation*, *digits* or *acsf1* can take some seconds.
 """
 

@@ -128,7 +128,10 @@ def lines(
 
 
 def mark_rows(
-    field: str, marks: Mapping[str, float], labels: Mapping[str, str] | None = None
+    field: str,
+    marks: Mapping[str, float],
+    labels: Mapping[str, str] | None = None,
+    last: float | None = None,
 ) -> list[Row]:
     """The rows of upright rules.
 
@@ -136,10 +139,16 @@ def mark_rows(
         field: of the place.
         marks: {name: place}.
         labels: {name: what is said of it}; the name where it is not given.
+        last: the end of the axis, near which a label stands to the left of its rule.
     """
     labels = labels or {}
     return [
-        {field: place, "mark": name, "label": labels.get(name, name)}
+        {
+            field: place,
+            "mark": name,
+            "label": labels.get(name, name),
+            "side": "left" if last is not None and place > 0.6 * last else "right",
+        }
         for name, place in marks.items()
     ]
 
@@ -161,7 +170,7 @@ def marked(
         field: of the place.
         names: of the rules, in the order of the legend.
         colour: of the rules.
-        direct: whether each is named at its upper end, by its label, and not in a legend.
+        direct: whether each is named beside it, by its label, and not in a legend.
     """
     legend = alt.Legend(
         orient="top", symbolType="stroke", symbolSize=500, symbolStrokeColor=colour,
@@ -178,6 +187,14 @@ def marked(
     ruled = (chart + rules).resolve_scale(color="independent", strokeDash="independent")
     if not direct:
         return ruled
-    rows = alt.Y("mark:N", axis=None, sort=list(names), scale=alt.Scale(range=[10, 10 + 34]))
-    text = base.mark_text(align="left", dx=4, fontSize=12).encode(y=rows, text="label:N")
-    return alt.layer(ruled, text).resolve_scale(y="independent")
+    # The first low, the last high: a curve that falls leaves the horizon's foot free, one that rises its own.
+    rows = alt.Y("mark:N", axis=None, sort=list(names), scale=alt.Scale(range=[HEIGHT, 0]))
+    text = (
+        base.mark_text(align="left", dx=4, fontSize=12),
+        base.mark_text(align="right", dx=-4, fontSize=12),
+    )
+    labels = [
+        side.encode(y=rows, text="label:N").transform_filter(f"datum.side == '{name}'")
+        for name, side in zip(("right", "left"), text, strict=True)
+    ]
+    return alt.layer(ruled, alt.layer(*labels)).resolve_scale(y="independent")

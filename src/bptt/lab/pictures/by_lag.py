@@ -58,8 +58,9 @@ def _lines(shown: Measured) -> list[Row]:
 
 def _rows(shown: Measured) -> Rows:
     places = {HORIZON: shown.layer.horizon, NEEDED: shown.layer.needed_lag}
-    labels = {HORIZON: f"horizon {places[HORIZON]}", NEEDED: f"needed {places[NEEDED]}"}
-    return {"lines": _lines(shown), "marks": mark_rows("lag", places, labels)}
+    labels = {name: f"{name} {place}" for name, place in places.items()}
+    last = len(shown.layer.profile.log10_norm) - 1
+    return {"lines": _lines(shown), "marks": mark_rows("lag", places, labels, last)}
 
 
 by_lag = Picture(
