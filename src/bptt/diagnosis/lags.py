@@ -18,7 +18,9 @@ def needed_or_half(needed_lag: int | None, T: int, max_lag: int | None = None) -
             among those that are computed: nothing could be said about it.
     """
     if T < 2:
-        raise ShapeError("x", "at least 2 steps", f"{T}", "There is no past in a single step.")
+        raise ShapeError(
+            "x", "at least 2 steps", f"{T}", "Use longer sequences: a single step has no past."
+        )
     needed = T // 2
     if needed_lag is not None:
         needed = as_whole(

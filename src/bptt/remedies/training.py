@@ -24,7 +24,8 @@ def clip(subject: Subject, rng: np.random.Generator) -> Change:
     norms = norms[np.isfinite(norms)]
     if not len(norms) or not np.median(norms) > 0:
         raise OptionError(
-            "clip", "a median norm that is finite and not zero", "none such",
+            "clip", "a median norm that is finite and above 0",
+            f"{np.median(norms):g}" if len(norms) else "no finite norm",
             "There is nothing to clip: try another remedy first.",
         )  # fmt: skip
     if np.ptp(norms) <= 1e-9 * norms.max():

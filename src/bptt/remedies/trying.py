@@ -64,7 +64,7 @@ def try_remedies(
     if len(tried) == 1:
         raise OptionError(
             "only", "a remedy that applies", "; ".join(f"{n}: {why}" for n, why in refused),
-            "Choose others.",
+            "Choose other remedies.",
         )  # fmt: skip
     if training:
         picked = _to_train(tried, candidates)

@@ -139,7 +139,7 @@ def capture(model: nn.Module, batch: Any, loss: Loss) -> Captured:
 def _independent() -> OptionError:
     return OptionError(
         "loss", "one that depends on the recurrent layer", "one that does not",
-        "Does it call the model, outside torch.no_grad(), and use what comes out?",
+        "Call the model in it, outside torch.no_grad(), and use what comes out.",
     )  # fmt: skip
 
 

@@ -102,7 +102,7 @@ def replay(name: str, calls: list[Call]) -> Replay:
     if not off <= tolerance:
         raise AgreementError(
             name, f"the states that PyTorch computed, to {tolerance:g}", f"a difference of {off:.1e}",
-            "Is it a subclass with a forward of its own, or is a weight changed on the way?",
+            "Look for a subclass with a forward of its own, or a weight that changes on the way.",
         )  # fmt: skip
     return Replay(module, trace, batch.errors, W_hr, tolerance)
 
