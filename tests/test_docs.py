@@ -63,6 +63,12 @@ def test_links_lead_somewhere(page):
             assert anchor in anchors(file.read_text()), f"{target}#{anchor}"
 
 
+def test_the_readme_leads_to_every_page():
+    text = (ROOT / "README.md").read_text()
+    for page in PAGES[1:]:
+        assert f"]({page.relative_to(ROOT)})" in text
+
+
 def test_every_command_is_documented():
     text = (ROOT / "docs" / "command-line.md").read_text()
     for command in app.registered_commands:
