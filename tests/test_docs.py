@@ -63,6 +63,17 @@ def test_links_lead_somewhere(page):
             assert anchor in anchors(file.read_text()), f"{target}#{anchor}"
 
 
+def test_renamed_modules_are_where_the_changes_say():
+    rows = re.findall(
+        r"^\| (`bptt\..*?) \| (`bptt\..*?) \|$", (ROOT / "CHANGELOG.md").read_text(), re.M
+    )
+    assert len(rows) > 30
+    for row in rows:
+        gone, here = (re.findall(r"`(bptt[\w.]+)`", cell) for cell in row)
+        assert all(name in MODULES for name in here), row
+        assert not any(name in MODULES for name in gone), row
+
+
 def test_the_readme_leads_to_every_page():
     text = (ROOT / "README.md").read_text()
     for page in PAGES[1:]:
