@@ -80,7 +80,7 @@ def test_the_seed_moves_weights_and_sequences():
         ({"init": "he"}, "scheme"),
         ({"activation": "gelu"}, "activation"),
         ({"length": 1}, "length"),
-        ({"batch": 0}, "sequences"),
+        ({"batch": 0}, "batch"),
         ({"data": "nowhere.npz"}, "nowhere.npz"),
     ],
 )

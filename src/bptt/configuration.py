@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bptt.arrays import as_whole
 from bptt.data import Data, Task, Text, load
 from bptt.data.tasks.noise import noise
 from bptt.data.text import chunk, streams
@@ -93,7 +94,7 @@ class Configuration:
         if self.loss_at is not None:
             raise OptionError(
                 "loss_at", f"none for {self.data}, which says itself where the loss is taken",
-                repr(self.loss_at), "Leave it out, or take noise.",
+                repr(self.loss_at), "Leave it out, or use noise.",
             )  # fmt: skip
         return load(self.data, self.length)
 
@@ -128,7 +129,19 @@ def fresh_network(
     dtype: str = "float32",
     **options: Any,
 ) -> Network:
-    """A network of the sizes and the loss that the data need."""
+    """A network of the sizes and the loss that the data need.
+
+    Args:
+        data: what it is to read.
+        hidden: H, units of each layer.
+        init: name of the scheme of the weights (``bptt.cells.initialise``).
+        seed: of the weights.
+        dtype: "float32" or "float64".
+        options: cell, layers, bidirectional, activation and gain, as for ``Network.init``.
+
+    Raises:
+        OptionError: if a name or number is outside its choices.
+    """
     if isinstance(data, Text):
         size = len(data.characters)
         return Network.init(size, hidden, size, init, rng=seed, dtype=dtype, **options)
@@ -153,6 +166,8 @@ def measured_batch(
     Raises:
         OptionError: if there are not so many sequences.
     """
+    if batch is not None:
+        batch = as_whole("batch", batch, least=1)
     if isinstance(data, Text):
         parts = streams(data.held_out, 16 if batch is None else batch)
         codes, targets, _ = chunk(parts, 128 if length is None else length, 0)
@@ -165,8 +180,10 @@ def measured_batch(
     longest = int(data.held_out.lengths.max())
     sequences = len(data.held_out.lengths)
     batch = max(1, min(16, sequences, 4000 // longest)) if batch is None else batch
-    if not 1 <= batch <= sequences:
-        raise OptionError("batch", f"from 1 to {sequences} sequences", str(batch), "Take fewer.")
+    if batch > sequences:
+        raise OptionError(
+            "batch", f"from 1 to {sequences} sequences", str(batch), "Pass a smaller batch."
+        )
     return data.held_out.part(slice(0, batch)).arguments(dtype)
 
 
@@ -183,7 +200,7 @@ def _scale_inputs(layer: Layer, x: Any, variance: float) -> None:
         OptionError: if the variance is negative or not finite, or the inputs are all zero.
     """
     if not 0 <= variance < np.inf:
-        raise OptionError("input_variance", "a number from 0", str(variance), "Give 0 or more.")
+        raise OptionError("input_variance", "a number from 0", str(variance), "Pass 0 or more.")
     # over (time, batch): the mean of (w x)² is w C w, with C the second moments of x
     rows = x.reshape(-1, x.shape[-1]).astype(np.float64)
     moments = rows.T @ rows / len(rows)
@@ -191,6 +208,6 @@ def _scale_inputs(layer: Layer, x: Any, variance: float) -> None:
     now = float(np.einsum("hi,ij,hj->", W_F, moments, W_F)) / len(W_F)
     if now == 0 and variance > 0:
         raise OptionError(
-            "input_variance", "0, for every input is zero", str(variance), "Take other data."
+            "input_variance", "0, for every input is zero", str(variance), "Use other data."
         )
     layer.W_F *= (variance / now) ** 0.5 if now else 0.0

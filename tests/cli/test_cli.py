@@ -1,4 +1,4 @@
-"""The command line as a user runs it: in an empty directory, in a process of its own."""
+"""The command line as a user runs it, in an empty directory."""
 
 import json
 import subprocess
@@ -10,15 +10,19 @@ pytest.importorskip("typer")
 
 
 from bptt import files, kernels
+from tests.cli.command import bptt
 
 
-def bptt(*arguments, cwd, code=0):
+def test_in_a_process_of_its_own(tmp_path):
+    """All the other tests here share one, which imports everything once."""
     done = subprocess.run(
-        [sys.executable, "-m", "bptt", *arguments], cwd=cwd, capture_output=True, text=True
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
+        [sys.executable, "-m", "bptt", "train", "--hidden", "0"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("bptt: --hidden: expected")
+    assert done.stdout == ""
 
 
 def test_main_job(tmp_path):
@@ -56,8 +60,6 @@ def test_train_then_diagnose_and_verify_the_saved_model(tmp_path):
         "train",
         "--updates",
         "41",
-        "--hidden",
-        "16",
         "--out",
         "m.safetensors",
         "--resume",
@@ -85,8 +87,8 @@ def test_derive(tmp_path):
 
 BAD = {
     "unknown activation": (["train", "--activation", "swish"], "activation: expected one of tanh"),
-    "unknown init": (["diagnose", "--init", "he"], "scheme: expected one of pytorch"),
-    "no units": (["train", "--hidden", "0"], "hidden: expected a size from 1"),
+    "unknown init": (["diagnose", "--init", "he"], "--init: expected one of pytorch"),
+    "no units": (["train", "--hidden", "0"], "--hidden: expected a whole number from 1"),
     "negative seed": (["verify", "--seed", "-1"], "seed: expected a whole number"),
     "no such text": (["train", "--data", "none.txt"], "none.txt: expected"),
     "no such model": (["diagnose", "--model", "none"], "none: expected a .safetensors file"),
@@ -95,23 +97,23 @@ BAD = {
     "a name too long": (["train", "--out", "x" * 300], "file name too long"),
     "a text that cannot be read": (["train", "--data", "/proc/self/mem"], "/proc/self/mem: expected"),
     "no such cell": (["diagnose", "--cell", "qrnn"], "cell: expected one of rnn, lstm, gru"),
-    "no layers": (["diagnose", "--layers", "0"], "layers: expected a number from 1"),
+    "no layers": (["diagnose", "--layers", "0"], "--layers: expected a whole number from 1"),
     "text both ways": (["diagnose", "--bidirectional"], "network: expected layers that run forward only"),
     "too much memory": (["verify", "--hidden", "100000000"], "not enough memory"),
     "too many sequences": (["diagnose", "--data", "vowels", "--batch", "1000"], "batch: expected from 1 to 370"),
     "no sequences": (["verify", "--batch", "0"], "batch: expected"),
     "no truncation": (["diagnose", "--truncation", "-3"], "truncation: expected a whole number from 1"),
-    "lags short of the needed one": (["diagnose", "--max-lag", "5"], "max_lag: expected at least"),
-    "negative lag": (["diagnose", "--max-lag", "-1"], "max_lag: expected a whole lag from 0"),
+    "lags short of the needed one": (["diagnose", "--max-lag", "5"], "--max-lag: expected at least"),
+    "negative lag": (["diagnose", "--max-lag", "-1"], "--max-lag: expected a whole number from 0"),
     "not a model": (["diagnose", "--model", "junk"], "junk: expected a .safetensors file"),
     "another page type": (["diagnose", "--report", "a.pdf"], "--report: expected"),
     "lag beyond the sequence": (
-        ["diagnose", "--length", "50", "--needed-lag", "50"], "needed_lag: expected"),
+        ["diagnose", "--length", "50", "--needed-lag", "50"], "--needed-lag: expected"),
     "one step": (["diagnose", "--length", "1"], "x: expected at least 2 steps"),
-    "no updates": (["train", "--updates", "0"], "updates: expected a number from 1"),
+    "no updates": (["train", "--updates", "0"], "--updates: expected a whole number from 1"),
     "no such optimizer": (["train", "--optimizer", "lion"], "--optimizer: expected adam"),
     "nowhere to write": (["train", "--updates", "1", "--out", "no/where"], "expected a place to write"),
-    "no steps to derive": (["derive", "--steps", "0"], "steps: expected a number from 1"),
+    "no steps to derive": (["derive", "--steps", "0"], "--steps: expected a whole number from 1"),
     "unknown form": (["derive", "--form", "tensor"], "form: expected"),
     "no entries": (["verify", "--entries", "0"], "entries: expected"),
     "nothing to resume": (["train", "--resume", "--out", "new"], "new: expected a .safetensors file"),
@@ -136,6 +138,8 @@ def test_a_model_of_another_text(tmp_path):
     (tmp_path / "ab.txt").write_text("abba " * 1000)
     bptt("train", "--data", "ab.txt", "--updates", "2", "--hidden", "4", cwd=tmp_path)
     done = bptt("diagnose", "--model", "model.safetensors", cwd=tmp_path, code=2)
+    assert "--data: expected the path of ab.txt, which model.safetensors was trained" in done.stderr
+    done = bptt("diagnose", "--model", "model.safetensors", "--data", "text", cwd=tmp_path, code=2)
     assert "expected the model's 3 characters" in done.stderr
 
 
@@ -328,16 +332,17 @@ def test_a_pickle_is_not_opened(tmp_path):
 
 
 MISFITS = {
-    "no data": ([], "data: expected a .npz file for a network that PyTorch saved, got 'text'"),
-    "a table": (["--data", "b.csv"], "data: expected a .npz file"),
+    "no data": ([], "--data: expected the data that w.safetensors reads"),
+    "a text": (["--data", "text"], "--data: expected a .npz or .csv file, or a task, for a network that PyTorch"),
+    "no such table": (["--data", "b.csv"], "b.csv: expected a .csv file, got no such file"),
     "no such batch": (["--data", "none.npz"], "none.npz: expected a .npz file, got no such file"),
-    "an activation": (["--data", "b.npz", "--activation", "tanh"], "activation: expected none for the gru"),
-    "no such module": (["--data", "b.npz", "--recurrent", "dec"], "recurrent: expected a recurrent module of w."),
-    "no such readout": (["--data", "b.npz", "--readout", "out"], "readout: expected a linear layer that reads"),
-    "inputs": (["--data", "wide.npz"], "wide.npz: expected x (T, B, 3), for w.safetensors reads 3 numbers"),
-    "classes": (["--data", "many.npz"], "many.npz: expected classes from 0 to 3, for w.safetensors has 4"),
-    "numbers": (["--data", "real.npz"], "real.npz: expected integer targets, classes from 0 to 3"),
-    "too many": (["--data", "b.npz", "--batch", "8"], "batch: expected from 1 to 7 sequences"),
+    "an activation": (["--data", "b.npz", "--activation", "tanh"], "--activation: expected none for the gru"),
+    "no such module": (["--data", "b.npz", "--recurrent", "dec"], "--recurrent: expected a recurrent module of w."),
+    "no such readout": (["--data", "b.npz", "--readout", "out"], "--readout: expected a linear layer that reads"),
+    "inputs": (["--data", "wide.npz"], "--data: expected data of 3 numbers a step, as the model reads, got wide.npz, which has 4"),
+    "classes": (["--data", "many.npz"], "--data: expected classes from 0 to 3, for the model has 4 outputs, got many.npz, which has 7"),
+    "numbers": (["--data", "real.npz"], "--data: expected targets that are classes, integers from 0 to 3, for the model has 4"),
+    "too many": (["--data", "b.npz", "--batch", "8"], "--batch: expected from 1 to 7 sequences"),
 }  # fmt: skip
 
 
@@ -358,22 +363,4 @@ def test_what_does_not_fit_weights_from_pytorch(case, tmp_path):
 def test_a_readout_is_chosen_of_pytorchs_weights_only(tmp_path):
     for arguments in (["--readout", "fc"], ["--recurrent", ""]):
         done = bptt("diagnose", *arguments, "--updates", "1", cwd=tmp_path, code=2)
-        assert "expected the weights of a PyTorch model" in done.stderr
-
-
-def test_a_batch_from_pytorch_is_taken_as_it_stands(tmp_path):
-    """All sequences, not scaled, nothing behind an end; numbers as well as classes."""
-    import numpy as np
-
-    from bptt.cli.options import stored_series
-
-    x, lengths = 5 + np.ones((6, 9, 2), "f4"), np.array([4, 3, 2, 1, 4, 4, 4, 4, 4])
-    inside = np.arange(4)[:, None] < lengths
-    for targets in (np.arange(54).reshape(6, 9), np.ones((6, 9)), np.arange(9), np.ones(9)):
-        np.savez(tmp_path / "b.npz", x=x, targets=targets, lengths=lengths)
-        part = stored_series(str(tmp_path / "b.npz")).held_out
-        np.testing.assert_array_equal(part.x, x[:4] * inside[..., None])
-        wanted = targets if targets.ndim == 1 else targets[:4] * inside
-        wanted = wanted[..., None] if targets.dtype.kind == "f" else wanted
-        np.testing.assert_array_equal(part.targets, wanted)
-        assert part.per_step == (targets.ndim == 2)
+        assert "expected none without --model and the weights of a PyTorch model" in done.stderr

@@ -90,7 +90,7 @@ def test_pytorch_weights_keep_their_names(run):
     [
         (["--only", "magic"], "only: expected names among gain"),
         (["--report", "x.pdf"], "a name ending in .html"),
-        (["--trial-updates", "-1"], "trial_updates"),
+        (["--trial-updates", "-1"], "--trial-updates: expected"),
         (
             ["--only", "orthogonal", "--trial-updates", 0, "--apply", "--remedy", "gain"],
             "it was not tried",

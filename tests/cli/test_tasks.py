@@ -9,7 +9,7 @@ pytest.importorskip("typer")
 
 from bptt.cli.tasks import REMEMBERED
 from bptt.data.tasks import NAMES, load
-from tests.cli.test_cli import bptt
+from tests.cli.command import bptt
 
 SHORT = ("--updates", "5", "--hidden", "8", "--no-report", "--json")
 
@@ -36,7 +36,8 @@ def test_a_task_that_cannot_be_so_short_is_named_below(tmp_path):
     rows = json.loads(bptt("tasks", "--length", "8", "--json", cwd=tmp_path).stdout)
     assert {row["name"] for row in rows if "error" in row} == {"order2", "order3", "digits"}
     assert (
-        "from 2 for the task adding" in bptt("tasks", "--length", "0", cwd=tmp_path, code=2).stderr
+        "from 2, got 0. Pass a length of at least 2 for the task adding"
+        in bptt("tasks", "--length", "0", cwd=tmp_path, code=2).stderr
     )
 
 

@@ -117,7 +117,7 @@ def test_a_network_of_ones_own_comes_back(tmp_path):
         np.testing.assert_array_equal(found.network.parameters()[name], value)
     assert found.network.layer.phi.name == "softsign"
     assert found.network.loss_at == "last"
-    assert found.saved["data"] == "copy"
+    assert found.model.notes["data"] == "copy"
     found.network.layer.b += 1  # its weights are its own, to be changed
 
 

@@ -292,13 +292,13 @@ def test_a_plain_rnn_asks_for_its_activation():
     tensors = arrays(Model("rnn"))
     assert "expected tanh or relu" in refusal(tensors)
     assert "got 'swish'" in refusal(tensors, activation="swish")
-    assert "Only a plain RNN leaves the choice" in refusal(arrays(Model("lstm")), activation="tanh")
+    assert "only a plain RNN has the choice" in refusal(arrays(Model("lstm")), activation="tanh")
 
 
 def test_several_recurrent_modules_ask_which():
     tensors = {f"{part}.{n}": v for part in "ab" for n, v in arrays(nn.LSTM(I, H)).items()}
     tensors |= {"fc.weight": np.ones((O, H), "f4")}
-    assert "holds 2, got a, b. Give --recurrent" in refusal(tensors)
+    assert "holds 2, got a, b. Pass the name of one" in refusal(tensors)
     assert "a, b, got 'c'" in refusal(tensors, recurrent="c")
     np.testing.assert_array_equal(read(tensors, recurrent="b.").body.W_R, tensors["b.weight_hh_l0"])
     assert "a.weight_hh_l0" in parts_of(tensors, recurrent="b", path="w.pt").rest
@@ -306,7 +306,7 @@ def test_several_recurrent_modules_ask_which():
 
 def test_several_readouts_ask_which():
     tensors = arrays(Model()) | {"emb.weight": np.ones((7, H), "f4")}
-    assert "got 2 that fit: fc, emb. Give --readout" in refusal(tensors)
+    assert "got 2 that fit: fc, emb. Pass the name of one" in refusal(tensors)
     assert len(read(tensors, readout="fc").b_O) == O
     assert len(read(tensors, readout="emb.weight").b_O) == 7
     assert "got 'rnn'" in refusal(tensors, readout="rnn")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from bptt.cli.command import Command, Group
 from bptt.cli.derive import derive
 from bptt.cli.diagnose import diagnose
 from bptt.cli.lab import lab
@@ -19,6 +20,7 @@ from bptt.cli.verify import verify
 
 app = typer.Typer(
     name="bptt",
+    cls=Group,
     help="How far back in time a recurrent network's gradient reaches, why no further, and what to "
     "change.\n\nStart with: bptt diagnose",
     no_args_is_help=True,
@@ -26,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (diagnose, remedies, train, lab, sweep, tasks, verify, derive):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def _version(wanted: bool) -> None:
@@ -46,7 +48,7 @@ def _main(
             "--version",
             callback=_version,
             is_eager=True,
-            help="Show the version, and which loops run.",
+            help="Print the version, and which loops run.",
         ),
     ] = False,
 ) -> None:
@@ -65,5 +67,5 @@ def main() -> None:
         print(f"bptt: {error}", file=sys.stderr)
         sys.exit(2)
     except MemoryError as error:
-        print(f"bptt: not enough memory: {error}. Give smaller sizes.", file=sys.stderr)
+        print(f"bptt: not enough memory: {error}. Pass smaller sizes.", file=sys.stderr)
         sys.exit(2)

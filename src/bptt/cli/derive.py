@@ -4,16 +4,17 @@ from typing import Annotated
 
 import typer
 
+from bptt.cli.context import refuse
 from bptt.cli.options import Json
 
 
 def derive(
-    steps: Annotated[int, typer.Option(help="How many steps to unroll.")] = 3,
+    steps: Annotated[int, typer.Option(help="Number of time steps to unroll.")] = 3,
     form: Annotated[
-        str, typer.Option(help="scalar (one unit, as the lecture) or matrix.")
+        str, typer.Option(help="scalar (one unit, as in the lecture) or matrix.")
     ] = "scalar",
     latex: Annotated[
-        bool, typer.Option("--latex", help="LaTeX (amsmath) instead of text.")
+        bool, typer.Option("--latex", help="Print LaTeX (amsmath) instead of text.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -22,10 +23,13 @@ def derive(
     The equations are made by differentiating with SymPy, and the result is compared with SymPy's own
     derivative of the network written out.
 
-    Example: bptt derive --steps 5 --latex
+    Examples:
+      bptt derive --steps 5
+      bptt derive --form matrix --latex
     """
     from bptt.derivation import Derivation
 
+    refuse(("latex",), json, "with --json, which holds both")
     derivation = Derivation(steps, form)  # type: ignore[arg-type]  # refused at that door
     checked = derivation.check()
     if json:

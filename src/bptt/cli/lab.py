@@ -12,42 +12,42 @@ def lab(
         typer.Option(
             min=0,
             max=65535,
-            help="Where to listen; from 2718 on the first that is free. 0: any free one.",
+            help="Port to listen on. The default is the first free one from 2718 on; 0 is any free one.",
         ),
     ] = None,
     host: Annotated[
         str,
         typer.Option(
-            help="An address of this machine. 127.0.0.1 is for this machine alone; any that others reach, such "
-            "as 0.0.0.0, asks them for a token."
+            help="Address of this machine to listen on. 127.0.0.1 is reached from this machine alone; "
+            "whoever comes by another address, such as 0.0.0.0, is asked for a token."
         ),
     ] = "127.0.0.1",
     token: Annotated[
         str | None,
         typer.Option(
             envvar="BPTT_LAB_TOKEN",
-            help="The word to be known to see the page. Made, and printed in the address, if --host is not this "
-            "machine alone.",
+            help="Word that visitors must know. If --host is reached from other machines, one is made "
+            "and printed as part of the address.",
         ),
     ] = None,
     no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Open no browser, only print the address.")
-    ] = False,
-    headless: Annotated[
-        bool, typer.Option("--headless", help="The same, for a machine without a screen.")
+        bool,
+        typer.Option("--no-browser", "--headless", help="Open no browser, only print the address."),
     ] = False,
 ) -> None:
     """Open the live page: a network's numbers as sliders, and how far its gradient reaches as they move.
 
-    Runs on this machine until Ctrl-C, and asks nothing of any other. Needs marimo and anywidget.
+    It runs on this machine until Ctrl-C, and asks nothing of any other. It needs bptt[lab]. To see the page of a
+    server at home, run bptt lab --headless there and ssh -L 2718:localhost:2718 server here.
 
-    Examples: bptt lab, bptt lab --no-browser --port 8000,
-    on a server bptt lab --headless and at home ssh -L 2718:localhost:2718 server,
-    bptt lab --host 0.0.0.0 --token "a long word"
+    Examples:
+      bptt lab
+      bptt lab --no-browser --port 8000
+      bptt lab --host 0.0.0.0 --token "a long word"
     """
     from bptt.lab.server import serve
 
-    serve(host, port, token, browser=not (no_browser or headless), say=_say)
+    serve(host, port, token, browser=not no_browser, say=_say)
     # The thread behind an open page waits for the page, or computes: Python would wait for it.
     os._exit(0)
 

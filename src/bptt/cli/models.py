@@ -1,118 +1,77 @@
-"""The model a command is about: a saved one, PyTorch's weights, or a fresh one."""
+"""The model of a command: its options, refused where they have no effect."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bptt.cli.options import network_from_torch
+from bptt.cli.context import refuse
 
 if TYPE_CHECKING:
-    from bptt.arrays import Array
-    from bptt.data import Series, Text
-    from bptt.data.tasks import Task
-    from bptt.network import Network
+    from bptt.models import Model
 
-
-@dataclass(frozen=True, eq=False)
-class Opened:
-    """A model and the data it is measured on.
-
-    Attributes:
-        network: the model.
-        data: what it reads.
-        length: of a task, or as given.
-        about: (name, value) pairs to be said of a file.
-        own: False for PyTorch's weights.
-        notes: of the file.
-        tensors: of a file of PyTorch's weights, as they stand there.
-        parts: the names of its recurrent module and readout, as given.
-    """
-
-    network: "Network"
-    data: "Text | Series | Task"
-    length: int | None
-    about: list[tuple[str, str]]
-    own: bool = True
-    notes: dict[str, str] | None = None
-    tensors: "dict[str, Array] | None" = None
-    parts: tuple[str | None, str | None] = (None, None)
-
-    def save(self, network: "Network", out: Path) -> None:
-        """Write a changed copy of the model: a bptt network, or PyTorch's weights by their names."""
-        if self.tensors is not None:
-            from bptt import files
-            from bptt.models.state_dict import with_layers
-
-            recurrent, readout = self.parts
-            files.write_tensors(
-                out,
-                with_layers(
-                    self.tensors,
-                    network.stack.layers,
-                    recurrent=recurrent,
-                    readout=readout,
-                    path=out,
-                ),
-                {"format": "pt"},
-            )
-            return
-        notes = dict(self.notes or {})
-        notes.pop("run", None)
-        network.save(out, notes)
+FRESH = ("cell", "layers", "hidden", "bidirectional", "init", "gain")
 
 
 def open_model(
-    model: Path | None,
-    data: str,
+    path: Path | None,
+    data: str | None,
     length: int | None,
+    *,
     activation: str | None,
     recurrent: str | None,
     readout: str | None,
-    **fresh: Any,
-) -> Opened:
-    """The model in a file, or a fresh one of the sizes that the data need, and the data.
+    dtype: str = "float32",
+    unused: tuple[str, ...] = (),
+    **sizes: Any,
+) -> "Model":
+    """The model in a file, or a fresh one, with its data.
+
+    Args:
+        path: of the file; None makes a fresh network.
+        data: as the option says it; None is the text, or what a saved network was trained on.
+        length: of a task or of measured sequences of text.
+        activation: of a fresh RNN, or of a plain RNN that PyTorch saved.
+        recurrent: name of a module in PyTorch's file.
+        readout: the same.
+        dtype: of a fresh network.
+        unused: more options of the command that have no effect on a saved network.
+        sizes: cell, layers, hidden, bidirectional, init, gain and seed of a fresh network.
 
     Raises:
         FileError: if a file is missing or not what it says.
-        OptionError: if the options do not go together.
+        OptionError: if options do not go together.
     """
-    from bptt import files
-    from bptt.configuration import fresh_network
-    from bptt.data import load
-    from bptt.data.tasks import Task
-    from bptt.network import Network
+    from bptt import models
 
-    def at(found: "Text | Series | Task") -> int | None:
-        return found.length if isinstance(found, Task) else length
-
-    if model is None:
-        if recurrent is not None or readout is not None:
-            raise _no_torch()
-        loaded = load(data, length)
-        network = fresh_network(
-            loaded, activation="tanh" if activation is None else activation, **fresh
-        )
-        return Opened(network, loaded, at(loaded), [])
-    tensors, notes = files.read_weights(model)
-    if "levels" not in notes and "W_O" not in tensors:
-        network, series, about = network_from_torch(
-            model, tensors, data, activation, recurrent, readout
-        )
-        return Opened(
-            network, series, length, about, own=False, tensors=tensors, parts=(recurrent, readout)
-        )
-    if recurrent is not None or readout is not None:
-        raise _no_torch()
-    network, notes = Network.of_tensors(model, tensors, notes)
-    if length is None and notes.get("data") == data and "length" in notes:
-        length = files.parsed(model, "length", lambda: int(notes["length"]))
-    loaded = load(data, length, notes.get("characters"))
-    return Opened(network, loaded, at(loaded), [("model", model.name)], notes=notes)
-
-
-def _no_torch() -> Exception:
-    from bptt.errors import OptionError
-
-    return OptionError(
-        "--recurrent and --readout", "the weights of a PyTorch model", "none", "Leave them out."
+    refuse((*FRESH, *unused), path is not None, "with --model, which holds a network")
+    refuse(
+        ("recurrent", "readout"), path is None, "without --model and the weights of a PyTorch model"
     )
+    if path is not None:
+        return models.load(
+            path, data, length, activation=activation, recurrent=recurrent, readout=readout
+        )
+    refuse_activation(sizes["cell"])
+    return models.fresh(
+        data or "text", length, dtype=dtype, activation=activation or "tanh", **sizes
+    )
+
+
+def refuse_activation(cell: str) -> None:
+    """Gated cells have none to choose.
+
+    Raises:
+        OptionError: if one was chosen.
+    """
+    refuse(("activation",), cell in ("lstm", "gru"), f"for {cell}, whose activations are fixed")
+
+
+def refuse_length(model: "Model") -> None:
+    """Sequences of a set or a file have a length of their own.
+
+    Raises:
+        OptionError: if another was given.
+    """
+    from bptt.data import Series
+
+    fixed = isinstance(model.data, Series)
+    refuse(("length",), fixed, f"for {model.source}, whose sequences have a length of their own")

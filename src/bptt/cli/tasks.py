@@ -23,32 +23,39 @@ REMEMBERED = {
 
 
 def tasks(
-    length: Annotated[int | None, typer.Option(help="Their length; 100, of the digits 64.")] = None,
+    length: Annotated[
+        int | None,
+        typer.Option(help="Length of the tasks. The default is 100, or 64 for the digits."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """List the tasks whose answer lies a known lag back: --data of diagnose and train takes them.
+    """List the tasks whose answer lies a known lag back.
 
-    Example: bptt tasks --length 200
+    The option --data of every other command takes them.
+
+    Examples:
+      bptt tasks
+      bptt tasks --length 200
     """
     from bptt.data.tasks import NAMES, load
     from bptt.errors import OptionError
 
-    made: dict[str, Task] = {}
+    listed: dict[str, Task] = {}
     refused: dict[str, OptionError] = {}
     for name in NAMES:
         try:
-            made[name] = load(name, length)
+            listed[name] = load(name, length)
         except OptionError as error:  # too short for one, or its package is missing
             refused[name] = error
-    if not made:
+    if not listed:
         raise next(iter(refused.values()))
     if json:
         from json import dumps
 
         missing = [{"name": name, "error": str(why)} for name, why in refused.items()]
-        print(dumps([_plain(task) for task in made.values()] + missing, indent=1))
+        print(dumps([_plain(task) for task in listed.values()] + missing, indent=1))
         return
-    _show(made.values())
+    _show(listed.values())
     for name, why in refused.items():
         print(f"{name}: {why}")
 
@@ -61,7 +68,7 @@ def _plain(task: "Task") -> dict[str, Any]:
     return {name: getattr(task, name) for name in fields} | {"remembered": REMEMBERED[task.name]}
 
 
-def _show(made: "Iterable[Task]") -> None:
+def _show(tasks: "Iterable[Task]") -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -70,7 +77,7 @@ def _show(made: "Iterable[Task]") -> None:
     for column in ("task", "to be remembered", "inputs", "lag", "loss", "baseline", "solved"):
         number = column in ("inputs", "lag", "baseline")
         table.add_column(column, justify="right" if number else "left")
-    for task in made:
+    for task in tasks:
         least, most = task.needed_lag, task.longest_lag
         at = task.loss_at if isinstance(task.loss_at, str) else f"last {len(task.loss_at)}"
         squares = task.loss == "mse"

@@ -1,12 +1,14 @@
 """``bptt train``: a recurrent network learns a text, labelled sequences, or a task."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bptt.cli.context import refuse
+from bptt.cli.models import FRESH, refuse_activation, refuse_length
 from bptt.cli.options import (
-    ActivationName,
+    Activation,
     Bidirectional,
     Cell,
     Data,
@@ -15,16 +17,15 @@ from bptt.cli.options import (
     Init,
     Json,
     Layers,
+    Overwrite,
     Seed,
     training_bar,
-    usual_updates,
 )
+from bptt.cli.output import check_new
 from bptt.cli.training_words import curriculum_of, optimiser_of, schedule_of, until_of
 
 if TYPE_CHECKING:
-    from bptt.data import Series, Text
-    from bptt.data.tasks import Task
-    from bptt.network import Network
+    from bptt.models import Model
     from bptt.training import Result
 
 UNIT = {"cross_entropy": "nats", "mse": "squared"}
@@ -32,26 +33,26 @@ EARLY = {
     "patience": "no new best among the last --patience scores; the best is kept",
     "until": "--until is reached",
 }
+CHUNK = 64  # steps of text between two updates
 BETWEEN_SCORES = 100  # updates, where --patience or --until need scores and nothing else is said
 
 
 def train(
-    data: Data = "text",
+    data: Data = None,
     out: Annotated[Path, typer.Option(help="File for the network and its checkpoints.")] = Path(
         "model.safetensors"
     ),
     init_from: Annotated[
         Path | None,
         typer.Option(
-            help="Start from the weights of this saved network, what bptt remedies --apply wrote, for "
-            "example. They replace --cell, --layers, --hidden, --activation, --init, --gain and --seed."
+            help="Saved network to start from, for example what bptt remedies --apply wrote."
         ),
     ] = None,
     cell: Cell = "rnn",
     layers: Layers = 1,
     hidden: Hidden = 128,
     bidirectional: Bidirectional = False,
-    activation: ActivationName = "tanh",
+    activation: Activation = None,
     init: Init = "pytorch",
     gain: Gain = 1.0,
     seed: Seed = 0,
@@ -60,155 +61,178 @@ def train(
     ] = 0,
     updates: Annotated[
         int | None,
-        typer.Option(help="Weight updates at most; 2000 on text, else by the data's size."),
+        typer.Option(
+            help="Largest number of weight updates. The default is 2000 on text, and else follows the "
+            "data's size."
+        ),
     ] = None,
     length: Annotated[
         int | None,
         typer.Option(
-            help="Of a task: its length. Of a text: time steps from one weight update to the next, "
-            "the k1 of BPTT(k1, k2); 64."
+            help="Length of a task (100), or time steps of text from one weight update to the next, the k1 "
+            "of BPTT(k1, k2) (64)."
         ),
     ] = None,
     window: Annotated[
         int | None,
         typer.Option(
-            help="Of a text: how far back the gradient reaches, the k2 of BPTT(k1, k2); --length."
+            help="How many time steps of text the gradient reaches back, the k2 of BPTT(k1, k2). The "
+            "default is --length."
         ),
     ] = None,
     curriculum: Annotated[
         str | None,
         typer.Option(
-            help="Of a task, the length in training: drawn:50:200, anew for every update, or "
-            "growing:20:200:1000, from 20 to 200 over 1000 updates. Scored at --length."
+            help="Length of a task in training: drawn:50:200 draws it anew for every update, "
+            "growing:20:200:1000 goes from 20 to 200 over 1000 updates. The score is taken at --length."
         ),
     ] = None,
     batch: Annotated[int, typer.Option(help="Batch size.")] = 32,
-    optimizer: Annotated[str, typer.Option(help="adam, rmsprop or sgd.")] = "adam",
+    optimizer: Annotated[str, typer.Option(help="The optimiser: adam, rmsprop or sgd.")] = "adam",
     lr: Annotated[
-        float | None, typer.Option(help="Learning rate; adam 0.002, rmsprop 0.001, sgd 0.5.")
+        float | None,
+        typer.Option(
+            help="Learning rate. The default is 0.002 for adam, 0.001 for rmsprop and 0.5 for sgd."
+        ),
     ] = None,
-    momentum: Annotated[float, typer.Option(help="Of sgd.")] = 0.9,
+    momentum: Annotated[float, typer.Option(help="Momentum of sgd.")] = 0.9,
     schedule: Annotated[
         str,
         typer.Option(
-            help="Of the learning rate: constant, step:1000:0.5 (halved every 1000 updates), "
-            "exponential:0.999, cosine:2000 (to 0 at update 2000), or with warmup:100+ in front."
+            help="Schedule of the learning rate: constant, step:1000:0.5 (halved every 1000 updates), "
+            "exponential:0.999 or cosine:2000 (0 at update 2000), each with warmup:100+ in front if wanted."
         ),
     ] = "constant",
-    clip: Annotated[float, typer.Option(help="Largest gradient norm; 0 never clips.")] = 1.0,
+    clip: Annotated[float, typer.Option(help="Largest norm of the gradient; 0 never clips.")] = 1.0,
     omega: Annotated[
-        float, typer.Option(help="Weight of Pascanu's regulariser, for plain RNNs; 0 is none.")
+        float,
+        typer.Option(help="Weight of Pascanu's regulariser, for plain RNNs; 0 leaves it out."),
     ] = 0.0,
     evaluate_every: Annotated[
         int | None,
         typer.Option(
-            help="Updates between scores on held-out data; 100 with --patience or --until."
+            help="Weight updates between two scores on held-out data. The default is 100 with --patience or "
+            "--until, and else no scores before the end."
         ),
     ] = None,
     patience: Annotated[
         int | None,
-        typer.Option(help="Stop after so many scores without a new best, and keep the best."),
+        typer.Option(
+            help="Number of scores without a new best after which to stop and keep the best."
+        ),
     ] = None,
     until: Annotated[
-        str | None, typer.Option(help="Stop at this score; solved is a task's own.")
+        str | None, typer.Option(help="Score at which to stop; solved is the task's own.")
     ] = None,
-    checkpoint_every: Annotated[int, typer.Option(help="Updates between checkpoints.")] = 500,
+    checkpoint_every: Annotated[
+        int, typer.Option(help="Weight updates between checkpoints.")
+    ] = 500,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
-            help="Go on with the run in --out, bit for bit as if it had not stopped. Its weights "
-            "replace --init, --gain and --seed.",
+            help="Go on with the run in --out, bit for bit as if it had not stopped.",
         ),
     ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace --out if it exists.")
-    ] = False,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Train a recurrent network: on text by truncated backpropagation through time.
 
-    Examples: bptt train --cell lstm --hidden 256 --updates 10000 --out big.safetensors,
-    bptt train --length 16 --window 64,
-    bptt train --data adding --length 100 --updates 5000 --until solved
+    Examples:
+      bptt train --cell lstm --hidden 256 --updates 10000 --out big.safetensors
+      bptt train --length 16 --window 64
+      bptt train --data adding --length 100 --updates 5000 --until solved
     """
-    from bptt import files, training
-    from bptt.errors import FileError
+    from bptt import models, training
+    from bptt.data import Text
 
-    if files.exists(out) and not (resume or overwrite):
-        raise FileError(
-            str(out), "a new file", "one that exists",
-            "Go on with it (--resume), replace it (--overwrite) or choose another --out.",
-        )  # fmt: skip
-    files.check_writable(out)
+    refuse(
+        (*FRESH, "activation", "seed", "init_from", "overwrite"),
+        resume,
+        "with --resume, which goes on with the network in --out",
+    )
+    refuse(
+        (*FRESH, "activation", "seed"),
+        init_from is not None,
+        "with --init-from, which holds a network",
+    )
+    refuse(("momentum",), optimizer in ("adam", "rmsprop"), f"for {optimizer}, only for sgd")
+    check_new(
+        out,
+        replaced=resume or overwrite,
+        cure="Go on with it (--resume), replace it (--overwrite), or pass the name of another file (--out).",
+    )
     optimiser, planned = optimiser_of(optimizer, lr, momentum), schedule_of(schedule)
     lengths, stop_at = curriculum_of(curriculum), until_of(until)
-    loaded, network = _begin(data, length, init_from, hidden, init, seed, dict(
-        cell=cell, layers=layers, bidirectional=bidirectional, activation=activation, gain=gain,
-    ))  # fmt: skip
-    updates = usual_updates(loaded, batch) if updates is None else updates
+    if resume or init_from is not None:
+        opened = _saved(out if resume else init_from, data, length)
+    else:
+        refuse_activation(cell)
+        opened = models.fresh(
+            data or "text", length, cell=cell, layers=layers, hidden=hidden, bidirectional=bidirectional,
+            activation=activation or "tanh", init=init, gain=gain, seed=seed,
+        )  # fmt: skip
+    refuse_length(opened)
+    on_text = isinstance(opened.data, Text)
+    refuse(("data_seed",), on_text, "for a text, which is read in its own order")
+    updates = training.usual_updates(opened.data, batch) if updates is None else updates
     if evaluate_every is None and (patience is not None or until is not None):
         evaluate_every = BETWEEN_SCORES
     with training_bar("training") as progress:
         result = training.train(
-            network, loaded, updates=updates, length=length or 64, window=window, batch=batch,
+            opened.network, opened.data, updates=updates, length=CHUNK if length is None else length, window=window, batch=batch,
             optimiser=optimiser, schedule=planned, clip=clip or None, omega=omega,
             curriculum=lengths, seed=data_seed, evaluate_every=evaluate_every, patience=patience,
             until=stop_at, checkpoint=out, checkpoint_every=checkpoint_every, resume=resume,
             progress=progress,
         )  # fmt: skip
     if json:
-        _print_json(result, loaded, out)
+        _print_json(result, opened, out)
     else:
-        _print(result, loaded, out, data, length)
+        _print(result, opened, out)
 
 
-def _begin(
-    data: str,
-    length: int | None,
-    init_from: Path | None,
-    hidden: int,
-    init: str,
-    seed: int,
-    options: dict[str, Any],
-) -> "tuple[Text | Series | Task, Network]":
-    from bptt.configuration import fresh_network
-    from bptt.data import load
+def _saved(path: Path | None, data: str | None, length: int | None) -> "Model":
+    """A network that bptt saved, not PyTorch's weights: nobody knows how those were trained.
+
+    Raises:
+        FileError: if it is something else.
+        OptionError: if it does not fit the data.
+    """
+    from bptt import models
     from bptt.network import Network
 
-    if init_from is None:
-        loaded = load(data, length)
-        return loaded, fresh_network(loaded, hidden, init, seed, **options)
-    network, notes = Network.load(init_from)
-    return load(data, length, notes.get("characters")), network
+    assert path is not None
+    Network.load(path)  # refuses whatever else could be measured
+    return models.load(path, data, length)
 
 
-def _print(
-    result: "Result", data: "Text | Series | Task", out: Path, name: str, length: int | None
-) -> None:
-    from bptt.data.tasks import Task
+def _print(result: "Result", opened: "Model", out: Path) -> None:
+    from bptt.data import Task
     from bptt.presentation.formatting import percent
 
+    data = opened.data
     print(f"held out: {result.measure} {result.score:.4g}")
     if isinstance(data, Task):
         solved = "solved" if data.reached(result.score) else "not solved"
         print(
-            f"{solved}: {data.name} of {data.length} counts as solved at {data.solved:.3g}; ",
-            end="",
+            f"{solved}: {data.name} of {data.length} counts as solved at {data.solved:.3g}; "
+            f"the best loss without memory is {data.baseline:.3g} {UNIT[data.loss]}"
         )
-        print(f"the best loss without memory is {data.baseline:.3g} {UNIT[data.loss]}")
     if result.stopped != "updates":
         print(f"stopped after {result.updates} updates: {EARLY[result.stopped]}")
     print(f"clipping active in {percent(result.clipped)} of {result.updates} updates")
     again = f" --length {data.length}" if isinstance(data, Task) else ""
-    print(f"saved: {out}    next: bptt diagnose --model {out} --data {name}{again}")
+    print(f"saved: {out}    next: bptt diagnose --model {out} --data {opened.source}{again}")
 
 
-def _print_json(result: "Result", data: "Text | Series | Task", out: Path) -> None:
+def _print_json(result: "Result", opened: "Model", out: Path) -> None:
     from json import dumps
 
-    from bptt.data.tasks import Task
+    from bptt.data import Task
 
+    data = opened.data
     document = {
         "out": str(out),
         "updates": result.updates,

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 def optimiser_of(name: str, lr: float | None, momentum: float) -> "Optimiser":
     """By name, with its usual learning rate if none is given.
 
+    Args:
+        name: adam, rmsprop or sgd.
+        lr: learning rate.
+        momentum: of sgd.
+
     Raises:
         OptionError: if it is none of them.
     """
@@ -24,7 +29,7 @@ def optimiser_of(name: str, lr: float | None, momentum: float) -> "Optimiser":
         return training.RMSprop(1e-3 if lr is None else lr)
     if name == "sgd":
         return training.SGD(0.5 if lr is None else lr, momentum)
-    raise OptionError("--optimizer", "adam, rmsprop or sgd", repr(name), "Choose one.")
+    raise OptionError("optimizer", "adam, rmsprop or sgd", repr(name), "Pass one of them.")
 
 
 def schedule_of(words: str) -> "Schedule":
@@ -40,7 +45,7 @@ def schedule_of(words: str) -> "Schedule":
 
     first, plus, rest = words.partition("+")
     name, *numbers = first.split(":")
-    made: dict[str, tuple[Any, list[type]]] = {
+    schedules: dict[str, tuple[Any, list[type]]] = {
         "constant": (training.Constant, []),
         "step": (training.StepDecay, [int, float]),
         "exponential": (training.Exponential, [float]),
@@ -50,13 +55,13 @@ def schedule_of(words: str) -> "Schedule":
     expected = (
         "constant, step:1000:0.5, exponential:0.999 or cosine:2000, warmup:100+ in front or not"
     )
-    if name not in made or (plus and name != "warmup"):
-        raise OptionError("--schedule", expected, repr(words), "Choose one.")
-    kind, types = made[name]
-    found = _numbers("--schedule", expected, words, numbers, types)
+    if name not in schedules or (plus and name != "warmup"):
+        raise OptionError("schedule", expected, repr(words), "Pass one of them.")
+    kind, types = schedules[name]
+    values = _numbers("schedule", expected, words, numbers, types)
     if plus:
-        return kind(*found, then=schedule_of(rest))  # type: ignore[no-any-return]
-    return kind(*found)  # type: ignore[no-any-return]
+        return kind(*values, then=schedule_of(rest))  # type: ignore[no-any-return]
+    return kind(*values)  # type: ignore[no-any-return]
 
 
 def curriculum_of(words: str | None) -> "Curriculum | None":
@@ -75,12 +80,10 @@ def curriculum_of(words: str | None) -> "Curriculum | None":
     name, *numbers = words.split(":")
     expected = "drawn:50:200 or growing:20:200:1000"
     if name == "drawn":
-        found = _numbers("--curriculum", expected, words, numbers, [int, int])
-        return training.Drawn(*found)
+        return training.Drawn(*_numbers("curriculum", expected, words, numbers, [int, int]))
     if name == "growing":
-        found = _numbers("--curriculum", expected, words, numbers, [int, int, int])
-        return training.Growing(*found)
-    raise OptionError("--curriculum", expected, repr(words), "Choose one.")
+        return training.Growing(*_numbers("curriculum", expected, words, numbers, [int, int, int]))
+    raise OptionError("curriculum", expected, repr(words), "Pass one of them.")
 
 
 def until_of(word: str | None) -> float | str | None:
@@ -91,13 +94,13 @@ def until_of(word: str | None) -> float | str | None:
     """
     if word is None or word == "solved":
         return word
-    return float(_numbers("--until", "a score or solved", word, [word], [float])[0])
+    return float(_numbers("until", "a score or solved", word, [word], [float])[0])
 
 
 def _numbers(
-    option: str, expected: str, words: str, numbers: list[str], types: list[type]
+    name: str, expected: str, words: str, numbers: list[str], types: list[type]
 ) -> list[Any]:
     try:
         return [kind(number) for kind, number in zip(types, numbers, strict=True)]
     except ValueError:
-        raise OptionError(option, expected, repr(words), "Numbers stand behind colons.") from None
+        raise OptionError(name, expected, repr(words), "Write the numbers behind colons.") from None

@@ -1,13 +1,12 @@
 """``bptt verify``: prove that the numbers are right."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bptt.cli.models import open_model
 from bptt.cli.options import (
-    ActivationName,
     Bidirectional,
     Cell,
     Data,
@@ -16,29 +15,38 @@ from bptt.cli.options import (
     Init,
     Json,
     Layers,
-    Seed,
+    ModelActivation,
+    ModelFile,
+    Readout,
+    Recurrent,
 )
 
 if TYPE_CHECKING:
     from bptt.verification import Verification
 
+USUAL_LENGTH = 20  # the loops' cost grows with its square
+
 
 def verify(
-    model: Annotated[
-        Path | None,
-        typer.Option(help="A network saved by bptt train. Without it, a fresh float64 one."),
-    ] = None,
-    data: Data = "text",
+    model: ModelFile = None,
+    data: Data = None,
     cell: Cell = "rnn",
     layers: Layers = 1,
     hidden: Hidden = 16,
     bidirectional: Bidirectional = False,
-    activation: ActivationName = "tanh",
+    activation: ModelActivation = None,
+    recurrent: Recurrent = None,
+    readout: Readout = None,
     init: Init = "pytorch",
     gain: Gain = 1.0,
-    seed: Seed = 0,
-    length: Annotated[int, typer.Option(help="Steps per sequence.")] = 20,
-    batch: Annotated[int, typer.Option(help="Sequences.")] = 2,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the initial weights, and of the entries that are tried.")
+    ] = 0,
+    length: Annotated[
+        int | None,
+        typer.Option(help="Time steps of each sequence; longer ones are cut. The default is 20."),
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Number of sequences.")] = 2,
     entries: Annotated[
         int, typer.Option(help="Entries of each parameter that the complex step tries.")
     ] = 200,
@@ -47,40 +55,37 @@ def verify(
     """Compute the gradient four ways and print how far they agree, parameter by parameter.
 
     Reverse mode (backpropagation through time), the lecture's recursion carried forward, textbook
-    loops, and a complex step through an analytic forward pass. Exit code 1 if they do not agree.
+    loops, and a complex step through an analytic forward pass. The exit code is 1 if they do not agree. A fresh
+    network is made in float64.
 
-    Examples: bptt verify --activation relu, bptt verify --cell lstm --layers 2, bptt verify --model model.safetensors
+    Examples:
+      bptt verify --cell lstm --layers 2
+      bptt verify --data adding --activation relu
+      bptt verify --model model.safetensors
     """
-    from bptt.configuration import fresh_network, measured_batch
-    from bptt.data import load
-    from bptt.network import Network
+    from bptt.data.tasks import LEAST
     from bptt.presentation.progress import status
+    from bptt.verification import cut
     from bptt.verification import verify as run
 
-    if model is None:
-        text = load(data)
-        network = fresh_network(
-            text, hidden, init, seed, "float64", cell=cell, layers=layers,
-            bidirectional=bidirectional, activation=activation, gain=gain,
-        )  # fmt: skip
-    else:
-        network, notes = Network.load(model)
-        text = load(data, characters=notes.get("characters"))
-    arguments = measured_batch(text, length, batch, network.stack.dtype)
-    lengths = arguments.pop("lengths", None)
-    if lengths is not None:  # whole sequences are for training; here all are cut to one length
-        length = min(length, int(lengths.min()))
-        arguments["x"] = arguments["x"][:length]
-        if network.loss_at == "every":
-            arguments["targets"] = arguments["targets"][:length]
-    with status() as show:
-        result = run(network, **arguments, entries=entries, rng=seed, progress=show)
+    longest = USUAL_LENGTH if length is None else length
+    made = max(longest, LEAST.get(data or "", 0)) if length is None and model is None else length
+    opened = open_model(
+        model, data, made, activation=activation, recurrent=recurrent, readout=readout,
+        cell=cell, layers=layers, hidden=hidden, bidirectional=bidirectional, init=init, gain=gain,
+        seed=seed, dtype="float64",
+    )  # fmt: skip
+    network = opened.network
+    arguments = cut(opened.batch(batch, longest), longest, network.loss_at)
+    with status() as update:
+        result = run(network, **arguments, entries=entries, rng=seed, progress=update)
     if json:
         from json import dumps
 
         print(dumps(asdict(result) | {"agrees": result.agrees}, indent=1))
     else:
-        print(f"{network!r}\non {text.name}, {batch} sequences of {length} steps")
+        steps = len(arguments["x"])
+        print(f"{network!r}\non {opened.data.name}, {batch} sequences of {steps} steps")
         _table(result)
     if not result.agrees:
         raise typer.Exit(1)

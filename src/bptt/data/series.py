@@ -6,7 +6,7 @@
     *.npz    arrays x (T, B, I), targets, and lengths (B,) if sequences differ
     *.csv    one row a step, a header: columns sequence and target, every other column an input
 
-Inputs are standardised by the training part's mean and deviation. Targets that are integers (in a
+Inputs are standardised by the training part's mean and deviation, unless they are wanted as stored. Targets that are integers (in a
 .csv: all whole numbers) are classes, others numbers; one per sequence is asked for at its end, one per step at every step.
 """
 
@@ -36,7 +36,7 @@ class Batch:
     """Some sequences, padded: the arguments of ``network.run``.
 
     Attributes:
-        x: (T, B, I) float32, zero behind a sequence's end.
+        x: (T, B, I) numbers, zero behind a sequence's end.
         targets: (B,) or (T, B) classes, (B, 1) or (T, B, 1) numbers.
         lengths: (B,).
         per_step: whether there is a target per step.
@@ -94,8 +94,13 @@ class Series:
         return f"{self.name} {digest.hexdigest()[:16]}"
 
     @classmethod
-    def load(cls, source: str) -> "Series":
+    def load(cls, source: str, as_stored: bool = False) -> "Series":
         """Sequences by name ("vowels", "acsf1") or from a .npz or .csv file.
+
+        Args:
+            source: the name or the path.
+            as_stored: of a file: all sequences in both parts, the numbers as they stand there. A network that
+                was trained elsewhere reads them so.
 
         Raises:
             FileError: if the file is missing or not what it says.
@@ -105,19 +110,19 @@ class Series:
             return _packaged(source)
         suffix = Path(source).suffix
         if suffix == ".npz":
-            return _own(Path(source).name, *_read_npz(source))
+            return _own(Path(source).name, *_read_npz(source), as_stored)
         if suffix == ".csv":
-            return _own(Path(source).name, *_read_csv(source))
+            return _own(Path(source).name, *_read_csv(source), as_stored)
         raise OptionError(
             "data", "text, vowels, acsf1, or the path of a .txt, .npz or .csv file", repr(source),
             "A text file may have any other ending.",
         )  # fmt: skip
 
 
-def padded(sequences: Sequence[Array]) -> tuple[Array, Array]:
-    """(T, B, I) float32 and (B,) lengths of sequences (T_b, I)."""
+def padded(sequences: Sequence[Array], dtype: npt.DTypeLike = np.float32) -> tuple[Array, Array]:
+    """(T, B, I) and (B,) lengths of sequences (T_b, I)."""
     lengths = np.array([len(sequence) for sequence in sequences])
-    x = np.zeros((lengths.max(), len(sequences), sequences[0].shape[1]), np.float32)
+    x = np.zeros((lengths.max(), len(sequences), sequences[0].shape[1]), dtype)
     for b, sequence in enumerate(sequences):
         x[: len(sequence), b] = sequence
     return x, lengths
@@ -162,11 +167,12 @@ def _standardised(train: list[Array], held: list[Array]) -> tuple[list[Array], l
     return [(s - mean) / deviation for s in train], [(s - mean) / deviation for s in held]
 
 
-def _own(name: str, sequences: list[Array], targets: list[Array]) -> Series:
-    """A user's own: the last fifth held out; all of them where there are fewer than five."""
-    cut = len(sequences) - int(len(sequences) * HELD_OUT)
+def _own(name: str, sequences: list[Array], targets: list[Array], as_stored: bool) -> Series:
+    """A user's own: the last fifth held out; all of them where there are fewer than five, or as stored."""
+    cut = len(sequences) - (0 if as_stored else int(len(sequences) * HELD_OUT))
     parts = sequences[:cut], sequences[cut:] or sequences
     wanted = targets[:cut], targets[cut:] or targets
+    dtype = np.float64 if as_stored else np.float32
     per_step = targets[0].ndim > 0 and all(
         t.ndim > 0 and len(t) == len(s) for t, s in zip(targets, sequences, strict=True)
     )
@@ -177,12 +183,12 @@ def _own(name: str, sequences: list[Array], targets: list[Array]) -> Series:
             name, "classes from 0", f"class {every.min()}", "Number them 0, 1, 2 and so on."
         )
     batches = []
-    for x, y in zip(_standardised(*parts), wanted, strict=True):
-        made, lengths = padded(x)
-        columns = np.stack([_column(t, len(made), per_step) for t in y], axis=int(per_step))
+    for part, y in zip(parts if as_stored else _standardised(*parts), wanted, strict=True):
+        x, lengths = padded(part, dtype)
+        columns = np.stack([_column(t, len(x), per_step) for t in y], axis=int(per_step))
         if not classes:
-            columns = columns.astype(np.float32)[..., None]
-        batches.append(Batch(made, columns, lengths, per_step))
+            columns = columns.astype(dtype)[..., None]
+        batches.append(Batch(x, columns, lengths, per_step))
     outputs = int(every.max()) + 1 if classes else 1
     loss: Literal["cross_entropy", "mse"] = "cross_entropy" if classes else "mse"
     apart = cut < len(sequences)

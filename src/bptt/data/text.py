@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bptt import files
-from bptt.arrays import Array
-from bptt.errors import FileError, OptionError
+from bptt.arrays import Array, as_whole
+from bptt.errors import FileError
 
+DEFAULT_TEXT = "Python's own documentation"
 HELD_OUT = 0.05  # of the text, from its end
 
 
@@ -48,14 +49,14 @@ class Text:
         """
         if len(text) < 1000:
             raise FileError(
-                name, "a text of at least 1,000 characters", f"{len(text)}", "Give a longer text."
+                name, "a text of at least 1,000 characters", f"{len(text)}", "Use a longer text."
             )
         characters = characters or "".join(sorted(set(text)))
         unknown = sorted(set(text) - set(characters))
         if unknown:
             raise FileError(
                 name, f"the model's {len(characters)} characters", f"others: {unknown[:5]}",
-                "Diagnose the model on the text it was trained on, or train it on this one.",
+                "Use the text that the model was trained on, or train it on this one.",
             )  # fmt: skip
         code = {c: i for i, c in enumerate(characters)}
         codes = np.array([code[c] for c in text], np.intp)
@@ -70,7 +71,7 @@ class Text:
             FileError: if the file is missing, not UTF-8 or too short.
         """
         if source == "text":
-            return cls.of(_python_topics(), "Python's own documentation", characters)
+            return cls.of(_python_topics(), DEFAULT_TEXT, characters)
         path = Path(source)
         try:
             content = path.read_text("utf-8")
@@ -96,16 +97,17 @@ class Text:
 
 
 def streams(codes: Array, batch: int) -> Array:
-    """B streams side by side, (n, B): row t+1 follows row t in every stream.
+    """A text cut into B streams, (n, B): row t+1 follows row t in every stream.
+
+    Args:
+        codes: (m,) the text.
+        batch: B.
 
     Raises:
         OptionError: if the text is too short for so many streams.
     """
-    n = len(codes) // batch if batch > 0 else 0
-    if n < 2:
-        raise OptionError(
-            "batch", f"from 1 to {len(codes) // 2} streams", str(batch), "Give a smaller batch."
-        )
+    batch = as_whole("batch", batch, 1, len(codes) // 2, "Pass a smaller batch or a longer text.")
+    n = len(codes) // batch
     return np.ascontiguousarray(codes[: n * batch].reshape(batch, n).T)
 
 
@@ -124,12 +126,9 @@ def chunk(stream: Array, length: int, number: int) -> tuple[Array, Array, bool]:
     Raises:
         OptionError: if the streams are shorter than one chunk.
     """
-    per_pass = (len(stream) - 1) // length if length > 0 else 0
-    if per_pass < 1:
-        raise OptionError(
-            "length", f"from 1 to {len(stream) - 1} steps", str(length),
-            "Give shorter chunks, fewer streams or a longer text.",
-        )  # fmt: skip
+    cure = "Pass a smaller length, a smaller batch or a longer text."
+    length = as_whole("length", length, 1, len(stream) - 1, cure)
+    per_pass = (len(stream) - 1) // length
     place = number % per_pass
     first = place * length
     codes = stream[first : first + length + 1]

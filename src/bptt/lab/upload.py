@@ -6,30 +6,23 @@ missing is chosen, and said.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
-
-import numpy as np
 
 from bptt import files
-from bptt.arrays import Array
-from bptt.cells.initialise import readout_weights
 from bptt.configuration import Built, measured_batch
-from bptt.data import Data, Text, load, tasks
+from bptt.data import Data, load, tasks
 from bptt.data.series import PACKAGED
 from bptt.data.tasks import Task
-from bptt.data.tasks.noise import noise
 from bptt.errors import BpttError, FileError, OptionError
-from bptt.models.state_dict import network_of, parts_of, readouts_of
-from bptt.network import LossName, Network
-from bptt.network.losses import steps_of
+from bptt.models import SavedModel, noise_for, saved_model, shortened, with_readout_for
+from bptt.models import fitted as fitted_to
+from bptt.network import Network
 
 MAX_BYTES = 64 * 2**20
 HEADER = 4 * 2**20  # bytes of names and shapes: 30,000 tensors
 MEASURED = 2**29  # bytes of inputs, states and outputs of a batch
 ENDING = ".safetensors"
-OUTPUTS = 2  # of a readout that is drawn: the coin of the noise
 DATA = ("noise", *tasks.NAMES, "text", *PACKAGED)
 SAVED_BY = {
     b"PK\x03\x04": "a zip archive, as torch.save writes",
@@ -44,16 +37,22 @@ class Uploaded:
     """A network from a file.
 
     Attributes:
-        network: the model; its loss is one of its own only where bptt saved it.
-        notes: sentences about what was found and what was chosen.
-        saved: what the file says beside its weights.
-        drawn: whether the readout is none of the file's.
+        model: the network, and what the file says beside it.
+        notes: sentences about what the file holds and what was chosen.
     """
 
-    network: Network
+    model: SavedModel
     notes: list[str]
-    saved: dict[str, str]
-    drawn: bool
+
+    @property
+    def network(self) -> Network:
+        """The model; its loss is one of its own only where bptt saved it."""
+        return self.model.network
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the readout is none of the file's."""
+        return self.model.drawn
 
 
 def opened(
@@ -80,22 +79,21 @@ def opened(
         OptionError: if the weights leave a choice and it is not made.
         NonFiniteError, ShapeError, DTypeError: if the weights make no network.
     """
-    name = _shown(name)
+    name = _one_line(name)
     _check(name, content)
-    tensors, saved = files.tensors_in(name, content)
+    tensors, notes = files.tensors_in(name, content)
     try:
-        if "levels" in saved or "W_O" in tensors:
-            network, _ = Network.of_tensors(name, tensors, saved)
-            found = Uploaded(network, [f"Saved by bptt: {network!r}."], saved, drawn=False)
-        else:
-            found = _of_state_dict(name, tensors, saved, activation, recurrent, readout, seed)
+        model = saved_model(
+            name, tensors, notes,
+            recurrent=recurrent, readout=readout, assumed=activation, seed=seed,
+        )  # fmt: skip
     except BpttError as error:
         if name in error.argument + error.expected:
             raise
         raise FileError(
             f"{name}: {error.argument}", error.expected, error.got, error.cure
         ) from error
-    return found
+    return Uploaded(model, _notes(model, activation, seed))
 
 
 def _check(name: str, content: bytes) -> None:
@@ -107,7 +105,7 @@ def _check(name: str, content: bytes) -> None:
     if len(content) > MAX_BYTES:
         raise FileError(
             name, f"at most {MAX_BYTES:,} bytes", f"{len(content):,}",
-            "For larger models: bptt diagnose --model, on the command line.",
+            "The command bptt diagnose measures larger models.",
         )  # fmt: skip
     if not name.lower().endswith(ENDING):
         raise FileError(name, f"a name ending in {ENDING}", repr(PurePosixPath(name).suffix), SAVE)
@@ -122,52 +120,34 @@ def _check(name: str, content: bytes) -> None:
         raise FileError(name, f"a {ENDING} file", got, SAVE)
 
 
-def _of_state_dict(
-    name: str,
-    tensors: dict[str, Array],
-    saved: dict[str, str],
-    activation: str,
-    recurrent: str | None,
-    readout: str | None,
-    seed: int,
-) -> Uploaded:
-    """The network in PyTorch's weights, and what had to be chosen."""
-    size, fit = readouts_of(tensors, recurrent=recurrent, path=name)
-    drawn = not fit and readout is None
-    if drawn:
-        readout = "a readout that was drawn"
-        W_O, b_O = readout_weights(size, OUTPUTS, seed, np.float32)
-        tensors = tensors | {f"{readout}.weight": W_O, f"{readout}.bias": b_O}
-    parts = parts_of(tensors, recurrent=recurrent, readout=readout, path=name)
-    plain = parts.cell == "rnn"
-    outputs = len(tensors[f"{parts.readout}.weight" if parts.readout else "weight"])
-    loss: LossName = "mse" if outputs == 1 else "cross_entropy"
-    network = network_of(
-        tensors, activation=activation if plain else None, recurrent=recurrent, readout=readout,
-        loss=loss, loss_at="last", path=name,
-    )  # fmt: skip
+def _notes(model: SavedModel, activation: str, seed: int) -> list[str]:
+    """What the file holds, and what had to be chosen."""
+    network, parts = model.network, model.parts
+    if parts is None:
+        return [f"Saved by bptt: {network!r}."]
     levels, both = len(parts.levels), ", both directions" * (len(parts.levels[0]) == 2)
     notes = [
         f"PyTorch's weights: {parts.cell.upper()}, {levels} level{'s' * (levels > 1)}{both}, "
         f"{network.stack.inputs} inputs, {network.layer.hidden} units."
     ]
-    if plain:
+    if parts.cell == "rnn":
         notes.append(f"A plain RNN's weights do not tell tanh from relu: taken as {activation}.")
-    if drawn:
+    if model.drawn:
         notes.append(
-            f"Nothing in the file reads the {size} states at the top: a readout was drawn, as nn.Linear is, seed "
-            f"{seed}. The way back through the layers is your model's, the error it starts from is not."
+            f"Nothing in the file reads the {network.stack.outputs} states at the top: a readout was drawn, as "
+            f"nn.Linear is, seed {seed}. The way back through the layers is your model's, the error it starts from "
+            "is not."
         )
     else:
+        outputs = len(network.b_O)
         plural = "s" * (outputs > 1)
         notes.append(f"Read by {parts.readout or 'weight'!r}: {outputs} output{plural}.")
     if network.stack.outputs > network.layer.hidden:
         notes.append("Both directions are read; a loss at the end, at the last state of either.")
     if parts.rest:
-        more = f" and {len(parts.rest) - 4} more" if len(parts.rest) > 4 else ""
-        listed = ", ".join(map(_shown, parts.rest[:4]))
-        notes.append(f"In the file and not used: {listed}{more}.")
-    return Uploaded(network, notes, saved, drawn)
+        unused = shortened(tuple(map(_one_line, parts.rest)))
+        notes.append(f"In the file and not used: {unused}.")
+    return notes
 
 
 def fitted(
@@ -194,82 +174,33 @@ def fitted(
     """
     network = uploaded.network
     if data_name not in DATA:
-        raise OptionError("data", f"one of {', '.join(DATA)}", repr(data_name), "Choose one.")
+        raise OptionError(
+            "data", f"one of {', '.join(DATA)}", repr(data_name), "Choose one of them."
+        )
     data: Data
     if data_name == "noise":
-        data = _noise_for(network, 100 if length is None else length, loss_at)
+        data = noise_for(network, 100 if length is None else length, loss_at)
         network = Network(network.body, network.W_O, network.b_O, network.loss, data.loss_at)
     else:
         if loss_at is not None:
             raise OptionError(
                 "loss_at", f"none for {data_name}, which says itself where the loss is taken",
-                repr(loss_at), "Leave it out, or take noise.",
+                repr(loss_at), "Leave it out, or use noise.",
             )  # fmt: skip
-        characters = uploaded.saved.get("characters") if data_name == "text" else None
+        characters = uploaded.model.notes.get("characters") if data_name == "text" else None
         data = load(data_name, length, characters)
-        network = _reading(uploaded, data, data_name, seed)
+        if uploaded.drawn:
+            network = with_readout_for(network, data, seed)
+        network = fitted_to(network, data, data_name)
     _check_memory(network, data, length, batch)
-    made = measured_batch(data, length, batch, network.stack.dtype, seed)
-    return Built(network, made, data, data.needed_lag if isinstance(data, Task) else None)
+    arguments = measured_batch(data, length, batch, network.stack.dtype, seed)
+    return Built(network, arguments, data, data.needed_lag if isinstance(data, Task) else None)
 
 
 def words(error: BpttError) -> str:
-    """What went wrong, for a page: no names of options of the command line, and no longer than it is read."""
-    text = re.sub(r"\s+", " ", re.sub(r"--(?=(?:recurrent|readout|activation)\b)", "", str(error)))
+    """What went wrong, for a page: in one line, and no longer than it is read."""
+    text = re.sub(r"\s+", " ", str(error))
     return text if len(text) <= 500 else f"{text[:497]}..."
-
-
-def _noise_for(network: Network, length: int, loss_at: str | None) -> Task:
-    """Noise of the model's inputs, with targets of its outputs: classes or numbers, nothing to learn."""
-    I, O = network.stack.inputs, len(network.b_O)
-    at: Any = network.loss_at if loss_at is None else loss_at
-    plain = noise(length, I, at if isinstance(at, str) else "every")
-    steps = steps_of(at, length)
-    classes = network.loss == "cross_entropy"
-
-    def draw(rng: np.random.Generator, sequences: int, held_out: bool) -> tuple[Array, Array]:
-        x = rng.standard_normal((length, sequences, I), np.float32)
-        shape = (sequences,) if at == "last" else (len(steps), sequences)
-        if classes:
-            return x, rng.integers(O, size=shape)
-        return x, rng.standard_normal((*shape, O), np.float32)
-
-    return replace(
-        plain, outputs=O, loss=network.loss, loss_at=at, draw=draw,
-        baseline=float(np.log(O)) if classes else 1.0, solved=1.0 if classes else 0.0,
-        at=lambda T: _noise_for(network, T, loss_at),
-    )  # fmt: skip
-
-
-def _reading(uploaded: Uploaded, data: Data, name: str, seed: int) -> Network:
-    """The network with the loss of the data.
-
-    Raises:
-        OptionError: if their sizes differ.
-    """
-    network = uploaded.network
-    I, O = network.stack.inputs, len(network.b_O)
-    if isinstance(data, Text):
-        inputs = outputs = len(data.characters)
-        loss: LossName = "cross_entropy"
-        at: Any = "every"
-    else:
-        inputs, outputs, loss, at = data.inputs, data.outputs, data.loss, data.loss_at
-    if inputs != I:
-        raise OptionError(
-            "data", f"data of {I} number{'s' * (I > 1)} a step, as the model reads",
-            f"{name}, which has {inputs}", "Noise fits every model.",
-        )  # fmt: skip
-    if uploaded.drawn:
-        W_O, b_O = readout_weights(network.stack.outputs, outputs, seed, network.stack.dtype)
-        return Network(network.body, W_O, b_O, loss, at)
-    if outputs > O or (loss == "mse" and outputs != O):
-        what = "classes" if loss == "cross_entropy" else "numbers to be told"
-        raise OptionError(
-            "data", f"data for {O} output{'s' * (O > 1)}, as the model has",
-            f"{name}, which has {outputs} {what}", "Noise fits every model.",
-        )  # fmt: skip
-    return Network(network.body, network.W_O, network.b_O, loss, at)
 
 
 def _check_memory(network: Network, data: Data, length: int | None, batch: int | None) -> None:
@@ -288,11 +219,11 @@ def _check_memory(network: Network, data: Data, length: int | None, batch: int |
     if need > MEASURED:
         raise OptionError(
             "length and batch", f"a batch of at most {MEASURED >> 20} MB", f"{need >> 20} MB",
-            "Take shorter or fewer sequences; a larger model is for bptt.diagnose in Python.",
+            "Use shorter or fewer sequences; bptt.diagnose in Python takes larger models.",
         )  # fmt: skip
 
 
-def _shown(name: str) -> str:
+def _one_line(name: str) -> str:
     """A name in one line: without folders and signs that are no letters, and not for ever."""
     plain = "".join(sign if sign.isprintable() else "?" for sign in re.split(r"[/\\]", name)[-1])
     return plain if len(plain) <= 80 else f"{plain[:40]}...{plain[-37:]}"

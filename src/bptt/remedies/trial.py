@@ -7,14 +7,15 @@ import numpy as np
 
 from bptt.arrays import as_whole
 from bptt.errors import OptionError
+from bptt.training.usual import updates_that_read
 
 MARK = 25  # updates that a point of a trial's curve averages
-FEWEST, MOST, READ = 50, 1000, 4_000_000
+FEWEST, MOST = 50, 1000
 
 
 def usual_updates(T: int, batch: int) -> int:
     """Updates of a trial that reads some four million inputs: seconds, for a small network."""
-    return int(np.clip(READ // (T * batch), FEWEST, MOST))
+    return updates_that_read(T, batch, FEWEST, MOST)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from bptt.training.loop import Progress, Result, train
 from bptt.training.schedules import Constant, Cosine, Exponential, StepDecay, WarmUp
 from bptt.training.scores import bits_per_character, evaluate
 from bptt.training.sources import source_of
+from bptt.training.usual import usual_updates
 
 __all__ = [
     "SGD",
@@ -24,4 +25,5 @@ __all__ = [
     "evaluate",
     "source_of",
     "train",
+    "usual_updates",
 ]

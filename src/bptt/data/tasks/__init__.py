@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bptt.data.tasks.adding import adding
 from bptt.data.tasks.copy import copy
-from bptt.data.tasks.digits import digits
+from bptt.data.tasks.digits import PIXELS, digits
 from bptt.data.tasks.memorisation import memorisation
 from bptt.data.tasks.order import order2, order3
 from bptt.data.tasks.permutation import permutation
@@ -23,8 +23,10 @@ _TASKS: dict[str, Callable[..., Task]] = {
     "digits": digits,
 }
 NAMES = tuple(_TASKS)
+LEAST = {"digits": PIXELS}  # T of a task that cannot be made in 20 steps
 
 __all__ = [
+    "LEAST",
     "NAMES",
     "Task",
     "adding",
@@ -54,5 +56,5 @@ def load(name: str, length: int | None = None) -> Task:
     70
     """
     if not isinstance(name, str) or name not in _TASKS:
-        raise OptionError("task", "one of " + ", ".join(NAMES), repr(name), "Choose one.")
+        raise OptionError("task", "one of " + ", ".join(NAMES), repr(name), "Pass one of them.")
     return _TASKS[name]() if length is None else _TASKS[name](length)

@@ -11,9 +11,8 @@ where a symbol is asked for, so that loss and accuracy are about memory alone: w
 
 import numpy as np
 
-from bptt.arrays import Array
+from bptt.arrays import Array, as_whole
 from bptt.data.tasks.task import Task, as_length, one_hot
-from bptt.errors import OptionError
 
 
 def memorisation(length: int = 100, *, symbols: int = 5, values: int = 2) -> Task:
@@ -32,12 +31,9 @@ def memorisation(length: int = 100, *, symbols: int = 5, values: int = 2) -> Tas
     (110, 105, (105, 106, 107, 108, 109))
     """
     T = as_length("memorisation", length, 1)
-    for name, given, least in (("symbols", symbols, 1), ("values", values, 2)):
-        if not isinstance(given, int | np.integer) or given < least:
-            raise OptionError(
-                name, f"a whole number from {least}", repr(given), "5 symbols of 2 values is usual."
-            )
-    n, blank, cue = int(symbols), int(values), int(values) + 1
+    n = symbols = as_whole("symbols", symbols, least=1)
+    blank = values = as_whole("values", values, least=2)
+    cue = blank + 1
     steps, lag = T + 2 * n, T + n
 
     def draw(rng: np.random.Generator, sequences: int, held_out: bool) -> tuple[Array, Array]:

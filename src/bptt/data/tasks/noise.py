@@ -8,7 +8,7 @@ without any structure in the data.
 
 import numpy as np
 
-from bptt.arrays import Array
+from bptt.arrays import Array, as_whole
 from bptt.data.tasks.task import Task, as_length
 from bptt.errors import OptionError
 
@@ -30,10 +30,9 @@ def noise(length: int = 100, inputs: int = INPUTS, loss_at: str = "last") -> Tas
     25
     """
     T = as_length("noise", length, 2)
-    if inputs < 1:
-        raise OptionError("inputs", "a number from 1", str(inputs), "Give at least one.")
+    inputs = as_whole("inputs", inputs, least=1)
     if loss_at not in ("last", "every"):
-        raise OptionError("loss_at", '"last" or "every"', repr(loss_at), "Choose one.")
+        raise OptionError("loss_at", '"last" or "every"', repr(loss_at), "Pass one of them.")
 
     def draw(rng: np.random.Generator, sequences: int, held_out: bool) -> tuple[Array, Array]:
         x = rng.standard_normal((T, sequences, inputs), np.float32)

@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bptt.arrays import Array
+from bptt.arrays import Array, as_whole
 from bptt.data.series import Batch
-from bptt.errors import OptionError
 
 Draw = Callable[[np.random.Generator, int, bool], tuple[Array, Array]]
 
@@ -64,10 +63,26 @@ class Task:
         Raises:
             OptionError: if there is not at least one sequence.
         """
-        if sequences < 1:
-            raise OptionError("sequences", "a number from 1", str(sequences), "Give at least one.")
+        sequences = as_whole("sequences", sequences, least=1)
         x, targets = self.draw(rng, sequences, held_out)
         return Batch(x, targets, np.full(sequences, len(x)), per_step=len(targets) == len(x))
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """(name, value) pairs for the head of a report: the task, and what a score on it means."""
+        sign = "from" if self.loss == "cross_entropy" else "up to"
+        return [
+            ("Data", f"{self.name}, length {self.length}"),
+            ("loss without memory", f"{self.baseline:.4g}"),
+            ("solved", f"{self.measure} {sign} {self.solved:.4g}"),
+        ]
+
+    @property
+    def why_needed(self) -> str:
+        """Why the needed lag is what it is, a sentence."""
+        least, most = self.needed_lag, self.longest_lag
+        where = f"{least} steps" if least == most else f"{least} to {most} steps"
+        return f"The task needs lag {least}: what it asks for lies {where} back."
 
     @property
     def measure(self) -> str:
@@ -85,12 +100,8 @@ def as_length(task: str, length: Any, least: int) -> int:
     Raises:
         OptionError: if it is no whole number, or one that the task cannot be made in.
     """
-    if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < least:
-        raise OptionError(
-            "length", f"a whole number from {least} for the task {task}", repr(length),
-            "Give longer sequences.",
-        )  # fmt: skip
-    return int(length)
+    cure = f"Pass a length of at least {least} for the task {task}."
+    return as_whole("length", length, least, cure=cure)
 
 
 def one_hot(symbols: Array, size: int) -> Array:

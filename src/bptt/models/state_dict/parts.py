@@ -89,12 +89,12 @@ def _recurrent(tensors: dict[str, Array], wanted: str | None, path: str | Path) 
             return prefix
         raise OptionError(
             "recurrent", f"a recurrent module of {path}: {_listed(found)}", repr(wanted),
-            "Choose one of them.",
+            "Pass one of them.",
         )  # fmt: skip
     if len(found) > 1:
         raise OptionError(
             "recurrent", f"one recurrent module, and {path} holds {len(found)}", _listed(found),
-            f"Give --recurrent and its name; if one reads the states of another, {ITSELF}",
+            f"Pass the name of one of them; if one reads the states of another, {ITSELF}",
         )  # fmt: skip
     return found[0]
 
@@ -175,12 +175,12 @@ def _readout(tensors: dict[str, Array], size: int, wanted: str | None, path: str
         if head not in fit:
             raise OptionError(
                 "readout", f"{what}: {_listed(fit) if fit else 'there is none'}", repr(wanted),
-                "Choose one of them." if fit else ITSELF,
+                "Pass one of them." if fit else ITSELF,
             )  # fmt: skip
     elif len(fit) > 1:
         raise OptionError(
             "readout", what, f"{len(fit)} that fit: {_listed(fit)}",
-            f"Give --readout and its name; if more than one is passed on the way, {ITSELF}",
+            f"Pass the name of one of them; if more than one is on the way to the loss, {ITSELF}",
         )  # fmt: skip
     elif not fit:
         raise FileError(
@@ -195,7 +195,7 @@ def _readout(tensors: dict[str, Array], size: int, wanted: str | None, path: str
             raise OptionError(
                 "readout", f"one linear layer from the states in {path}",
                 f"{head!r}, and {_listed(after)} could read its outputs",
-                f"If that is not so, give --readout {head}; if it is, {ITSELF}",
+                f"If they do not, pass readout={head!r}; if they do, {ITSELF}",
             )  # fmt: skip
     bias = tensors.get(joined(head, "bias"))
     if bias is not None and (bias.shape != (len(flat[head]),) or bias.dtype.kind != "f"):

@@ -54,13 +54,13 @@ def network_of(
     if parts.cell != "rnn" and activation is not None:
         raise OptionError(
             "activation", f"none for the {parts.cell} in {path}", repr(activation),
-            "Only a plain RNN leaves the choice: leave it out.",
+            "Leave it out: only a plain RNN has the choice.",
         )  # fmt: skip
     if parts.cell == "rnn" and activation not in ("tanh", "relu"):
         raise OptionError(
             "activation", f"tanh or relu, for the weights of the plain RNN in {path} do not tell",
             "none" if activation is None else repr(activation),
-            "Give --activation tanh, PyTorch's usual one, or --activation relu.",
+            "Pass activation='tanh', PyTorch's usual one, or activation='relu'.",
         )  # fmt: skip
     rest = set(parts.rest)
     names = [name for name in tensors if name not in rest]
