@@ -128,6 +128,17 @@ def test_trial_follows_a_loop_of_ones_own():
     assert mean == pytest.approx(np.mean(losses), rel=1e-9)
 
 
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_everything_is_tried_and_what_does_not_apply_is_listed(kind):
+    """Ω is added to the loss in bptt.training alone: a PyTorch model is not refused as a whole for it."""
+    ranking = try_on(*made(kind), trial_updates=2)
+    assert "orthogonal" in [tried.name for tried in ranking.tried]
+    refused = dict(ranking.refused)
+    assert {"omega", "truncation"} <= set(refused)
+    if kind is nn.RNN:
+        assert "Add Ω to your own training loop" in refused["omega"]
+
+
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 @pytest.mark.parametrize(
     ("options", "only", "said"),

@@ -36,6 +36,7 @@ class NetworkSubject:
     needed_lag: int | None = None
     data: Text | Series | Task | None = None
     settings: Settings = field(default_factory=Settings)
+    takes_omega = True
 
     @classmethod
     def of(

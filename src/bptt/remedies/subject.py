@@ -24,6 +24,7 @@ class Subject(Protocol):
         steps: time steps of the longest sequence.
         settings: how a trial trains.
         on_text: whether training cuts a stream into chunks.
+        takes_omega: whether training can add Ω to the loss.
     """
 
     @property
@@ -41,6 +42,8 @@ class Subject(Protocol):
     def steps(self) -> int: ...  # noqa: D102
     @property
     def on_text(self) -> bool: ...  # noqa: D102
+    @property
+    def takes_omega(self) -> bool: ...  # noqa: D102
 
     def changed(self, layers: Sequence[Layer]) -> "Subject":
         """A copy of the model with other layers in the place of its own."""

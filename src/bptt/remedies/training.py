@@ -64,4 +64,9 @@ def truncation(subject: Subject, rng: np.random.Generator) -> Change:
 def omega(subject: Subject, rng: np.random.Generator) -> Change:
     """Pascanu's Ω in the loss: errors that keep their size from step to step are rewarded."""
     plain_layers(subject, "omega")
+    if not subject.takes_omega:
+        raise OptionError(
+            "omega", "a bptt.Network, which bptt.training trains", "a PyTorch model",
+            "It does not apply here. Add Ω to your own training loop.",
+        )  # fmt: skip
     return Change((f"Ω with weight {OMEGA:g} in the loss",), None, {"omega": OMEGA})

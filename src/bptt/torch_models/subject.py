@@ -42,6 +42,7 @@ class ModuleSubject:
     batches: Iterable[Any] | None = None
     settings: Settings = field(default_factory=Settings)
     on_text = False  # how the model's own training cuts its data is not known here
+    takes_omega = False
 
     @property
     def layers(self) -> list[Layer]:
@@ -89,12 +90,13 @@ class ModuleSubject:
         """Train a copy with Adam.
 
         Raises:
-            OptionError: if the settings ask for what only ``bptt.training`` does.
+            OptionError: if there are no batches, or the settings ask for what only ``bptt.training`` does.
         """
         if settings.omega:
             raise OptionError(
-                "omega", "a bptt.Network", "a PyTorch model", "Add Ω to your own training loop."
-            )
+                "omega", "0 for a PyTorch model", str(settings.omega),
+                "Add Ω to your own training loop.",
+            )  # fmt: skip
         model = copy.deepcopy(self.model)
         model.train()
         optimiser = torch.optim.Adam(model.parameters(), settings.lr)
