@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,18 @@ def test_import_contracts():
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 broken" in done.stdout
     assert "No package has a circle among its parts KEPT" in done.stdout
+
+
+def test_the_plan_is_the_contract():
+    """docs/house.md names the rooms in the order in which imports may point down."""
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = next(c["layers"] for c in contract["contracts"] if c["type"] == "layers")
+    floors = [set(layer.replace(" ", "").split("|")) for layer in layers if layer != "reference"]
+    plan = re.search(r"\n\n((?:    .*\n)+)", (ROOT / "docs" / "house.md").read_text())[1]
+    for line, rooms in zip(plan.splitlines(), floors, strict=True):
+        assert set(re.findall(r"\w+", line)) >= rooms, line
+        first = line.split()[0].strip("/")
+        assert first in rooms
 
 
 def test_files_are_small():
