@@ -57,7 +57,7 @@ class Configuration:
         length: T; of data that have a length of their own without effect.
         batch: B, sequences.
         seed: of weights and sequences.
-        data: "noise", or whatever ``bptt diagnose --data`` takes.
+        data: "noise", or what ``bptt.data.load`` takes: a name or a file.
         loss_at: "last" or "every" step, of noise; None for the data's own.
         dtype: float32 or float64.
 

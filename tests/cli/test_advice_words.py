@@ -1,8 +1,10 @@
 """Advice on the command line: the library says what to change, the command how."""
 
+import ast
 import re
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -83,3 +85,24 @@ def test_diagnose_tells_its_user_the_option_and_nobody_else(tmp_path, monkeypatc
     start = "Start from an orthogonal W_R, or from the identity with relu"
     assert f"{start}: bptt train --init orthogonal or bptt train --init identity" in shown
     assert f"{start}.<" in page.read_text()
+
+
+def options_in(path):
+    """Command-line options in a file's words, docstrings too: (line, option) pairs."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from (
+                (node.lineno, o) for o in re.findall(r"(?<![\w(-])--[a-z][\w-]*", node.value)
+            )
+
+
+def test_only_the_command_speaks_of_options():
+    """Whoever uses Python, PyTorch or the live page has none."""
+    package = Path(bptt.__file__).parent
+    elsewhere = {
+        str(path.relative_to(package)): options
+        for path in package.rglob("*.py")
+        if "cli" not in path.relative_to(package).parts and (options := list(options_in(path)))
+    }
+    assert not elsewhere
+    assert list(options_in(package / "cli" / "advice_words.py"))  # where they are found

@@ -71,7 +71,7 @@ def serve(
             "pip install 'bptt[lab]'.",
         )  # fmt: skip
     if token is not None and not token.strip():
-        raise OptionError("--token", "a word", repr(token), "Leave it out, and one is made.")
+        raise OptionError("token", "a word", repr(token), "Leave it out, and one is made.")
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends as Ctrl-C does
     try:
         with listening(host, port) as opened:
@@ -107,22 +107,22 @@ def listening(host: str, port: int | None) -> socket.socket:
         )[0]
     except (OSError, UnicodeError) as error:
         raise OptionError(
-            "--host", "an address or a name of this machine", f"{host!r} ({reason(error)})",
+            "host", "an address or a name of this machine", f"{host!r} ({reason(error)})",
             "127.0.0.1 is this machine alone, 0.0.0.0 all its addresses.",
         ) from error  # fmt: skip
     for number in (*range(PORT, PORT + TRIED), 0) if port is None else (port,):
         try:
             return socket.create_server((str(address[0]), number), family=family)
         except OverflowError as error:
-            raise OptionError("--port", "a number up to 65535", str(port), "Choose one.") from error
+            raise OptionError("port", "a number up to 65535", str(port), "Choose one.") from error
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:
                 raise OptionError(
-                    "--host", "an address of this machine", repr(host), "0.0.0.0 is all of them."
+                    "host", "an address of this machine", repr(host), "0.0.0.0 is all of them."
                 ) from error
             refused = error
     raise OptionError(
-        "--port", "a port that is free and allowed", f"{port} ({reason(refused)})",
+        "port", "a port that is free and allowed", f"{port} ({reason(refused)})",
         "Leave it out for the first that is free.",
     ) from refused  # fmt: skip
 
