@@ -19,7 +19,7 @@ from bptt.errors import OptionError
 Parameters = dict[str, Array]
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class SGD:
     """Stochastic gradient descent with momentum.
 
@@ -54,7 +54,7 @@ class SGD:
             theta -= factor * self.lr * v
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class RMSprop:
     """The gradient over the root of its mean square.
 
@@ -98,7 +98,7 @@ class RMSprop:
             theta -= change
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Adam:
     """Adam.
 

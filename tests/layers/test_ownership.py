@@ -55,6 +55,8 @@ def test_weights_written_over_after_the_forward_pass_are_noticed(kind, rng):
             lambda: bptt.by_lag(trace, dh),  # noqa: B023
             lambda: bptt.by_step(trace, dh),  # noqa: B023
             lambda: bptt.truncated_bptt(trace, dh, 2, 2),  # noqa: B023
+            lambda: bptt.lyapunov(trace, skip=0),  # noqa: B023
+            lambda: bptt.dynamics.jacobian(trace, 0),  # noqa: B023
         ):
             with pytest.raises(OptionError, match="weights changed in place since"):
                 call()

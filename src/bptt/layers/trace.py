@@ -70,7 +70,12 @@ class Trace:
         return tuple(np.where(self.resets[first:last, :, None], 0, state) for state in states)
 
     def linearised(self, first: int = 0, last: int | None = None) -> Derivatives:
-        """Derivatives of steps first .. last-1; see ``Cell.linearise``."""
+        """Derivatives of steps first .. last-1; see ``Cell.linearise``.
+
+        Raises:
+            OptionError: if the weights were changed in place since the forward pass.
+        """
+        check_weights(self.weights, self.fingerprint)
         return kernels.linearised(self.weights, *self.part(first, last), self.kept(first, last))
 
     def part(self, first: int = 0, last: int | None = None) -> tuple[Array, tuple[Array, ...]]:
