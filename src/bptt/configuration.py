@@ -168,6 +168,7 @@ def measured_batch(
     """
     if batch is not None:
         batch = as_whole("batch", batch, least=1)
+    seed = as_whole("seed", seed, least=0)
     if isinstance(data, Text):
         parts = streams(data.held_out, 16 if batch is None else batch)
         codes, targets, _ = chunk(parts, 128 if length is None else length, 0)

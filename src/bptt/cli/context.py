@@ -69,12 +69,12 @@ def spoken(error: BpttError, options: dict[str, str]) -> BpttError:
     """
     names = options | {theirs: options[own] for theirs, own in SYNONYMS.items() if own in options}
 
-    def said(match: re.Match[str]) -> str:
+    def as_option(match: re.Match[str]) -> str:
         return names.get(match[0], match[0])
 
     argument, cure = error.argument, error.cure
     if not isinstance(error, FileError) and re.fullmatch(r"\w+((, | and )\w+)*", argument):
-        argument = re.sub(r"\w+", said, argument)
+        argument = re.sub(r"\w+", as_option, argument)
     for name, option in names.items():
         cure = re.sub(rf"\b{name}=['\"]?([\w.:+-]*\w)['\"]?", rf"{option} \1", cure)
         if "_" in name:  # no word of the language

@@ -69,9 +69,11 @@ def verify(
     from bptt.verification import verify as run
 
     longest = USUAL_LENGTH if length is None else length
-    made = max(longest, LEAST.get(data or "", 0)) if length is None and model is None else length
+    task_length = (
+        max(longest, LEAST.get(data or "", 0)) if length is None and model is None else length
+    )
     opened = open_model(
-        model, data, made, activation=activation, recurrent=recurrent, readout=readout,
+        model, data, task_length, activation=activation, recurrent=recurrent, readout=readout,
         cell=cell, layers=layers, hidden=hidden, bidirectional=bidirectional, init=init, gain=gain,
         seed=seed, dtype="float64",
     )  # fmt: skip

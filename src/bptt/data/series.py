@@ -149,15 +149,11 @@ def _packaged(name: str) -> Series:
     first = min(int(y.min()) for y in labels)
     labels = [y - first for y in labels]
     outputs = 1 + max(int(y.max()) for y in labels)
-    x, held = _standardised(*parts)
-    return Series(
-        name, Batch(*_with(labels[0], padded(x))), Batch(*_with(labels[1], padded(held))),
-        outputs, "cross_entropy", "last",
-    )  # fmt: skip
-
-
-def _with(targets: Array, made: tuple[Array, Array]) -> tuple[Array, Array, Array]:
-    return made[0], targets, made[1]
+    train, held_out = (
+        Batch(x, targets, lengths)
+        for (x, lengths), targets in zip(map(padded, _standardised(*parts)), labels, strict=True)
+    )
+    return Series(name, train, held_out, outputs, "cross_entropy", "last")
 
 
 def _standardised(train: list[Array], held: list[Array]) -> tuple[list[Array], list[Array]]:
@@ -207,30 +203,28 @@ def _column(target: Array, T: int, per_step: bool) -> Array:
 def _read_npz(source: str) -> tuple[list[Array], list[Array]]:
     try:
         with open(source, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = dict(arrays)
+            stored = dict(arrays)
     except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise FileError(
             source, "a .npz file", files.reason(error), "Write it with numpy.savez."
         ) from error
-    files.check_names(source, found, ("x", "targets"), "arrays x and targets")
-    x, targets = found["x"], found["targets"]
+    files.check_names(source, stored, ("x", "targets"), "arrays x and targets")
+    x, targets = stored["x"], stored["targets"]
     if x.ndim != 3 or x.dtype.kind not in "iuf" or 0 in x.shape:
         raise FileError(
             source, "x (T, B, I) of numbers", f"{x.dtype} {x.shape}", "Time first, then batch."
         )
     T, B, _ = x.shape
-    lengths = found.get("lengths", np.full(B, T))
+    lengths = stored.get("lengths", np.full(B, T))
     if (
         lengths.shape != (B,)
         or lengths.dtype.kind not in "iu"
         or not 1 <= lengths.min() <= lengths.max() <= T
     ):
         raise FileError(
-            source,
-            f"lengths ({B},) from 1 to {T}",
-            f"{lengths.dtype} {lengths.shape}",
-            "Or leave it out.",
-        )
+            source, f"lengths ({B},) from 1 to {T}", f"{lengths.dtype} {lengths.shape}",
+            "Save the steps of each sequence, or leave lengths out.",
+        )  # fmt: skip
     if targets.shape not in ((B,), (T, B)) or targets.dtype.kind not in "iuf":
         raise FileError(
             source, f"targets ({B},) or ({T}, {B})", f"{targets.dtype} {targets.shape}",

@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 
 from bptt import reference
-from bptt.arrays import Array
+from bptt.arrays import Array, as_whole
 from bptt.cells.initialise import random_generator
-from bptt.errors import OptionError
 from bptt.gradients.by_lag import by_lag
 from bptt.gradients.forward_mode import sensitivities
 from bptt.layers import Trace
@@ -116,8 +115,7 @@ def verify(
     Raises:
         ShapeError, DTypeError, NonFiniteError, OptionError: if the data do not fit.
     """
-    if entries < 1:
-        raise OptionError("entries", "a number from 1", str(entries), "200 is the default.")
+    entries = as_whole("entries", entries, least=1)
     generator = random_generator(rng)
     say = progress or (lambda stage: None)
     say("reverse mode")

@@ -74,8 +74,8 @@ def readouts_of(
 
 def _recurrent(tensors: dict[str, Array], wanted: str | None, path: str | Path) -> str:
     """Prefix of the recurrent module."""
-    found = list(dict.fromkeys(m["prefix"] or "" for n in tensors if (m := NAME.fullmatch(n))))
-    if not found:
+    prefixes = list(dict.fromkeys(m["prefix"] or "" for n in tensors if (m := NAME.fullmatch(n))))
+    if not prefixes:
         odd = [name for name in tensors if "weight_hh" in name]
         names = ", ".join(odd or tensors)
         raise FileError(
@@ -85,18 +85,18 @@ def _recurrent(tensors: dict[str, Array], wanted: str | None, path: str | Path) 
             else "Save the state dict of a model with nn.RNN, nn.LSTM, nn.GRU or one of their cells.",
         )  # fmt: skip
     if wanted is not None:
-        if (prefix := wanted.rstrip(".")) in found:
+        if (prefix := wanted.rstrip(".")) in prefixes:
             return prefix
         raise OptionError(
-            "recurrent", f"a recurrent module of {path}: {_listed(found)}", repr(wanted),
+            "recurrent", f"a recurrent module of {path}: {_listed(prefixes)}", repr(wanted),
             "Pass one of them.",
         )  # fmt: skip
-    if len(found) > 1:
+    if len(prefixes) > 1:
         raise OptionError(
-            "recurrent", f"one recurrent module, and {path} holds {len(found)}", _listed(found),
+            "recurrent", f"one recurrent module, and {path} holds {len(prefixes)}", _listed(prefixes),
             f"Pass the name of one of them; if one reads the states of another, {ITSELF}",
         )  # fmt: skip
-    return found[0]
+    return prefixes[0]
 
 
 def _levels(

@@ -43,6 +43,6 @@ def with_layers(
             elif value.any():
                 raise FileError(
                     str(path), f"a tensor {full} to write a bias to", "none",
-                    "The module was made with bias=False: choose another remedy.",
+                    "The module has bias=False: choose another remedy.",
                 )  # fmt: skip
     return changed
