@@ -10,12 +10,12 @@ from markupsafe import escape
 
 from bptt.configuration import Configuration
 from bptt.lab.measured import Measured
-from bptt.presentation.colours import GREY, ON_DARK, VERDICTS
+from bptt.presentation.colours import GREY, ON_DARK, VERDICT_TONES
 from bptt.presentation.formatting import counted
 from bptt.report.sentences import headline
 
 # (light, dark) by what the card says.
-TONES = {name: (tone.light, tone.dark) for name, tone in VERDICTS.items()}
+TONES = {name: (tone.light, tone.dark) for name, tone in VERDICT_TONES.items()}
 TONES["error"] = (GREY, ON_DARK[GREY])
 
 

@@ -25,7 +25,7 @@ class Tone:
     terminal: str
 
 
-VERDICTS = {
+VERDICT_TONES = {
     "vanishing": Tone("#0072B2", "#6CBDF0", "blue"),
     "exploding": Tone("#B34700", "#FF9A5C", "red"),
     "steady": Tone("#00704F", "#46CFA4", "green"),

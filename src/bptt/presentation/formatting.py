@@ -1,5 +1,6 @@
 """Numbers as words and digits: the same on the terminal, on every page and in every sentence."""
 
+import math
 from math import floor, inf, isfinite, isnan
 
 MISSING = "-"  # in a table, where there is no number
@@ -85,6 +86,29 @@ def with_error(value: float, error: float) -> str:
     '-0.12 ± 0.03'
     """
     return f"{value:+.2f} ± {error:.2f}"
+
+
+def to_its_error(value: float, error: float | None) -> str:
+    """A number with as many digits as its standard error leaves; four where there is none.
+
+    >>> to_its_error(1.76054, 0.0213), to_its_error(1.76054, 12.0), to_its_error(1.76054, None)
+    ('1.761 ± 0.021', '2 ± 12', '1.761')
+    """
+    if not error:
+        return short(value)
+    digits = max(0, 1 - floor(math.log10(error)))
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def short(value: object, digits: int = 4) -> str:
+    """A value of any kind: words as they are, numbers to so many digits.
+
+    >>> short(0.123456), short(3), short("tanh"), short(None), short(2 / 3, 2)
+    ('0.1235', '3', 'tanh', 'none', '0.67')
+    """
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else format(value, f".{digits}g")
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

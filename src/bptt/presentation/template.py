@@ -8,7 +8,7 @@ import jinja2
 import vl_convert
 from markupsafe import Markup
 
-from bptt.presentation.colours import NAMES, ON_DARK, VERDICTS
+from bptt.presentation.colours import NAMES, ON_DARK, VERDICT_TONES
 from bptt.presentation.figure import Figure
 from bptt.version import __version__
 
@@ -51,7 +51,7 @@ def rendered(template: str, drawn: list[dict[str, Any]], **values: Any) -> str:
         specs=_inside(specs),
         colours=_inside(NAMES),
         palette={name: (colour, ON_DARK[colour]) for colour, name in NAMES.items()},
-        tones=VERDICTS,
+        tones=VERDICT_TONES,
         script=Markup(_script()),
         version=__version__,
         **values,

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from bptt.diagnosis import Advice, Diagnosis, LayerDiagnosis
 from bptt.gradients.by_lag import LagProfile
-from bptt.presentation.colours import VERDICTS
+from bptt.presentation.colours import VERDICT_TONES
 from bptt.presentation.formatting import power_of_ten
 from bptt.report.numbers import numbers
 from bptt.report.sentences import headline
@@ -34,7 +34,7 @@ def render(
             Group(Text(headline(now)), Text(now.cause.sentence, style="dim")),
             title=f"{name}: {now.verdict}",
             title_align="left",
-            border_style=VERDICTS[now.verdict].terminal,
+            border_style=VERDICT_TONES[now.verdict].terminal,
         )
         yield _numbers(stages, name)
         yield _plot([(stage, diagnosis.layers[name]) for stage, diagnosis in stages])
@@ -81,7 +81,7 @@ def _plot(stages: list[tuple[str, LayerDiagnosis]]) -> Table:
                 _value(profile, k),
                 Text(
                     _bar(profile, k, bottom, top),
-                    style=VERDICTS[layer.verdict].terminal if inside else "dim",
+                    style=VERDICT_TONES[layer.verdict].terminal if inside else "dim",
                 ),
             ]
         table.add_row(str(k), *cells)

@@ -1,8 +1,6 @@
 """What remedies did, in words and rounded numbers: the same on the terminal and on the page."""
 
-from typing import Any
-
-from bptt.presentation.formatting import counted, power_of_ten
+from bptt.presentation.formatting import counted, power_of_ten, short
 from bptt.remedies import UNCHANGED, Ranking, Trial, Tried
 from bptt.report.sentences import remembered_at
 
@@ -84,7 +82,7 @@ def to_set(tried: Tried) -> str:
     """What is to be set in the training, or that the change is in the network alone."""
     if not tried.changes:
         return "nothing: the change is in the network."
-    return ", ".join(f"{name} = {_number(value)}" for name, value in tried.changes.items())
+    return ", ".join(f"{name} = {short(value)}" for name, value in tried.changes.items())
 
 
 def cost(ranking: Ranking, tried: Tried) -> str:
@@ -119,7 +117,3 @@ def _trial(tried: Tried) -> list[str]:
         return ["not trained", ""]
     shown = "broke off" if tried.trial.stopped else f"{tried.trial.loss:.4g}"
     return [shown, f"{1e3 * tried.trial.seconds:.1f}"]
-
-
-def _number(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -7,7 +7,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from bptt.presentation.colours import VERDICTS
+from bptt.presentation.colours import VERDICT_TONES
 from bptt.remedies import UNCHANGED, Ranking
 from bptt.report.remedies.sentences import best_name, came_out, columns, done, how_ranked, why_not
 
@@ -18,7 +18,7 @@ def render(ranking: Ranking) -> Iterator[RenderableType]:
         Group(Text(came_out(ranking)), Text(done(ranking), style="dim")),
         title=f"first: {best_name(ranking)}",
         title_align="left",
-        border_style=VERDICTS[ranking.tried[0].diagnosis.decisive.verdict].terminal,
+        border_style=VERDICT_TONES[ranking.tried[0].diagnosis.decisive.verdict].terminal,
     )
     yield _table(ranking)
     yield Text(how_ranked(ranking), style="dim")
@@ -44,6 +44,6 @@ def _table(ranking: Ranking) -> Table:
         words = head in ("remedy", "verdict")
         table.add_column(head, justify="left" if words else "right", no_wrap=words)
     for row, tried in zip(rows, ranking.tried, strict=True):
-        verdict = Text(row[2], style=VERDICTS[tried.diagnosis.decisive.verdict].terminal)
+        verdict = Text(row[2], style=VERDICT_TONES[tried.diagnosis.decisive.verdict].terminal)
         table.add_row(*row[:2], verdict, *row[3:], style="dim" if tried.name == UNCHANGED else None)
     return table

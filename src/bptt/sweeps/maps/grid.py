@@ -8,6 +8,7 @@ import numpy as np
 
 from bptt.arrays import Array
 from bptt.errors import OptionError
+from bptt.presentation.formatting import short
 from bptt.sweeps.point.rows import CONFIGURATION, MEASURES
 
 Rows = Sequence[dict[str, Any]]
@@ -76,7 +77,7 @@ class Panel:
     @property
     def title(self) -> str:
         """The split fields in words."""
-        return ", ".join(f"{words(name)} {shown(value)}" for name, value in self.of.items())
+        return ", ".join(f"{words(name)} {short(value)}" for name, value in self.of.items())
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,11 +170,6 @@ def words(name: str) -> str:
     return SAID.get(name, name.replace("_", " "))
 
 
-def shown(value: Any) -> str:
-    """A value as it is said: numbers to four digits."""
-    return "none" if value is None else value if isinstance(value, str) else f"{value:.4g}"
-
-
 # Of columns, with their unit.
 SAID = {
     "lyapunov": "largest Lyapunov exponent λ₁ (ln per step)",
@@ -228,7 +224,7 @@ def _split(
 def _axis(rows: Rows, name: str, most: int) -> Axis:
     values = sorted({row[name] for row in rows}, key=_order)
     if not _is_number(name) or None in values:
-        return Axis(name, tuple(map(shown, values)), "named", {v: i for i, v in enumerate(values)})
+        return Axis(name, tuple(map(short, values)), "named", {v: i for i, v in enumerate(values)})
     place = {value: i * most // max(most, len(values)) for i, value in enumerate(values)}
     count = max(place.values()) + 1
     sums: list[list[float]] = [[] for _ in range(count)]

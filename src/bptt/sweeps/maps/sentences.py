@@ -7,8 +7,9 @@ import numpy as np
 
 from bptt.diagnosis import VERDICT_CODES
 from bptt.presentation.figure import Table
-from bptt.sweeps.maps.crossings import Crossing, crossings
-from bptt.sweeps.maps.grid import Axis, Grid, Panel, Rows, shown, words
+from bptt.presentation.formatting import short, to_its_error
+from bptt.sweeps.maps.crossings import crossings
+from bptt.sweeps.maps.grid import Axis, Grid, Panel, Rows, words
 from bptt.sweeps.point.rows import CONFIGURATION
 
 FEW = 5  # crossings that are said
@@ -64,11 +65,11 @@ def zeros(drawn: Grid, few: int = FEW) -> list[str]:
         if len(found) > few:
             found = [found[i] for i in np.linspace(0, len(found) - 1, few).round().astype(int)]
         for each in found:
-            where = [panel.title, *(f"{words(n)} {shown(v)}" for n, v in each.of.items())]
+            where = [panel.title, *(f"{words(n)} {short(v)}" for n, v in each.of.items())]
             at = ", ".join(part for part in where if part)
-            theory = "" if each.theory is None else f"; mean field says {each.theory:.4g}"
+            theory = "" if each.theory is None else f"; mean field says {short(each.theory)}"
             sentences.append(
-                f"λ₁ = 0 at {words(drawn.x.name)} {_with_error(each)}"
+                f"λ₁ = 0 at {words(drawn.x.name)} {to_its_error(each.at, each.stderr)}"
                 + (f" for {at}" if at else "")
                 + theory
                 + "."
@@ -101,7 +102,7 @@ def finding(drawn: Grid) -> str:
             for pick, fill in ((np.argmin, np.inf), (np.argmax, -np.inf))
         )
         parts.append(
-            f"{at}from {panel.mean[low]:.3g} at {_place(drawn, low)} to {panel.mean[high]:.3g} at "
+            f"{at}from {short(panel.mean[low], 3)} at {_place(drawn, low)} to {short(panel.mean[high], 3)} at "
             f"{_place(drawn, high)}."
         )
     parts[-1] = parts[-1][:1].upper() + parts[-1][1:]
@@ -118,7 +119,10 @@ def _extremes(drawn: Grid) -> str:
     if not found:
         return "No point gave a number."
     low, high = (pick(found, key=lambda one: one[0]) for pick in (min, max))
-    said = [f"{value:.3g} ({panel.title}, {_place(drawn, at)})" for value, panel, at in (low, high)]
+    said = [
+        f"{short(value, 3)} ({panel.title}, {_place(drawn, at)})"
+        for value, panel, at in (low, high)
+    ]
     return f"From {said[0]} to {said[1]}."
 
 
@@ -169,18 +173,10 @@ def fixed(rows: Rows, varied: tuple[str, ...]) -> list[tuple[str, str]]:
     """(name, value) of every field that was the same in all points."""
     first: dict[str, Any] = dict(rows[0]) if rows else {}
     return [
-        (words(name), shown(first[name]))
+        (words(name), short(first[name]))
         for name in CONFIGURATION
         if rows and name not in varied and first[name] is not None
     ]
-
-
-def _with_error(found: Crossing) -> str:
-    """A crossing with as many digits as its error leaves."""
-    if not found.stderr:
-        return f"{found.at:.4g}"
-    digits = max(0, 1 - int(np.floor(np.log10(found.stderr))))
-    return f"{found.at:.{digits}f} ± {found.stderr:.{digits}f}"
 
 
 def _place(drawn: Grid, at: Any) -> str:
@@ -189,14 +185,14 @@ def _place(drawn: Grid, at: Any) -> str:
 
 
 def _at(axis: Axis, i: Any) -> str:
-    return shown(axis.values[int(i)])
+    return short(axis.values[int(i)])
 
 
 def _cell(panel: Panel, j: int, i: int) -> str:
     if not panel.points[j, i]:
         return ""
     mean = panel.mean[j, i]
-    return "×" if np.isnan(mean) else f"{mean:.3g}"
+    return "×" if np.isnan(mean) else short(mean, 3)
 
 
 def _some(count: int, most: int) -> list[int]:

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bptt.diagnosis import VERDICT_CODES
-from bptt.presentation.colours import VERDICTS
+from bptt.presentation.colours import VERDICT_TONES
 from bptt.sweeps.maps import sentences
 from bptt.sweeps.maps.grid import Rows
 from bptt.sweeps.maps.page import findings
@@ -23,7 +23,7 @@ def render(rows: Rows, varied: tuple[str, ...]) -> Iterator[RenderableType]:
     for verdict in VERDICT_CODES:
         some = [row for row in rows if row["verdict"] == verdict]
         if some:
-            name = Text(verdict, style=VERDICTS[verdict].terminal)
+            name = Text(verdict, style=VERDICT_TONES[verdict].terminal)
             numbers = (sentences.median(some, "horizon", "{:.0f}"), sentences.median(some, "lyapunov", "{:+.3f}"))  # fmt: skip
             table.add_row(name, f"{len(some):,}", *numbers)
     yield table
