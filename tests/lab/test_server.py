@@ -18,7 +18,8 @@ import pytest
 pytest.importorskip("marimo")
 
 
-from bptt.lab.server import BODY, PORT
+from bptt.errors import OptionError
+from bptt.lab.server import BODY, PORT, listening
 
 LAB = [sys.executable, "-m", "bptt", "lab", "--headless"]
 # Every connection the process opens or listens at, and every process it starts, on standard error.
@@ -193,6 +194,12 @@ def test_a_taken_port_is_an_error_if_it_was_asked_for(tmp_path):
         told = failed("--port", str(opened.getsockname()[1]), cwd=tmp_path)
     assert told.startswith("bptt: --port: expected a port that is free and allowed")
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("port", [65536, -1, 80.5])
+def test_a_port_is_a_whole_number_of_16_bits(port):
+    with pytest.raises(OptionError, match="port: expected a whole number from 0 to 65535"):
+        listening("127.0.0.1", port)
 
 
 def test_the_usual_port_if_taken_gives_way_to_the_next(tmp_path):

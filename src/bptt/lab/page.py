@@ -120,7 +120,9 @@ def _(ACTIVATIONS, SCHEMES, Configuration, mo, upload):
         label="Drop a .safetensors file here",
         max_size=upload.MAX_BYTES,
     )
-    plain = mo.ui.dropdown(["tanh", "relu"], value="tanh", label="activation of a plain RNN in it")
+    plain = mo.ui.dropdown(
+        ["tanh", "relu"], value="tanh", label="a plain RNN in it has the activation"
+    )
     return activation, cell, data, file, first, gain, hidden, init, length, loss_at, plain, variance
 
 

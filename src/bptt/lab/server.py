@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from bptt.arrays import as_whole
 from bptt.errors import OptionError
 from bptt.files import reason
 from bptt.lab.upload import MAX_BYTES
@@ -99,7 +100,7 @@ def listening(host: str, port: int | None) -> socket.socket:
     """An open socket: at the port, or from 2718 on at the first that is free.
 
     Raises:
-        OptionError: if the host is none of this machine's, or the port is taken or not allowed.
+        OptionError: if the host is none of this machine's, or the port is none, taken or not allowed.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(
@@ -108,17 +109,19 @@ def listening(host: str, port: int | None) -> socket.socket:
     except (OSError, UnicodeError) as error:
         raise OptionError(
             "host", "an address or a name of this machine", f"{host!r} ({reason(error)})",
-            "127.0.0.1 is this machine alone, 0.0.0.0 all its addresses.",
+            "Use 127.0.0.1 for this machine alone, 0.0.0.0 for all its addresses.",
         ) from error  # fmt: skip
+    if port is not None:
+        port = as_whole(
+            "port", port, least=0, most=65535, cure="Leave it out for the first that is free."
+        )
     for number in (*range(PORT, PORT + TRIED), 0) if port is None else (port,):
         try:
             return socket.create_server((str(address[0]), number), family=family)
-        except OverflowError as error:
-            raise OptionError("port", "a number up to 65535", str(port), "Choose one.") from error
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:
                 raise OptionError(
-                    "host", "an address of this machine", repr(host), "0.0.0.0 is all of them."
+                    "host", "an address of this machine", repr(host), "Use 0.0.0.0 for all of them."
                 ) from error
             refused = error
     raise OptionError(
