@@ -18,10 +18,8 @@ from bptt.data import Data, Task, Text, load
 from bptt.data.tasks.noise import noise
 from bptt.data.text import chunk, streams
 from bptt.errors import OptionError
-from bptt.layers import RNN, Layer
+from bptt.layers import Layer
 from bptt.network import Network
-
-CARRYING = 1  # the place of f among i, f, g, o and of z among r, z, n
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +114,8 @@ class Configuration:
         if not np.isfinite(self.bias):
             raise OptionError("bias", "a finite number", str(self.bias), "0 adds nothing.")
         for layer in network.stack.layers:
-            part = layer.b if isinstance(layer, RNN) else _gate(layer)
+            gate = layer.cell.carry_gate
+            part = layer.b if gate is None else layer.gate(gate, "b")
             part += layer.dtype.type(self.bias)
         return Built(network, batch, data, data.needed_lag if isinstance(data, Task) else None)
 
@@ -186,12 +185,6 @@ def measured_batch(
             "batch", f"from 1 to {sequences} sequences", str(batch), "Pass a smaller batch."
         )
     return data.held_out.part(slice(0, batch)).arguments(dtype)
-
-
-def _gate(layer: Layer) -> Any:
-    """The part of b that opens the carry; a view."""
-    H = layer.hidden
-    return layer.b[CARRYING * H : (CARRYING + 1) * H]
 
 
 def _scale_inputs(layer: Layer, x: Any, variance: float) -> None:
