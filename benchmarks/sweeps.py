@@ -29,11 +29,13 @@ TURNS = 3
 ROWS, AT_ONCE, AT_LEAST = 100_000, (1, 20, 200), 200
 
 
-def taken(plan, workers, on="loky"):
+def taken(plan, workers, engine="loky"):
     """Seconds from the command to the last row in the file, and the rows."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        rows = run_plan(plan, out=Path(folder) / "sweep.sqlite", on=on, workers=workers).rows()
+        rows = run_plan(
+            plan, out=Path(folder) / "sweep.sqlite", engine=engine, workers=workers
+        ).rows()
         return time.perf_counter() - began, rows
 
 
@@ -58,15 +60,15 @@ def scaling():
         "one worker of two threads": lambda: taken(SCALED, 1),
         "two workers": lambda: taken(SCALED, 2),
     }
-    found = [{name: way() for name, way in ways.items()} for _ in range(TURNS)]
-    seconds = {name: median(turn[name][0] for turn in found) for name in ways}
+    turns = [{name: way() for name, way in ways.items()} for _ in range(TURNS)]
+    seconds = {name: median(turn[name][0] for turn in turns) for name in ways}
     alone = seconds["one worker of one thread"]
     print(
         f"{points} points, H 128, T 200, B 8; median of {TURNS}    s   × one worker of one thread"
     )
     for name, each in seconds.items():
         print(f"{name:40}{each:8.1f}{alone / each:8.2f}")
-    work = sum(row["seconds"] for row in found[-1]["two workers"][1])
+    work = sum(row["seconds"] for row in turns[-1]["two workers"][1])
     print(f"work per point in two workers: {1e3 * work / points:.0f} ms\n")
 
 

@@ -19,7 +19,7 @@ import bptt
 from bptt.configuration import Configuration
 from bptt.errors import OptionError
 from bptt.sweeps.plan.plan import Point
-from bptt.sweeps.running.engines import engine
+from bptt.sweeps.running.engines import measuring
 
 BASE = Configuration(hidden=32, length=50, init="gaussian")
 AXES = {"gain": "0.5:3:10", "input_variance": [0, 0.1, 1], "seed": "0:1"}  # 60 points
@@ -155,12 +155,12 @@ def test_no_more_threads_than_processors():
     from joblib import cpu_count
 
     seen = []
-    with engine("threads", 1, None) as run:
+    with measuring("threads", 1, None) as run:
         seen.append(bptt.get_num_threads())
         (row,) = run([Point(Configuration(hidden=4, length=20))])
         blas = [p for p in threadpoolctl.threadpool_info() if p["user_api"] == "blas"]
         assert {p["num_threads"] for p in blas} == {1}
-    with engine("threads", cpu_count(), None):
+    with measuring("threads", cpu_count(), None):
         seen.append(bptt.get_num_threads())
     assert row["status"] == "ok"
     assert seen == [cpu_count(), 1]
@@ -171,6 +171,7 @@ def test_no_more_threads_than_processors():
     [
         ({"engine": "mars"}, "engine: expected one of loky, threads, dask, ray, got 'mars'"),
         ({"workers": 0}, "workers"),
+        ({"workers": 1.5}, "workers"),
         ({"address": "tcp://a:1"}, "this engine runs here"),
         ({"engine": "dask", "address": "tcp://127.0.0.1:9"}, "running Dask scheduler"),
         ({"engine": "dask", "address": "no such host"}, "running Dask scheduler"),

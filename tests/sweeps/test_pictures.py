@@ -18,9 +18,11 @@ import bptt
 from bptt.configuration import Configuration
 from bptt.errors import OptionError
 from bptt.sweeps import Sweep
+from bptt.sweeps.maps import sentences
 from bptt.sweeps.maps.charts import MEASURED, SCATTERED, THEORY
 from bptt.sweeps.maps.encodings import DIVERGING, MISSING
 from bptt.sweeps.maps.grid import grid
+from bptt.sweeps.point.rows import COLUMNS
 
 SMALL = Configuration(init="gaussian", hidden=16, length=40)
 
@@ -125,6 +127,19 @@ def test_names_become_small_multiples(swept):
     assert [part["title"] for part in chart["concat"]] == ["cell gru", "cell rnn"]
     assert "layer" in two.phase_diagram(split=()).to_dict()
     assert len(two.phase_diagram(y="cell").to_dict()["layer"]) > 1  # or an axis, if asked
+
+
+def test_of_many_pictures_the_extremes_are_told():
+    """Three cells, one number each: the smallest and the largest, and where they are."""
+    rates = {"rnn": -0.5, "lstm": 0.25, "gru": 0.0}
+    rows = [
+        dict.fromkeys(COLUMNS) | {"cell": cell, "gain": gain, "status": "ok", "rate": rate * gain}
+        for cell, rate in rates.items()
+        for gain in (1.0, 2.0)
+    ]
+    assert sentences.finding(grid(rows, measure="rate")) == (
+        "From -1 (cell rnn, gain 2) to 0.5 (cell lstm, gain 2)."
+    )
 
 
 def test_samples_are_dots(swept):

@@ -227,7 +227,7 @@ for use in (lambda: sweeps.open({str(made[0])!r}).to_parquet({str(tmp_path / "r.
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     parquet, filelock = done.stdout.splitlines()
-    assert "pip install pyarrow" in parquet
+    assert "pip install 'bptt[parquet]'" in parquet
     assert "pip install 'bptt[sweep]'" in filelock
 
 

@@ -178,7 +178,7 @@ def sweep(
     else:
         try:
             results = run_plan(
-                plan, out=out, on=engine, workers=workers, address=address,
+                plan, out=out, engine=engine, workers=workers, address=address,
                 retry_failed=retry_failed, progress=True,
             )  # fmt: skip
         except KeyboardInterrupt:

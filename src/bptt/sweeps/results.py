@@ -1,4 +1,4 @@
-"""The rows of a sweep in Python, and out into other programs."""
+"""The rows of a sweep: as an object in Python, and as files for other programs."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bptt.diagnosis import VERDICT_CODES
-from bptt.errors import FileError, OptionError
+from bptt.errors import OptionError
 from bptt.extras import needing
 from bptt.files import write_bytes
 from bptt.presentation.savable import Savable
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from bptt.sweeps.maps.crossings import Crossing
 
 ENDINGS = (".html", ".svg", ".png", ".csv", ".parquet", ".json")
-SHARP = 2  # pixels of a .png for one of the picture's
+SHARP = 2  # pixels of a .png per pixel of the picture
 
 
 class Sweep(Savable):
-    """What was measured. It shows itself in a notebook as a page and on a terminal as a table.
+    """The rows of a sweep. A notebook shows them as a page, a terminal as a table.
 
     Args:
         rows: one dict per point.
-        path: the file they are kept in, if any.
+        path: the file that keeps them, if any.
     """
 
     def __init__(self, rows: Sequence[dict[str, Any]], path: str | Path | None = None) -> None:
@@ -55,8 +55,8 @@ class Sweep(Savable):
     @property
     def verdicts(self) -> dict[str, int]:
         """How many points have each verdict."""
-        found = Counter(row["verdict"] for row in self._rows if row["verdict"])
-        return {name: found[name] for name in VERDICT_CODES if found[name]}
+        counts = Counter(row["verdict"] for row in self._rows if row["verdict"])
+        return {name: counts[name] for name in VERDICT_CODES if counts[name]}
 
     def phase_diagram(
         self,
@@ -68,14 +68,14 @@ class Sweep(Savable):
     ) -> Any:
         """A map over two fields, or a curve if only one was varied, as an Altair chart.
 
-        Over a map stands the line λ₁ = 0, as measured and, where it applies, as mean-field theory has it. Fields that
+        A map shows the line λ₁ = 0, as measured and, where it applies, as mean-field theory has it. Fields that
         are not drawn are averaged over.
 
         Args:
             x: field across; None: the gain, or the first number that was varied.
             y: field upward; None: the next one, if there is one.
             colour: a column of numbers: lyapunov, rate, horizon, log10_attenuation, memory, solved, loss ...
-            split: field or fields that get a picture per value; None: all names that were varied.
+            split: field or fields with a picture per value; None: all fields of names that were varied.
 
         Raises:
             OptionError: if a field was not varied or is named twice, there is no such column, nothing was
@@ -140,16 +140,16 @@ class Sweep(Savable):
 
         return page(self._rows, self.varied, x, y, colour, split)
 
-    def save(self, path: str | Path, **drawn: Any) -> Path:
+    def save(self, path: str | Path, **fields: Any) -> Path:
         """Write the page (.html), its first picture (.svg, .png) or the rows (.csv, .parquet, .json).
 
         Args:
             path: its ending says what.
-            drawn: x, y, colour and split, as ``phase_diagram`` takes them.
+            fields: x, y, colour and split, as ``phase_diagram`` takes them.
 
         Raises:
-            OptionError: if it ends otherwise; as ``phase_diagram``.
-            FileError: if it cannot be written, or pyarrow is missing.
+            OptionError: if it ends otherwise, or pyarrow is missing for .parquet; as ``phase_diagram``.
+            FileError: if it cannot be written.
         """
         ending = Path(path).suffix
         if ending not in ENDINGS:
@@ -163,14 +163,14 @@ class Sweep(Savable):
         if ending == ".json":
             return write_bytes(path, self.to_json().encode())
         if ending == ".html":
-            return write_bytes(path, self.html(**drawn).encode())
-        return write_bytes(path, self._picture(ending[1:], drawn))
+            return write_bytes(path, self.html(**fields).encode())
+        return write_bytes(path, self._picture(ending[1:], fields))
 
-    def _picture(self, kind: str, drawn: dict[str, Any]) -> bytes:
-        from bptt.sweeps.maps.charts import saved
+    def _picture(self, kind: str, fields: dict[str, Any]) -> bytes:
+        from bptt.sweeps.maps.charts import for_a_file
 
         file = io.BytesIO() if kind == "png" else io.StringIO()
-        saved(self.phase_diagram(**drawn)).save(file, format=kind, scale_factor=SHARP)
+        for_a_file(self.phase_diagram(**fields)).save(file, format=kind, scale_factor=SHARP)
         content = file.getvalue()
         return content if isinstance(content, bytes) else content.encode()
 
@@ -198,16 +198,12 @@ class Sweep(Savable):
         """Write the rows as a Parquet file, typed; needs pyarrow.
 
         Raises:
-            FileError: if it cannot be written, or pyarrow is missing.
+            OptionError: if pyarrow is missing.
+            FileError: if it cannot be written.
         """
-        try:
+        with needing("parquet", str(path)):
             import pyarrow as pa
             import pyarrow.parquet as parquet
-        except ImportError:
-            raise FileError(
-                str(path), "pyarrow, which writes Parquet", "none installed",
-                "pip install pyarrow, or export to .csv.",
-            ) from None  # fmt: skip
         types = {str: pa.string(), int: pa.int64(), float: pa.float64()}
         schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
         sink = pa.BufferOutputStream()
@@ -219,7 +215,7 @@ class Sweep(Savable):
         return len(self._rows)
 
     def __repr__(self) -> str:
-        """How many points, over what, and what came out."""
+        """How many points, over which fields, and with which verdicts."""
         parts = [f"{len(self)} points", "over " + ", ".join(self.varied) if self.varied else ""]
         parts += [f"{count} {verdict}" for verdict, count in self.verdicts.items()]
         parts += [f"{self.failed} failed" if self.failed else ""]
@@ -233,23 +229,23 @@ class Sweep(Savable):
 
 
 def open(path: str | Path) -> Sweep:
-    """All rows of a sweep's file; a sweep that is still running may be read.
+    """Read all rows of a sweep's file, of a sweep that is still running too.
 
-    The file may come from anyone: it is opened for reading alone, nothing in it is run, and it must be
-    just what ``sweep`` writes.
+    The file may come from anyone: it is opened for reading only, nothing in it is run, and it must be
+    exactly what ``sweep`` writes.
 
     Raises:
-        FileError: if it is missing, or no such file, or damaged, or too large.
+        FileError: if it is missing, is another kind of file, is damaged or too large.
     """
     with Store(path) as store:
         return Sweep(store.rows(), path)
 
 
 def read_bytes(content: bytes, name: str = "the file") -> Sweep:
-    """The same of a file that is in memory, an upload say; ``name`` is for the errors.
+    """Read all rows of a sweep's file that is in memory, an upload for example; ``name`` is for the errors.
 
     Raises:
-        FileError: if it is no such file, or damaged, or too large.
+        FileError: if it is another kind of file, is damaged or too large.
     """
     with Store(name, content=content) as store:
         return Sweep(store.rows())

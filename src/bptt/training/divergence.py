@@ -84,9 +84,9 @@ def diverged(
         whole = joined(past, run)
         parameter = _parameter(network, whole)
         got = f"a gradient of {parameter} beyond {network.stack.dtype}"
-        found = _lag(network, whole)
-        if found is not None:
-            layer, lag, how = found
+        at_lag = _lag(network, whole)
+        if at_lag is not None:
+            layer, lag, how = at_lag
             got, where = f"{got}; {how}", where | {"layer": layer, "lag": lag}
         return _error(got, kept, where | {"parameter": parameter})
 
@@ -102,11 +102,11 @@ def _first_overflow(network: Network, arguments: dict[str, Any]) -> tuple[str, i
     stack, x, lengths = network.stack, arguments["x"], arguments.get("lengths")
     T, B, _ = x.shape
     single = len(stack.layers) == 1
-    given = [
+    initial = [
         [value] if single else value or [None] * len(stack.layers)
         for value in (arguments.get("h0"), arguments.get("c0"))
     ]
-    states0, names = list(zip(*given, strict=True)), list(stack.names)
+    states0, names = list(zip(*initial, strict=True)), list(stack.names)
     for level in stack.levels:
         layers = level_layers(level)
         for direction, layer in enumerate(layers):

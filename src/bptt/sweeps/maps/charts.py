@@ -14,11 +14,11 @@ from bptt.sweeps.maps.curve import curve
 from bptt.sweeps.maps.encodings import (
     MISSING,
     SIGNED,
-    channel,
-    colour_of,
-    missing_sign,
-    number,
-    told,
+    axis_tooltip,
+    colour,
+    drawn_value,
+    missing_mark,
+    position,
 )
 from bptt.sweeps.maps.grid import Axis, Grid, Panel, words
 from bptt.sweeps.maps.grid import grid as laid_out
@@ -33,10 +33,10 @@ SCATTERED = 5_000  # points drawn of a sample: its first ones are a sample too
 FINE = 3  # pixels of a cell below which it gets no cross
 
 
-def saved(drawn: Any) -> Any:
-    """A chart for a file of its own: plain letters, on white."""
+def for_a_file(picture: Any) -> Any:
+    """A chart for a file of its own: plain fonts, on white."""
     plain = {"labelFontSize": 12, "titleFontSize": 13, "titleFontWeight": "normal"}
-    return drawn.configure(
+    return picture.configure(
         background="white", font="DejaVu Sans, sans-serif", axis=plain,
         legend=plain | {"titleFontSize": 12},
         title=alt.TitleConfig(anchor="start", fontSize=13, subtitleFontSize=12),
@@ -48,15 +48,15 @@ def chart(grid: Grid) -> Any:
     several = len(grid.panels) > 1
     size = (SMALL, SMALL) if several else (WIDTH, HEIGHT + 120 if grid.y else HEIGHT + 40)
     ends = scale_of(grid)
-    drawn = [
+    charts = [
         (_map(panel, grid, ends, size) if grid.y else curve(panel, grid, size)).properties(
             width=size[0], height=size[1], **({"title": panel.title} if several else {})
         )
         for panel in grid.panels
     ]
     if not several:
-        return drawn[0]
-    return alt.concat(*drawn, columns=COLUMNS)
+        return charts[0]
+    return alt.concat(*charts, columns=COLUMNS)
 
 
 def scale_of(grid: Grid) -> tuple[float, float]:
@@ -111,24 +111,27 @@ def _cells(panel: Panel, grid: Grid, ends: tuple[float, float], size: tuple[int,
         place = {"i": int(i), "j": int(j)}
         place |= {k: axis.values[n] for k, axis, n in (("x", x, i), ("y", y, j)) if axis.kind == "named"}  # fmt: skip
         if panel.numbers[j, i] and not np.isnan(panel.mean[j, i]):
-            rows.append(place | number(float(panel.mean[j, i]), ends))
+            rows.append(place | drawn_value(float(panel.mean[j, i]), ends))
         else:
             missing.append(place)
     encoding: dict[str, Any] = {}
     for k, axis in (("x", x), ("y", y)):
-        encoding[k] = channel(k, axis)
+        encoding[k] = position(k, axis)
         if axis.kind != "named":
             encoding[f"{k}2"] = f"{k}2:Q"
-            encoding[k] = channel(k, axis, field=f"{k}1")
-    tooltip = [told("x", x), told("y", y), alt.Tooltip("said:N", title=words(grid.measure))]
-    colour = colour_of(grid.measure, ends)
+            encoding[k] = position(k, axis, field=f"{k}1")
+    tooltip = [
+        axis_tooltip("x", x),
+        axis_tooltip("y", y),
+        alt.Tooltip("text:N", title=words(grid.measure)),
+    ]
     layers: list[Any] = [
         _placed(rows, x, y)
-        .transform_calculate(said="isValid(datum.w) ? datum.w : format(datum.v, '.3~g')")
+        .transform_calculate(text="isValid(datum.w) ? datum.w : format(datum.v, '.3~g')")
         .mark_rect(
             x2Offset=0.6, y2Offset=-0.6, clip=True
         )  # or there are gaps between cells on paper
-        .encode(**encoding, color=colour, tooltip=tooltip)
+        .encode(**encoding, color=colour(grid.measure, ends), tooltip=tooltip)
     ]
     if missing:
         wide = min(size[0] / len(x.values), size[1] / len(y.values))
@@ -136,8 +139,8 @@ def _cells(panel: Panel, grid: Grid, ends: tuple[float, float], size: tuple[int,
             _placed(missing, x, y)
             .mark_point(size=max(FINE, 0.25 * min(wide, 30)) ** 2, strokeWidth=1.2, color=GREY)
             .encode(
-                x=channel("x", x), y=channel("y", y), shape=missing_sign(),
-                tooltip=[told("x", x), told("y", y), "mark:N"],
+                x=position("x", x), y=position("y", y), shape=missing_mark(),
+                tooltip=[axis_tooltip("x", x), axis_tooltip("y", y), "mark:N"],
             )
         )  # fmt: skip
         layers.append(crosses)
@@ -158,16 +161,16 @@ def _scattered(panel: Panel, grid: Grid, ends: tuple[float, float]) -> list[Any]
         if value is None:
             missing.append(at | {"mark": MISSING})
         else:
-            rows.append(at | number(float(value), ends))
-    tooltip = [told("x", x), told("y", y)]
+            rows.append(at | drawn_value(float(value), ends))
+    tooltip = [axis_tooltip("x", x), axis_tooltip("y", y)]
     area = int(min(60, max(12, 30_000 / max(1, len(rows)))))
     layers: list[Any] = [
         alt.Chart(data(rows))
-        .transform_calculate(said="isValid(datum.w) ? datum.w : format(datum.v, '.3~g')")
+        .transform_calculate(text="isValid(datum.w) ? datum.w : format(datum.v, '.3~g')")
         .mark_circle(size=area, opacity=1, stroke=GREY, strokeWidth=0.8)
         .encode(
-            x=channel("x", x), y=channel("y", y), color=colour_of(grid.measure, ends),
-            tooltip=[*tooltip, alt.Tooltip("said:N", title=words(grid.measure))],
+            x=position("x", x), y=position("y", y), color=colour(grid.measure, ends),
+            tooltip=[*tooltip, alt.Tooltip("text:N", title=words(grid.measure))],
         )
     ]  # fmt: skip
     if missing:
@@ -175,7 +178,7 @@ def _scattered(panel: Panel, grid: Grid, ends: tuple[float, float]) -> list[Any]
             alt.Chart(data(missing))
             .mark_point(size=area / 2, strokeWidth=1.2, color=GREY)
             .encode(
-                x=channel("x", x), y=channel("y", y), shape=missing_sign(), tooltip=[*tooltip, "mark:N"]
+                x=position("x", x), y=position("y", y), shape=missing_mark(), tooltip=[*tooltip, "mark:N"]
             )
         )  # fmt: skip
     return layers
@@ -195,7 +198,7 @@ def _lines(lines: dict[str, list[Array]], grid: Grid) -> list[Any]:
     names = [name for name, several in lines.items() if several]
     assert grid.y is not None
     base = alt.Chart(data(rows)).encode(
-        x=channel("x", grid.x), y=channel("y", grid.y), order="o:Q", detail="l:N"
+        x=position("x", grid.x), y=position("y", grid.y), order="o:Q", detail="l:N"
     )
     dash = alt.StrokeDash(
         "line:N", title=None,
@@ -208,35 +211,36 @@ def _lines(lines: dict[str, list[Array]], grid: Grid) -> list[Any]:
     return [
         base.mark_line(stroke=HALO, strokeWidth=4.5, opacity=0.75, clip=True, interpolate="linear"),
         base.mark_line(stroke=INK, strokeWidth=2, clip=True).encode(
-            strokeDash=dash, tooltip=["line:N", told("x", grid.x), told("y", grid.y)]
+            strokeDash=dash,
+            tooltip=["line:N", axis_tooltip("x", grid.x), axis_tooltip("y", grid.y)],
         ),
     ]
 
 
 def _fewer(lines: list[Array]) -> list[Array]:
-    """The longest lines, and of them not every point: of noise there is no end of them."""
-    found, left = [], POINTS
+    """The longest lines, thinned: noise has lines without end."""
+    kept, left = [], POINTS
     for line in sorted(lines, key=len, reverse=True):
         thin = line[:: -(-len(line) // POINTS)]
         if len(thin) > left:
             break
-        found.append(thin)
+        kept.append(thin)
         left -= len(thin)
-    return found
+    return kept
 
 
 def _placed(rows: list[Any], x: Axis, y: Axis) -> Any:
     """A chart whose rows know their places; where these are is said once and not in every row."""
-    found = alt.Chart(data(rows))
+    chart = alt.Chart(data(rows))
     for k, axis, at in (("x", x, "i"), ("y", y, "j")):
         if axis.kind == "named":
             continue
         edges = json.dumps(axis.edges())
         values = json.dumps([float(f"{v:.6g}") for v in axis.values])
-        found = found.transform_calculate(
+        chart = chart.transform_calculate(
             **{k: f"{values}[datum.{at}]", f"{k}1": f"{edges}[datum.{at}]", f"{k}2": f"{edges}[datum.{at} + 1]"}
         )  # fmt: skip
-    return found.transform_calculate(mark=json.dumps(MISSING))
+    return chart.transform_calculate(mark=json.dumps(MISSING))
 
 
 def _values(panel: Panel, grid: Grid) -> Array:

@@ -1,4 +1,4 @@
-r"""Where the largest Lyapunov exponent is zero: measured, and as mean-field theory has it.
+r"""Where the largest Lyapunov exponent is zero: as measured, and by mean-field theory.
 
 The measured line is interpolated between the points of a grid: along one field for every value of another
 (``crossings``), and as a contour over both (``contour``). Each repetition, a seed say, has its own crossing; their
@@ -15,11 +15,12 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.dynamics import critical_gain
 from bptt.errors import OptionError
+from bptt.extras import needing
 from bptt.sweeps.maps.grid import Axis, Grid, Panel, Rows
 from bptt.sweeps.point.rows import CONFIGURATION
 
 AXES = ("gain", "input_variance")
-# What the theory speaks of: one plain tanh layer with independent Gaussian weights that reads noise.
+# What the theory describes: one plain tanh layer with independent Gaussian weights that reads noise.
 THEORY = {
     "cell": "rnn", "activation": "tanh", "init": "gaussian", "layers": 1, "bias": 0.0, "data": "noise",
 }  # fmt: skip
@@ -31,8 +32,8 @@ class Crossing:
     """Where λ₁ changes its sign.
 
     Attributes:
-        of: the values of the other fields, by name.
-        at: mean over the repetitions.
+        of: the values of the fields kept apart, by name.
+        at: where it is, the mean over the repetitions.
         stderr: its standard error; None of a single one.
         count: repetitions that cross.
         theory: the critical gain of mean field, where it applies.
@@ -69,7 +70,7 @@ def crossings(rows: Rows, along: str, by: Sequence[str]) -> list[Crossing]:
         kept = runs.setdefault(tuple(row[name] for name in by), {})
         repeated = kept.setdefault(tuple(row[name] for name in others), [])
         repeated.append((row[along], row["lyapunov"]))
-    found = []
+    crossings = []
     for values, kept in runs.items():
         places = np.array([at for run in kept.values() if (at := _zero(sorted(run))) is not None])
         if not len(places):
@@ -80,12 +81,12 @@ def crossings(rows: Rows, along: str, by: Sequence[str]) -> list[Crossing]:
         theory = None
         if along == "gain":
             theory = _theory([row for row in rows if all(row[n] == v for n, v in of.items())])
-        found.append(Crossing(of, float(places.mean()), error, len(places), theory))
-    return sorted(found, key=lambda c: [(v is not None, v) for v in c.of.values()])
+        crossings.append(Crossing(of, float(places.mean()), error, len(places), theory))
+    return sorted(crossings, key=lambda c: [(v is not None, v) for v in c.of.values()])
 
 
 def applies(rows: Rows) -> bool:
-    """Whether mean-field theory speaks of these networks."""
+    """Whether mean-field theory describes these networks."""
     return bool(rows) and all(
         row["input_variance"] is not None
         and row["input_variance"] >= 0
@@ -94,21 +95,17 @@ def applies(rows: Rows) -> bool:
     )
 
 
-def contour(panel: Panel, drawn: Grid) -> list[Array]:
+def contour(panel: Panel, layout: Grid) -> list[Array]:
     """The lines λ₁ = 0 over a grid of means, each (points, 2): x and y.
 
     Raises:
         OptionError: if contourpy is missing.
     """
-    x, y = drawn.x, drawn.y
-    if y is None or not drawn.regular or "named" in (x.kind, y.kind) or min(panel.mean.shape) < 2:
+    x, y = layout.x, layout.y
+    if y is None or not layout.regular or "named" in (x.kind, y.kind) or min(panel.mean.shape) < 2:
         return []
-    try:
+    with needing("sweep", "the line λ₁ = 0"):
         from contourpy import contour_generator
-    except ImportError:
-        raise OptionError(
-            "contour", "contourpy, which draws it", "none installed", "pip install 'bptt[sweep]'."
-        ) from None
     finite = np.isfinite(panel.mean)
     z = np.ma.masked_array(np.where(finite, panel.mean, 0.0), ~finite)
     lines = contour_generator(_position(x), _position(y), z, corner_mask=True).lines(0.0)
@@ -118,9 +115,9 @@ def contour(panel: Panel, drawn: Grid) -> list[Array]:
     ]
 
 
-def mean_field_line(panel: Panel, drawn: Grid) -> Array | None:
-    """The critical gain over the input variance, (points, 2): x and y; None where theory says nothing of it."""
-    x, y = drawn.x, drawn.y
+def mean_field_line(panel: Panel, layout: Grid) -> Array | None:
+    """The critical gain over the input variance, (points, 2): x and y; None where the theory does not apply."""
+    x, y = layout.x, layout.y
     if y is None or {x.name, y.name} != set(AXES) or not applies(panel.rows):
         return None
     ends = (x if x.name == "input_variance" else y).values

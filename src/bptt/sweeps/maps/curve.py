@@ -9,7 +9,7 @@ from bptt.dynamics import mean_field
 from bptt.presentation.chart_style import DASHED, SOLID, data
 from bptt.presentation.colours import BLUE, GREY, ORANGE
 from bptt.sweeps.maps.crossings import applies
-from bptt.sweeps.maps.encodings import MISSING, SIGNED, channel, missing_sign, told
+from bptt.sweeps.maps.encodings import MISSING, SIGNED, axis_tooltip, missing_mark, position
 from bptt.sweeps.maps.grid import Grid, Panel, words
 
 
@@ -27,8 +27,8 @@ def curve(panel: Panel, grid: Grid, size: tuple[int, int]) -> Any:
             missing.append(at | {"mark": MISSING})
     title = words(grid.measure)
     y = alt.Y("v:Q", title=title, scale=alt.Scale(zero=False))
-    base = alt.Chart(data(rows)).encode(x=channel("x", x))
-    tooltip = [told("x", x), alt.Tooltip("v:Q", title=title), "low:Q", "high:Q"]
+    base = alt.Chart(data(rows)).encode(x=position("x", x))
+    tooltip = [axis_tooltip("x", x), alt.Tooltip("v:Q", title=title), "low:Q", "high:Q"]
     band = base.mark_rule(strokeWidth=5) if named else base.mark_area()
     pale = {"color": alt.value(BLUE), "opacity": alt.value(0.25)}
     layers: list[Any] = []
@@ -52,11 +52,11 @@ def curve(panel: Panel, grid: Grid, size: tuple[int, int]) -> Any:
     layers.append(mark.encode(y=y, tooltip=tooltip, **shown))
     if theory:
         curve = alt.Chart(data(theory)).mark_line(strokeWidth=2, clip=True)
-        layers.append(curve.encode(x=channel("x", x), y=y, **styled))
+        layers.append(curve.encode(x=position("x", x), y=y, **styled))
     if missing:
         crosses = alt.Chart(data(missing)).mark_point(size=40, strokeWidth=1.5, color=GREY)
         at_foot = alt.value(size[1] - 8)
-        layers.append(crosses.encode(x=channel("x", x), y=at_foot, shape=missing_sign(), tooltip=[told("x", x), "mark:N"]))  # fmt: skip
+        layers.append(crosses.encode(x=position("x", x), y=at_foot, shape=missing_mark(), tooltip=[axis_tooltip("x", x), "mark:N"]))  # fmt: skip
     return alt.layer(*layers)
 
 
@@ -67,5 +67,5 @@ def _mean_field_curve(panel: Panel, grid: Grid) -> list[dict[str, Any]]:
     if not known or len(variances) > 1:
         return []
     variance, gains = variances.pop(), np.linspace(grid.x.values[0], grid.x.values[-1], 61)
-    found = [(float(g), mean_field(float(g), variance).rate) for g in gains if g > 0]
-    return [{"x": g, "v": float(f"{r:.4g}"), "line": "mean field"} for g, r in found]
+    rates = [(float(g), mean_field(float(g), variance).rate) for g in gains if g > 0]
+    return [{"x": g, "v": float(f"{r:.4g}"), "line": "mean field"} for g, r in rates]

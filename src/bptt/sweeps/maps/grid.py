@@ -12,9 +12,9 @@ from bptt.presentation.formatting import short
 from bptt.sweeps.point.rows import CONFIGURATION, MEASURES
 
 Rows = Sequence[dict[str, Any]]
-CELLS = 10_000  # most of them in one picture
-LEAST = 20  # values that an axis keeps, however many pictures stand side by side
-PANELS = 12  # most small multiples
+CELLS = 10_000  # the most in one picture
+LEAST = 20  # values that an axis keeps, however many pictures there are
+PANELS = 12  # the most small multiples
 NUMBERS = tuple(name for name, kind in MEASURES.items() if kind is not str)
 
 
@@ -117,7 +117,7 @@ def grid(
         y: field upward; None: the next one, if there is one.
         measure: name of a column of numbers.
         split: fields that get a picture per value; None: all names that were varied, such as the cell.
-        cells: most of them, in all pictures together; neighbouring values are merged until they fit.
+        cells: the most cells in all pictures together; neighbouring values are merged until they fit.
 
     Raises:
         OptionError: if a field was not varied or is named twice, there is no such column, nothing was varied,
@@ -125,7 +125,9 @@ def grid(
     """
     varied = varied_in(rows)
     if not varied:
-        raise OptionError("sweep", "a field that was varied", "none", "Vary one, the gain say.")
+        raise OptionError(
+            "sweep", "a field that was varied", "none", "Vary one, for example the gain."
+        )
     if measure not in NUMBERS:
         raise OptionError("colour", "one of " + ", ".join(NUMBERS), repr(measure), "Choose one.")
     wanted = None if split is None else (split,) if isinstance(split, str) else tuple(split)
@@ -166,12 +168,12 @@ def varied_in(rows: Rows) -> tuple[str, ...]:
 
 
 def words(name: str) -> str:
-    """A field's or column's name as it is said."""
-    return SAID.get(name, name.replace("_", " "))
+    """A field's or column's name in words."""
+    return WORDS.get(name, name.replace("_", " "))
 
 
 # Of columns, with their unit.
-SAID = {
+WORDS = {
     "lyapunov": "largest Lyapunov exponent λ₁ (ln per step)",
     "lyapunov_stderr": "standard error of λ₁ (ln per step)",
     "rate": "growth of the signal (ln per step back)",
@@ -212,13 +214,13 @@ def _split(
     """The split fields: those wanted, else all names, as long as they are few."""
     if wanted is not None:
         return wanted
-    found: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
     for name in varied:
         if name in drawn or _is_number(name):
             continue
-        if len({tuple(row[n] for n in (*found, name)) for row in rows}) <= PANELS:
-            found += (name,)
-    return found
+        if len({tuple(row[n] for n in (*fields, name)) for row in rows}) <= PANELS:
+            fields += (name,)
+    return fields
 
 
 def _axis(rows: Rows, name: str, most: int) -> Axis:
@@ -249,17 +251,17 @@ def _panel(of: dict[str, Any], rows: Rows, x: Axis, y: Axis | None, measure: str
         np.array([x.place[row[x.name]] for row in rows]),
     )
     values = np.array([np.nan if row[measure] is None else row[measure] for row in rows], float)
-    there = ~np.isnan(values)
+    known = ~np.isnan(values)
     points, numbers, total = np.zeros(shape, int), np.zeros(shape, int), np.zeros(shape)
     low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
     np.add.at(points, at, 1)
-    has = (at[0][there], at[1][there])
+    has = (at[0][known], at[1][known])
     np.add.at(numbers, has, 1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        np.add.at(total, has, values[there])
+        np.add.at(total, has, values[known])
         mean = total / numbers
-    np.minimum.at(low, has, values[there])
-    np.maximum.at(high, has, values[there])
+    np.minimum.at(low, has, values[known])
+    np.maximum.at(high, has, values[known])
     return Panel(of, rows, mean, low, high, points, numbers)
 
 

@@ -34,20 +34,20 @@ def page(
     Raises:
         OptionError: as ``grid``.
     """
-    drawn = [drawable(each) for each in figures(rows, x, y, colour, split)]
+    pictures = [drawable(each) for each in figures(rows, x, y, colour, split)]
     failed = sentences.errors(rows)
     counts = {name: sum(row["verdict"] == name for row in rows) for name in VERDICT_CODES}
     return rendered(
         "sweep.html.j2",
-        drawn,
+        pictures,
         tone=max(counts, key=lambda name: counts[name]),
         title=sentences.counted(rows, varied),
         points=f"{len(rows):,} points",
         verdicts=sentences.verdicts(rows),
         findings=findings(rows, x, y, split),
         facts=sentences.fixed(rows, varied),
-        first=drawn[0],
-        figures=drawn[1:],
+        first=pictures[0],
+        figures=pictures[1:],
         errors=failed,
         failed=sum(row["status"] == "failed" for row in rows),
         diverged=sentences.diverged(rows),
@@ -70,24 +70,24 @@ def figures(
     """
     if not varied_in(rows):
         return [Figure(colour, words(colour), "", None, "nothing was varied.")]
-    there = {name for name in MAPS if any(row[name] is not None for row in rows)}
-    names = [colour, *(name for name in MAPS if name in there and name != colour)]
+    measured = {name for name in MAPS if any(row[name] is not None for row in rows)}
+    names = [colour, *(name for name in MAPS if name in measured and name != colour)]
     return [
         _figure(grid(rows, x, y, name, split, CELLS if name == colour else CELLS // 5))
         for name in names
     ]
 
 
-def _figure(drawn: Grid) -> Figure:
-    over = words(drawn.x.name) + (f" and {words(drawn.y.name)}" if drawn.y else "")
-    name = words(drawn.measure)
+def _figure(layout: Grid) -> Figure:
+    over = words(layout.x.name) + (f" and {words(layout.y.name)}" if layout.y else "")
+    name = words(layout.measure)
     return figure(
-        drawn.measure,
+        layout.measure,
         f"{name[:1].upper()}{name[1:]} over {over}",
-        READING.get(drawn.measure, "") + sentences.how_read(drawn),
-        charts.chart(drawn),
-        lambda: sentences.finding(drawn),
-        lambda: sentences.table(drawn),
+        READING.get(layout.measure, "") + sentences.how_read(layout),
+        charts.chart(layout),
+        lambda: sentences.finding(layout),
+        lambda: sentences.table(layout),
     )
 
 

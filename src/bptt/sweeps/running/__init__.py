@@ -1,4 +1,4 @@
-"""From a plan to its rows: on processes, threads or a cluster, with a bar."""
+"""From a plan to its rows: on processes, threads or a cluster, with a progress bar."""
 
 from bptt.sweeps.running.progress import Progress
 from bptt.sweeps.running.sweep import run_plan, sweep

@@ -37,7 +37,7 @@ def dask_client(address: str | None, workers: int) -> Iterator[Any]:
 @contextmanager
 def ray_workers(address: str | None, workers: int) -> Iterator[int]:
     """How many workers the cluster at the address has, or one in this machine that lives as long."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # measuring must not report elsewhere
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a measurement must not report elsewhere
     import ray
     from ray.util.joblib import register_ray
 
@@ -79,9 +79,9 @@ def _knock(kind: str, address: str, port: int) -> None:
 
 
 def _unreachable(kind: str, address: str | None, error: Exception) -> OptionError:
-    said = (reason(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    why = (reason(error).splitlines() or [type(error).__name__])[0].rstrip(".")
     example = {"Dask": "tcp://host:8786", "Ray": "ray://host:10001"}[kind]
     return OptionError(
-        "address", f"a running {kind} scheduler at {address!r}", said,
-        f"Start one and give its address, {example} for example, or leave it out to use this machine.",
+        "address", f"a running {kind} scheduler at {address!r}", why,
+        f"Start one and pass its address, {example} for example, or leave address out to use this machine.",
     )  # fmt: skip

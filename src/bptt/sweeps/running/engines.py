@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
 
+from bptt.arrays import as_whole
 from bptt.errors import OptionError
 from bptt.kernels.threads import get_num_threads, set_num_threads
 from bptt.sweeps.plan.plan import Point
@@ -20,7 +21,7 @@ from bptt.sweeps.point.point import Row, measured
 from bptt.sweeps.running.clusters import dask_client, ray_workers
 
 ENGINES = ("loky", "threads", "dask", "ray")
-CURES = {"dask": "pip install 'dask[distributed]'.", "ray": "pip install ray."}
+CLUSTERS = {"dask": "distributed", "ray": "ray"}  # engine -> package
 ROUND = 2.0  # seconds that a round on Ray should last
 
 Rows = Generator[Row, None, None]
@@ -31,37 +32,46 @@ class WorkerDied(Exception):
     """A worker process ended before its work was done."""
 
 
-def check_engine(name: str, workers: int | None, address: str | None) -> None:
+def check_engine(name: str, workers: int | None, address: str | None) -> int | None:
     """Refuse what cannot run, before anything is begun.
 
+    Args:
+        name: of the engine.
+        workers: how many; None: one per processor.
+        address: of a running scheduler, or None.
+
+    Returns:
+        workers, as an int.
+
     Raises:
-        OptionError: if there is no such engine, a package is missing, or the options do not go together.
+        OptionError: if there is no such engine, a package is missing, or the arguments do not go together.
     """
     if name not in ENGINES:
         raise OptionError("engine", "one of " + ", ".join(ENGINES), repr(name), "Choose one.")
-    if workers is not None and workers < 1:
-        raise OptionError("workers", "a number from 1", str(workers), "Give at least 1.")
-    if address is not None and name not in CURES:
+    if workers is not None:
+        workers = as_whole("workers", workers, least=1)
+    if address is not None and name not in CLUSTERS:
         raise OptionError(
-            "address", "none, for this engine runs here", repr(address), "Take dask or ray."
+            "address", "none, for this engine runs here", repr(address), "Use dask or ray."
         )
     if address is not None and workers is not None:
         raise OptionError(
-            "workers", "none, for a cluster has its own", str(workers), "Leave it out."
+            "workers", "none, for a cluster has its own", str(workers), "Leave workers out."
         )
     for package in ("filelock", "joblib", "threadpoolctl"):
-        _need(package, "pip install 'bptt[sweep]'.")
-    if name in CURES:
-        _need({"dask": "distributed"}.get(name, name), CURES[name])
+        _need(package, "sweep")
+    if name in CLUSTERS:
+        _need(CLUSTERS[name], name)
+    return workers
 
 
 @contextmanager
-def engine(name: str, workers: int | None, address: str | None) -> Iterator[Run]:
-    """A function that measures points and gives their rows as they are finished, in any order.
+def measuring(name: str, workers: int | None, address: str | None) -> Iterator[Run]:
+    """An engine, as a function that measures points and yields their rows as they are finished, in any order.
 
     Args:
         name: one of ``ENGINES``.
-        workers: how many; None: one per processor, of a cluster all there are.
+        workers: how many; None: one per processor, or all that a cluster has.
         address: of a running scheduler, for dask and ray; None starts one here.
 
     Raises:
@@ -82,12 +92,12 @@ def engine(name: str, workers: int | None, address: str | None) -> Iterator[Run]
             yield partial(_streamed, n_jobs=-1, backend="dask", work=work, client=client)
         return
     if name == "ray":
-        with ray_workers(address, count) as found:
-            if found > 1:
-                yield partial(_in_rounds, n_jobs=found, work=partial(_alone, threads))
+        with ray_workers(address, count) as cluster:
+            if cluster > 1:
+                yield partial(_in_rounds, n_jobs=cluster, work=partial(_alone, threads))
                 return
         count, threads = 1, cpu_count()
-    # Of one worker joblib makes this process, which is to be left as it was.
+    # For one worker joblib uses this process, which must be left as it was.
     with _threads_here(count, threads) as work_here:
         yield partial(_streamed, n_jobs=count, backend="threading", work=work_here)
 
@@ -199,8 +209,13 @@ def _in_rounds(points: Sequence[Point], *, n_jobs: int, work: Callable[[Point], 
                 size *= 2
 
 
-def _need(package: str, cure: str) -> None:
+def _need(package: str, extra: str) -> None:
     from importlib.util import find_spec
 
     if find_spec(package) is None:
-        raise OptionError("engine", f"the package {package}", "none installed", cure)
+        raise OptionError(
+            "engine",
+            f"the package {package}",
+            "none installed",
+            f"Run pip install 'bptt[{extra}]'.",
+        )

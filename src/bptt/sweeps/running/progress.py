@@ -1,4 +1,4 @@
-"""How a sweep gets on: points done, how fast, time left, failures."""
+"""How far a sweep is: points done, speed, time left, failures."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""A sweep from its plan to its rows: what is there already is read, what is missing is measured."""
+"""A sweep from its plan to its rows: kept rows are read, missing ones are measured."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
@@ -11,13 +11,13 @@ from bptt.errors import OptionError
 from bptt.sweeps.plan.plan import Plan, Point
 from bptt.sweeps.point.point import Row
 from bptt.sweeps.results import Sweep
-from bptt.sweeps.running.engines import Run, WorkerDied, check_engine, engine
+from bptt.sweeps.running.engines import Run, WorkerDied, check_engine, measuring
 from bptt.sweeps.running.progress import Progress, Show, bar
 from bptt.sweeps.store.store import Store
 from bptt.version import __version__
 
-BETWEEN = 0.2  # seconds between two transactions, at least
-DEATHS = 3  # of workers in a row, without a row in between, after which to give up
+BETWEEN = 0.2  # seconds, at least, between two transactions
+DEATHS = 3  # of workers, with no row in between, after which the sweep gives up
 
 
 def sweep(
@@ -35,34 +35,34 @@ def sweep(
     retry_failed: bool = False,
     progress: bool | Show = False,
 ) -> Sweep:
-    """Measure many settings: every combination of the axes, or points drawn at random.
+    """Measure many networks: every combination of the axes, or points drawn at random.
 
     Args:
         axes: name of a field of ``bptt.configuration.Configuration`` to its values: a list, or words such as
             "0.5:3:26" (26 values from 0.5 to 3) and "log:8:512:7" (at equal ratios).
-        base: all other fields; a plain tanh RNN of 64 units reading noise if not given.
+        base: all other fields; a plain tanh RNN of 64 units that reads noise if not given.
         out: file to keep the rows in. Points that it holds already are not measured again, so a sweep
             that was stopped goes on where it was. None keeps them in memory.
-        sample: draw that many points at random instead.
-        sample_seed: of the draw.
+        sample: how many points to draw at random; None measures every combination.
+        sample_seed: seed of the draw.
         train_updates: then train each network on its data for so many weight updates; 0 only measures.
-        lr: learning rate of that training, by Adam.
+        lr: learning rate of that training, which uses Adam.
         engine: "loky" (processes), "threads", "dask" or "ray".
-        workers: how many; one per processor if not given.
-        address: of a running Dask or Ray scheduler; one is started here if not given.
-        retry_failed: measure points again that failed before.
+        workers: how many to use; one per processor if not given.
+        address: address of a running Dask or Ray scheduler; one is started here if not given.
+        retry_failed: whether to measure again the points that failed before.
         progress: True shows a bar; a function is called with a ``Progress``.
 
     Returns:
         the rows of these points, in their order.
 
     Raises:
-        OptionError: if an axis, a number or the engine is none, or the cluster cannot be reached.
-        FileError: if the file is another's, in use, or cannot be written.
+        OptionError: if an axis, a number or the engine is not valid, or the cluster cannot be reached.
+        FileError: if the file is of another kind, is in use, or cannot be written.
     """
     plan = Plan(axes, base or Configuration(), sample, sample_seed, train_updates, lr)
     return run_plan(
-        plan, out=out, on=engine, workers=workers, address=address, retry_failed=retry_failed,
+        plan, out=out, engine=engine, workers=workers, address=address, retry_failed=retry_failed,
         progress=progress,
     )  # fmt: skip
 
@@ -71,36 +71,39 @@ def run_plan(
     plan: Plan,
     *,
     out: str | Path | None = None,
-    on: str = "loky",
+    engine: str = "loky",
     workers: int | None = None,
     address: str | None = None,
     retry_failed: bool = False,
     progress: bool | Show = False,
 ) -> Sweep:
-    """The same from a plan.
+    """Measure the points of a plan.
 
     Args:
-        plan: which points are measured, and how.
-        out: file for the rows; None keeps them in memory.
-        on: the engine, as in ``sweep``.
-        workers: how many; None for one per processor.
-        address: of a running Dask or Ray cluster, or None.
-        retry_failed: whether to measure again what failed before.
-        progress: whether to show a bar, or a function that is given the ``Progress``.
+        plan: what to measure.
+        out: file to keep the rows in, as for ``sweep``.
+        engine: "loky" (processes), "threads", "dask" or "ray".
+        workers: how many to use; one per processor if not given.
+        address: address of a running Dask or Ray scheduler; one is started here if not given.
+        retry_failed: whether to measure again the points that failed before.
+        progress: True shows a bar; a function is called with a ``Progress``.
+
+    Returns:
+        the rows of these points, in their order.
 
     Raises:
         OptionError, FileError: as for ``sweep``.
     """
-    check_engine(on, workers, address)
+    workers = check_engine(engine, workers, address)
     points = {point.key: point for point in plan.points()}
     with ExitStack() as stack:
         store = stack.enter_context(Store(out, write=True))
-        there = {key: status for key, status in store.statuses().items() if key in points}
-        kept = {key for key, status in there.items() if status == "ok" or not retry_failed}
+        statuses = {key: status for key, status in store.statuses().items() if key in points}
+        kept = {key for key, status in statuses.items() if status == "ok" or not retry_failed}
         missing = {key: point for key, point in points.items() if key not in kept}
-        run = stack.enter_context(engine(on, workers, address)) if missing else None
+        run = stack.enter_context(measuring(engine, workers, address)) if missing else None
         show = stack.enter_context(bar()) if progress is True else progress or (lambda _: None)
-        failed = sum(there[key] == "failed" for key in kept)
+        failed = sum(statuses[key] == "failed" for key in kept)
         writer = _Writer(store, missing, len(points), failed, show)
         if run is not None:
             _measure(run, writer)
@@ -170,7 +173,7 @@ def _measure(run: Run, writer: _Writer) -> None:
                 point = next(iter(writer.missing.values()))
                 raise OptionError(
                     "workers", "workers that live", f"{DEATHS} times in a row: {error}",
-                    f"Finished rows are kept. Give fewer workers or smaller networks; next was {point.key}.",
+                    f"Finished rows are kept. Use fewer workers or smaller networks; the next point was {point.key}.",
                 ) from error  # fmt: skip
         finally:
             writer.write()

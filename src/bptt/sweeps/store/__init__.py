@@ -1,4 +1,4 @@
-"""The file of a sweep: one SQLite database with one writer; a file from a stranger is checked before it is read."""
+"""The file of a sweep: one SQLite database with one writer, checked before it is read."""
 
 from bptt.sweeps.store.store import Store
 

@@ -29,8 +29,8 @@ class Store:
 
     Args:
         path: of the file; None keeps the rows in memory.
-        write: whether to add rows; then the file is made if there is none.
-        content: the file's bytes, where it is not to be opened; only for reading.
+        write: whether to add rows; a file that does not exist is made.
+        content: the bytes of the file, where it is in memory; only for reading.
 
     Raises:
         FileError: if it is missing, another kind of file, of another schema, or cannot be read; when writing
@@ -46,17 +46,17 @@ class Store:
         if path is not None and write:
             self._lock = lock.acquire(Path(path))
         try:
-            with self._told():
+            with self._errors_explained():
                 if content is not None:
-                    self._base = untrusted.in_memory(str(path), content)
+                    self._database = untrusted.opened_bytes(str(path), content)
                 elif path is None or write:
-                    self._base = sqlite3.connect(
+                    self._database = sqlite3.connect(
                         ":memory:" if path is None else path, timeout=PATIENCE, isolation_level=None
                     )
                 else:
-                    self._base = untrusted.reading(path, PATIENCE)
+                    self._database = untrusted.opened_file(path, PATIENCE)
                 if path is not None and not write:
-                    untrusted.distrusted(self._base)
+                    untrusted.restrict(self._database)
                 self._prepare(write)
         except BaseException:
             self.close()
@@ -64,8 +64,8 @@ class Store:
 
     def close(self) -> None:
         """Let go of the file, and of the lock."""
-        if hasattr(self, "_base"):
-            self._base.close()
+        if hasattr(self, "_database"):
+            self._database.close()
         if self._lock is not None:
             file = Path(str(self.path))
             if file.exists() and file.stat().st_size == 0:  # opened, and nothing was written
@@ -84,8 +84,8 @@ class Store:
         """The key of every point that is there, and whether it was "ok" or "failed"."""
         if self._is_new:
             return {}
-        with self._told():
-            return dict(self._base.execute("SELECT key, status FROM points"))
+        with self._errors_explained():
+            return dict(self._database.execute("SELECT key, status FROM points"))
 
     def add(self, rows: Iterable[dict[str, Any]]) -> None:
         """Write rows, all of them or, where that fails, none.
@@ -95,35 +95,37 @@ class Store:
         """
         values = [tuple(row.get(name) for name in NAMES) for row in rows]
         marks = ", ".join("?" * len(NAMES))
-        with self._told():
-            self._base.execute("BEGIN IMMEDIATE")
+        with self._errors_explained():
+            self._database.execute("BEGIN IMMEDIATE")
             try:
                 if self._is_new:
                     self._make()
-                self._base.executemany(f"INSERT OR REPLACE INTO points VALUES ({marks})", values)
-                self._base.execute("COMMIT")
+                self._database.executemany(
+                    f"INSERT OR REPLACE INTO points VALUES ({marks})", values
+                )
+                self._database.execute("COMMIT")
                 self._is_new = False
             except BaseException:
-                if self._base.in_transaction:
-                    self._base.execute("ROLLBACK")
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
                 raise
 
     def rows(self) -> list[dict[str, Any]]:
         """All rows, in the order in which they were written."""
         if self._is_new:
             return []
-        with self._told():
-            found = self._base.execute(f"SELECT {', '.join(NAMES)} FROM points ORDER BY rowid")
-            rows = [dict(zip(NAMES, row, strict=True)) for row in found]
+        with self._errors_explained():
+            cursor = self._database.execute(f"SELECT {', '.join(NAMES)} FROM points ORDER BY rowid")
+            rows = [dict(zip(NAMES, row, strict=True)) for row in cursor]
         for row in rows:
             untrusted.check_row(str(self.path), row)
         return rows
 
     def _prepare(self, write: bool) -> None:
         """Check the file's kind, schema and version."""
-        ((application,),) = self._base.execute("PRAGMA application_id")
-        ((schema,),) = self._base.execute("PRAGMA user_version")
-        ((tables,),) = self._base.execute("SELECT count(*) FROM sqlite_master")
+        ((application,),) = self._database.execute("PRAGMA application_id")
+        ((schema,),) = self._database.execute("PRAGMA user_version")
+        ((tables,),) = self._database.execute("SELECT count(*) FROM sqlite_master")
         if application != APPLICATION and (tables or not write):
             got = "another SQLite database" if tables else "no rows yet"
             raise FileError(
@@ -138,8 +140,8 @@ class Store:
                 str(self.path), f"a sweep kept in schema {SCHEMA}", f"schema {schema}",
                 "Nothing in it was changed. Choose another file, or the version of bptt that made it.",
             )  # fmt: skip
-        untrusted.check_schema(str(self.path), self._base, TABLE)
-        others = self._base.execute(
+        untrusted.check_schema(str(self.path), self._database, TABLE)
+        others = self._database.execute(
             "SELECT DISTINCT version FROM points WHERE version != ?", (__version__,)
         ).fetchall()
         if write and others:
@@ -151,13 +153,13 @@ class Store:
 
     def _make(self) -> None:
         """The table, in the transaction of the first rows: a sweep that cannot begin leaves no file."""
-        self._base.execute(f"PRAGMA application_id = {APPLICATION}")
-        self._base.execute(f"PRAGMA user_version = {SCHEMA}")
-        self._base.execute(TABLE)
+        self._database.execute(f"PRAGMA application_id = {APPLICATION}")
+        self._database.execute(f"PRAGMA user_version = {SCHEMA}")
+        self._database.execute(TABLE)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """What the database complains of, in one line."""
+    def _errors_explained(self) -> Iterator[None]:
+        """Turn an error of the database into a FileError that names the cure."""
         try:
             yield
         except sqlite3.Error as error:
@@ -165,7 +167,7 @@ class Store:
             text = str(error)
             if "full" in text or "I/O" in text:
                 expected = "room for the rows"
-                cure = "Finished rows are safe: make room and give the same command again."
+                cure = "Finished rows are safe: make room and start the same sweep again."
             elif any(
                 word in text
                 for word in ("not a database", "malformed", "decode", "too big", "interrupt")

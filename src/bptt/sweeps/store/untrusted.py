@@ -1,7 +1,7 @@
-"""What is asked of a sweep's file before it is believed: it may come from anyone.
+"""Checks of a sweep's file before it is believed: it may come from anyone.
 
-It is opened for reading alone, its schema is trusted with nothing and must be the one that this library writes, and
-every value must be of its column's type. So no view, trigger or virtual table of the file is ever run.
+It is opened for reading only, its schema must be the one that this library writes, and every value must be of its
+column's type. So no view, trigger or virtual table of the file is ever run.
 """
 
 import sqlite3
@@ -21,8 +21,8 @@ NEVER_EMPTY = ("version", "status", "cell", "gain", "hidden", "seed", "data")
 OUTCOMES = {"status": ("ok", "failed"), "verdict": (None, *VERDICT_CODES)}
 
 
-def reading(path: str | Path, timeout: float) -> sqlite3.Connection:
-    """The file, opened so that it cannot be changed.
+def opened_file(path: str | Path, timeout: float) -> sqlite3.Connection:
+    """A file on disk, opened so that it cannot be changed.
 
     Raises:
         FileError: if it is too large.
@@ -37,8 +37,8 @@ def reading(path: str | Path, timeout: float) -> sqlite3.Connection:
     return sqlite3.connect(address, uri=True, timeout=timeout, isolation_level=None)
 
 
-def in_memory(name: str, content: bytes) -> sqlite3.Connection:
-    """A file that was handed over as bytes, an upload say; a copy that nobody else can change.
+def opened_bytes(name: str, content: bytes) -> sqlite3.Connection:
+    """A file that came as bytes, an upload for example; a copy that nobody else can change.
 
     Raises:
         FileError: if it is too large.
@@ -48,38 +48,40 @@ def in_memory(name: str, content: bytes) -> sqlite3.Connection:
         raise FileError(
             name, f"a file of at most {MOST_BYTES:,} bytes", f"{len(content):,}", "Sweep in parts."
         )
-    base = sqlite3.connect(":memory:", isolation_level=None)
+    database = sqlite3.connect(":memory:", isolation_level=None)
     # Bytes 18 and 19 ask for a write-ahead log, which memory has not; 1 means there is none.
     plain = content[:18] + b"\1\1" + content[20:] if content[18:20] == b"\2\2" else content
-    base.deserialize(plain or b"\0")
-    return base
+    database.deserialize(plain or b"\0")
+    return database
 
 
-def distrusted(base: sqlite3.Connection) -> None:
-    """Let the file decide nothing."""
-    base.execute("PRAGMA query_only = ON")
-    base.execute("PRAGMA trusted_schema = OFF")
-    base.execute("PRAGMA cell_size_check = ON")
-    base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10 * LONGEST)
-    base.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+def restrict(database: sqlite3.Connection) -> None:
+    """Let the file run nothing, reach nothing and take no endless time."""
+    database.execute("PRAGMA query_only = ON")
+    database.execute("PRAGMA trusted_schema = OFF")
+    database.execute("PRAGMA cell_size_check = ON")
+    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10 * LONGEST)
+    database.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     ticks = iter(range(TIMES))
-    base.set_progress_handler(lambda: next(ticks, None) is None, 1_000)
+    database.set_progress_handler(lambda: next(ticks, None) is None, 1_000)
 
 
-def check_schema(name: str, base: sqlite3.Connection, wanted: str) -> None:
+def check_schema(name: str, database: sqlite3.Connection, wanted: str) -> None:
     """Refuse anything but the one table.
 
     Raises:
         FileError: if the file holds something else.
         sqlite3.Error: if it is damaged.
     """
-    found = base.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type DESC").fetchall()
-    if found != [("table", "points", wanted), ("index", "sqlite_autoindex_points_1", None)]:
+    entries = database.execute(
+        "SELECT type, name, sql FROM sqlite_master ORDER BY type DESC"
+    ).fetchall()
+    if entries != [("table", "points", wanted), ("index", "sqlite_autoindex_points_1", None)]:
         raise FileError(
-            name, "the one table of a sweep", ", ".join(f"{kind} {n}" for kind, n, _ in found)[:200],
+            name, "the one table of a sweep", ", ".join(f"{kind} {n}" for kind, n, _ in entries)[:200],
             "Nothing in it was run. Choose another file.",
         )  # fmt: skip
-    ((rows,),) = base.execute("SELECT count(*) FROM points")
+    ((rows,),) = database.execute("SELECT count(*) FROM points")
     if rows > MOST_ROWS:
         raise FileError(name, f"at most {MOST_ROWS:,} rows", f"{rows:,}", "Sweep in parts.")
 
