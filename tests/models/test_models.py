@@ -81,6 +81,14 @@ def test_a_batch_for_pytorchs_weights_is_taken_as_it_stands(tmp_path):
         assert part.per_step == (targets.ndim == 2)
 
 
+def test_data_that_do_not_fit_a_network_of_ones_own(tmp_path):
+    bptt.Network.init(5, 4, 3, loss_at="last", rng=0).save(tmp_path / "m.safetensors")
+    with pytest.raises(
+        OptionError, match=r"data: expected data of 5 numbers a step, .* got adding"
+    ):
+        models.load(tmp_path / "m.safetensors", "adding")
+
+
 def test_a_table_is_read_for_pytorchs_weights_too(tmp_path):
     rows = [
         "sequence,a,b,c,target",

@@ -30,7 +30,7 @@ def fitted(network: Network, data: Data, name: str) -> Network:
     if inputs != I:
         raise OptionError(
             "data", f"data of {I} number{'s' * (I > 1)} a step, as the model reads",
-            f"{name}, which has {inputs}", "Save what the recurrent layers read; noise fits every model.",
+            f"{name}, which has {inputs}", "Pass data of that size; noise fits every model.",
         )  # fmt: skip
     if (loss == "mse") != (O == 1):
         needs = (

@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bptt import data as names
 from bptt import files
 from bptt.configuration import fresh_network
-from bptt.data import Data, Series, Task, Text
+from bptt.data import DEFAULT_TEXT, Data, Series, Task, Text
+from bptt.data import load as load_data
 from bptt.data.series import PACKAGED
 from bptt.data.tasks import NAMES
 from bptt.errors import OptionError
@@ -45,7 +45,7 @@ def fresh(
         FileError: if a file is missing or not what it says.
         OptionError: if a name or number is outside its choices, or the data cannot be read so.
     """
-    data = names.load(source, length)
+    data = load_data(source, length)
     network = fresh_network(data, hidden, init, seed, dtype, **options)
     return _fitting(Model(network, data, source, _length(data, length)))
 
@@ -87,7 +87,7 @@ def load(
         data: Data = noise_for(network) if length is None else noise_for(network, length)
     else:
         unknown = saved.parts is not None
-        data = names.load(source, length, notes.get("characters"), as_stored=unknown)
+        data = load_data(source, length, notes.get("characters"), as_stored=unknown)
         if unknown:
             network, data = _with_loss(network, data, source)
     return _fitting(Model(network, data, source, _length(data, length), saved))
@@ -115,8 +115,8 @@ def _trained_on(path: str | Path, saved: SavedModel) -> str:
             "data", f"the data that {path} reads, for PyTorch saves weights alone", "none",
             "Save what the recurrent layers read: arrays x (T, B, I) and targets in a .npz file.",
         )  # fmt: skip
-    name = saved.notes.get("data", names.DEFAULT_TEXT)
-    if name == names.DEFAULT_TEXT:
+    name = saved.notes.get("data", DEFAULT_TEXT)
+    if name == DEFAULT_TEXT:
         return "text"
     if name not in FOUND_BY_NAME:
         raise OptionError(
@@ -138,5 +138,7 @@ def _fitting(model: Model) -> Model:
     Raises:
         OptionError: if not.
     """
+    if model.saved is not None:
+        fitted(model.network, model.data, model.source)  # whose errors speak of the data
     source_of(model.data, batch=1, length=1).check(model.network)
     return model
