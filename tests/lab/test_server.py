@@ -231,7 +231,7 @@ def test_without_its_packages_it_says_what_to_install(tmp_path, missing):
         "from bptt.cli import main; main()"
     )
     told = failed(cwd=tmp_path, command=[sys.executable, "-c", code])
-    assert f"no {missing}" in told
+    assert f"the package {missing}" in told
     assert "pip install 'bptt[lab]'" in told
     assert told.count("\n") == 1
 

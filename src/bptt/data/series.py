@@ -25,6 +25,7 @@ import numpy.typing as npt
 from bptt import files
 from bptt.arrays import Array
 from bptt.errors import FileError, OptionError
+from bptt.extras import needing
 
 PACKAGED = {"vowels": "japanese_vowels", "acsf1": "acsf1"}
 HELD_OUT = 0.2  # of a user's own sequences
@@ -129,12 +130,8 @@ def padded(sequences: Sequence[Array], dtype: npt.DTypeLike = np.float32) -> tup
 
 
 def _packaged(name: str) -> Series:
-    try:
+    with needing("data", "data"):
         from sktime import datasets
-    except ImportError:
-        raise OptionError(
-            "data", f"the package that ships {name}", "no sktime", "pip install 'bptt[data]'."
-        ) from None
     load = getattr(datasets, f"load_{PACKAGED[name]}")
     parts, labels = [], []
     for split in ("train", "test"):

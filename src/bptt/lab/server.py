@@ -19,13 +19,13 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from bptt.arrays import as_whole
 from bptt.errors import OptionError
+from bptt.extras import needing
 from bptt.files import reason
 from bptt.lab.upload import MAX_BYTES
 
@@ -66,11 +66,9 @@ def serve(
         OptionError: if marimo is missing, the token is empty, the host is none of this machine's or the port
             is taken.
     """
-    if missing := [name for name in ("marimo", "anywidget") if find_spec(name) is None]:
-        raise OptionError(
-            "lab", "marimo and anywidget, which draw the live page", f"no {' and no '.join(missing)}",
-            "pip install 'bptt[lab]'.",
-        )  # fmt: skip
+    with needing("lab", "lab"):
+        import anywidget  # noqa: F401
+        import marimo  # noqa: F401
     if token is not None and not token.strip():
         raise OptionError("token", "a word", repr(token), "Leave it out, and one is made.")
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends as Ctrl-C does

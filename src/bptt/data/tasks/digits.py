@@ -18,7 +18,7 @@ import numpy as np
 
 from bptt.arrays import Array
 from bptt.data.tasks.task import Task, as_length
-from bptt.errors import OptionError
+from bptt.extras import needing
 
 PIXELS, HELD_OUT = 64, 360
 NEEDED_PIXELS = 38  # the last ones
@@ -61,12 +61,7 @@ def images() -> tuple[Array, Array]:
     Raises:
         OptionError: if scikit-learn is missing.
     """
-    try:
+    with needing("data", "task"):
         from sklearn.datasets import load_digits
-    except ImportError:
-        raise OptionError(
-            "task", "the package that ships the digits", "no scikit-learn",
-            "pip install 'bptt[data]'.",
-        ) from None  # fmt: skip
     pixels, labels = load_digits(return_X_y=True)
     return np.ascontiguousarray(pixels.T / 16, np.float32), labels.astype(np.int64)
