@@ -136,6 +136,17 @@ def test_the_option_at_fault_is_named(folder):
         "train --data adding --updates 0": "--updates",
         "remedies --only magic": "--only",
         "sweep --gain x": "--gain",
+        "train --data adding --data-seed -1": "--data-seed",
+        "train --seed -1": "--seed",
+        "train --schedule cosine:0": "--schedule",
+        "train --until well": "--until",
+        "train --data order2 --curriculum drawn:3:20": "--curriculum",
+        "train --data adding --curriculum drawn:20:3": "--curriculum",
+        "train --lr -1": "--lr",
+        "train --optimizer lion": "--optimizer",
+        "train --patience 0": "--patience",
+        "train --clip -1": "--clip",
+        "remedies --only gain --trial-updates 1 --candidates 0": "--candidates",
     }.items():
         with pytest.raises(OptionError) as raised:
             invoke(words)

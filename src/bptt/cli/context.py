@@ -7,7 +7,7 @@ from typing import Any
 from bptt.errors import BpttError, FileError, OptionError
 
 # What the library calls otherwise than the command.
-SYNONYMS = {"scheme": "init", "rng": "seed", "sequences": "batch", "hidden_size": "hidden"}
+SYNONYMS = {"scheme": "init", "rng": "seed", "sequences": "batch", "optimiser": "optimizer"}
 
 RUNNING: ContextVar[Any] = ContextVar("RUNNING", default=None)  # click's context
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bptt.cli.context import spoken
 from bptt.cli.options import Json
 
 if TYPE_CHECKING:
@@ -38,15 +39,15 @@ def tasks(
       bptt tasks --length 200
     """
     from bptt.data.tasks import NAMES, load
-    from bptt.errors import OptionError
+    from bptt.errors import BpttError, OptionError
 
     listed: dict[str, Task] = {}
-    refused: dict[str, OptionError] = {}
+    refused: dict[str, BpttError] = {}
     for name in NAMES:
         try:
             listed[name] = load(name, length)
         except OptionError as error:  # too short for one, or its package is missing
-            refused[name] = error
+            refused[name] = spoken(error, {"length": "--length"})
     if not listed:
         raise next(iter(refused.values()))
     if json:

@@ -145,6 +145,7 @@ def train(
       bptt train --data adding --length 100 --updates 5000 --until solved
     """
     from bptt import models, training
+    from bptt.arrays import as_whole
     from bptt.data import Text
 
     refuse(
@@ -174,6 +175,7 @@ def train(
             activation=activation or "tanh", init=init, gain=gain, seed=seed,
         )  # fmt: skip
     refuse_length(opened)
+    as_whole("data_seed", data_seed, least=0)  # the library calls it seed, as it calls --seed
     on_text = isinstance(opened.data, Text)
     refuse(("data_seed",), on_text, "for a text, which is read in its own order")
     updates = training.usual_updates(opened.data, batch) if updates is None else updates

@@ -1,6 +1,8 @@
 """The words of ``bptt train`` that stand for something to train with: "cosine:2000", "drawn:50:200"."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from bptt.errors import OptionError
 
@@ -8,6 +10,8 @@ if TYPE_CHECKING:
     from bptt.optimisers import Optimiser
     from bptt.training.curriculum import Curriculum
     from bptt.training.schedules import Schedule
+
+T = TypeVar("T")
 
 
 def optimiser_of(name: str, lr: float | None, momentum: float) -> "Optimiser":
@@ -45,7 +49,7 @@ def schedule_of(words: str) -> "Schedule":
 
     first, plus, rest = words.partition("+")
     name, *numbers = first.split(":")
-    schedules: dict[str, tuple[Any, list[type]]] = {
+    schedules: dict[str, tuple[Callable[..., Schedule], list[type]]] = {
         "constant": (training.Constant, []),
         "step": (training.StepDecay, [int, float]),
         "exponential": (training.Exponential, [float]),
@@ -58,10 +62,9 @@ def schedule_of(words: str) -> "Schedule":
     if name not in schedules or (plus and name != "warmup"):
         raise OptionError("schedule", expected, repr(words), "Pass one of them.")
     kind, types = schedules[name]
-    values = _numbers("schedule", expected, words, numbers, types)
     if plus:
-        return kind(*values, then=schedule_of(rest))  # type: ignore[no-any-return]
-    return kind(*values)  # type: ignore[no-any-return]
+        kind = partial(kind, then=schedule_of(rest))
+    return _called(kind, numbers, types, "schedule", expected, words)
 
 
 def curriculum_of(words: str | None) -> "Curriculum | None":
@@ -77,13 +80,16 @@ def curriculum_of(words: str | None) -> "Curriculum | None":
 
     if words is None:
         return None
+    curricula: dict[str, tuple[Callable[..., Curriculum], list[type]]] = {
+        "drawn": (training.Drawn, [int, int]),
+        "growing": (training.Growing, [int, int, int]),
+    }
     name, *numbers = words.split(":")
     expected = "drawn:50:200 or growing:20:200:1000"
-    if name == "drawn":
-        return training.Drawn(*_numbers("curriculum", expected, words, numbers, [int, int]))
-    if name == "growing":
-        return training.Growing(*_numbers("curriculum", expected, words, numbers, [int, int, int]))
-    raise OptionError("curriculum", expected, repr(words), "Pass one of them.")
+    if name not in curricula:
+        raise OptionError("curriculum", expected, repr(words), "Pass one of them.")
+    kind, types = curricula[name]
+    return _called(kind, numbers, types, "curriculum", expected, words)
 
 
 def until_of(word: str | None) -> float | str | None:
@@ -94,13 +100,32 @@ def until_of(word: str | None) -> float | str | None:
     """
     if word is None or word == "solved":
         return word
-    return float(_numbers("until", "a score or solved", word, [word], [float])[0])
-
-
-def _numbers(
-    name: str, expected: str, words: str, numbers: list[str], types: list[type]
-) -> list[Any]:
     try:
-        return [kind(number) for kind, number in zip(types, numbers, strict=True)]
+        return float(word)
     except ValueError:
-        raise OptionError(name, expected, repr(words), "Write the numbers behind colons.") from None
+        raise OptionError("until", "a score or solved", repr(word), "Pass one of them.") from None
+
+
+def _called(
+    kind: Callable[..., T],
+    numbers: list[str],
+    types: list[type],
+    name: str,
+    expected: str,
+    words: str,
+) -> T:
+    """What the numbers behind a word make; whatever is wrong with them is wrong with the option."""
+    try:
+        values = [read(number) for read, number in zip(types, numbers, strict=True)]
+    except ValueError:
+        cure = "Write the numbers behind colons."
+        raise OptionError(name, expected, repr(words), cure) from None
+    try:
+        return kind(*values)
+    except OptionError as error:
+        raise OptionError(
+            name,
+            f"{expected}, with {error.argument} {error.expected}",
+            repr(words),
+            "Pass such numbers.",
+        ) from error

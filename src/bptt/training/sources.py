@@ -179,7 +179,15 @@ class TaskSource:
         self, task: Task, batch: int, seed: int = 0, curriculum: Curriculum | None = None
     ) -> None:
         for length in () if curriculum is None else curriculum.lengths:
-            task.at(length)  # refuses lengths that the task does not have
+            try:
+                task.at(length)
+            except OptionError as error:
+                raise OptionError(
+                    "curriculum",
+                    f"lengths of the task, each {error.expected}",
+                    error.got,
+                    error.cure,
+                ) from error
         self.task, self.batch, self.seed, self.curriculum = task, batch, seed, curriculum
         self.unit, self.measure = UNITS[task.loss]
         digest = hashlib.sha256(task.batch(2, np.random.default_rng(0)).x.tobytes())
