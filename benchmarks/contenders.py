@@ -52,8 +52,8 @@ def torch(case):
         layer.zero_grad(set_to_none=True)
         x.grad = None
         layer(x)[0].backward(dh)
-        found = layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, x
-        return tuple(value.grad.numpy() for value in found)
+        leaves = layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, x
+        return tuple(value.grad.numpy() for value in leaves)
 
     return gradient
 
@@ -101,9 +101,9 @@ def jax(case):
     def error(*arguments):
         return (states(*arguments) * a["dh"]).sum()
 
-    found = package.jit(package.value_and_grad(error, argnums=(0, 1, 2, 3)))
+    compiled = package.jit(package.value_and_grad(error, argnums=(0, 1, 2, 3)))
     arguments = [jnp.asarray(a[name]) for name in ("W_F", "W_R", "b", "x")]
-    return lambda: package.block_until_ready(found(*arguments))[1]
+    return lambda: package.block_until_ready(compiled(*arguments))[1]
 
 
 def _jax_step(cell, jnp, sigmoid, state, drive, W_R, b_Rn):
@@ -147,9 +147,9 @@ def _jax_by_lag(package, jnp, case, a):
         dz = jnp.where((t >= k)[..., None, None], dz[t, s], 0)
         return jnp.einsum("tkbg,tkbh->kgh", dz, before[s])
 
-    found = package.jit(matrices)
+    compiled = package.jit(matrices)
     arguments = [jnp.asarray(a[name]) for name in ("dh", "W_F", "W_R", "b", "x")]
-    return lambda keep=True: package.block_until_ready(found(*arguments))
+    return lambda keep=True: package.block_until_ready(compiled(*arguments))
 
 
 def prepare(name, case):

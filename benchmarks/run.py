@@ -41,9 +41,9 @@ def agree(workers, case):
             worker.ask("prepare", **case.to_json())
             worker.ask("answer", path=path)
             with np.load(path) as arrays:
-                found = [arrays[key] for key in arrays.files]
-            ours = ours or found
-            for one, other in zip(found, ours, strict=True):
+                answer = [arrays[key] for key in arrays.files]
+            ours = ours or answer
+            for one, other in zip(answer, ours, strict=True):
                 difference = np.abs(one - other).max() / np.abs(other).max()
                 assert difference < 1e-3, (name, case, difference)
 
@@ -62,12 +62,12 @@ def medians(workers, case, turns=TURNS, seconds=SECONDS):
 
 def memory(case):
     """MB that a call needs beyond what is there before it, each in a fresh process."""
-    found = {}
+    megabytes = {}
     for name in ("bptt", *RIVALS):
         with Worker(name, **NOISE) as worker:
             worker.ask("prepare", **case.to_json())
-            found[name] = worker.ask("memory")
-    return found
+            megabytes[name] = worker.ask("memory")
+    return megabytes
 
 
 def machine():
@@ -109,9 +109,11 @@ def main():
         decompositions = [("RNN", s) for s in BY_LAG] + [(cell, "S1") for cell in ("GRU", "LSTM")]
         for cell, s in each(decompositions, "by lag"):
             case = Case(cell, BY_LAG[s], "by_lag")
-            here = workers if cell == "RNN" else {name: workers[name] for name in ("bptt", "numpy")}
+            timed = (
+                workers if cell == "RNN" else {name: workers[name] for name in ("bptt", "numpy")}
+            )
             rows["by_lag"].append(
-                {"cell": cell, "shape": s, "ms": medians(here, case), "flops": case.flops}
+                {"cell": cell, "shape": s, "ms": medians(timed, case), "flops": case.flops}
             )
         growing = [(cell, axis, s) for cell in GATES for axis, some in GROWTH.items() for s in some]
         for cell, axis, shape in each(growing, "how time grows"):

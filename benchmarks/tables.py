@@ -86,16 +86,20 @@ def growth(result):
     """How time grows with T, H and B."""
     parts = []
     for axis in ("T", "H", "B"):
-        here = [row for row in result["growth"] if row["axis"] == axis]
+        rows_of_axis = [row for row in result["growth"] if row["axis"] == axis]
         place = "TBIH".index(axis)
-        values = sorted({row["shape"][place] for row in here})
+        values = sorted({row["shape"][place] for row in rows_of_axis})
         fixed = ", ".join(
-            f"{n} = {v}" for n, v in zip("TBIH", here[0]["shape"], strict=True) if n != axis
+            f"{n} = {v}" for n, v in zip("TBIH", rows_of_axis[0]["shape"], strict=True) if n != axis
         )
         rows = []
         for cell in ("RNN", "GRU", "LSTM"):
             for name in ("bptt", "torch", "jax"):
-                ms = {row["shape"][place]: row["ms"][name] for row in here if row["cell"] == cell}
+                ms = {
+                    row["shape"][place]: row["ms"][name]
+                    for row in rows_of_axis
+                    if row["cell"] == cell
+                }
                 rows.append([cell, NAMES[name], *(number(ms[v]) for v in values)])
         head = [fixed, "", *(f"{axis} = {v:,}" for v in values)]
         parts.append(markdown(head, rows))
@@ -118,11 +122,11 @@ def watching(result):
     d, m = result["watching"]["diagnosing"], result["watching"]["monitoring"]
     rows = [
         ["bptt.diagnose, all lags: 2-layer nn.LSTM(256), 32 sequences of 100 steps",
-         number(d["step_ms"]), number(d["diagnose_ms"]), f"{d['ratio']:.0f} steps"],
+         number(d["update_ms"]), number(d["diagnose_ms"]), f"{d['ratio']:.0f} updates"],
         ["bptt.Monitor, every=200, 8 sequences of 100 steps: nn.LSTM(128), trained on 32",
-         number(m["step_ms"]), number(m["measurement_ms"]), f"{m['share']:.1%} of the time"],
+         number(m["update_ms"]), number(m["measurement_ms"]), f"{m['share']:.1%} of the time"],
     ]  # fmt: skip
-    return markdown(["", "training step, ms", "measurement, ms", "costs"], rows)
+    return markdown(["", "weight update, ms", "measurement, ms", "costs"], rows)
 
 
 def machine(result):

@@ -117,12 +117,12 @@ def measure(cell):
         process.stdin.close()
         process.wait()
     apart = float(np.abs(losses["bptt"] - losses["torch"]).max())
-    return apart, {name: float(np.median(found)) for name, found in ms.items()}
+    return apart, {name: float(np.median(times)) for name, times in ms.items()}
 
 
 def main():
     """The table."""
-    print(f"T {LENGTH}, B {BATCH}, H {HIDDEN}, float32, {THREADS} threads; ms per step, median")
+    print(f"T {LENGTH}, B {BATCH}, H {HIDDEN}, float32, {THREADS} threads; ms per update, median")
     print(
         f"{'':6}{'bptt':>8}{'PyTorch':>10}{'×':>6}   largest difference of {COMPARED} losses, bits"
     )

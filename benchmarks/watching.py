@@ -1,4 +1,4 @@
-"""What looking costs: a diagnosis in training steps of the same model, a monitor in training time."""
+"""What looking costs: a diagnosis in weight updates of the same model, a monitor in training time."""
 
 import json
 import subprocess
@@ -39,8 +39,8 @@ def tagger(inputs, hidden, layers):
     return model, loss, batch, torch.optim.Adam(model.parameters())
 
 
-def step(model, loss, batch, optimizer):
-    """One training step, with clipping."""
+def update(model, loss, batch, optimizer):
+    """One weight update, with clipping."""
     from torch.nn.utils import clip_grad_norm_
 
     optimizer.zero_grad()
@@ -57,20 +57,20 @@ def seconds(action):
 
 
 def diagnosing():
-    """bptt.diagnose against a training step: 2-layer nn.LSTM(256), 32 sequences of 100 steps, all lags."""
+    """bptt.diagnose against a weight update: 2-layer nn.LSTM(256), 32 sequences of 100 steps, all lags."""
     import bptt
 
     model, loss, batch, optimizer = tagger(64, 256, 2)
     data = batch(100, 32)
-    steps, diagnoses = [], []
+    updates, diagnoses = [], []
     for turn in range(6):  # in turns; the first does not count
-        here = [seconds(lambda: step(model, loss, data, optimizer)) for _ in range(10)]
+        turns = [seconds(lambda: update(model, loss, data, optimizer)) for _ in range(10)]
         once = seconds(lambda: bptt.diagnose(model, data, loss))
         if turn:
-            steps += here
+            updates += turns
             diagnoses.append(once)
-    ratio = float(np.median(diagnoses) / np.median(steps))
-    return {"step_ms": 1e3 * float(np.median(steps)), "diagnose_ms": 1e3 * float(np.median(diagnoses)), "ratio": ratio}  # fmt: skip
+    ratio = float(np.median(diagnoses) / np.median(updates))
+    return {"update_ms": 1e3 * float(np.median(updates)), "diagnose_ms": 1e3 * float(np.median(diagnoses)), "ratio": ratio}  # fmt: skip
 
 
 def monitoring():
@@ -80,15 +80,15 @@ def monitoring():
     model, loss, batch, optimizer = tagger(64, 128, 1)
     data, few = batch(100, 32), batch(100, 8)
     monitor = bptt.Monitor(model, few, loss, every=1, log=lambda figures: None)
-    steps, looks = [], []
+    updates, looks = [], []
     for turn in range(21):
-        steps += [seconds(lambda: step(model, loss, data, optimizer)) for _ in range(10)]
+        updates += [seconds(lambda: update(model, loss, data, optimizer)) for _ in range(10)]
         look = seconds(monitor.step)
         if turn:
             looks.append(look)
     each = float(np.median(looks)) / 200
-    once = float(np.median(steps))
-    return {"step_ms": 1e3 * once, "measurement_ms": 1e3 * float(np.median(looks)), "share": each / (each + once)}  # fmt: skip
+    once = float(np.median(updates))
+    return {"update_ms": 1e3 * once, "measurement_ms": 1e3 * float(np.median(looks)), "share": each / (each + once)}  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -119,9 +119,9 @@ def peak_beyond(job):
     Path("/proc/self/clear_refs").write_text("5")  # forgets the largest size so far
     before = resident("VmRSS")
     result = job()
-    found = resident("VmHWM") - before
+    needed = resident("VmHWM") - before
     del result
-    return found
+    return needed
 
 
 def main(name):
@@ -139,9 +139,9 @@ def main(name):
             case = Case(request["cell"], Shape(*request["shape"]), request["job"])
             job = prepare(name, case)
         elif what == "answer":
-            found = job(keep=True) if case.job == "by_lag" else job()
-            found = (found,) if case.job == "by_lag" else found
-            np.savez(request["path"], *map(np.asarray, found))
+            answer = job(keep=True) if case.job == "by_lag" else job()
+            answer = (answer,) if case.job == "by_lag" else answer
+            np.savez(request["path"], *map(np.asarray, answer))
         elif what == "time":
             answer = timed(job, request["seconds"])
         elif what == "product":

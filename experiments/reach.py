@@ -66,8 +66,8 @@ def learnt(network, task, seed, updates):
 def one(network, length, seed, updates):
     """One network: measured, then trained."""
     task = tasks.adding(length)
-    made = network_of(task, network, seed)
-    return measured(made, task) | learnt(made, task, seed, updates)
+    fresh = network_of(task, network, seed)
+    return measured(fresh, task) | learnt(fresh, task, seed, updates)
 
 
 def run(quick):

@@ -16,16 +16,16 @@ BEFORE = ("tanh, PyTorch's init",)
 def one(network, length, seed, updates):
     """Trained as it is; then the remedies are tried, and the first-ranked is trained."""
     task = tasks.adding(length)
-    made = network_of(task, network, seed)
+    fresh = network_of(task, network, seed)
     batch = task.batch(32, np.random.default_rng(10_000), held_out=True).arguments()
-    report = bptt.diagnose(made, batch, needed_lag=task.needed_lag)
-    found = report.try_remedies(
+    report = bptt.diagnose(fresh, batch, needed_lag=task.needed_lag)
+    ranking = report.try_remedies(
         task, seed=seed, progress=False, trial_updates=100 if updates < UPDATES else None
     )
-    best = found.best
-    after = None if best is None else learnt(found.model(), task, seed, updates)
-    ranked = [tried.name for tried in found.tried]
-    before = learnt(made, task, seed, updates)
+    best = ranking.best
+    after = None if best is None else learnt(ranking.model(), task, seed, updates)
+    ranked = [tried.name for tried in ranking.tried]
+    before = learnt(fresh, task, seed, updates)
     return {"before": before, "after": after, "ranked": ranked}
 
 

@@ -26,7 +26,7 @@ def in_parallel(function, settings, label):
     columns = (
         TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn("left"), TimeRemainingColumn()
     )  # fmt: skip
-    found = [None] * len(settings)
+    results = [None] * len(settings)
     with (
         ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), one_thread) as pool,
         Progress(*columns, console=Console(stderr=True)) as bar,
@@ -34,9 +34,9 @@ def in_parallel(function, settings, label):
         waiting = {pool.submit(function, **setting): n for n, setting in enumerate(settings)}
         task = bar.add_task(label, total=len(settings))
         for future in as_completed(waiting):
-            found[waiting[future]] = settings[waiting[future]] | future.result()
+            results[waiting[future]] = settings[waiting[future]] | future.result()
             bar.advance(task)
-    return found
+    return results
 
 
 def store(name, result):

@@ -13,15 +13,15 @@ PAGE = Path(__file__).parent.parent / "docs" / "experiments.md"
 
 def _groups(runs, *keys):
     """Runs by the values of keys, in the order they came."""
-    found = {}
+    groups = {}
     for run in runs:
-        found.setdefault(tuple(run[key] for key in keys), []).append(run)
-    return found
+        groups.setdefault(tuple(run[key] for key in keys), []).append(run)
+    return groups
 
 
 def _mean(values):
-    found = [value for value in values if value is not None]
-    return float(np.mean(found)) if found else float("nan")
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def _power(log10):
