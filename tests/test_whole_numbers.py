@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import bptt
-from bptt import dynamics, training
+from bptt import dynamics, sweep, training
+from bptt.configuration import Configuration
 from bptt.data import Text, tasks
 from bptt.errors import OptionError
 from bptt.remedies import Settings
@@ -18,6 +19,7 @@ PROFILE = bptt.by_lag(TRACE, DH)
 NETWORK = bptt.Network.init(I, H, 2, loss_at="last", rng=0, dtype="float64")
 BATCH = (X, np.array([0, 1, 1, 0]))
 LONG = LAYER.forward(RNG.normal(size=(300, 8, I)))
+SMALL = Configuration(length=6, batch=2)
 TASK = tasks.load("adding", 10)
 
 
@@ -66,6 +68,13 @@ CALLS = {
     "train batch": lambda n: train(batch=n),
     "train length": lambda n: read(length=n),
     "train window": lambda n: read(length=2, window=n),
+    "tasks.load length": lambda n: tasks.load("copy", n),
+    "task.batch sequences": lambda n: TASK.batch(n, np.random.default_rng(0)),
+    "sweep sample": lambda n: sweep({"hidden": [4, 5]}, base=SMALL, engine="threads", sample=n),
+    "sweep train_updates": lambda n: sweep(
+        {"hidden": [4]}, base=SMALL, engine="threads", train_updates=n
+    ),
+    "sweep workers": lambda n: sweep({"hidden": [4]}, base=SMALL, engine="threads", workers=n),
     "set_num_threads count": bptt.set_num_threads,
 }  # fmt: skip
 
