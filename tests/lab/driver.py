@@ -88,9 +88,10 @@ class Lab:
             self.complaints.append(message.text)
 
     def settle(self) -> None:
-        """Wait until nothing has been drawn for a while."""
+        """Wait until nothing is measured and nothing has been drawn for a while."""
         self.page.wait_for_function(
-            "() => performance.now() - Math.max(...find('.live').map(e => +e.dataset.at)) > 700",
+            "() => performance.now() - Math.max(...find('.live').map(e => +e.dataset.at)) > 700"
+            " && !find('.card[aria-busy=true]').length",
             timeout=60_000,
         )
 

@@ -12,7 +12,7 @@ pytest.importorskip("marimo")
 from bptt.configuration import Configuration
 from bptt.lab import pictures
 from bptt.lab.card import Card, resting
-from bptt.lab.measured import measure
+from bptt.lab.measured import measure, report_of
 from bptt.lab.scalar import unrolled
 
 EDGES = {
@@ -50,6 +50,35 @@ def test_a_chart_names_the_data_that_its_rows_fill(edge):
     for picture in pictures.OF_NETWORK:
         asked = set(re.findall(r'"data": \{"name": "(\w+)"\}', json.dumps(picture.spec(edge))))
         assert asked == set(picture.rows(edge)), picture.key
+
+
+def drawn(spec):
+    """(mark, channels) of every layer, without the note of the live page and what an empty picture needs."""
+    layers = spec.get("layer", [spec])
+    flat = [each for layer in layers for each in (drawn(layer) if "layer" in layer else [layer])]
+    return [
+        each if isinstance(each, tuple) else (each["mark"], each["encoding"])
+        for each in flat
+        if isinstance(each, tuple) or each["mark"]["type"] != "text"
+    ]
+
+
+def test_the_live_page_and_the_report_draw_the_same_pictures():
+    """The same marks, axes, colours and dashes; the report's charts hold their rows, the live ones are fed."""
+    shown = at(length=60)
+    report = report_of(shown, Configuration())
+    for picture, chart in (("exponents", "lyapunov"), ("truncation", "truncation")):
+        live = getattr(pictures, picture).spec(shown)
+        held = getattr(report.charts, chart).to_dict()
+        assert drawn(live) == drawn(held)
+        assert live["width"] == held["width"]
+        assert "values" not in json.dumps(live)
+    curve, held = (
+        drawn(spec)[0] for spec in (pictures.by_lag.spec(shown), report.charts.by_lag.to_dict())
+    )
+    assert curve[0] == held[0]
+    assert curve[1]["x"] == held[1]["x"]
+    assert curve[1]["y"]["axis"] == held[1]["y"]["axis"]
 
 
 def test_too_few_steps_for_an_exponent():

@@ -10,6 +10,7 @@ from markupsafe import escape
 
 from bptt.configuration import Configuration
 from bptt.lab.measured import Measured
+from bptt.layers.kinds import KINDS
 from bptt.presentation.colours import GREY, ON_DARK, VERDICT_TONES
 from bptt.presentation.formatting import counted
 from bptt.report.sentences import headline
@@ -24,7 +25,7 @@ def resting(setting: Configuration, from_file: bool) -> list[str]:
     if from_file:
         names = ["gain", "input strength", "activation", "initial W_R", "cell", "hidden units"]
     else:
-        names = ["activation"] * (setting.cell != "rnn")
+        names = ["activation"] * (not KINDS[setting.cell].cell.choose_phi)
     return names + ["loss at step"] * (setting.data != "noise")
 
 
@@ -62,6 +63,7 @@ class Card(anywidget.AnyWidget):
       const rest = () => {
         clearTimeout(timer);
         wait.textContent = "";
+        card.setAttribute("aria-busy", model.get("busy"));
         if (model.get("busy")) timer = setTimeout(() => { wait.textContent = "Measuring …"; }, 600);
       };
       const show = () => {

@@ -18,6 +18,7 @@ from bptt.diagnosis import Verdict, judged, needed_or_half, severity
 from bptt.dynamics import lyapunov
 from bptt.errors import BpttError
 from bptt.gradients.by_lag import LagProfile, by_lag
+from bptt.layers.kinds import KINDS
 from bptt.presentation.formatting import percent, power_of_ten
 
 STEADY = 0.02  # |λ₁| per step that counts as neither: over 50 steps a factor of e
@@ -154,7 +155,11 @@ def _lag(answer: Any, setting: Configuration) -> Checked:
         f"At lag {lag} the signal is {power_of_ten(float(growth[lag]))} of what it is at lag 0"
     )
     if not len(below):
-        bias = "" if setting.cell == "rnn" else ", or lower the bias, which closes the carry"
+        bias = (
+            ""
+            if KINDS[setting.cell].cell.carry_gate is None
+            else ", or lower the bias, which closes the carry"
+        )
         return Checked(
             False,
             f"{measured}, and at none of the {T - 1} lags is it below 0.01: under this setting there is "

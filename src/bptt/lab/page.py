@@ -25,11 +25,12 @@ def _():
     from bptt.lab.exercises import EXERCISES
     from bptt.lab.live import Live
     from bptt.lab.measured import measure, report_of
+    from bptt.layers.kinds import KINDS
 
     # What is measured here is small: one thread is as fast as several, and waits for nobody.
     set_num_threads(1)
     return (
-        ACTIVATIONS, BpttError, Card, Derivation, EXERCISES, Live, SCHEMES, Configuration,
+        ACTIVATIONS, BpttError, Card, Derivation, EXERCISES, KINDS, Live, SCHEMES, Configuration,
         cliff, maps, measure, mo, np, pictures, report_of, resting, scalar, texts, upload,
     )  # fmt: skip
 
@@ -96,7 +97,7 @@ def _(back, expression, mo, one_phi, strength, terms, texts, weight):
 
 
 @app.cell
-def _(ACTIVATIONS, SCHEMES, Configuration, mo, upload):
+def _(ACTIVATIONS, KINDS, SCHEMES, Configuration, mo, upload):
     first = Configuration(gain=1.0, input_variance=0.5, init="orthogonal")
     wide = {"show_value": True, "full_width": True}
     gain = mo.ui.slider(0, 3, 0.01, value=first.gain, label="gain of $W_R$", **wide)
@@ -111,7 +112,7 @@ def _(ACTIVATIONS, SCHEMES, Configuration, mo, upload):
         ACTIVATIONS.keys(), value=first.activation, label="activation $\\varphi$", full_width=True
     )
     init = mo.ui.dropdown(SCHEMES.keys(), value=first.init, label="initial $W_R$", full_width=True)
-    cell = mo.ui.dropdown(["rnn", "gru", "lstm"], value=first.cell, label="cell", full_width=True)
+    cell = mo.ui.dropdown(KINDS.keys(), value=first.cell, label="cell", full_width=True)
     loss_at = mo.ui.dropdown(["last", "every"], value="last", label="loss at step", full_width=True)
     data = mo.ui.dropdown(upload.DATA, value=first.data, label="data")
     file = mo.ui.file(
@@ -144,9 +145,12 @@ def _(activation, card, cell, gain, hidden, init, length, loss_at, mo, variance)
 
 
 @app.cell
-def _(Configuration, activation, cell, data, gain, hidden, init, length, loss_at, now, variance):
+def _(
+    Configuration, KINDS, activation, cell, data, first, gain, hidden, init, length, loss_at, now, variance,
+):  # fmt: skip
+    _has_own = KINDS[cell.value].cell.choose_phi  # a gated cell's is tanh
     setting = Configuration(
-        cell=cell.value, activation=activation.value, init=init.value, gain=gain.value,
+        cell=cell.value, activation=activation.value if _has_own else first.activation, init=init.value, gain=gain.value,
         input_variance=variance.value, hidden=hidden.value, length=length.value, data=data.value,
         loss_at=loss_at.value if data.value == "noise" else None,
     )  # fmt: skip
@@ -262,7 +266,7 @@ def _(EXERCISES, answers, checked, mo, texts):
 
 @app.cell
 def _(data, file, mo, own, plain, problem, texts):
-    _notes = [mo.Html(texts.plain(*own.notes))] if own else []
+    _notes = [mo.Html(texts.paragraphs(*own.notes))] if own else []
     _refusal = [mo.callout(mo.Html(texts.announced(problem)), kind="warn")] if problem else []
     mo.vstack([mo.md(texts.OWN), data, file, plain, *_notes, *_refusal])
 
@@ -291,7 +295,7 @@ def _(BpttError, colour, maps, mo, swept, texts, upload):
     if swept.value:
         try:
             _map, _sentences = maps.drawn(swept.name(), swept.contents(), colour.value)
-            _shown = [colour, mo.as_html(_map), mo.Html(texts.plain(*_sentences))]
+            _shown = [colour, mo.as_html(_map), mo.Html(texts.paragraphs(*_sentences))]
         except BpttError as _error:
             _shown = [mo.callout(mo.Html(texts.announced(upload.words(_error))), kind="warn")]
     mo.vstack([mo.md(texts.SWEEP), swept, *_shown])

@@ -7,7 +7,7 @@ from marimo import Html
 from bptt.derivation import Derivation
 
 
-def plain(*sentences: str) -> str:
+def paragraphs(*sentences: str) -> str:
     """A paragraph each, as HTML; what a file's names hold is shown and never run."""
     return "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
 

@@ -6,11 +6,13 @@ import altair as alt
 import numpy as np
 
 from bptt.dynamics import mean_field
-from bptt.presentation.chart_style import DASHED, SOLID, data
+from bptt.presentation.chart_style import DASHED, SOLID, STROKE, data, told_apart
 from bptt.presentation.colours import BLUE, GREY, ORANGE
 from bptt.sweeps.maps.crossings import applies
 from bptt.sweeps.maps.encodings import MISSING, SIGNED, axis_tooltip, missing_mark, position
 from bptt.sweeps.maps.grid import Grid, Panel, words
+
+MEASURED, MEAN_FIELD = "measured", "mean field"
 
 
 def curve(panel: Panel, grid: Grid, size: tuple[int, int]) -> Any:
@@ -22,7 +24,7 @@ def curve(panel: Panel, grid: Grid, size: tuple[int, int]) -> Any:
         mean, low, high = (float(part[0, i]) for part in (panel.mean, panel.low, panel.high))
         if panel.numbers[0, i] and np.isfinite([mean, low, high]).all():
             numbers = {"v": mean, "low": low, "high": high}
-            rows.append(at | {k: float(f"{v:.4g}") for k, v in numbers.items()} | {"line": "measured"})  # fmt: skip
+            rows.append(at | {k: float(f"{v:.4g}") for k, v in numbers.items()} | {"of": MEASURED})  # fmt: skip
         else:
             missing.append(at | {"mark": MISSING})
     title = words(grid.measure)
@@ -37,21 +39,13 @@ def curve(panel: Panel, grid: Grid, size: tuple[int, int]) -> Any:
     if grid.averaged:
         layers.append(band.encode(y=alt.Y("low:Q", title=title), y2="high:Q", **pale))
     theory = _mean_field_curve(panel, grid)
-    names = ["measured", "mean field"][: 1 + bool(theory)]
-    legend = (
-        alt.Legend(orient="top", symbolType="stroke", symbolSize=500, symbolStrokeWidth=2)
-        if theory
-        else None
-    )
-    styled = {
-        "color": alt.Color("line:N", title=None, legend=legend, scale=alt.Scale(domain=names, range=[BLUE, ORANGE])),
-        "strokeDash": alt.StrokeDash("line:N", title=None, legend=legend, scale=alt.Scale(domain=names, range=[SOLID, DASHED])),
-    }  # fmt: skip
-    mark = base.mark_point(filled=True, size=60) if named else base.mark_line(strokeWidth=2)
+    styles = {MEASURED: (BLUE, SOLID)} | ({MEAN_FIELD: (ORANGE, DASHED)} if theory else {})
+    styled = told_apart(styles)
+    mark = base.mark_point(filled=True, size=60) if named else base.mark_line(strokeWidth=STROKE)
     shown = styled if not named else {"color": alt.value(BLUE)}
     layers.append(mark.encode(y=y, tooltip=tooltip, **shown))
     if theory:
-        curve = alt.Chart(data(theory)).mark_line(strokeWidth=2, clip=True)
+        curve = alt.Chart(data(theory)).mark_line(strokeWidth=STROKE, clip=True)
         layers.append(curve.encode(x=position("x", x), y=y, **styled))
     if missing:
         crosses = alt.Chart(data(missing)).mark_point(size=40, strokeWidth=1.5, color=GREY)
@@ -68,4 +62,4 @@ def _mean_field_curve(panel: Panel, grid: Grid) -> list[dict[str, Any]]:
         return []
     variance, gains = variances.pop(), np.linspace(grid.x.values[0], grid.x.values[-1], 61)
     rates = [(float(g), mean_field(float(g), variance).rate) for g in gains if g > 0]
-    return [{"x": g, "v": float(f"{r:.4g}"), "line": "mean field"} for g, r in rates]
+    return [{"x": g, "v": float(f"{r:.4g}"), "of": MEAN_FIELD} for g, r in rates]
