@@ -1,6 +1,9 @@
 """How a command of ours differs from Typer's: its help, and its errors."""
 
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -24,6 +27,11 @@ class Command(TyperCommand):
         """With flags that do not look as if they took a value."""
         return [_plain_flag(parameter) for parameter in super().get_params(ctx)]
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options; what cannot be read ends in one line."""
+        with _in_one_line(f"bptt {self.name} --help"):
+            return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
         """Run it; an error of the library names the option at fault."""
         token = RUNNING.set(ctx)
@@ -45,6 +53,32 @@ class Group(TyperGroup):
     def get_params(self, ctx: Any) -> list[Any]:
         """As for a command."""
         return [_plain_flag(parameter) for parameter in super().get_params(ctx)]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As for a command; without any words it prints its help."""
+        with _in_one_line("bptt --help"):
+            return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command; one that does not exist ends in one line."""
+        with _in_one_line("bptt --help"):
+            return super().resolve_command(ctx, args)
+
+
+@contextmanager
+def _in_one_line(help_command: str) -> Iterator[None]:
+    """Print what is wrong with the use of a command, and end with exit code 2."""
+    try:
+        yield
+    except (
+        Exception
+    ) as error:  # Typer has its own copy of click, whose errors are no classes of ours
+        if not hasattr(error, "format_message") or type(error).__name__ == "NoArgsIsHelpError":
+            raise
+        message = error.format_message()
+        end = "" if message.endswith((".", "?")) else "."
+        print(f"bptt: {message}{end} See {help_command}.", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def _readable(text: str) -> str:
