@@ -53,6 +53,16 @@ def test_diagnose_on_a_task(name, tmp_path):
     assert float(document["facts"]["loss without memory"]) == pytest.approx(task.baseline, rel=1e-3)
 
 
+def test_noise_needs_no_lag_and_is_never_solved(tmp_path):
+    done = bptt("train", "--data", "noise", "--updates", "1", "--hidden", "4", cwd=tmp_path)
+    assert "solved" not in done.stdout
+    done = bptt("diagnose", "--model", "model.safetensors", "--no-report", "--json", cwd=tmp_path)
+    document = json.loads(done.stdout)
+    assert document["facts"].keys() == {"Data", "model", "held-out accuracy"}
+    assumed = document["stages"]["measured"]["assumed"]
+    assert assumed[0] == "Noise needs no lag: 50, half the sequence, is looked at."
+
+
 def test_a_needed_lag_that_is_given_counts(tmp_path):
     done = bptt("diagnose", "--data", "adding", "--needed-lag", "7", *SHORT, cwd=tmp_path)
     stage = json.loads(done.stdout)["stages"]["after training"]

@@ -216,7 +216,7 @@ def _print(result: "Result", opened: "Model", out: Path) -> None:
 
     data = opened.data
     print(f"held out: {result.measure} {result.score:.4g}")
-    if isinstance(data, Task):
+    if isinstance(data, Task) and data.learnable:
         solved = "solved" if data.reached(result.score) else "not solved"
         print(
             f"{solved}: {data.name} of {data.length} counts as solved at {data.solved:.3g}; "

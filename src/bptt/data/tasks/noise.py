@@ -42,5 +42,5 @@ def noise(length: int = 100, inputs: int = INPUTS, loss_at: str = "last") -> Tas
         name="noise", length=T, steps=T, inputs=inputs, outputs=2, loss="cross_entropy",
         loss_at=loss_at, needed_lag=T // 2, longest_lag=T - 1, baseline=float(np.log(2)), solved=1.0,
         source="Chen, Pennington & Schoenholz 2018", draw=draw,
-        at=lambda T: noise(T, inputs, loss_at),
+        at=lambda T: noise(T, inputs, loss_at), learnable=False,
     )  # fmt: skip

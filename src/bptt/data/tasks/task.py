@@ -35,6 +35,7 @@ class Task:
         draw: (generator, sequences, held_out) to x (T, B, I) and targets; ``held_out`` matters only where the
             sequences are made of data.
         at: length to the same task at that length.
+        learnable: False for noise: no answer is better than a guess, and no lag is needed more than another.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Task:
     source: str
     draw: Draw
     at: Callable[[int], "Task"]
+    learnable: bool = True
 
     def batch(self, sequences: int, rng: np.random.Generator, held_out: bool = False) -> Batch:
         """Fresh sequences, time first, all of one length.
@@ -70,9 +72,12 @@ class Task:
     @property
     def facts(self) -> list[tuple[str, str]]:
         """(name, value) pairs for the head of a report: the task, and what a score on it means."""
+        name = ("Data", f"{self.name}, length {self.length}")
+        if not self.learnable:
+            return [name]
         sign = "from" if self.loss == "cross_entropy" else "up to"
         return [
-            ("Data", f"{self.name}, length {self.length}"),
+            name,
             ("loss without memory", f"{self.baseline:.4g}"),
             ("solved", f"{self.measure} {sign} {self.solved:.4g}"),
         ]
@@ -81,6 +86,10 @@ class Task:
     def why_needed(self) -> str:
         """Why the needed lag is what it is, a sentence."""
         least, most = self.needed_lag, self.longest_lag
+        if not self.learnable:
+            return (
+                f"{self.name.capitalize()} needs no lag: {least}, half the sequence, is looked at."
+            )
         where = f"{least} steps" if least == most else f"{least} to {most} steps"
         return f"The task needs lag {least}: what it asks for lies {where} back."
 
