@@ -94,7 +94,7 @@ def test_every_control_moves_every_chart(lab):
         ("activation", "softsign", {"activation": "softsign"}),
         ("initial", "gaussian", {"init": "gaussian"}),
         ("loss at step", "every", {"loss_at": "every"}),
-        ("cell", "lstm", {"cell": "lstm"}),
+        ("cell", "lstm", {"cell": "lstm", "activation": "tanh"}),  # its own, whatever was chosen
         ("cell", "gru", {"cell": "gru"}),
         ("data", "adding", {"data": "adding", "loss_at": None}),
     ):

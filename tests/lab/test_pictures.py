@@ -11,7 +11,8 @@ pytest.importorskip("marimo")
 
 from bptt.configuration import Configuration
 from bptt.lab import pictures
-from bptt.lab.card import Card, resting
+from bptt.lab.card import Card
+from bptt.lab.controls import resting
 from bptt.lab.measured import measure, report_of
 from bptt.lab.scalar import unrolled
 

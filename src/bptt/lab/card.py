@@ -8,9 +8,7 @@ import anywidget
 import traitlets
 from markupsafe import escape
 
-from bptt.configuration import Configuration
 from bptt.lab.measured import Measured
-from bptt.layers.kinds import KINDS
 from bptt.presentation.colours import GREY, ON_DARK, VERDICT_TONES
 from bptt.presentation.formatting import counted
 from bptt.report.sentences import headline
@@ -18,15 +16,6 @@ from bptt.report.sentences import headline
 # (light, dark) by what the card says.
 TONES = {name: (tone.light, tone.dark) for name, tone in VERDICT_TONES.items()}
 TONES["error"] = (GREY, ON_DARK[GREY])
-
-
-def resting(setting: Configuration, from_file: bool) -> list[str]:
-    """Names of the controls that change nothing while this setting, or a model from a file, is shown."""
-    if from_file:
-        names = ["gain", "input strength", "activation", "initial W_R", "cell", "hidden units"]
-    else:
-        names = ["activation"] * (not KINDS[setting.cell].cell.choose_phi)
-    return names + ["loss at step"] * (setting.data != "noise")
 
 
 def _whose(shown: Measured) -> str:

@@ -21,17 +21,17 @@ def _():
     from bptt.derivation import Derivation
     from bptt.errors import BpttError
     from bptt.lab import cliff, maps, pictures, scalar, texts, upload
-    from bptt.lab.card import Card, resting
+    from bptt.lab.card import Card
+    from bptt.lab.controls import CELLS, activation_of, resting
     from bptt.lab.exercises import EXERCISES
     from bptt.lab.live import Live
     from bptt.lab.measured import measure, report_of
-    from bptt.layers.kinds import KINDS
 
     # What is measured here is small: one thread is as fast as several, and waits for nobody.
     set_num_threads(1)
     return (
-        ACTIVATIONS, BpttError, Card, Derivation, EXERCISES, KINDS, Live, SCHEMES, Configuration,
-        cliff, maps, measure, mo, np, pictures, report_of, resting, scalar, texts, upload,
+        ACTIVATIONS, BpttError, Card, Derivation, EXERCISES, Live, SCHEMES, Configuration,
+        CELLS, activation_of, cliff, maps, measure, mo, np, pictures, report_of, resting, scalar, texts, upload,
     )  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def _(back, expression, mo, one_phi, strength, terms, texts, weight):
 
 
 @app.cell
-def _(ACTIVATIONS, KINDS, SCHEMES, Configuration, mo, upload):
+def _(ACTIVATIONS, CELLS, SCHEMES, Configuration, mo, upload):
     first = Configuration(gain=1.0, input_variance=0.5, init="orthogonal")
     wide = {"show_value": True, "full_width": True}
     gain = mo.ui.slider(0, 3, 0.01, value=first.gain, label="gain of $W_R$", **wide)
@@ -112,15 +112,12 @@ def _(ACTIVATIONS, KINDS, SCHEMES, Configuration, mo, upload):
         ACTIVATIONS.keys(), value=first.activation, label="activation $\\varphi$", full_width=True
     )
     init = mo.ui.dropdown(SCHEMES.keys(), value=first.init, label="initial $W_R$", full_width=True)
-    cell = mo.ui.dropdown(KINDS.keys(), value=first.cell, label="cell", full_width=True)
+    cell = mo.ui.dropdown(CELLS, value=first.cell, label="cell", full_width=True)
     loss_at = mo.ui.dropdown(["last", "every"], value="last", label="loss at step", full_width=True)
     data = mo.ui.dropdown(upload.DATA, value=first.data, label="data")
     file = mo.ui.file(
-        [".safetensors"],
-        kind="area",
-        label="Drop a .safetensors file here",
-        max_size=upload.MAX_BYTES,
-    )
+        [".safetensors"], kind="area", label="Drop a .safetensors file here", max_size=upload.MAX_BYTES
+    )  # fmt: skip
     plain = mo.ui.dropdown(
         ["tanh", "relu"], value="tanh", label="a plain RNN in it has the activation"
     )
@@ -145,12 +142,9 @@ def _(activation, card, cell, gain, hidden, init, length, loss_at, mo, variance)
 
 
 @app.cell
-def _(
-    Configuration, KINDS, activation, cell, data, first, gain, hidden, init, length, loss_at, now, variance,
-):  # fmt: skip
-    _has_own = KINDS[cell.value].cell.choose_phi  # a gated cell's is tanh
+def _(Configuration, activation, activation_of, cell, data, gain, hidden, init, length, loss_at, now, variance):  # fmt: skip
     setting = Configuration(
-        cell=cell.value, activation=activation.value if _has_own else first.activation, init=init.value, gain=gain.value,
+        cell=cell.value, activation=activation_of(cell.value, activation.value), init=init.value, gain=gain.value,
         input_variance=variance.value, hidden=hidden.value, length=length.value, data=data.value,
         loss_at=loss_at.value if data.value == "noise" else None,
     )  # fmt: skip
