@@ -6,6 +6,7 @@ from typing import Any
 
 from bptt.configuration import measured_batch
 from bptt.data import Data, Task
+from bptt.data.series import PACKAGED
 from bptt.models.saved import SavedModel
 from bptt.network import Network
 from bptt.training.sources import source_of
@@ -53,6 +54,8 @@ class Model:
         network = self.network
         if network.loss_at == "last" and network.stack.outputs > network.layer.hidden:
             facts.append(("read at the end", "the last state of either direction, h_n"))
+        if self.source in PACKAGED:  # who knows what these weights were trained on
+            facts.append(("inputs", "standardised by the training part of the set"))
         if saved.parts.rest:
             facts.append(("in the file and not used", shortened(saved.parts.rest)))
         return facts
