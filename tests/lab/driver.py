@@ -91,7 +91,7 @@ class Lab:
         """Wait until nothing is measured and nothing has been drawn for a while."""
         self.page.wait_for_function(
             "() => performance.now() - Math.max(...find('.live').map(e => +e.dataset.at)) > 700"
-            " && !find('.card[aria-busy=true]').length",
+            " && !find('.card[aria-busy=true], [data-testid=loading-indicator]').length",
             timeout=60_000,
         )
 
