@@ -54,8 +54,8 @@ def test_pytorchs_weights_take_the_loss_of_whatever_fits(source, tmp_path):
     assert dict(model.facts) == {"model": "w.safetensors", "recurrent": "rnn", "readout": "fc"}
 
 
+@pytest.mark.needs("sktime")
 def test_that_a_set_is_standardised_is_said_of_pytorchs_weights(tmp_path):
-    pytest.importorskip("sktime")
     model = models.load(torch_file(tmp_path, 12, 9), "vowels")
     assert dict(model.facts)["inputs"] == "standardised by the training part of the set"
 

@@ -87,7 +87,8 @@ def verify(
         print(dumps(asdict(result) | {"agrees": result.agrees}, indent=1))
     else:
         steps = len(arguments["x"])
-        print(f"{network!r}\non {opened.data.name}, {batch} sequences of {steps} steps")
+        plural = "s" * (batch != 1)
+        print(f"{network!r}\non {opened.data.name}, {batch} sequence{plural} of {steps} steps")
         _table(result)
     if not result.agrees:
         raise typer.Exit(1)
