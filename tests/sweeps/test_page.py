@@ -139,7 +139,7 @@ def test_a_file_is_drawn_without_measuring(kept, tmp_path):
     [
         (("--map", "m.pdf"), "--map: expected a name ending in .html, .svg, .png"),
         (("--map", "m.html", "--colour", "beauty"), "--colour: expected one of"),
-        (("--x", "gain"), "--x: expected --map beside it"),
+        (("--x", "gain"), "--x: expected none without --map"),
         (("--map", "m.html", "--x", "beauty", "--gain", "1:2:3"), "--x: expected one of cell"),
         (("--map", "m.html"), "no such file"),
     ],

@@ -12,18 +12,21 @@ import pytest
 from bptt import files
 
 COMMAND = [sys.executable, "-m", "bptt", "train", "--json"]
-TEXT = ["--hidden", "32", "--updates", "400", "--checkpoint-every", "20"]
+EVERY = ["--checkpoint-every", "20"]
+# The network's options, which a resumed run takes from its file, and those of its training.
 RUNS = {
-    "text": TEXT,
-    "text, a window, two layers, a schedule": [
-        "--hidden", "16", "--layers", "2", "--cell", "gru", "--length", "8", "--window", "20",
-        "--batch", "4", "--updates", "400", "--checkpoint-every", "20", "--schedule", "warmup:30+cosine:400",
-    ],
-    "a task, lengths drawn, rmsprop, early stopping": [
-        "--data", "adding", "--length", "20", "--curriculum", "drawn:10:30", "--hidden", "16",
-        "--updates", "600", "--checkpoint-every", "20", "--optimizer", "rmsprop", "--evaluate-every",
-        "30", "--patience", "15", "--omega", "0.1", "--batch", "8",
-    ],
+    "text": (["--hidden", "32"], ["--updates", "400"]),
+    "text, a window, two layers, a schedule": (
+        ["--hidden", "16", "--layers", "2", "--cell", "gru"],
+        ["--length", "8", "--window", "20", "--batch", "4", "--updates", "400",
+         "--schedule", "warmup:30+cosine:400"],
+    ),
+    "a task, lengths drawn, rmsprop, early stopping": (
+        ["--hidden", "16"],
+        ["--data", "adding", "--length", "20", "--curriculum", "drawn:10:30", "--updates", "600",
+         "--optimizer", "rmsprop", "--evaluate-every", "30", "--patience", "15", "--omega", "0.1",
+         "--batch", "8"],
+    ),
 }  # fmt: skip
 
 
@@ -37,11 +40,11 @@ def run(out, *more):
 @pytest.mark.needs("typer")
 @pytest.mark.parametrize("name", RUNS)
 def test_kill_and_resume(name, tmp_path):
-    options = RUNS[name]
+    network, options = RUNS[name][0], RUNS[name][1] + EVERY
     straight, killed = tmp_path / "straight.safetensors", tmp_path / "killed.safetensors"
-    expected = run(straight, *options)
+    expected = run(straight, *network, *options)
     process = subprocess.Popen(
-        [*COMMAND, "--out", str(killed), *options],
+        [*COMMAND, "--out", str(killed), *network, *options],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     while not killed.exists() and process.poll() is None:

@@ -171,6 +171,12 @@ def test_floats_that_are_whole_are_taken(text, tmp_path):
     assert all(np.array_equal(tensors[name], others[name]) for name in tensors)
 
 
+@pytest.mark.parametrize("batch", [0, 2.5])
+def test_pieces_to_score_are_a_whole_number(text, batch):
+    with pytest.raises(errors.OptionError, match=r"^batch: expected a whole number from 1"):
+        training.bits_per_character(fresh(text), text, batch=batch)
+
+
 def test_network_must_fit_the_text(text):
     with pytest.raises(errors.OptionError, match="one per character"):
         training.train(bptt.Network.init(5, 4, 5, rng=0), text)

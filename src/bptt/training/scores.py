@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bptt.arrays import as_whole
 from bptt.data.series import Batch
 from bptt.data.tasks import Task
 from bptt.data.text import Text, streams
@@ -53,11 +54,13 @@ def bits_per_character(network: Network, text: Text, batch: int = 8) -> float:
     Args:
         network: reads one-hot characters and predicts the next.
         text: whose held-out part is read.
-        batch: into how many pieces, read side by side, the part is cut.
+        batch: batch size: how many pieces the held-out part is cut into.
 
     Raises:
+        OptionError: if batch is not a whole number from 1.
         ShapeError: if the network does not fit the text.
     """
+    batch = as_whole("batch", batch, least=1)
     stream = streams(text.held_out, min(batch, len(text.held_out) // 2))
     state = at_rest(network, stream.shape[1])
     total, length = 0.0, 256
