@@ -103,7 +103,7 @@ def sweep(
         ),
     ] = None,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Measure points that failed before again.")
+        bool, typer.Option("--retry-failed", help="Measure again the points that failed before.")
     ] = False,
     export: Annotated[
         Path | None,
