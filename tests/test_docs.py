@@ -69,9 +69,9 @@ def test_renamed_modules_are_where_the_changes_say():
     )
     assert len(rows) > 30
     for row in rows:
-        gone, here = (re.findall(r"`(bptt[\w.]+)`", cell) for cell in row)
-        assert all(name in MODULES for name in here), row
-        assert not any(name in MODULES for name in gone), row
+        old, new = (re.findall(r"`(bptt[\w.]+)`", cell) for cell in row)
+        assert all(name in MODULES for name in new), row
+        assert not any(name in MODULES for name in old), row
 
 
 def test_the_readme_leads_to_every_page():
