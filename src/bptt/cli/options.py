@@ -82,12 +82,13 @@ Overwrite = Annotated[
 @contextmanager
 def training_bar(label: str) -> Iterator[Callable[["Progress"], None]]:
     """A bar on standard error: updates, speed, time left, loss, and how often clipping was active."""
+    from bptt.presentation.formatting import percent
     from bptt.presentation.progress import bar
 
     with bar(label) as update:
 
         def show(progress: "Progress") -> None:
-            clipped = f"clipping active in {progress.clipped / progress.done:.0%}"
+            clipped = f"clipping active in {percent(progress.clipped / progress.done)}"
             note = f"{progress.loss:.2f} {progress.unit}, {clipped}"
             update(progress.done, progress.updates, note=note)
 

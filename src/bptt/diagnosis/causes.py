@@ -15,6 +15,7 @@ from bptt.diagnosis.activity import Activity
 from bptt.diagnosis.verdict import Verdict
 from bptt.dynamics import Spectrum
 from bptt.gradients.by_lag import LagProfile
+from bptt.presentation.formatting import percent
 
 MUCH_CANCELLATION = 10.0
 LN10 = float(np.log(10.0))
@@ -98,7 +99,7 @@ def cause_of(
     return Cause(
         "saturation", activity.mean_slope,
         f"Units work where φ′ is small, {activity.mean_slope:.2f} in the mean and below 0.1 of the "
-        f"steepest slope for {activity.saturated:.0%} of them: {numbers}.",
+        f"steepest slope for {percent(activity.saturated)} of them: {numbers}.",
     )  # fmt: skip
 
 
@@ -125,7 +126,7 @@ def _shut(profile: LagProfile, upto: int, saturated: float, numbers: str) -> Cau
     """The gates let too little through to W_R."""
     if saturated >= 0.1:
         return Cause(
-            "saturation", saturated, f"{saturated:.0%} of the gates are saturated: {numbers}."
+            "saturation", saturated, f"{percent(saturated)} of the gates are saturated: {numbers}."
         )
     if profile.carry_gain is None:
         return Cause("gates closed", float("nan"), f"The gates let little through: {numbers}.")
@@ -146,7 +147,7 @@ def _by_carry(profile: LagProfile, upto: int) -> Cause | None:
     strength = float(np.exp(_total(gain) / upto))
     return Cause(
         "gates closed", strength,
-        f"{np.nanmean(share):.0%} of the signal goes by the carry, which passes on {strength:.2f} of "
+        f"{percent(float(np.nanmean(share)))} of the signal goes by the carry, which passes on {strength:.2f} of "
         f"it per step: {_times(_total(gain))} over lags 0 to {upto}.",
     )  # fmt: skip
 

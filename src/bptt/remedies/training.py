@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from bptt.errors import OptionError
+from bptt.presentation.formatting import percent
 from bptt.remedies.change import Change, plain_layers
 from bptt.remedies.subject import Subject
 
@@ -51,13 +52,11 @@ def truncation(subject: Subject, rng: np.random.Generator) -> Change:
     lengths = [K for K in needed if K is not None]
     if len(lengths) < len(needed):
         raise OptionError(
-            "truncation", f"a truncation with {BIAS:.0%} of bias", "none up to the sequence's length",
+            "truncation", f"a truncation with {percent(BIAS)} of bias", "none up to the sequence's length",
             "Measure longer sequences.",
         )  # fmt: skip
     K, length = max(lengths), subject.settings.length
-    sentence = (
-        f"window {length + K}: every loss reaches back {K} steps or more, bias at most {BIAS:.0%}"
-    )
+    sentence = f"window {length + K}: every loss reaches back {K} steps or more, bias at most {percent(BIAS)}"
     return Change((sentence,), None, {"window": length + K})
 
 

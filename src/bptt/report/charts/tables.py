@@ -46,7 +46,7 @@ def shares(stages: Stages) -> Table:
     """Signed shares in per cent, up to the lag that is drawn last."""
     last = max(layer.profile.horizon(0.999) for _, layer in stages)
     curves = [(f"share {stage}", layer.profile.share) for stage, layer in stages]
-    return _table("lag k", some(last), curves, lambda v: f"{v:.2%}")
+    return _table("lag k", some(last), curves, lambda v: f"{100 * v:.2f} %")
 
 
 def gains(layer: LayerDiagnosis) -> Table:
@@ -96,7 +96,7 @@ def truncation(profile: LagProfile, truncated_at: int | None) -> Table:
     rows = []
     for K in (k + 1 for k in some(longest - 1, extra=extra)):
         biases = (profile.truncation(K, chunked).relative_bias for chunked in (False, True))
-        rows.append((str(K), *(f"{bias:.2%}" for bias in biases)))
+        rows.append((str(K), *(f"{100 * bias:.2f} %" for bias in biases)))
     return Table(("K", "sliding window", "chunks"), tuple(rows))
 
 

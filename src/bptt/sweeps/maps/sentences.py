@@ -7,7 +7,7 @@ import numpy as np
 
 from bptt.diagnosis import VERDICT_CODES
 from bptt.presentation.figure import Table
-from bptt.presentation.formatting import short, to_its_error
+from bptt.presentation.formatting import percent, short, to_its_error
 from bptt.sweeps.maps.crossings import crossings
 from bptt.sweeps.maps.grid import Axis, Grid, Panel, Rows, words
 from bptt.sweeps.point.rows import CONFIGURATION
@@ -35,7 +35,7 @@ def verdicts(rows: Rows) -> str:
     """The share of each verdict, and how many failed."""
     counts = Counter(row["verdict"] for row in rows if row["status"] == "ok")
     total = sum(counts.values())
-    parts = [f"{counts[name] / total:.0%} {name}" for name in VERDICT_CODES if counts[name]]
+    parts = [f"{percent(counts[name] / total)} {name}" for name in VERDICT_CODES if counts[name]]
     failed = len(rows) - total
     if failed:
         parts.append(f"{failed:,} failed" if total else "every point failed")
