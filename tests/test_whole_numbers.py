@@ -70,13 +70,21 @@ CALLS = {
     "train window": lambda n: read(length=2, window=n),
     "tasks.load length": lambda n: tasks.load("copy", n),
     "task.batch sequences": lambda n: TASK.batch(n, np.random.default_rng(0)),
+    "set_num_threads count": bptt.set_num_threads,
+}  # fmt: skip
+
+SWEEPS = {
     "sweep sample": lambda n: sweep({"hidden": [4, 5]}, base=SMALL, engine="threads", sample=n),
     "sweep train_updates": lambda n: sweep(
         {"hidden": [4]}, base=SMALL, engine="threads", train_updates=n
     ),
     "sweep workers": lambda n: sweep({"hidden": [4]}, base=SMALL, engine="threads", workers=n),
-    "set_num_threads count": bptt.set_num_threads,
 }  # fmt: skip
+NAMES = [
+    *CALLS,
+    *(pytest.param(name, marks=pytest.mark.needs("filelock", "joblib")) for name in SWEEPS),
+]
+CALLS |= SWEEPS
 
 
 @pytest.fixture(autouse=True)
@@ -86,14 +94,14 @@ def threads():
     bptt.set_num_threads(before)
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_whole_float_is_taken(name):
     CALLS[name](2.0)
     CALLS[name](np.int64(2))
 
 
 @pytest.mark.parametrize("wrong", [2.5, "2", float("nan")])
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", NAMES)
 def test_anything_else_is_one_clear_error(name, wrong):
     with pytest.raises(OptionError) as caught:
         CALLS[name](wrong)

@@ -115,6 +115,7 @@ def test_names_that_do_not_fit_are_refused(field, wrong):
         replace(CELL, **{field: wrong})
 
 
+@pytest.mark.needs("rich")
 def test_in_stacks_networks_and_a_diagnosis(layer, rng):
     body = Stack([layer, bptt.Bidirectional(bptt.GRU.init(H, 3, rng=1, dtype="float64"),
                                             MinimalGatedUnit.init(H, 3, rng=2, dtype="float64"))])  # fmt: skip
