@@ -84,7 +84,7 @@ def as_classes(name: str, value: Any, shape: Sequence[int | str], classes: int) 
     if low < 0 or high >= classes:
         raise OptionError(
             name, f"labels from 0 to {classes - 1}", f"labels from {low} to {high}",
-            "Give the readout one output per class, or renumber the labels.",
+            "Use a readout with one output per class, or renumber the labels.",
         )  # fmt: skip
     return array.astype(np.intp)
 

@@ -156,3 +156,12 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path):
     (tmp_path / "b.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(FileError, match="TOML"):
         read_plan(tmp_path / "b.toml")
+
+
+@pytest.mark.parametrize("data", ["vowels", "mine.npz", ["noise", "mine.csv"]])
+def test_the_length_of_data_that_have_their_own_is_no_axis(data):
+    axes = {"length": [20, 40]} | ({"data": data} if isinstance(data, list) else {})
+    base = Configuration() if isinstance(data, list) else Configuration(data=data)
+    with pytest.raises(OptionError, match=r"^length: expected no axis for (vowels|mine\.)"):
+        Plan(axes, base).points()
+    assert len(Plan({"length": [20, 40]}).points()) == 2

@@ -10,6 +10,7 @@ import numpy as np
 
 from bptt.arrays import as_whole
 from bptt.configuration import Configuration
+from bptt.data import is_series
 from bptt.errors import OptionError
 from bptt.sweeps.plan.axes import NAMES, as_axis, canonical
 
@@ -65,7 +66,8 @@ class Plan:
         """Every point once; on a grid the last axis changes fastest.
 
         Raises:
-            OptionError: if there is no axis, an axis cannot be read, or a number is out of range.
+            OptionError: if there is no axis, an axis cannot be read, or a number is out of range; if it varies
+                the length of data that have one of their own.
 
         >>> plan = Plan({"gain": "1:2:3", "cell": ["rnn", "gru"]})
         >>> [(p.setting.gain, p.setting.cell) for p in plan.points()][:3]
@@ -97,7 +99,18 @@ class Plan:
             )
         lr = float(self.lr) if updates else None
         points = [Point(replace(base, **values), updates, lr) for values in chosen]
+        if "length" in axes:
+            self._check_lengths(points)
         return list({point.key: point for point in points}.values())
+
+    def _check_lengths(self, points: list[Point]) -> None:
+        """Refuse lengths of data that have one of their own: points would differ by name alone."""
+        fixed = sorted({point.setting.data for point in points if is_series(point.setting.data)})
+        if fixed:
+            raise OptionError(
+                "length", f"no axis for {fixed[0]}, whose sequences have a length of their own",
+                repr(self.axes["length"]), "Leave it out, or use a task or noise.",
+            )  # fmt: skip
 
     def _rng(self, number: int) -> np.random.Generator:
         return np.random.default_rng([as_whole("sample_seed", self.sample_seed, least=0), number])
