@@ -119,6 +119,40 @@ def as_whole(name: str, value: Any, least: int, most: int | None = None, cure: s
     return number
 
 
+def as_number(name: str, value: Any, interval: str = "(-∞, ∞)", cure: str = "") -> float:
+    """A real number within an interval.
+
+    Args:
+        name: the argument's name, for the error.
+        value: what came: an int, a float or NumPy's. True and False are no numbers here.
+        interval: "[0, 1)" takes 0 and not 1; "∞" and "-∞" stand for no limit.
+        cure: a sentence that says what to do about it; a general one if empty.
+
+    Raises:
+        OptionError: if it is not a number in the interval; NaN never is.
+
+    >>> as_number("p", 0.95, "(0, 1]")
+    0.95
+    """
+    low, high = (float(end.replace("∞", "inf")) for end in interval[1:-1].split(","))
+    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number of Python has no end
+            number = float("nan")
+        above = low < number or (interval[0] == "[" and number == low)
+        if above and (number < high or (interval[-1] == "]" and number == high)):
+            return number
+    words = {
+        "(-∞, ∞)": "a finite number", "(0, ∞)": "a positive number", "(0, ∞]": "a positive number",
+        "[0, ∞)": "a number from 0",
+    }  # fmt: skip
+    raise OptionError(
+        name, words.get(interval, f"a number in {interval}"), repr(value),
+        cure or f"Pass a number as {name}.",
+    )  # fmt: skip
+
+
 def check_shape(name: str, array: Array, shape: Sequence[int | str]) -> None:
     """Refuse an array whose axes are not those of ``shape`` (letters stand for any size from 1).
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bptt.arrays import as_whole
+from bptt.arrays import as_number, as_whole
 from bptt.data import Data, Task, Text, load
 from bptt.data.tasks.noise import noise
 from bptt.data.text import chunk, streams
@@ -111,8 +111,7 @@ class Configuration:
         batch = measured_batch(data, self.length, self.batch, network.stack.dtype, self.seed)
         if self.input_variance is not None:
             _scale_inputs(network.layer, batch["x"], self.input_variance)
-        if not np.isfinite(self.bias):
-            raise OptionError("bias", "a finite number", str(self.bias), "0 adds nothing.")
+        as_number("bias", self.bias, cure="0 adds nothing.")
         for layer in network.stack.layers:
             gate = layer.cell.carry_gate
             part = layer.b if gate is None else layer.gate(gate, "b")
@@ -193,8 +192,7 @@ def _scale_inputs(layer: Layer, x: Any, variance: float) -> None:
     Raises:
         OptionError: if the variance is negative or not finite, or the inputs are all zero.
     """
-    if not 0 <= variance < np.inf:
-        raise OptionError("input_variance", "a number from 0", str(variance), "Pass 0 or more.")
+    as_number("input_variance", variance, "[0, ∞)", "Pass 0 or more.")
     # over (time, batch): the mean of (w x)² is w C w, with C the second moments of x
     rows = x.reshape(-1, x.shape[-1]).astype(np.float64)
     moments = rows.T @ rows / len(rows)

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bptt.arrays import Array
-from bptt.errors import OptionError
+from bptt.arrays import Array, as_number
 
 Parameters = dict[str, Array]
 
@@ -176,10 +175,8 @@ def _kept(state: Parameters, name: str, theta: Array) -> Array:
 
 
 def _positive(name: str, value: float) -> None:
-    if not 0 < value < np.inf:
-        raise OptionError(name, "a positive number", str(value), "Try 0.001.")
+    as_number(name, value, "(0, ∞)", "Try 0.001.")
 
 
 def _fraction(name: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise OptionError(name, "a number in [0, 1)", str(value), "0.9 is usual.")
+    as_number(name, value, "[0, 1)", "0.9 is usual.")

@@ -239,7 +239,7 @@ def test_bad_options():
         ("trial_updates", -1, "a whole number from 0"), ("trial_updates", 2.5, "a whole number from 0"),
         ("batch", 0.5, "a whole number from 1"), ("seed", 1.5, "a whole number from 0"),
         ("lr", 0, "a positive number"), ("lr", "fast", "a positive number"),
-        ("clip", 0, "a positive norm"), ("clip", np.nan, "a positive norm"),
+        ("clip", 0, "a positive number"), ("clip", np.nan, "a positive number"),
     ):  # fmt: skip
         with pytest.raises(OptionError, match=f"{name}: expected {expected}"):
             report.try_remedies(progress=False, **{name: value})

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bptt.arrays import FLOATS, Array, as_whole
+from bptt.arrays import FLOATS, Array, as_number, as_whole
 from bptt.cells.cell import Cell
 from bptt.errors import OptionError
 
@@ -96,8 +96,7 @@ def recurrent_weights(
         raise OptionError(
             "scheme", "one of " + ", ".join(SCHEMES), repr(scheme), "See bptt.cells.initialise."
         )
-    if not np.isfinite(gain):
-        raise OptionError("gain", "a finite number", str(gain), "1 is the scheme as published.")
+    gain = as_number("gain", gain, cure="1 is the scheme as published.")
     generator, kind = random_generator(rng), float_type(dtype)
     parts = [SCHEMES[scheme](generator, I, H) for _ in cell.gates]
     W_F, W_R, b = (np.concatenate(part).astype(kind) for part in zip(*parts, strict=True))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bptt.arrays import as_number
 from bptt.cells.activations import Activation, Pair, activation
 from bptt.errors import OptionError
 
@@ -47,10 +48,8 @@ def mean_field(
     Raises:
         OptionError: if the gain or variance is negative, or the activation unknown.
     """
-    if not (0 <= gain < np.inf and 0 <= input_variance < np.inf):
-        raise OptionError(
-            "gain, input_variance", "numbers from 0", f"{gain}, {input_variance}", "Pass 0 or more."
-        )
+    gain = as_number("gain", gain, "[0, ∞)", "Pass 0 or more.")
+    input_variance = as_number("input_variance", input_variance, "[0, ∞)", "Pass 0 or more.")
     phi = activation(phi)
     q = input_variance + gain**2
     for _ in range(2_000):
@@ -72,10 +71,7 @@ def critical_gain(input_variance: float = 0.0, phi: str | Pair | Activation = "t
     [1.0, 1.409, 1.856]
     """
     phi = activation(phi)
-    if not 0 <= input_variance < np.inf:
-        raise OptionError(
-            "input_variance", "a number from 0", str(input_variance), "Pass 0 or more."
-        )
+    input_variance = as_number("input_variance", input_variance, "[0, ∞)", "Pass 0 or more.")
     if input_variance == 0 and phi.value(np.zeros(1))[0] == 0:
         # At rest q = 0 is the fixed point up to the critical gain: χ = σ_w² E[φ′(0 ±)²].
         at_rest = _mean(phi, 1e-16, slope=True)

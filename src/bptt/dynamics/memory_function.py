@@ -18,7 +18,7 @@ from typing import Literal
 
 import numpy as np
 
-from bptt.arrays import Array, as_whole
+from bptt.arrays import Array, as_number, as_whole
 from bptt.errors import OptionError
 from bptt.layers import Trace
 from bptt.layers.levels import directions
@@ -85,8 +85,7 @@ def memory_function(
     True
     """
     x, h, age = _regression(trace, at)
-    if ridge is not None and not 0 < ridge < np.inf:
-        raise OptionError("ridge", "a positive number, or None", str(ridge), "None chooses it.")
+    ridge = None if ridge is None else as_number("ridge", ridge, "(0, ∞)", "None chooses it.")
     halves = _halves(age)
     K = _lags(max_lag, age, halves, h.shape[-1])
     per_input, rows = np.empty((K, x.shape[-1])), np.empty(K, int)

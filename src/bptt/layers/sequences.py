@@ -30,7 +30,10 @@ def as_lengths(value: Any, T: int, B: int) -> Array | None:
     """
     if value is None:
         return None
-    lengths = np.asarray(value)
+    try:
+        lengths = np.asarray(value)
+    except ValueError:  # a ragged list
+        lengths = np.empty(0)
     if lengths.dtype.kind not in "iu":
         raise DTypeError("lengths", "integers", str(lengths.dtype), "Pass one length per sequence.")
     check_shape("lengths", lengths, (B,))

@@ -133,6 +133,8 @@ class Network:
             OptionError: if one of them is outside its choices.
         """
         generator, hidden = random_generator(rng), as_whole("hidden", hidden, least=1)
+        if not isinstance(bidirectional, bool | np.bool_):
+            raise OptionError("bidirectional", "True or False", repr(bidirectional), "Choose one.")
         body = build(
             cell, inputs, hidden, layers, bidirectional, scheme, activation, gain, generator, dtype
         )

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bptt.arrays import as_whole
-from bptt.errors import OptionError
+from bptt.arrays import as_number, as_whole
 from bptt.training.usual import updates_that_read
 
 MARK = 25  # updates that a point of a trial's curve averages
@@ -54,21 +53,10 @@ class Settings:
             if getattr(self, name) is not None or name != "window":
                 whole = as_whole(name, getattr(self, name), least=least)
                 object.__setattr__(self, name, whole)
-        if not (_is_number(self.lr) and 0 < self.lr < np.inf):
-            raise OptionError("lr", "a positive number", repr(self.lr), "0.001 is usual.")
-        if self.clip is not None and not (_is_number(self.clip) and self.clip > 0):
-            raise OptionError(
-                "clip",
-                "a positive norm, or None",
-                repr(self.clip),
-                "1.0 is usual, None never clips.",
-            )
-        if not (_is_number(self.omega) and 0 <= self.omega < np.inf):
-            raise OptionError("omega", "a number from 0", repr(self.omega), "0 leaves Ω out.")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number)
+        as_number("lr", self.lr, "(0, ∞)", "0.001 is usual.")
+        if self.clip is not None:
+            as_number("clip", self.clip, "(0, ∞]", "1.0 is usual, None never clips.")
+        as_number("omega", self.omega, "[0, ∞)", "0 leaves Ω out.")
 
 
 @dataclass(frozen=True, eq=False)

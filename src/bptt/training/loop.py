@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bptt.arrays import as_whole
+from bptt.arrays import as_number, as_whole
 from bptt.data import Series, Text
 from bptt.data.tasks import Task
 from bptt.errors import DivergenceError, NonFiniteError, OptionError
@@ -229,12 +229,9 @@ def _tail(window: int | None, length: int, on_text: bool) -> int:
 
 
 def _check(network: Network, clip: float | None, omega: float) -> None:
-    if clip is not None and not clip > 0:
-        raise OptionError("clip", "a positive norm, or None", str(clip), "Pass 1.0, for example.")
-    if not 0 <= omega < np.inf:
-        raise OptionError(
-            "omega", "a weight from 0", str(omega), "Pass 2.0, for example; 0 leaves Ω out."
-        )
+    if clip is not None:
+        as_number("clip", clip, "(0, ∞]", "Pass 1.0, for example, or None.")
+    as_number("omega", omega, "[0, ∞)", "Pass 2.0, for example; 0 leaves Ω out.")
     gated = {layer.cell.name for layer in network.stack.layers if not defined_for(layer.cell)}
     if omega and gated:
         raise OptionError(

@@ -13,8 +13,7 @@ A schedule is a function of n alone, so a resumed run goes on where it was.
 import math
 from dataclasses import dataclass, field
 
-from bptt.arrays import as_whole
-from bptt.errors import OptionError
+from bptt.arrays import as_number, as_whole
 
 
 @dataclass(frozen=True)
@@ -137,5 +136,4 @@ Schedule = Constant | StepDecay | Exponential | Cosine | WarmUp
 
 
 def _factor(name: str, value: float) -> None:
-    if not 0 < value <= 1:
-        raise OptionError(name, "a factor in (0, 1]", str(value), "Pass 0.5, for example.")
+    as_number(name, value, "(0, 1]", "Pass 0.5, for example.")

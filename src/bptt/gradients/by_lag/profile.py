@@ -13,8 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bptt.arrays import Array, as_whole
-from bptt.errors import OptionError
+from bptt.arrays import Array, as_number, as_whole
 
 
 @dataclass(frozen=True)
@@ -119,8 +118,7 @@ class LagProfile:
         Raises:
             OptionError: if p is not in (0, 1].
         """
-        if not 0 < p <= 1:
-            raise OptionError("p", "a fraction in (0, 1]", str(p), "0.95 is the usual choice.")
+        p = as_number("p", p, "(0, 1]", "0.95 is the usual choice.")
         reached = self.cumulative >= p * (1 - 1e-12)  # p = 1 must survive the sum's rounding
         return int(np.argmax(reached))
 
@@ -174,10 +172,7 @@ class LagProfile:
         Raises:
             OptionError: if the bias is not in (0, 1).
         """
-        if not 0 < relative_bias < 1:
-            raise OptionError(
-                "relative_bias", "a number in (0, 1)", str(relative_bias), "0.05 is 5 %."
-            )
+        relative_bias = as_number("relative_bias", relative_bias, "(0, 1)", "0.05 is 5 %.")
         K = self.lags + 1
         rr, rm, mm, _ = self.kept
         missing = rr + 2 * rm / K + mm / K**2 if chunked else rr

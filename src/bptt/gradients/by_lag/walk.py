@@ -14,7 +14,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from bptt.arrays import Array, as_whole
+from bptt.arrays import Array, as_number, as_whole
 from bptt.errors import OptionError
 from bptt.gradients.by_lag.between_levels import HANDED_DOWN
 from bptt.gradients.by_lag.layer_walk import LayerWalk
@@ -240,7 +240,4 @@ def _check(errors: list[Array], tolerance: float) -> None:
             "dh", "a loss that reaches this layer", "zeros everywhere",
             "Check that the loss depends on the layer's output.",
         )  # fmt: skip
-    if not 0 <= tolerance < 1:
-        raise OptionError(
-            "tolerance", "a number in [0, 1)", str(tolerance), "0 computes every lag."
-        )
+    as_number("tolerance", tolerance, "[0, 1)", "0 computes every lag.")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bptt.arrays import as_whole
+from bptt.arrays import as_number, as_whole
 from bptt.configuration import Configuration
 from bptt.data import is_series
 from bptt.errors import OptionError
@@ -93,10 +93,7 @@ class Plan:
                 for rng in map(self._rng, range(as_whole("sample", self.sample, least=1)))
             ]
         updates = as_whole("train_updates", self.train_updates, least=0)
-        if not 0 < self.lr < np.inf:
-            raise OptionError(
-                "lr", "a learning rate above 0", str(self.lr), "Pass 0.001, for example."
-            )
+        as_number("lr", self.lr, "(0, ∞)", "Pass 0.001, for example.")
         lr = float(self.lr) if updates else None
         points = [Point(replace(base, **values), updates, lr) for values in chosen]
         if "length" in axes:
