@@ -165,3 +165,5 @@ def test_the_length_of_data_that_have_their_own_is_no_axis(data):
     with pytest.raises(OptionError, match=r"^length: expected no axis for (vowels|mine\.)"):
         Plan(axes, base).points()
     assert len(Plan({"length": [20, 40]}).points()) == 2
+    # one length for the data that have none of their own
+    assert len(Plan({"length": [20], "data": ["noise", "mine.csv"]}).points()) == 2

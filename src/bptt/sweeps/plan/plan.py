@@ -103,7 +103,8 @@ class Plan:
     def _check_lengths(self, points: list[Point]) -> None:
         """Refuse lengths of data that have one of their own: points would differ by name alone."""
         fixed = sorted({point.setting.data for point in points if is_series(point.setting.data)})
-        if fixed:
+        lengths = {point.setting.length for point in points}
+        if fixed and (len(lengths) > 1 or all(is_series(point.setting.data) for point in points)):
             raise OptionError(
                 "length", f"no axis for {fixed[0]}, whose sequences have a length of their own",
                 repr(self.axes["length"]), "Leave it out, or use a task or noise.",
