@@ -92,13 +92,20 @@ def test_everything_else_takes_it(layer, x, dh, rng):
     whole = bptt.truncated_bptt(trace, dh, 1, T)
     assert relative(whole, layer.backward(trace, dh).dW_R) < 1e-13
     assert relative(layer.backward(layer.forward(x, checkpoint_every=2), dh).dW_R, whole) < 1e-13
-    # a small change of the first state is carried by the product of Jacobians
+    # an error at the last step reaches the first state through the product of Jacobians
     product = jacobian_product(trace, T - 1, T)
-    moved = layer.forward(x, h0=np.full((B, H), 1e-6)).h[-1] - trace.h[-1]
     J = product.matrix * np.exp(product.log_scale)[:, None, None]
-    assert np.allclose(moved, J.sum(2) * 1e-6, rtol=1e-4)
+    last = np.zeros_like(dh)
+    last[-1] = dh[-1]
+    dh0 = np.einsum("bi,bij->bj", dh[-1], J)
+    assert relative(dh0, sensitivities(trace, last)["h0"]) < 1e-12
     assert lyapunov(layer.forward(rng.normal(size=(60, 1, I)))).exponents.max() < 0
     assert memory_function(layer.forward(rng.normal(size=(60, 8, I)))).r2[0] > 0.5
+
+
+def test_a_missing_recurrent_bias_is_one_clear_error(layer):
+    with pytest.raises(OptionError, match=r"^recurrent_biases: expected b_Rn, got 0 arrays"):
+        MinimalGatedUnit(layer.W_F, layer.W_R, layer.b)
 
 
 @pytest.mark.parametrize(

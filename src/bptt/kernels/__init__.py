@@ -14,12 +14,11 @@ from bptt.kernels.dispatch import (
     path,
     remainder,
 )
-from bptt.kernels.numpy_loops import LagNorms, LagStep, before
+from bptt.kernels.numpy_loops import LagNorms, before
 from bptt.kernels.pool import empty
 
 __all__ = [
     "LagNorms",
-    "LagStep",
     "affine",
     "backward",
     "before",

@@ -60,7 +60,13 @@ class Parameters:
             "W_R": as_floats("W_R", W_R, (rows, hidden), W_F.dtype),
             "b": as_floats("b", b, (rows,), W_F.dtype),
         }
-        for name, value in zip(self.cell.bias_names, recurrent_biases, strict=True):
+        wanted = self.cell.bias_names
+        if len(recurrent_biases) != len(wanted):
+            raise OptionError(
+                "recurrent_biases", ", ".join(wanted) or "none", f"{len(recurrent_biases)} arrays",
+                "Pass one (H,) array behind b for each that the cell names.",
+            )  # fmt: skip
+        for name, value in zip(wanted, recurrent_biases, strict=True):
             arrays[name] = as_floats(name, value, (hidden,), W_F.dtype)
         self.__dict__.update(arrays)
         self.phi = activation_of(activation)

@@ -24,6 +24,7 @@ from bptt.errors import OptionError
 from bptt.layers import StackTrace, Trace
 from bptt.layers.descent import ARRAYS, descend
 from bptt.layers.immediate import state_errors
+from bptt.layers.levels import directions
 from bptt.layers.stack_errors import immediate_errors
 
 
@@ -119,8 +120,12 @@ def _errors(trace: Trace | StackTrace, dh: Any) -> list[Array]:
     if isinstance(trace, Trace):
         return [_back(trace, state_errors(trace, dh))[0]]
 
-    def step(number: int, t: Trace, d: Array) -> tuple[Array, Array]:
+    bottom = len(directions(trace.levels[0]))
+
+    def step(number: int, t: Trace, d: Array) -> tuple[Array, Array | None]:
         dz, scale = _back(t, d)
+        if number < bottom:  # nobody asks for the errors of the inputs
+            return dz, None
         return dz, np.ldexp(kernels.affine(dz, t.weights.W_F), scale)
 
     return descend(trace, immediate_errors(trace, dh), ARRAYS, step)[0]
