@@ -110,8 +110,6 @@ class Textbook:
 
 def _textbook(layer: Layer) -> tuple[reference.Phi, reference.Phi]:
     """The reference's own φ and φ′; a user's pair is the only one there is."""
-    if not isinstance(layer, RNN):
-        return reference.PHI["tanh"]
     phi = layer.phi
     if phi.name in reference.PHI:
         return reference.PHI[phi.name]
