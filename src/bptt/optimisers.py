@@ -10,6 +10,7 @@ g is the gradient, θ a parameter, n the number of the update. A schedule multip
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -34,8 +35,8 @@ class SGD:
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
-        _positive("lr", self.lr)
-        _fraction("momentum", self.momentum)
+        _keep(self, "lr", "(0, ∞)", "Try 0.001.")
+        _keep(self, "momentum", "[0, 1)", "0.9 is usual.")
 
     def step(self, parameters: Parameters, grads: Parameters, n: int, factor: float = 1.0) -> None:
         """One update of the parameters, in place.
@@ -71,8 +72,8 @@ class RMSprop:
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
-        _positive("lr", self.lr)
-        _fraction("alpha", self.alpha)
+        _keep(self, "lr", "(0, ∞)", "Try 0.001.")
+        _keep(self, "alpha", "[0, 1)", "0.9 is usual.")
 
     def step(self, parameters: Parameters, grads: Parameters, n: int, factor: float = 1.0) -> None:
         """One update of the parameters, in place.
@@ -117,9 +118,9 @@ class Adam:
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
-        _positive("lr", self.lr)
-        _fraction("beta1", self.beta1)
-        _fraction("beta2", self.beta2)
+        _keep(self, "lr", "(0, ∞)", "Try 0.001.")
+        _keep(self, "beta1", "[0, 1)", "0.9 is usual.")
+        _keep(self, "beta2", "[0, 1)", "0.9 is usual.")
 
     def step(self, parameters: Parameters, grads: Parameters, n: int, factor: float = 1.0) -> None:
         """One update of the parameters, in place.
@@ -174,9 +175,10 @@ def _kept(state: Parameters, name: str, theta: Array) -> Array:
     return state[name]
 
 
-def _positive(name: str, value: float) -> None:
-    as_number(name, value, "(0, ∞)", "Try 0.001.")
+def _keep(optimiser: Any, name: str, interval: str, cure: str) -> None:
+    """A setting as a number of Python's, which a checkpoint can keep.
 
-
-def _fraction(name: str, value: float) -> None:
-    as_number(name, value, "[0, 1)", "0.9 is usual.")
+    Raises:
+        OptionError: if it is outside the interval.
+    """
+    object.__setattr__(optimiser, name, as_number(name, getattr(optimiser, name), interval, cure))

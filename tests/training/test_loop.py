@@ -5,7 +5,7 @@ import pytest
 
 import bptt
 from bptt import errors, files, training
-from bptt.data import Text
+from bptt.data import Text, tasks
 from bptt.data.text import chunk, streams
 
 
@@ -206,3 +206,27 @@ def test_own_text_refused(tmp_path):
 def test_unknown_characters_refused(text):
     with pytest.raises(errors.FileError, match="the model's 3 characters"):
         Text.of("abcd" * 300, "x", "abc")
+
+
+def test_numbers_of_numpy_are_kept_in_a_checkpoint(tmp_path):
+    """The same run, with Python's numbers and with NumPy's."""
+    task, paths = tasks.load("adding", 10), [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    for number, path in zip((float, np.float32), paths, strict=True):
+        training.train(
+            bptt.Network.init(2, 4, 1, loss="mse", loss_at="last", rng=0), task, updates=3,
+            clip=number(0.5), omega=number(0.25), optimiser=training.Adam(lr=number(0.125)),
+            evaluate_every=1, until=number(0), checkpoint=path,
+        )  # fmt: skip
+    (python, of_python), (numpy, of_numpy) = map(files.read_tensors, paths)
+    assert of_python == of_numpy
+    assert all(np.array_equal(value, numpy[name]) for name, value in python.items())
+
+
+def test_no_number_to_stop_at_and_no_file_to_resume_are_refused():
+    task = tasks.load("adding", 10)
+    net = bptt.Network.init(2, 4, 1, loss="mse", loss_at="last", rng=0)
+    for wrong in (np.nan, True):
+        with pytest.raises(errors.OptionError, match=r"^until: expected a finite number"):
+            training.train(net, task, updates=1, evaluate_every=1, until=wrong)
+    with pytest.raises(errors.OptionError, match=r"^checkpoint: expected the file of the run"):
+        training.train(net, task, updates=1, resume=True)

@@ -136,7 +136,7 @@ def train(
     optimiser = optimiser or Adam(2e-3)
     source = source_of(data, length=length, batch=batch, seed=seed, curriculum=curriculum)
     source.check(network)
-    _check(network, clip, omega)
+    clip, omega = _checked(network, clip, omega)
     stopping = Stopping(
         evaluate_every, patience, as_until(until, data), source.measure == "accuracy"
     )
@@ -145,6 +145,10 @@ def train(
     settings = source.settings | update.settings | stopping.settings | {
         "levels": network.describe()["levels"], "hidden": network.stack.outputs,
     }  # fmt: skip
+    if resume and checkpoint is None:
+        raise OptionError(
+            "checkpoint", "the file of the run to resume", "None", "Pass it, or leave resume out."
+        )
     if resume and checkpoint is not None:
         run = Checkpoint.load(checkpoint)
         run.check_settings(settings, updates)
@@ -228,13 +232,15 @@ def _tail(window: int | None, length: int, on_text: bool) -> int:
     return as_whole("window", window, least=length, cure=cure) - length
 
 
-def _check(network: Network, clip: float | None, omega: float) -> None:
+def _checked(network: Network, clip: float | None, omega: float) -> tuple[float | None, float]:
+    """Both as Python's numbers, which a checkpoint can keep."""
     if clip is not None:
-        as_number("clip", clip, "(0, ∞]", "Pass 1.0, for example, or None.")
-    as_number("omega", omega, "[0, ∞)", "Pass 2.0, for example; 0 leaves Ω out.")
+        clip = as_number("clip", clip, "(0, ∞]", "Pass 1.0, for example, or None.")
+    omega = as_number("omega", omega, "[0, ∞)", "Pass 2.0, for example; 0 leaves Ω out.")
     gated = {layer.cell.name for layer in network.stack.layers if not defined_for(layer.cell)}
     if omega and gated:
         raise OptionError(
             "omega", "plain RNN layers", f"{', '.join(sorted(gated))} layers",
             "Leave omega out: gates are there to do what Ω does.",
         )  # fmt: skip
+    return clip, omega

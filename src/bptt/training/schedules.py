@@ -96,8 +96,7 @@ class Cosine:
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
         object.__setattr__(self, "updates", as_whole("Cosine.updates", self.updates, least=1))
-        if self.last != 0:
-            _factor("Cosine.last", self.last)
+        as_number("Cosine.last", self.last, "[0, 1]", "Pass 0.05, for example.")
 
     def factor(self, n: int) -> float:
         """At update n, from 0."""

@@ -6,7 +6,7 @@ What is decided is a function of the scores so far, so a resumed run stops where
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bptt.arrays import as_whole
+from bptt.arrays import as_number, as_whole
 from bptt.data import Series, Text
 from bptt.data.tasks import Task
 from bptt.errors import OptionError
@@ -80,10 +80,12 @@ def as_until(until: float | str | None, data: Text | Series | Task) -> float | N
     """The score at which to stop, as a number.
 
     Raises:
-        OptionError: if it is "solved" and the data are no task, or another word.
+        OptionError: if it is "solved" and the data are no task, another word, or no finite number.
     """
-    if until is None or not isinstance(until, str):
-        return until
+    if until is None:
+        return None
+    if not isinstance(until, str):
+        return as_number("until", until, cure="Pass until=0.95, for example.")
     if until == "solved" and isinstance(data, Task):
         return data.solved
     raise OptionError(

@@ -80,7 +80,7 @@ def zeros(layout: Grid, few: int = FEW) -> list[str]:
 def findings(layout: Grid) -> list[str]:
     """The same, and a note on networks without inputs where there are any."""
     sentences = zeros(layout)
-    if any("for input variance 0;" in sentence for sentence in sentences):
+    if any("input variance 0;" in sentence for sentence in sentences):
         sentences.append(WITHOUT_INPUTS)
     return sentences
 
