@@ -238,3 +238,12 @@ def test_bad_numbers_of_symbols_and_sequences_are_refused():
         tasks.memorisation(5, values=1)
     with pytest.raises(errors.OptionError, match="sequences"):
         tasks.adding(5).batch(0, np.random.default_rng(0))
+
+
+def test_a_loss_at_the_end_is_none_per_step_however_many_sequences():
+    batch = tasks.adding(8).batch(8, np.random.default_rng(0))
+    assert not batch.per_step
+    chosen = batch.part(np.array([5, 2]))
+    assert np.array_equal(chosen.targets, batch.targets[[5, 2]])
+    listed = tasks.memorisation(30).batch(4, np.random.default_rng(0))
+    assert np.array_equal(listed.part(np.array([3, 1])).targets, listed.targets[:, [3, 1]])

@@ -246,3 +246,15 @@ def test_bad_options():
     found = report.try_remedies(only=["orthogonal"], trial_updates=0.0, progress=False)
     with pytest.raises(OptionError, match="it was not tried"):
         found.apply("gain")
+
+
+@pytest.mark.parametrize("sequences", [2, 4])
+def test_a_batch_with_a_loss_at_listed_steps_is_trained_on(sequences, rng):
+    """Targets (n, B): sequences are chosen along the second axis."""
+    net = bptt.Network.init(3, 5, 2, loss_at=(6, 7), rng=0)
+    x = rng.normal(size=(8, sequences, 3)).astype("float32")
+    batch = x, rng.integers(2, size=(2, sequences))
+    ranking = bptt.diagnose(net, batch).try_remedies(
+        only=["orthogonal"], trial_updates=2, progress=False
+    )
+    assert np.isfinite(ranking.before.trial.loss)

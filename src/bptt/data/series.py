@@ -38,7 +38,7 @@ class Batch:
 
     Attributes:
         x: (T, B, I) numbers, zero behind a sequence's end.
-        targets: (B,) or (T, B) classes, (B, 1) or (T, B, 1) numbers.
+        targets: (B,), (T, B), or (n, B) at n listed steps, of classes; one more axis of numbers.
         lengths: (B,).
         per_step: whether there is a target per step.
     """
@@ -57,7 +57,9 @@ class Batch:
         """Some of the sequences, no longer padded than they need."""
         lengths = self.lengths[chosen]
         T = int(lengths.max())
-        targets = self.targets[:T, chosen] if self.per_step else self.targets[chosen]
+        classes = self.targets.dtype.kind in "iu"  # numbers have one more axis
+        targets = self.targets[..., chosen] if classes else self.targets[..., chosen, :]
+        targets = targets[:T] if self.per_step else targets
         return Batch(self.x[:T, chosen], targets, lengths, self.per_step)
 
 

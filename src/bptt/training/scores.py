@@ -100,15 +100,4 @@ def _few_at_once(network: Network, batch: Batch) -> Iterator[dict[str, Any]]:
     numbers = I + sum(len(layer.W_R) + layer.state_size for layer in network.stack.layers)
     few = max(1, int(AT_ONCE / (T * numbers * network.stack.dtype.itemsize)))
     for first in range(0, B, few):
-        yield _part(batch, slice(first, first + few)).arguments(network.stack.dtype)
-
-
-def _part(batch: Batch, chosen: slice) -> Batch:
-    """Some of the sequences; unlike ``Batch.part`` also where there are targets at some steps."""
-    lengths = batch.lengths[chosen]
-    T = int(lengths.max())
-    classes = batch.targets.dtype.kind in "iu"  # numbers have one more axis
-    targets = batch.targets[..., chosen] if classes else batch.targets[..., chosen, :]
-    return Batch(
-        batch.x[:T, chosen], targets[:T] if batch.per_step else targets, lengths, batch.per_step
-    )
+        yield batch.part(slice(first, first + few)).arguments(network.stack.dtype)

@@ -67,7 +67,7 @@ class Task:
         """
         sequences = as_whole("sequences", sequences, least=1)
         x, targets = self.draw(rng, sequences, held_out)
-        return Batch(x, targets, np.full(sequences, len(x)), per_step=len(targets) == len(x))
+        return Batch(x, targets, np.full(sequences, len(x)), per_step=self.loss_at == "every")
 
     @property
     def facts(self) -> list[tuple[str, str]]:
