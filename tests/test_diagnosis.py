@@ -293,3 +293,14 @@ def test_the_exploding_layer_decides():
     report = bptt.diagnose(net, (1e-6 * rng.normal(size=(40, 2, H)), rng.normal(size=(2, 1))))
     assert [layer.verdict for layer in report.layers.values()] == ["exploding", "vanishing"]
     assert report.verdict == "exploding"
+
+
+def test_a_loss_at_one_step_and_one_sequence_are_said_in_the_singular(rng):
+    net = bptt.Network.init(3, 4, 2, loss_at=[5], rng=0)
+    report = bptt.diagnose(
+        net, (rng.normal(size=(8, 1, 3)).astype("float32"), np.zeros((1, 1), int))
+    )
+    assert any(
+        "at 1 step; the numbers are of one batch, 1 sequence of 8 steps" in a
+        for a in report.diagnosis.assumed
+    )

@@ -244,7 +244,7 @@ def _print_json(result: "Result", opened: "Model", out: Path) -> None:
         "clipped": result.clipped,
         "history": result.history,
     }
-    if isinstance(data, Task):
+    if isinstance(data, Task) and data.learnable:
         document |= {
             "baseline": data.baseline,
             "solved_at": data.solved,

@@ -16,6 +16,7 @@ from bptt.gradients.by_lag import by_lag
 from bptt.gradients.by_step import by_step
 from bptt.layers import StackTrace
 from bptt.network import Network, Run
+from bptt.presentation.formatting import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +115,7 @@ def _assumed(network: Network, run: Run, arguments: dict[str, Any]) -> list[str]
     sentences = []
     if arguments.get("h0") is None:
         sentences.append("The state before the first step is zero.")
-    sequences = f"{B} sequence{'s' * (B > 1)}"
+    sequences = counted(B, "sequence")
     lengths = trace.lengths
     steps = f"{T} steps" if lengths is None else f"{lengths.min()} to {lengths.max()} steps"
     sentences.append(
@@ -133,4 +134,4 @@ def _loss_at(network: Network) -> str:
     at: str | Sequence[int] = network.loss_at
     if isinstance(at, str):
         return {"every": "every step", "last": "the last step"}[at]
-    return f"{len(at)} steps"
+    return counted(len(at), "step")

@@ -22,14 +22,11 @@ def page(
     """
     judged = stages[-1][1]
     now = judged.decisive
-    layers = [_layer(stages, name) for name in judged.layers]
+    layers = [_layer(stages, name, decisive=name == now.name) for name in judged.layers]
     of_decisive = next(layer["figures"] for layer in layers if layer["name"] == now.name)
     # what the verdict rests on, and what the whole network remembers, stand before the layers
     first, memory = of_decisive[:2]
     del of_decisive[:2]
-    for layer in layers:
-        if layer["name"] != now.name:
-            del layer["figures"][1]
     return rendered(
         "page.html.j2",
         [first, memory, *(figure for layer in layers for figure in layer["figures"])],
@@ -48,14 +45,14 @@ def page(
     )
 
 
-def _layer(stages: list[tuple[str, Diagnosis]], name: str) -> dict[str, Any]:
-    """What the template shows of a layer; its figures begin with the gradient by lag and the memory."""
+def _layer(stages: list[tuple[str, Diagnosis]], name: str, decisive: bool) -> dict[str, Any]:
+    """What the template shows of a layer; the decisive one's second figure is what the network remembers."""
     judged = stages[-1][1]
     columns = [numbers(diagnosis, diagnosis.layers[name]) for _, diagnosis in stages]
     charts = figures(
         [(stage, diagnosis.layers[name]) for stage, diagnosis in stages],
         judged.truncation,
-        [(stage, diagnosis.memory) for stage, diagnosis in stages],
+        [(stage, diagnosis.memory) for stage, diagnosis in stages] if decisive else None,
     )
     return {
         "name": name,
