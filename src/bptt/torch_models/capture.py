@@ -8,19 +8,19 @@ the module gets the state itself and not the alias, and the two calls are one se
 The model is left as it was found.
 """
 
-import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from bptt.errors import OptionError
 from bptt.torch_models.convert import CellModule, Module
+from bptt.torch_models.eagerly import eagerly
+from bptt.torch_models.untouched import untouched
 
 Loss = Callable[[nn.Module, Any], Tensor]
 
@@ -106,7 +106,8 @@ def capture(model: nn.Module, batch: Any, loss: Loss) -> Captured:
     modules = recurrent_modules(model)
     recorder = _Recorder()
     with ExitStack() as stack:
-        stack.enter_context(_untouched(model, modules.values()))
+        stack.enter_context(untouched(model, modules.values()))
+        stack.enter_context(eagerly(model))
         for module in modules.values():
             stack.enter_context(recorder.listening(module))
         stack.enter_context(torch.enable_grad())
@@ -214,35 +215,6 @@ class _Recorder:
         for part, alias in enumerate(call.final):
             self.final_of[id(alias)] = call, part
         return given
-
-
-@contextmanager
-def _untouched(model: nn.Module, modules: Any) -> Iterator[None]:
-    """Afterwards everything is as it was: buffers, who needs a gradient, random numbers."""
-    buffers = [
-        (m, name, buffer, buffer.clone())
-        for m in model.modules()
-        for name, buffer in m._buffers.items()
-        if buffer is not None
-    ]
-    frozen = [p for m in modules for p in m.parameters(recurse=False) if not p.requires_grad]
-    states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    for parameter in frozen:
-        parameter.requires_grad_(True)
-    try:
-        yield
-    finally:
-        for parameter in frozen:
-            parameter.requires_grad_(False)
-        with torch.no_grad():
-            for m, name, buffer, before in buffers:
-                m._buffers[name] = buffer.copy_(before)
-        torch.set_rng_state(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
-        random.setstate(states[2])
-        if devices:
-            torch.cuda.set_rng_state_all(devices)
 
 
 def _random_state(module: Any) -> Tensor:
