@@ -2,7 +2,7 @@
 
 from bptt.diagnosis.advice import Advice
 from bptt.diagnosis.causes import Cause
-from bptt.diagnosis.lags import assumed_lag, needed_or_half
+from bptt.diagnosis.lags import assumed_lags, needed_lags, needed_or_half
 from bptt.diagnosis.layer import LayerDiagnosis, diagnose_traces
 from bptt.diagnosis.network import Diagnosis, batch_arguments, diagnose_network, remembered
 from bptt.diagnosis.verdict import VERDICT_CODES, VERDICTS, Verdict, judged, severity
@@ -15,11 +15,12 @@ __all__ = [
     "Diagnosis",
     "LayerDiagnosis",
     "Verdict",
-    "assumed_lag",
+    "assumed_lags",
     "batch_arguments",
     "diagnose_network",
     "diagnose_traces",
     "judged",
+    "needed_lags",
     "needed_or_half",
     "remembered",
     "severity",

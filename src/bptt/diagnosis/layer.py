@@ -31,7 +31,7 @@ class LayerDiagnosis:
         verdict: "vanishing", "exploding" or "steady".
         cause: why.
         advice: what to change, the likeliest first.
-        log10_attenuation: log10 of signal at the needed lag over signal at lag 0.
+        log10_attenuation: log10 of signal at the needed lag over signal at the first lag.
         horizon: lags 0..horizon hold 95 % of Σ‖G_k‖.
         rate: mean growth of the signal per step back, ln.
         spectrum: of W_R; of a gated cell the candidate's block of it.
@@ -75,7 +75,7 @@ def diagnose_traces(
     traces: Sequence[Trace],
     profiles: Sequence[LagProfile],
     by_step: Sequence[StepProfile],
-    needed: int,
+    needed: Sequence[int],
 ) -> dict[str, LayerDiagnosis]:
     """Each layer's diagnosis, by name.
 
@@ -84,12 +84,10 @@ def diagnose_traces(
         traces: their forward passes.
         profiles: their gradients by lag.
         by_step: their gradients by step.
-        needed: the lag the verdict is about.
+        needed: the lag that the verdict on each is about.
     """
-    return {
-        name: _diagnose_layer(name, trace, profile, steps, needed)
-        for name, trace, profile, steps in zip(names, traces, profiles, by_step, strict=True)
-    }
+    each = zip(names, traces, profiles, by_step, needed, strict=True)
+    return {of_layer[0]: _diagnose_layer(*of_layer) for of_layer in each}
 
 
 def _diagnose_layer(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bptt.arrays import as_whole
-from bptt.diagnosis.lags import assumed_lag, needed_or_half
+from bptt.diagnosis.lags import assumed_lags, needed_lags, needed_or_half, own_steps
 from bptt.diagnosis.layer import LayerDiagnosis, diagnose_traces
 from bptt.diagnosis.verdict import severity
 from bptt.dynamics import MemoryFunction, memory_function
@@ -30,6 +30,7 @@ class Diagnosis:
         truncation: the K that the user truncates at, or None.
         checked: what was compared with another library, in sentences.
         memory: what the top states remember of the inputs, or None where the batch is too small to tell.
+        needed_lag: the lag that the task needs, as the user gave it; None if nobody said.
     """
 
     layers: dict[str, LayerDiagnosis]
@@ -38,14 +39,24 @@ class Diagnosis:
     truncation: int | None = None
     checked: tuple[str, ...] = ()
     memory: MemoryFunction | None = None
+    needed_lag: int | None = None
 
     @property
     def decisive(self) -> LayerDiagnosis:
-        """The layer that the verdict is about: exploding before vanishing before steady, then by how much."""
-        return max(
-            self.layers.values(),
-            key=lambda layer: severity(layer.verdict, layer.profile, layer.log10_attenuation),
-        )
+        """The layer that the verdict is about: exploding before vanishing before steady, then by how much.
+
+        Layers that are too short for the lag that the task needs come last, unless they explode.
+        """
+
+        def key(layer: LayerDiagnosis) -> tuple[bool, int, float]:
+            concerned = layer.verdict == "exploding" or not self.too_short(layer)
+            return concerned, *severity(layer.verdict, layer.profile, layer.log10_attenuation)
+
+        return max(self.layers.values(), key=key)
+
+    def too_short(self, layer: LayerDiagnosis) -> bool:
+        """Whether a layer has too few steps to be judged at the lag that the user named."""
+        return self.needed_lag is not None and layer.needed_lag < self.needed_lag
 
 
 def diagnose_network(
@@ -61,7 +72,7 @@ def diagnose_network(
     Args:
         network: the network.
         batch: (x, targets), (x, targets, h0), or a dict of ``network.run``'s arguments by name.
-        needed_lag: how far back the task needs the gradient to reach; half the sequence if None.
+        needed_lag: how far back the task needs the gradient to reach; half of each layer's own steps if None.
         max_lag: the largest lag to compute; None goes back as far as there is a past.
         truncation: the K at which the user truncates BPTT, for the report.
 
@@ -72,15 +83,22 @@ def diagnose_network(
     arguments = batch_arguments(batch)
     run = network.run(**arguments)
     traces = run.stack_trace.traces
-    T = len(traces[0].x)
-    needed = needed_or_half(needed_lag, T, max_lag)
+    lag = needed_or_half(needed_lag, own_steps(traces[0]), max_lag)
+    needed_lag = None if needed_lag is None else lag
     if truncation is not None:
         truncation = as_whole("truncation", truncation, least=1)
     profiles = by_lag(run.stack_trace, run.dh, max_lag=max_lag)
     steps = by_step(run.stack_trace, run.dh)
-    layers = diagnose_traces(network.stack.names, traces, profiles, steps, needed)
-    assumed = (assumed_lag(needed_lag, needed), *_assumed(network, run, arguments))
-    return Diagnosis(layers, run.E, assumed, truncation, memory=remembered(run.stack_trace))
+    names = network.stack.names
+    needed = needed_lags(needed_lag, traces, profiles, max_lag)
+    layers = diagnose_traces(names, traces, profiles, steps, needed)
+    assumed = (
+        *assumed_lags(needed_lag, names, traces, profiles, needed),
+        *_assumed(network, run, arguments),
+    )
+    return Diagnosis(
+        layers, run.E, assumed, truncation, (), remembered(run.stack_trace), needed_lag
+    )
 
 
 def remembered(trace: StackTrace) -> MemoryFunction | None:

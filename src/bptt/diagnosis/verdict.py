@@ -1,8 +1,9 @@
 r"""The verdict (Q12): does the gradient vanish, explode or last.
 
-Attenuation at the needed lag K: signal at lag K over signal at lag 0.
+Attenuation at the needed lag K: signal at lag K over the signal at the first lag that has one, lag 0 but for
+a layer that the loss reaches through another one's past.
 
-    exploding   the signal grows past 100 times its size at lag 0, at any lag
+    exploding   the signal grows past 100 times its size at the first lag, at any lag
     vanishing   the attenuation is below 1/100
     steady      neither
 """
@@ -23,7 +24,7 @@ LOG10_VANISHED, LOG10_EXPLODED = -2.0, 2.0
 
 
 def judged(profile: LagProfile, needed: int) -> tuple[Verdict, float]:
-    """The verdict, and log10 of the signal at the needed lag over the signal at lag 0."""
+    """The verdict, and log10 of the signal at the needed lag over that at the first lag."""
     attenuation = (
         profile.log10_attenuation(needed) if needed < len(profile.log10_signal) else -np.inf
     )
@@ -38,7 +39,7 @@ def severity(verdict: Verdict, profile: LagProfile, log10_attenuation: float) ->
     Args:
         verdict: on the layer.
         profile: its gradient by lag.
-        log10_attenuation: log10 of the signal at the needed lag over the signal at lag 0.
+        log10_attenuation: log10 of the signal at the needed lag over that at the first lag.
     """
     grown = float(profile.log10_growth.max())
     return VERDICTS.index(verdict), grown if verdict == "exploding" else abs(log10_attenuation)

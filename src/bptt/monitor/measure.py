@@ -23,7 +23,7 @@ import numpy as np
 from torch import nn
 
 from bptt.arrays import Array
-from bptt.diagnosis import VERDICT_CODES, judged, needed_or_half
+from bptt.diagnosis import VERDICT_CODES, judged, needed_lags, needed_or_half
 from bptt.gradients.by_lag import LagProfile
 from bptt.monitor.loggers import Figures
 from bptt.torch_models.capture import Loss
@@ -43,7 +43,7 @@ def measure(
         model: any module with nn.RNN, nn.LSTM, nn.GRU in it, or their cells called in a loop.
         batch: whatever ``loss`` takes.
         loss: called as loss(model, batch), returns the loss before ``.backward()``.
-        needed_lag: how far back the task needs the gradient to reach; half the sequence if None.
+        needed_lag: how far back the task needs the gradient to reach; half of each module's own steps if None.
         max_lag: the largest lag to compute; None goes back as far as there is a past.
 
     Raises:
@@ -51,10 +51,11 @@ def measure(
             OptionError and ShapeError if model, batch and loss do not fit.
     """
     parts = decompose(model, batch, loss, max_lag)
-    needed = needed_or_half(needed_lag, parts.longest, max_lag)
+    needed_or_half(needed_lag, parts.longest, max_lag)
+    needed = needed_lags(needed_lag, parts.traces, parts.profiles, max_lag)
     figures: Figures = {"bptt/loss": parts.E}
-    for name, profile in zip(parts.names, parts.profiles, strict=True):
-        figures |= {f"bptt/{name}/{key}": value for key, value in _of(profile, needed).items()}
+    for name, profile, lag in zip(parts.names, parts.profiles, needed, strict=True):
+        figures |= {f"bptt/{name}/{key}": value for key, value in _of(profile, lag).items()}
     lags = [profile.overflow_lag for profile in parts.profiles]
     figures["bptt/first_nonfinite_lag"] = min((k for k in lags if k is not None), default=None)
     return {name: plain(value) for name, value in figures.items()}

@@ -30,7 +30,7 @@ class Monitor:
         every: training steps from one measurement to the next.
         log: where the figures go: a path for JSON lines (bptt.jsonl if None), a function of one dict, a
             writer, run or logger (TensorBoard, W&B, MLflow, Lightning, Aim, ClearML), or a list of them.
-        needed_lag: how far back the task needs the gradient to reach; half the sequence if None.
+        needed_lag: how far back the task needs the gradient to reach; half of each layer's own steps if None.
         max_lag: the largest lag to compute; None goes back as far as there is a past.
 
     Raises:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from bptt.diagnosis import needed_lags
 from bptt.errors import BpttError, OptionError
 from bptt.layers import Layer
 from bptt.remedies.subject import Subject
@@ -27,11 +28,12 @@ def scaled(layer: Layer, gain: float) -> Layer:
 
 def log10_attenuation(subject: Subject) -> float:
     """Signal at the needed lag over that at lag 0, of the layer where it is weakest; -inf if none is left."""
-    needed = subject.needed
+    profiles = subject.profiles(subject.needed)
+    lags = needed_lags(subject.needed_lag, subject.traces(), profiles, subject.needed)
     return float(
         min(
-            profile.log10_attenuation(needed) if needed < len(profile.log10_signal) else -np.inf
-            for profile in subject.profiles(needed)
+            profile.log10_attenuation(lag) if lag < len(profile.log10_signal) else -np.inf
+            for profile, lag in zip(profiles, lags, strict=True)
         )
     )
 

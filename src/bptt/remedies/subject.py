@@ -20,7 +20,8 @@ class Subject(Protocol):
         model: the whole model.
         layers: copies of its recurrent layers, from the bottom.
         names: their names.
-        needed: the lag that the task needs.
+        needed_lag: the lag that the task needs, as it was given; None if nobody said.
+        needed: the same; half of the longest sequence if nobody said.
         steps: time steps of the longest sequence.
         settings: how a trial trains.
         on_text: whether training cuts a stream into chunks.
@@ -36,6 +37,8 @@ class Subject(Protocol):
     def layers(self) -> list[Layer]: ...  # noqa: D102
     @property
     def names(self) -> list[str]: ...  # noqa: D102
+    @property
+    def needed_lag(self) -> int | None: ...  # noqa: D102
     @property
     def needed(self) -> int: ...  # noqa: D102
     @property

@@ -27,7 +27,7 @@ def diagnose(
             name: x (T, B, I), targets and so on; for a PyTorch model whatever ``loss`` takes.
         loss: for a PyTorch model a function, called as loss(model, batch), that returns the loss before
             ``.backward()``; a Network has its own.
-        needed_lag: how far back the task needs the gradient to reach; half the sequence if None.
+        needed_lag: how far back the task needs the gradient to reach; half of each layer's own steps if None.
         max_lag: the largest lag to compute; None goes back as far as there is a past.
 
     Raises:

@@ -4,7 +4,14 @@ from typing import Any
 
 from torch import nn
 
-from bptt.diagnosis import Diagnosis, assumed_lag, diagnose_traces, needed_or_half, remembered
+from bptt.diagnosis import (
+    Diagnosis,
+    assumed_lags,
+    diagnose_traces,
+    needed_lags,
+    needed_or_half,
+    remembered,
+)
 from bptt.gradients.by_step import by_step
 from bptt.torch_models.capture import Loss
 from bptt.torch_models.decompose import decompose
@@ -24,7 +31,7 @@ def diagnose_module(
         model: any module with nn.RNN, nn.LSTM, nn.GRU in it, or their cells called in a loop.
         batch: whatever ``loss`` takes.
         loss: called as loss(model, batch), returns the loss before ``.backward()``.
-        needed_lag: how far back the task needs the gradient to reach; half the sequence if None.
+        needed_lag: how far back the task needs the gradient to reach; half of each module's own steps if None.
         max_lag: the largest lag to compute; None goes back as far as there is a past.
 
     Raises:
@@ -34,16 +41,18 @@ def diagnose_module(
         AgreementError: if what was replayed is not what PyTorch computed: there is nothing to judge.
     """
     parts = decompose(model, batch, loss, max_lag)
-    needed = needed_or_half(needed_lag, parts.longest, max_lag)
+    lag = needed_or_half(needed_lag, parts.longest, max_lag)
+    needed_lag = None if needed_lag is None else lag
+    needed = needed_lags(needed_lag, parts.traces, parts.profiles, max_lag)
     steps = [steps for replay in parts.replays for steps in by_step(replay.trace, replay.errors)]
     layers = diagnose_traces(parts.names, parts.traces, parts.profiles, steps, needed)
     mode = "train" if model.training else "eval"
     assumed = (
-        assumed_lag(needed_lag, needed),
+        *assumed_lags(needed_lag, parts.names, parts.traces, parts.profiles, needed),
         f"The numbers are of one batch, with the model in {mode} mode.",
         "Lag is counted within each recurrent module, from the step at which the rest of the model reads "
         "its states.",
     )
     # Of several recurrent modules, the first: the inputs it reads are those of the model.
     memory = remembered(parts.replays[0].trace)
-    return Diagnosis(layers, parts.E, assumed, None, parts.checked, memory)
+    return Diagnosis(layers, parts.E, assumed, None, parts.checked, memory, needed_lag)

@@ -85,6 +85,14 @@ class LagProfile:
         return np.arange(len(self.log10_norm))
 
     @property
+    def first_lag(self) -> int:
+        """The smallest lag that has a signal; 0 where none has.
+
+        It is above 0 where the loss reaches the layer through another one: an encoder behind a decoder.
+        """
+        return int(np.argmax(self.log10_signal > -np.inf))
+
+    @property
     def norm(self) -> Array:
         """(K,) ‖G_k‖_F; 0 or infinite where float64 ends, see ``log10_norm``."""
         return _power(self.log10_norm)
@@ -134,9 +142,9 @@ class LagProfile:
 
     @property
     def log10_growth(self) -> Array:
-        """(K,) log10 of the signal over the signal at lag 0; -inf where there is none."""
+        """(K,) log10 of the signal over that at the first lag that has one; -inf where there is none."""
         growth = self.log10_signal.copy()  # -inf - -inf would be NaN
-        np.subtract(growth, growth[0], where=np.isfinite(growth), out=growth)
+        np.subtract(growth, growth[self.first_lag], where=np.isfinite(growth), out=growth)
         return growth
 
     def truncation(self, K: int, chunked: bool = False) -> Truncation:
@@ -189,7 +197,7 @@ class LagProfile:
         return shortest
 
     def log10_attenuation(self, lag: int) -> float:
-        """log10 of the signal at that lag over the signal at lag 0 (Q12).
+        """log10 of the signal at that lag over that at the first lag that has one (Q12).
 
         Raises:
             OptionError: if the lag was not computed.

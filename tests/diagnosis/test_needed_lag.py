@@ -1,0 +1,151 @@
+"""The lag that each layer is judged at: half of its own steps, or what the user named where it is long enough."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import bptt
+from bptt.diagnosis import assumed_lags, diagnose_traces, needed_lags
+from bptt.gradients.by_step import by_step
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+
+
+class Translator(nn.Module):
+    """Reads 40 steps, writes 6: the decoder sees a mean of what the encoder saw."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.RNN(3, 8)
+        self.decoder = nn.RNN(8, 8)
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, x):
+        mean = self.encoder(x)[0].mean(0, keepdim=True)
+        return self.head(self.decoder(mean.expand(6, -1, -1).contiguous())[0])
+
+
+@pytest.fixture
+def translator():
+    torch.manual_seed(0)
+    model = Translator()
+    with torch.no_grad():  # each step keeps half of the signal: 1/8 over 3 steps, 1e-6 over 20
+        for module in (model.encoder, model.decoder):
+            module.weight_hh_l0.copy_(0.5 * torch.eye(8))
+            module.weight_ih_l0.mul_(0.1)
+            module.bias_ih_l0.zero_()
+            module.bias_hh_l0.zero_()
+    return model, torch.randn(40, 4, 3), lambda model, x: model(x).square().mean()
+
+
+def test_half_of_each_module_s_own_steps(translator):
+    report = bptt.diagnose(*translator)
+    lags = {name: layer.needed_lag for name, layer in report.layers.items()}
+    verdicts = {name: layer.verdict for name, layer in report.layers.items()}
+    assert lags == {"encoder.0": 20, "decoder.0": 3}
+    assert verdicts == {"encoder.0": "vanishing", "decoder.0": "steady"}
+    assert report.diagnosis.decisive.name == "encoder.0"
+    assert "lag 20 of encoder.0, lag 3 of decoder.0" in report.diagnosis.assumed[0]
+
+
+def test_a_module_too_short_for_the_lag_that_was_named_is_not_judged_by_it(translator):
+    report = bptt.diagnose(*translator, needed_lag=20)
+    decoder = report.layers["decoder.0"]
+    assert (decoder.needed_lag, decoder.verdict, decoder.cause.name) == (3, "steady", "none")
+    assert report.diagnosis.assumed[:2] == (
+        "The task needs lag 20, as you said.",
+        "decoder.0 has 6 steps, too few for lag 20: it is judged at lag 3, half of them.",
+    )
+
+
+def test_a_module_that_is_long_enough_is_judged_by_it(translator):
+    report = bptt.diagnose(*translator, needed_lag=4)
+    assert {layer.needed_lag for layer in report.layers.values()} == {4}
+    assert report.diagnosis.assumed[0] == "The task needs lag 4, as you said."
+
+
+def test_a_module_that_is_too_short_does_not_decide(translator):
+    """It fades within three steps, the encoder lasts for the twenty that the task needs."""
+    model, x, loss = translator
+    with torch.no_grad():
+        model.decoder.weight_hh_l0.copy_(0.1 * torch.eye(8))
+        model.encoder.weight_hh_l0.copy_(0.95 * torch.eye(8))
+    report = bptt.diagnose(model, x, loss, needed_lag=20)
+    assert report.layers["decoder.0"].verdict == "vanishing"
+    assert (report.diagnosis.decisive.name, report.verdict) == ("encoder.0", "steady")
+    assert bptt.diagnose(model, x, loss).diagnosis.decisive.name == "decoder.0"
+
+
+def test_a_module_of_one_step_is_no_reason_to_stop(translator):
+    class Once(Translator):
+        def forward(self, x):
+            return self.head(self.decoder(self.encoder(x)[0].mean(0, keepdim=True))[0])
+
+    _, x, loss = translator
+    report = bptt.diagnose(Once(), x, loss)
+    assert report.layers["decoder.0"].needed_lag == 0
+    assert report.layers["decoder.0"].verdict == "steady"
+
+
+def test_the_monitor_judges_each_module_by_its_own_steps(translator):
+    model, x, loss = translator
+    lines = []
+    monitor = bptt.Monitor(model, x, loss, log=lines.append)
+    loss(model, x).backward()
+    monitor.step()
+    assert lines[0]["bptt/encoder.0/verdict"] == "vanishing"
+    assert lines[0]["bptt/decoder.0/verdict"] == "steady"
+
+
+def test_the_gain_that_keeps_the_signal_is_found_beside_a_short_module(translator):
+    """A lag that the decoder does not have was once a signal of nothing."""
+    remedies = bptt.diagnose(*translator, needed_lag=20).try_remedies(
+        only=["gain"], trial_updates=0, progress=False
+    )
+    assert not remedies.refused
+
+
+def late(kept=0.5, silent=5):
+    """A layer, its trace and a profile whose first lags have no signal, as behind a decoder of so many steps."""
+    layer = bptt.RNN(np.eye(4), kept * np.eye(4), np.zeros(4), "identity")
+    dh = np.zeros((30, 2, 4))
+    dh[-1] = 1
+    trace = layer.forward(np.ones((30, 2, 4)))
+    profile = bptt.by_lag(trace, dh)
+    none, zeros = np.full(silent, -np.inf), np.zeros(silent)
+    shifted = replace(
+        profile,
+        log10_norm=np.append(none, profile.log10_norm),
+        share=np.append(zeros, profile.share),
+        log10_signal=np.append(none, profile.log10_signal),
+        log10_signal_by_step=None,
+        weight_gain=np.append(zeros * np.nan, profile.weight_gain),
+        activation_gain=np.append(zeros * np.nan, profile.activation_gain),
+        gain=np.append(zeros * np.nan, profile.gain),
+        kept=np.concatenate([np.repeat([[1.0], [0], [0], [0]], silent, 1), profile.kept], 1),
+    )
+    return trace, shifted, by_step(trace, dh)
+
+
+def test_lags_without_a_signal_are_no_fault():
+    """Behind a decoder of 5 steps the encoder's signal begins at lag 5: half of its 30 steps is lag 20."""
+    trace, profile, steps = late(kept=0.9)
+    needed = needed_lags(None, [trace], [profile])
+    layer = diagnose_traces(["encoder.0"], [trace], [profile], [steps], needed)["encoder.0"]
+    assert (profile.first_lag, layer.needed_lag, layer.verdict) == (5, 20, "steady")
+    assert layer.log10_attenuation == pytest.approx(15 * np.log10(0.9))
+    assert profile.log10_growth[5] == 0
+    assumed = assumed_lags(None, ["encoder.0"], [trace], [profile], needed)
+    assert "lag 20 of encoder.0" in assumed[0]
+    assert "The loss reaches encoder.0 from lag 5 on" in assumed[1]
+
+
+def test_a_named_lag_counts_from_the_loss():
+    trace, profile, _ = late()
+    assert needed_lags(12, [trace], [profile]) == [12]
+    assert needed_lags(3, [trace], [profile]) == [5]  # before the layer's past begins
+    assert needed_lags(34, [trace], [profile]) == [34]  # 5 lags of the decoder, 30 of its own
+    assert needed_lags(35, [trace], [profile]) == [20]
+    assert needed_lags(None, [trace], [profile], max_lag=18) == [18]
