@@ -122,7 +122,7 @@ def test_dead_units_end_the_signal(rng):
     profile = bptt.by_lag(trace, np.ones((12, 2, 5)))
     assert (profile.log10_norm == -np.inf).all()
     assert np.isnan(profile.share).all()
-    assert profile.horizon() == 0
+    assert profile.horizon() is None
     assert np.isnan(profile.rate)
 
 

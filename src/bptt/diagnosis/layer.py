@@ -32,7 +32,7 @@ class LayerDiagnosis:
         cause: why.
         advice: what to change, the likeliest first.
         log10_attenuation: log10 of signal at the needed lag over signal at the first lag.
-        horizon: lags 0..horizon hold 95 % of Σ‖G_k‖.
+        horizon: lags 0..horizon hold 95 % of Σ‖G_k‖; None where the gradient is exactly zero.
         rate: mean growth of the signal per step back, ln.
         spectrum: of W_R; of a gated cell the candidate's block of it.
         mean_slope: mean |φ′| over steps, sequences and units; of a gated cell of its candidate.
@@ -57,7 +57,7 @@ class LayerDiagnosis:
     cause: Cause
     advice: tuple[Advice, ...]
     log10_attenuation: float
-    horizon: int
+    horizon: int | None
     rate: float
     spectrum: Spectrum
     mean_slope: float

@@ -1,6 +1,6 @@
 """One measurement of a model as one flat dict of plain numbers and text.
 
-bptt/<layer>/horizon              lags 0..horizon hold 95 % of Σ‖G_k‖
+bptt/<layer>/horizon              lags 0..horizon hold 95 % of Σ‖G_k‖; None of a zero gradient
 bptt/<layer>/rate                 growth of the signal per step back, ln, mean over lags to the horizon
 bptt/<layer>/weight_gain          of it W_R, ln per step
 bptt/<layer>/activation_gain      of it φ′, or the gates' slopes, ln per step
@@ -72,25 +72,25 @@ def plain(value: Any) -> float | int | str | None:
 
 def _of(profile: LagProfile, needed: int) -> dict[str, Any]:
     verdict, log10_attenuation = judged(profile, needed)
-    horizon = profile.horizon()
+    part = profile.up_to_horizon
     figures = {
-        "horizon": horizon,
+        "horizon": profile.horizon(),
         "rate": profile.rate,
-        "weight_gain": _mean(profile.weight_gain, horizon),
-        "activation_gain": _mean(profile.activation_gain, horizon),
+        "weight_gain": _mean(profile.weight_gain, part),
+        "activation_gain": _mean(profile.activation_gain, part),
         "log10_attenuation": log10_attenuation,
         "verdict": verdict,
         "verdict_code": VERDICT_CODES[verdict],
         "first_nonfinite_lag": profile.overflow_lag,
     }
     if profile.carry_gain is not None and profile.carry_share is not None:
-        figures["carry_gain"] = _mean(profile.carry_gain, horizon)
-        figures["carry_share"] = _mean(profile.carry_share, horizon)
+        figures["carry_gain"] = _mean(profile.carry_gain, part)
+        figures["carry_share"] = _mean(profile.carry_share, part)
     return figures
 
 
-def _mean(values: Array, horizon: int) -> float:
+def _mean(values: Array, part: slice) -> float:
     """Over the lags that ``rate`` is a mean over; NaN if there is none."""
-    values = values[: max(1, horizon)]
+    values = values[part]
     values = values[np.isfinite(values)]
     return float(values.mean()) if len(values) else float("nan")

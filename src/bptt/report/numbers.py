@@ -1,5 +1,7 @@
 """The numbers of a layer as a table: the same on the terminal and on the page."""
 
+from math import isfinite, isnan
+
 from bptt.diagnosis import Diagnosis, LayerDiagnosis
 from bptt.presentation.formatting import (
     MISSING,
@@ -9,7 +11,7 @@ from bptt.presentation.formatting import (
     two_decimals,
     with_error,
 )
-from bptt.report.sentences import mean_gain, remembered_at, shortest_truncation
+from bptt.report.sentences import horizon, mean_gain, remembered_at, shortest_truncation
 
 
 def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]]:
@@ -19,12 +21,15 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
     if layer.gated:
         ways = ("W_R, of what passes it", "slopes of the gates")
     part_of = ", candidate" if layer.gated else ""
-    part = slice(0, max(1, layer.horizon))
+    part, first = profile.up_to_horizon, profile.first_lag
     rows = [
         ("verdict", layer.verdict),
         ("cause", layer.cause.name),
-        ("horizon, 95 % of Σ‖G_k‖ (lags)", str(layer.horizon)),
-        (f"signal at lag {layer.needed_lag} over lag 0", power_of_ten(layer.log10_attenuation)),
+        ("horizon, 95 % of Σ‖G_k‖ (lags)", horizon(layer)),
+        (
+            f"signal at lag {layer.needed_lag} over lag {first}",
+            power_of_ten(layer.log10_attenuation),
+        ),
         ("rate of the signal (ln per step)", signed(layer.rate)),
         (f"  {ways[0]}", signed(mean_gain(profile.weight_gain[part]))),
         (f"  {ways[1]}", signed(mean_gain(profile.activation_gain[part]))),
@@ -40,7 +45,7 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
             f"input of lag {layer.needed_lag} read off the state (R²)",
             remembered_at(diagnosis.memory, layer.needed_lag),
         ),
-        ("cancellation Σ‖G_k‖ / ‖dW_R‖", f"{profile.cancellation:.1f}"),
+        ("cancellation Σ‖G_k‖ / ‖dW_R‖", _cancellation(profile.cancellation)),
         ("loss E", f"{diagnosis.E:.3f}"),
         ("residual |Σ G_k - dW_R| / |dW_R|", f"{profile.residual:.0e}"),
     ]
@@ -59,7 +64,13 @@ def _cell(layer: LayerDiagnosis) -> list[tuple[str, str]]:
     ]
 
 
+def _cancellation(value: float) -> str:
+    return MISSING if isnan(value) else f"{value:.1f}"
+
+
 def _exponent(layer: LayerDiagnosis) -> str:
     if layer.exponents is None:
         return MISSING
+    if not isfinite(layer.exponents.exponents[0]):  # no state ever changes another
+        return "-∞"
     return with_error(layer.exponents.exponents[0], layer.exponents.stderr[0])

@@ -7,7 +7,7 @@ from bptt.presentation.template import drawable, rendered
 from bptt.report import plain_words
 from bptt.report.figures import figures
 from bptt.report.numbers import numbers
-from bptt.report.sentences import headline
+from bptt.report.sentences import headline, horizon
 
 
 def page(
@@ -59,6 +59,7 @@ def _layer(stages: list[tuple[str, Diagnosis]], name: str, decisive: bool) -> di
         "id": f"layer-{name.replace('.', '-')}",
         "now": judged.layers[name],
         "headline": headline(judged.layers[name]),
+        "horizon": horizon(judged.layers[name]),
         "rows": [(row[0][0], [value for _, value in row]) for row in zip(*columns, strict=True)],
         "figures": [drawable(figure, f"{name.replace('.', '-')}-") for figure in charts],
     }

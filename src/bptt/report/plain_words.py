@@ -65,20 +65,34 @@ def key_numbers(stages: list[tuple[str, Diagnosis]]) -> list[tuple[str, str, str
     """(name, value, what it is) of the three numbers that the verdict is made of."""
     judged = stages[-1][1]
     layer = judged.decisive
-    before = ""
+    reach = (
+        "The gradient of the recurrent weights is exactly zero."
+        if layer.horizon is None
+        else "95 % of the gradient of the recurrent weights comes from there or nearer."
+    )
     if len(stages) > 1:
         stage, diagnosis = stages[0]
-        before = f" {stage.capitalize()}: {counted(diagnosis.layers[layer.name].horizon, 'step')}."
+        reach += f" {stage.capitalize()}: {_steps_back(diagnosis.layers[layer.name].horizon)}."
+    first = layer.profile.first_lag
+    start = (
+        "where the error is made"
+        if not first
+        else f"{counted(first, 'step')} back, where it enters this layer"
+    )
     return [
+        ("The gradient reaches", _steps_back(layer.horizon), reach),
         (
-            "The gradient reaches",
-            f"{counted(layer.horizon, 'step')} back",
-            f"95 % of the gradient of the recurrent weights comes from there or nearer.{before}",
+            "Judged at" if judged.too_short(layer) else "The task needs",
+            f"{counted(layer.needed_lag, 'step')} back",
+            judged.assumed[0],
         ),
-        ("The task needs", f"{counted(layer.needed_lag, 'step')} back", judged.assumed[0]),
         (
             f"Signal {counted(layer.needed_lag, 'step')} back",
             power_of_ten(layer.log10_attenuation),
-            "As a part of its size where the error is made. Below 0.01 it vanishes, above 100 it explodes.",
+            f"As a part of its size {start}. Below 0.01 it vanishes, above 100 it explodes.",
         ),
     ]
+
+
+def _steps_back(lag: int | None) -> str:
+    return "nowhere" if lag is None else f"{counted(lag, 'step')} back"

@@ -57,8 +57,8 @@ class Report(Savable):
         return self.diagnosis.decisive.cause
 
     @property
-    def horizon(self) -> int:
-        """Lags 0..horizon hold 95 % of Σ‖G_k‖."""
+    def horizon(self) -> int | None:
+        """Lags 0..horizon hold 95 % of Σ‖G_k‖; None where the gradient is exactly zero."""
         return self.diagnosis.decisive.horizon
 
     @property

@@ -14,22 +14,32 @@ def headline(layer: LayerDiagnosis) -> str:
     """The finding in two sentences."""
     at = f"at lag {layer.needed_lag}"
     share = power_of_ten(layer.log10_attenuation)
-    reach = (
-        f"Lags 0 to {layer.horizon} hold 95 % of the gradient of W_R."
-        if layer.horizon
-        else "Lag 0 alone holds 95 % of the gradient of W_R."
-    )
+    first, reach = layer.profile.first_lag, _reach(layer)
     if layer.log10_attenuation == -np.inf:
         return f"No error signal is left {at}. {reach}"
     if layer.verdict == "exploding":
         growth = layer.profile.log10_growth
         peak = int(np.argmax(growth))
         return (
-            f"The error signal grows to {power_of_ten(float(growth[peak]))} times its size at lag 0, at lag "
+            f"The error signal grows to {power_of_ten(float(growth[peak]))} times its size at lag {first}, at lag "
             f"{peak}. {reach}"
         )
     only = "only " * (layer.verdict == "vanishing")
-    return f"The error signal {at} is {only}{share} of what it is at lag 0. {reach}"
+    return f"The error signal {at} is {only}{share} of what it is at lag {first}. {reach}"
+
+
+def _reach(layer: LayerDiagnosis) -> str:
+    first, last = layer.profile.first_lag, layer.horizon
+    if last is None:
+        return "The gradient of W_R is exactly zero."
+    if last == first:
+        return f"Lag {first} alone holds 95 % of the gradient of W_R."
+    return f"Lags {first} to {last} hold 95 % of the gradient of W_R."
+
+
+def horizon(layer: LayerDiagnosis) -> str:
+    """Its horizon, in lags; "none" where the gradient is exactly zero."""
+    return "none" if layer.horizon is None else str(layer.horizon)
 
 
 def shortest_truncation(profile: LagProfile, chunked: bool) -> str:

@@ -76,7 +76,7 @@ def _plot(stages: list[tuple[str, LayerDiagnosis]]) -> Table:
     for k in _some_lags(max(len(p.lags) for p in profiles)):
         cells: list[str | Text] = []
         for (_, layer), profile in zip(stages, profiles, strict=True):
-            inside = profile.horizon() >= k
+            inside = layer.horizon is not None and layer.horizon >= k
             cells += [
                 _value(profile, k),
                 Text(

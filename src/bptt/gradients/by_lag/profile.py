@@ -104,10 +104,10 @@ class LagProfile:
 
     @cached_property
     def cumulative(self) -> Array:
-        """(K,) the fraction of Σ_k ‖G_k‖ that lags 0..k hold; 1 everywhere if all are zero."""
+        """(K,) the fraction of Σ_k ‖G_k‖ that lags 0..k hold; NaN if all are zero."""
         peak = self.log10_norm.max()
         if peak == -np.inf:
-            return np.ones_like(self.log10_norm)
+            return np.full_like(self.log10_norm, np.nan)
         running = np.cumsum(10.0 ** (self.log10_norm - peak))
         return np.asarray(running / running[-1])
 
@@ -118,17 +118,24 @@ class LagProfile:
             return float("nan")
         return float(_power(self.log10_norm - self.log10_whole).sum())
 
-    def horizon(self, p: float = 0.95) -> int:
+    def horizon(self, p: float = 0.95) -> int | None:
         """The smallest lag k such that lags 0..k hold the fraction p of Σ_k ‖G_k‖.
 
-        Of the lags that were computed: where ``rest`` is not small, ask for more of them.
+        Of the lags that were computed: where ``rest`` is not small, ask for more of them. None where the
+        gradient is exactly zero at every lag: nothing of it comes from anywhere.
 
         Raises:
             OptionError: if p is not in (0, 1].
         """
         p = as_number("p", p, "(0, 1]", "0.95 is the usual choice.")
         reached = self.cumulative >= p * (1 - 1e-12)  # p = 1 must survive the sum's rounding
-        return int(np.argmax(reached))
+        return int(np.argmax(reached)) if reached.any() else None
+
+    @property
+    def up_to_horizon(self) -> slice:
+        """The gains that means are taken over: from the first lag to the horizon, to the last if there is none."""
+        horizon = self.horizon()
+        return slice(self.first_lag, None if horizon is None else max(self.first_lag + 1, horizon))
 
     @property
     def rate(self) -> float:
@@ -136,7 +143,7 @@ class LagProfile:
 
         NaN if there is no step back, or the signal is zero from the first on.
         """
-        gain = self.gain[: max(1, self.horizon())]
+        gain = self.gain[self.up_to_horizon]
         gain = gain[np.isfinite(gain)]
         return float(gain.mean()) if len(gain) else float("nan")
 

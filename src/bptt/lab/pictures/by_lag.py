@@ -57,7 +57,9 @@ def _lines(shown: Measured) -> list[Row]:
 
 
 def _rows(shown: Measured) -> Rows:
-    places = {HORIZON: shown.layer.horizon, NEEDED: shown.layer.needed_lag}
+    places = {NEEDED: shown.layer.needed_lag}
+    if shown.layer.horizon is not None:
+        places = {HORIZON: shown.layer.horizon, **places}
     labels = {name: f"{name} {place}" for name, place in places.items()}
     last = len(shown.layer.profile.log10_norm) - 1
     return {"lines": _lines(shown), "marks": mark_rows("lag", places, labels, last)}

@@ -77,11 +77,11 @@ def _factors_rows(shown: Measured) -> Rows:
 
 
 def _factors_sentence(shown: Measured) -> str:
-    profile, horizon = shown.layer.profile, max(1, shown.layer.horizon)
+    profile, part = shown.layer.profile, shown.layer.profile.up_to_horizon
     means = ", ".join(
-        f"{name} by {gain_factor(gains[:horizon])}"
+        f"{name} by {gain_factor(gains[part])}"
         for name, gains in factors_of(shown.layer.profile).items()
-        if name != TOGETHER and np.isfinite(gains[:horizon]).any()
+        if name != TOGETHER and np.isfinite(gains[part]).any()
     )
     if not means:
         return "Strip of factors. No error is carried back by a single step: the product is 0."

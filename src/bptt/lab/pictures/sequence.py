@@ -46,12 +46,11 @@ def _sequence_rows(shown: Measured) -> Rows:
         if whole > 0 and np.isfinite(v)
     ]
     last = T - 0.5  # the middle of the bar of the last step
-    places = {LOSS: last, HORIZON: last - layer.horizon, NEEDED: last - layer.needed_lag}
-    labels = {
-        LOSS: f"the loss, step {T - 1}",
-        HORIZON: f"horizon, {counted(layer.horizon, 'step')} back",
-        NEEDED: f"needed lag, {counted(layer.needed_lag, 'step')} back",
-    }
+    places, labels = {LOSS: last}, {LOSS: f"the loss, step {T - 1}"}
+    for name, lag in ((HORIZON, layer.horizon), (NEEDED, layer.needed_lag)):
+        if lag is not None:
+            places[name] = last - lag
+            labels[name] = f"{name}, {counted(lag, 'step')} back"
     return {
         "steps": rows,
         "marks": mark_rows("step", places, labels),
@@ -61,6 +60,8 @@ def _sequence_rows(shown: Measured) -> Rows:
 
 def _sequence_sentence(shown: Measured) -> str:
     layer, T = shown.layer, len(shown.layer.by_step.norm)
+    if layer.horizon is None:
+        return f"The sequence, {T} steps. The gradient of W_R is exactly zero; the task needs lag {layer.needed_lag}."
     return (
         f"The sequence, {T} steps. 95 % of the gradient comes from the last {layer.horizon + 1} steps before a loss; "
         f"the task needs {layer.needed_lag}."

@@ -33,7 +33,9 @@ def by_lag(stages: Stages) -> Any:
     if not rows:
         return None
     now = stages[-1][1]
-    marks = {f"horizon {now.horizon}": now.horizon, f"needed lag {now.needed_lag}": now.needed_lag}
+    marks = {f"needed lag {now.needed_lag}": now.needed_lag}
+    if now.horizon is not None:
+        marks = {f"horizon {now.horizon}": now.horizon, **marks}
     source = inside({"lines": rows, "marks": mark_rows("lag", marks)})
     curves = lag_curves(
         source, stage_styles([stage for stage, _ in stages]), "size of the gradient's part, ‖G_k‖",

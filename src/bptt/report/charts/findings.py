@@ -25,13 +25,18 @@ def by_lag(stages: Stages) -> str:
     """How far the gradient reaches as against what is needed, and how it falls."""
     now = stages[-1][1]
     sizes, lag = now.profile.log10_norm, now.needed_lag
-    held = f"95 % of the gradient comes from {_lags(now.horizon)}"
+    first = now.profile.first_lag
+    held = f"95 % of the gradient comes from {_lags(now.horizon, first)}"
     if len(stages) > 1:
-        held += f", {stages[0][0]} from {_lags(stages[0][1].horizon)}"
+        before = stages[0][1]
+        held += f", {stages[0][0]} from {_lags(before.horizon, before.profile.first_lag)}"
     if lag >= len(sizes):
         return f"{held}. Lag {lag}, which is needed, has no part at all."
-    ends = [power_of_ten(sizes[k]) for k in (0, lag)]
-    return f"{held}. The size of its part, ‖G_k‖, is {ends[0]} at lag 0 and {ends[1]} at lag {lag}, which is needed."
+    ends = [power_of_ten(sizes[k]) for k in (first, lag)]
+    return (
+        f"{held}. The size of its part, ‖G_k‖, is {ends[0]} at lag {first} and {ends[1]} at lag {lag}, which is "
+        "needed."
+    )
 
 
 def remembered(memories: Memories, needed: int) -> str:
@@ -66,7 +71,7 @@ def shares(stages: Stages) -> str:
     half = int(np.argmax(now.cumulative >= HALF))
     most = (
         f"Lag {largest} makes up most, {percent(now.share[largest])} of the gradient; "
-        f"half of Σ‖G_k‖ lies at {_lags(half)}."
+        f"half of Σ‖G_k‖ lies at {_lags(half, now.first_lag)}."
     )
     return f"{most} Shares below zero sum to {percent(against)}." if against < -0.005 else most
 
@@ -74,7 +79,7 @@ def shares(stages: Stages) -> str:
 def gains(layer: LayerDiagnosis) -> str:
     """What each factor does per step, averaged up to the horizon."""
     profile = layer.profile
-    part = slice(0, max(1, layer.horizon))
+    part = profile.up_to_horizon
     slopes = "the slope φ′" if profile.carry_gain is None else "the slopes of the gates"
     whole = (
         "both together"
@@ -96,7 +101,7 @@ def carry(layer: LayerDiagnosis) -> str:
     if layer.carry_strength is None or layer.carry_share is None:
         return "No signal goes as far as a step back."
     return (
-        f"Averaged up to lag {max(1, layer.needed_lag)}, the carry passes on {two_decimals(layer.carry_strength)} "
+        f"Averaged up to lag {max(layer.profile.first_lag + 1, layer.needed_lag)}, the carry passes on {two_decimals(layer.carry_strength)} "
         f"of the error per step, and {percent(layer.carry_share)} of the signal goes that way."
     )
 
@@ -151,5 +156,7 @@ def exponents(measured: Exponents | None) -> str:
     return f"The largest of {len(measured.exponents)} is {with_error(value, error)}: {way}."
 
 
-def _lags(last: int) -> str:
-    return "lag 0" if last == 0 else f"lags 0 to {last}"
+def _lags(last: int | None, first: int = 0) -> str:
+    if last is None:
+        return "nowhere, it is exactly zero"
+    return f"lag {first}" if last == first else f"lags {first} to {last}"

@@ -9,11 +9,18 @@ from bptt.presentation.chart_style import HEIGHT, WIDTH, data
 from bptt.presentation.colours import BLUE, ORANGE
 from bptt.report.charts.by_lag import Stages
 
+MOST = 0.999  # of Σ‖G_k‖, as far as the bars go
+
+
+def drawn(stages: Stages) -> int:
+    """The last lag that has a bar."""
+    return max(layer.profile.horizon(MOST) or 0 for _, layer in stages)
+
 
 def shares(stages: Stages) -> Any:
     """Signed shares as bars, up to the lag that holds 99.9 % of Σ‖G_k‖; one row per stage."""
     names = [stage for stage, _ in stages]
-    last = max(layer.profile.horizon(0.999) for _, layer in stages)
+    last = drawn(stages)
     rows = [
         {"lag": k, "share": float(f"{v:.4g}"), "stage": stage}
         for stage, layer in stages

@@ -14,6 +14,7 @@ from bptt.presentation.formatting import power_of_ten, r_squared, signed, two_de
 from bptt.report.charts.by_lag import Stages
 from bptt.report.charts.factors import gains_of
 from bptt.report.charts.memory import Memories
+from bptt.report.charts.shares import drawn
 
 ROWS, COLUMNS = 14, 8
 
@@ -30,7 +31,7 @@ def by_lag(stages: Stages) -> Table:
     """log10 ‖G_k‖ as numbers."""
     now = stages[-1][1]
     curves = [(stage, layer.profile.log10_norm) for stage, layer in stages]
-    rows = some(_last(curves), extra=(now.horizon, now.needed_lag))
+    rows = some(_last(curves), extra=(now.horizon or 0, now.needed_lag))
     return _table(
         "lag k", rows, [(f"‖G_k‖ {stage}", values) for stage, values in curves], power_of_ten
     )
@@ -44,9 +45,8 @@ def remembered(memories: Memories, needed: int) -> Table:
 
 def shares(stages: Stages) -> Table:
     """Signed shares in per cent, up to the lag that is drawn last."""
-    last = max(layer.profile.horizon(0.999) for _, layer in stages)
     curves = [(f"share {stage}", layer.profile.share) for stage, layer in stages]
-    return _table("lag k", some(last), curves, lambda v: f"{100 * v:.2f} %")
+    return _table("lag k", some(drawn(stages)), curves, lambda v: f"{100 * v:.2f} %")
 
 
 def gains(layer: LayerDiagnosis) -> Table:

@@ -64,7 +64,7 @@ def truncation_rows(
     """
     if profile.log10_whole == -np.inf:
         return []
-    last = max(profile.horizon(0.999) + 1, truncated_at or 1, 8)
+    last = max((profile.horizon(0.999) or 0) + 1, truncated_at or 1, 8)
     longest = len(profile.lags) if profile.rest else 2 * last
     Ks = np.unique(np.geomspace(1, min(2 * last, max(longest, 1)), most).astype(int))
     return [

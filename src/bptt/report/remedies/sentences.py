@@ -2,7 +2,7 @@
 
 from bptt.presentation.formatting import counted, power_of_ten, short
 from bptt.remedies import UNCHANGED, Ranking, Trial, Tried
-from bptt.report.sentences import remembered_at
+from bptt.report.sentences import horizon, remembered_at
 
 
 def done(ranking: Ranking) -> str:
@@ -71,7 +71,7 @@ def columns(ranking: Ranking) -> tuple[list[str], list[list[str]]]:
             tried.name,
             decisive.verdict,
             power_of_ten(tried.log10_attenuation),
-            str(decisive.horizon),
+            horizon(decisive),
             remembered_at(tried.diagnosis.memory, decisive.needed_lag),
         ]
         rows.append(row + _trial(tried) if trained else row)
