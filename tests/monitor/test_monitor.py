@@ -232,7 +232,7 @@ def test_nan_weights_are_a_finding_even_at_the_first_step():
         train(model, 3)
     assert lines[0]["bptt/first_nonfinite_parameter"] == "rnn.weight_hh_l0"
     assert len(lines) == 2
-    assert all("go back to an earlier checkpoint" in line["bptt/problem"] for line in lines)
+    assert all("Go back to an earlier checkpoint" in line["bptt/problem"] for line in lines)
 
 
 def test_a_large_finite_gradient_is_finite():

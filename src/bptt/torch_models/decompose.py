@@ -13,6 +13,7 @@ from bptt.gradients.by_lag import LagProfile, by_lag
 from bptt.layers import Trace
 from bptt.torch_models.capture import Captured, Loss, capture
 from bptt.torch_models.convert import suffixes, to_numpy
+from bptt.torch_models.nonfinite import where_not_finite
 from bptt.torch_models.replay import Replay, replay
 
 
@@ -53,7 +54,9 @@ def decompose(model: nn.Module, batch: Any, loss: Loss, max_lag: int | None = No
     """
     captured = capture(model, batch, loss)
     if not np.isfinite(captured.E):
-        raise NonFiniteError("loss", "a finite number", str(captured.E), _first_bad(model))
+        raise NonFiniteError(
+            "loss", "a finite number", str(captured.E), where_not_finite(model, batch, loss)
+        )
     names: list[str] = []
     profiles: list[LagProfile] = []
     replays, checked = [], []
@@ -66,7 +69,7 @@ def decompose(model: nn.Module, batch: Any, loss: Loss, max_lag: int | None = No
                 t = int(np.argmin(np.isfinite(error).all((1, 2))))
                 raise NonFiniteError(
                     path or "model", "a finite gradient on the states", f"{np.nan} at step {t}",
-                    _first_bad(model),
+                    where_not_finite(model, batch, loss),
                 )  # fmt: skip
         of_layers = by_lag(replayed.trace, replayed.errors, max_lag=max_lag)
         layers = _names(path, replayed)
@@ -120,11 +123,3 @@ def _check(
 def _unprojected(dW_R: Array, W_hr: Array | None) -> Array:
     """From the gradient by W_hh W_hr, that is Σ dz ⊗ s, to that by W_hh, Σ dz ⊗ W_hr s."""
     return dW_R if W_hr is None else dW_R @ W_hr.T
-
-
-def _first_bad(model: nn.Module) -> str:
-    """Which parameter is not finite, the first of them."""
-    for name, parameter in model.named_parameters():
-        if not torch.isfinite(parameter).all():
-            return f"The parameter {name} is not finite itself: go back to an earlier checkpoint."
-    return "Every parameter is finite: look at the batch and the loss."
