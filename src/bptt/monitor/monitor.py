@@ -13,6 +13,7 @@ from bptt.monitor import gradients, ranks
 from bptt.monitor.loggers import Figures, logger_for
 from bptt.monitor.measure import measure, plain
 from bptt.monitor.watch import Watch
+from bptt.torch_models.as_module import as_module
 from bptt.torch_models.capture import Loss, recurrent_modules
 
 
@@ -61,15 +62,7 @@ class Monitor:
         needed_lag: int | None = None,
         max_lag: int | None = None,
     ) -> None:
-        if not isinstance(model, nn.Module):
-            raise OptionError(
-                "model",
-                "a torch.nn.Module",
-                type(model).__name__,
-                "Pass the model that is trained.",
-            )
-        if isinstance(model, nn.parallel.DistributedDataParallel):
-            model = model.module  # a forward pass of the wrapper would count as one of training
+        model = as_module(model)
         recurrent_modules(model)
         if not callable(loss):
             raise OptionError(

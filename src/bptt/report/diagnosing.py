@@ -22,7 +22,7 @@ def diagnose(
 
     Args:
         model: a ``bptt.Network``, or any ``torch.nn.Module`` with nn.RNN, nn.LSTM, nn.GRU in it, or their
-            cells called in a loop. It is left as it was found.
+            cells called in a loop, or a skorch net with such a module. It is left as it was found.
         batch: for a Network (x, targets) or (x, targets, h0), or a dict of ``Network.run``'s arguments by
             name: x (T, B, I), targets and so on; for a PyTorch model whatever ``loss`` takes.
         loss: for a PyTorch model a function, called as loss(model, batch), that returns the loss before
@@ -55,22 +55,29 @@ def diagnose(
                 model, batch, needed_lag, data, settings
             ),
         )
-    torch = sys.modules.get("torch")  # whoever has such a model has imported it
-    if torch is None or not isinstance(model, torch.nn.Module):
+    known = "torch" in sys.modules  # whoever has such a model has imported it
+    if known:
+        from bptt.torch_models import (
+            ModuleSubject,
+            as_module,
+            diagnose_module,
+            is_module,
+            unwrapped,
+        )
+    if not known or not is_module(model):
         raise OptionError(
             "model", "a bptt.Network or a torch.nn.Module", type(model).__name__,
             "Build one: bptt.Network(bptt.RNN(W_F, W_R, b), W_O, b_O).",
         )  # fmt: skip
+    model = as_module(model)
     if not callable(loss):
         raise OptionError(
             "loss", "a function, called as loss(model, batch)", repr(loss),
             "For example lambda model, batch: criterion(model(batch[0]), batch[1]).",
         )  # fmt: skip
-    from bptt.torch_models import ModuleSubject, diagnose_module
-
     return Report(
         diagnose_module(model, batch, loss, needed_lag, max_lag=max_lag),
-        title=type(model).__name__,
+        title=type(unwrapped(model)).__name__,
         subject=lambda data, settings: ModuleSubject(
             model, batch, loss, needed_lag, data, settings
         ),

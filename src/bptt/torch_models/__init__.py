@@ -6,9 +6,13 @@ Only this package and ``monitor`` import PyTorch (extra ``torch``).
 from bptt.extras import needing
 
 with needing("torch", "bptt.torch_models"):
+    from bptt.torch_models.as_module import as_module, is_module
     from bptt.torch_models.convert import from_torch, to_torch
     from bptt.torch_models.diagnose import diagnose_module
+    from bptt.torch_models.eagerly import unwrapped
     from bptt.torch_models.own_step import by_lag
     from bptt.torch_models.subject import ModuleSubject
 
-__all__ = ["ModuleSubject", "by_lag", "diagnose_module", "from_torch", "to_torch"]
+__all__ = [
+    "ModuleSubject", "as_module", "by_lag", "diagnose_module", "from_torch", "is_module", "to_torch", "unwrapped",
+]  # fmt: skip

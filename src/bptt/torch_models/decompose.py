@@ -13,6 +13,7 @@ from bptt.gradients.by_lag import LagProfile, by_lag
 from bptt.layers import Trace
 from bptt.torch_models.capture import Captured, Loss, capture
 from bptt.torch_models.convert import suffixes, to_numpy
+from bptt.torch_models.eagerly import without_wrappers
 from bptt.torch_models.nonfinite import where_not_finite
 from bptt.torch_models.replay import Replay, replay
 
@@ -72,7 +73,7 @@ def decompose(model: nn.Module, batch: Any, loss: Loss, max_lag: int | None = No
                     where_not_finite(model, batch, loss),
                 )  # fmt: skip
         of_layers = by_lag(replayed.trace, replayed.errors, max_lag=max_lag)
-        layers = _names(path, replayed)
+        layers = _names(without_wrappers(path, model), replayed)
         for number, (layer, profile) in enumerate(zip(layers, of_layers, strict=True)):
             checked.append(_check(captured, path, replayed, number, layer, profile))
         names += layers
