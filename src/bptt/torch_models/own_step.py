@@ -3,22 +3,23 @@ r"""Any recurrence: the gradient by lag of a step function of one's own.
     state_t = step(params, x_t, state_{t-1}),     G_k = Σ_t (∂state_{t-k}/∂params)ᵀ d_{t, t-k}
 
 d_{t, s} is the error of the loss at step t, carried back to the state after step s. The errors of all loss
-steps are carried back together: all (step, sequence) pairs are one batch of one call of ``step``, whose
-vector-Jacobian product takes them one lag further each time. Nothing but that one call is differentiated.
+steps are carried back together, one lag further each time; nothing but one step is ever differentiated. Of complex
+parameters and states, gradients are PyTorch's: ∂E/∂Re z + i ∂E/∂Im z.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bptt.arrays import Array, as_whole
-from bptt.errors import OptionError, ResidualError, ShapeError
-
-State = tuple[Tensor, ...]
+from bptt.arrays import Array, as_number, as_whole
+from bptt.errors import NonFiniteError, ResidualError
+from bptt.torch_models.nonfinite.numbers import finite
+from bptt.torch_models.recurrence import Parts, recurrence
+from bptt.torch_models.step_graphs import StepGraph, graph_of, states_of, unrolled
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,11 +27,13 @@ class StepLags:
     """The gradient by lag of every parameter of a step.
 
     Attributes:
-        grads: the whole gradient by parameter, Σ_k G_k.
+        grads: the whole gradient by parameter, Σ_k G_k; complex where the parameter is.
         norm: (K,) ‖G_k‖ by parameter.
-        share: (K,) signed share ⟨G_k, grad⟩ / ‖grad‖² by parameter; all lags together give 1.
+        share: (K,) signed share Re⟨G_k, grad⟩ / ‖grad‖² by parameter; all lags together give 1; NaN where the
+            gradient is zero, or leaves the range of its type.
         signal: (K,) RMS norm of the error of the state at lag k, over the (step, sequence) pairs it reached.
-        residual: by parameter, how far an ordinary backward pass is from the sum, relative.
+        residual: by parameter, how far an ordinary backward pass is from the sum, relative; NaN where that pass leaves
+            the range of its type.
         matrices: every G_k, (K, ·) by parameter; None unless kept.
     """
 
@@ -41,16 +44,30 @@ class StepLags:
     residual: dict[str, float]
     matrices: dict[str, Array] | None
 
-    def horizon(self, name: str, share: float = 0.95) -> int:
-        """Lags 0..horizon hold that part of Σ‖G_k‖ of a parameter."""
-        total = np.cumsum(self.norm[name])
-        return int(np.searchsorted(total, share * total[-1]))
+    def horizon(self, name: str, p: float = 0.95) -> int | None:
+        """The smallest lag k such that lags 0..k hold the fraction p of Σ_k ‖G_k‖ of a parameter.
+
+        Args:
+            name: of the parameter.
+            p: the fraction, in (0, 1].
+
+        Returns:
+            the lag; None where the gradient is exactly zero at every lag.
+
+        Raises:
+            OptionError: if p is not in (0, 1].
+        """
+        p = as_number("p", p, "(0, 1]", "0.95 is the usual choice.")
+        running = np.cumsum(self.norm[name])
+        if not running[-1]:
+            return None
+        return int(np.argmax(running >= p * (1 - 1e-12) * running[-1]))
 
 
 def by_lag(
-    step: Callable[[Mapping[str, Tensor], Tensor, Any], Any],
+    step: Callable[[Mapping[str, Tensor], Any, Any], Any],
     params: Mapping[str, Tensor],
-    x: Tensor,
+    x: Any,
     state0: Any,
     dstate: Any,
     max_lag: int | None = None,
@@ -58,21 +75,30 @@ def by_lag(
 ) -> StepLags:
     """Split the gradient of a recurrence of your own by how far back in time each part comes from.
 
+    Random numbers that the step draws, such as dropout, are drawn once and are the same in every pass; where the
+    rows of a batch meet, as in batch normalisation, the steps are differentiated one by one, which takes longer.
+
     Args:
-        step: step(params, x_t, state) -> the next state, for x_t (B, I) and a state (B, H), or a tuple
-            of such tensors. The rows of a batch must not meet: no batch normalisation in it.
-        params: tensors by name.
-        x: (T, B, I) inputs, time first.
+        step: step(params, x_t, state) -> the next state, for x_t (B, I) and a state (B, H). The state is a tensor,
+            or a tuple, list, named tuple or dict of tensors; parts of whole numbers are carried along. It
+            may change x_t and the state in place.
+        params: tensors by name, real or complex.
+        x: (T, B, I) inputs, time first; a tuple or dict of such tensors where a step reads several.
         state0: the state before the first step.
-        dstate: immediate gradient ∂⁺E/∂state_t of every step, (T, B, H); a tuple where the state is one,
-            None for a part that the loss does not see.
+        dstate: immediate gradient ∂⁺E/∂state_t of every step, (T, B, H); in the form of the state, with None
+            for a part that the loss does not see.
         max_lag: the largest lag to compute; None goes back as far as there is a past.
         keep_matrices: keep every G_k.
 
+    Returns:
+        the norms, shares and signals by lag.
+
     Raises:
-        OptionError: if ``step`` does not return a state of the same shapes, or max_lag is no whole number
-            from 0.
-        ShapeError: if dstate does not have the states' shapes.
+        OptionError: if a parameter never reaches the state, ``step`` does not return the next state alone, in
+            the same form, or max_lag is no whole number from 0.
+        ShapeError: if the axes of x, state0 and dstate do not agree.
+        DTypeError: if a parameter holds whole numbers, or ``step`` changes the type of the state.
+        NonFiniteError: if an argument, a state or a gradient is NaN or infinite.
         ResidualError: if the lags, where all were computed, do not add up to an ordinary backward pass.
 
     >>> import torch
@@ -89,108 +115,128 @@ def by_lag(
     """
     if max_lag is not None:
         max_lag = as_whole("max_lag", max_lag, least=0)
-    params = {name: value.detach() for name, value in params.items()}
-    x = x.detach()
-    first, d = _parts(state0), _parts(dstate)
-    T, B = x.shape[:2]
-    before = _states(step, params, x, first)
-    d = tuple(
-        torch.zeros_like(s) if part is None else part.detach()
-        for s, part in zip(before, d, strict=True)
-    )
-    for part, s in zip(d, before, strict=True):
-        if part.shape != s.shape:
-            raise ShapeError(
-                "dstate",
-                f"shape {tuple(s.shape)}",
-                str(tuple(part.shape)),
-                "Pass one error per step, of the shape of the state.",
-            )
-    rows = x.reshape(T * B, *x.shape[2:])
+    with torch.inference_mode(False), torch.enable_grad():
+        run = recurrence(step, params, x, state0)
+        run, before, after = states_of(run)
+        d = run.errors(dstate, after)
+        total = unrolled(run, d)
+        tally = _Tally(run.params, total, keep_matrices)
+        K = run.steps if max_lag is None else min(run.steps, max_lag + 1)
+        _walk(graph_of(run, before, after), d, K, tally)
+    return tally.lags(complete=run.steps == K)
 
-    def all_at_once(p: Mapping[str, Tensor], states: State) -> State:
-        return _parts(step(p, rows, states if len(states) > 1 else states[0]))
 
-    flat = tuple(s.reshape(T * B, *s.shape[2:]) for s in before)
-    back = torch.func.vjp(all_at_once, params, flat)[1]
-    K = T if max_lag is None else min(T, max_lag + 1)
-    errors = tuple(part.clone() for part in d)
-    reach = torch.stack([part.abs().flatten(2).sum(2) > 0 for part in errors]).any(0)
-    by_lags: list[dict[str, Tensor]] = []
-    signal: list[float] = []
-    for _ in range(K):
-        size = sum(float(part.double().square().sum()) for part in errors)
-        signal.append((size / max(int(reach.sum()), 1)) ** 0.5)
-        G, earlier = back(tuple(part.reshape(T * B, *part.shape[2:]) for part in errors))
-        by_lags.append(G)
-        moved = [e.reshape(part.shape) for e, part in zip(earlier, errors, strict=True)]
+def _walk(graph: StepGraph, errors: Parts, K: int, tally: "_Tally") -> None:
+    """From lag to lag, the errors of all loss steps together."""
+    last = errors
+    reach = torch.stack([part.reshape(*part.shape[:2], -1).any(2) for part in errors]).any(0)
+    for lag in range(K):
+        G, earlier = graph.back(errors)
+        if not all(map(finite, (*G.values(), *errors))):
+            raise _not_finite(lag, last)
+        tally.add(G, errors, int(reach.sum()))
+        last = errors
         # What stood at step s stands at s - 1 now; what stood at the first step has left.
-        errors = tuple(torch.cat([e[1:], torch.zeros_like(e[:1])]) for e in moved)
+        errors = tuple(torch.cat([e[1:], torch.zeros_like(e[:1])]) for e in earlier)
         reach = torch.cat([reach[1:], torch.zeros_like(reach[:1])])
-    total = _unrolled(step, params, x, first, d)
-    return _tallied(by_lags, signal, total, keep_matrices, complete=K == T)
 
 
-@torch.no_grad()
-def _states(step: Any, params: Mapping[str, Tensor], x: Tensor, first: State) -> State:
-    """(T, B, ·) per part: the states that the steps start from."""
-    states, state = [], first
-    for x_t in x:
-        states.append(state)
-        state = _parts(step(params, x_t, state if len(state) > 1 else state[0]))
-        if [s.shape for s in state] != [s.shape for s in first]:
-            raise OptionError(
-                "step", f"a state of shapes {[tuple(s.shape) for s in first]}",
-                str([tuple(s.shape) for s in state]), "step must return state_t in the shapes of state_{t-1}.",
-            )  # fmt: skip
-    return tuple(torch.stack(parts) for parts in zip(*states, strict=True))
+def _not_finite(lag: int, before: Parts) -> NonFiniteError:
+    """Whether the gradient grew beyond its type, or a function of the step has none."""
+    part = max(before, key=lambda each: float(each.abs().max()))
+    kind, size = str(part.dtype).removeprefix("torch."), float(part.abs().max())
+    grown = size > torch.finfo(part.dtype).max ** 0.5
+    return NonFiniteError(
+        "step", f"a gradient within {kind} at every lag", f"one that leaves it at lag {lag}",
+        (f"Pass float64 tensors, or max_lag={lag - 1}." if kind != "float64" else f"Pass max_lag={lag - 1}.") if grown
+        else "Look in the step for a function without a finite derivative, such as a root or a norm at 0.",
+    )  # fmt: skip
 
 
-def _unrolled(
-    step: Any, params: Mapping[str, Tensor], x: Tensor, first: State, d: State
-) -> dict[str, Tensor]:
-    """The gradient as autograd has it: through the loop, the lags summed away."""
-    leaves = {name: value.clone().requires_grad_() for name, value in params.items()}
-    state, E = first, torch.zeros((), dtype=first[0].dtype, device=first[0].device)
-    for t, x_t in enumerate(x):
-        state = _parts(step(leaves, x_t, state if len(state) > 1 else state[0]))
-        E = E + sum((part * error[t]).sum() for part, error in zip(state, d, strict=True))
-    grads = torch.autograd.grad(E, list(leaves.values()), allow_unused=True)
-    return {
-        name: torch.zeros_like(leaf) if grad is None else grad
-        for (name, leaf), grad in zip(leaves.items(), grads, strict=True)
-    }
+@dataclass
+class _Tally:
+    """Norms, shares and sums as the lags come, against the whole gradient.
+
+    Attributes:
+        params: the parameters.
+        total: autograd's gradient of each.
+        keep: whether every G_k is kept.
+    """
+
+    params: Mapping[str, Tensor]
+    total: dict[str, Tensor]
+    keep: bool
+    _norm: dict[str, list[float]] = field(init=False)
+    _share: dict[str, list[float]] = field(init=False)
+    _sum: dict[str, Array] = field(init=False)
+    _kept: dict[str, list[Array]] = field(init=False)
+    _signal: list[float] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._whole = {name: _array(value) for name, value in self.total.items()}
+        self._norm = {name: [] for name in self.total}
+        self._share = {name: [] for name in self.total}
+        self._kept = {name: [] for name in self.total}
+        self._sum = {name: np.zeros_like(value) for name, value in self._whole.items()}
+
+    def add(self, G: dict[str, Tensor], errors: Parts, pairs: int) -> None:
+        """One lag more.
+
+        Args:
+            G: G_k by parameter.
+            errors: (T, B, ·) of every part of the state, at this lag.
+            pairs: of step and sequence that they reached.
+        """
+        square = sum(float(np.square(np.abs(_array(part))).sum()) for part in errors)
+        self._signal.append((square / max(pairs, 1)) ** 0.5)
+        for name, value in G.items():
+            G_k, dW = _array(value), self._whole[name]
+            self._sum[name] += G_k
+            self._norm[name].append(float(np.linalg.norm(G_k)))
+            size = float(np.linalg.norm(dW))
+            known = 0 < size < np.inf
+            share = float(np.vdot(dW / size, G_k / size).real) if known else float("nan")
+            self._share[name].append(share)
+            if self.keep:
+                self._kept[name].append(G_k)
+
+    def lags(self, complete: bool) -> StepLags:
+        """What was added up, checked where all lags were.
+
+        Raises:
+            NonFiniteError: if autograd's gradient leaves its type.
+            ResidualError: if they do not add up to it.
+        """
+        residual = {}
+        for name, dW in self._whole.items():
+            finite_whole = bool(np.isfinite(dW).all())
+            if complete and not finite_whole:
+                raise NonFiniteError(
+                    f"params[{name!r}]", f"a gradient within {self.total[name].dtype}", "one that leaves it",
+                    "Pass float64 tensors.",
+                )  # fmt: skip
+            largest = max(float(np.linalg.norm(dW)), max(self._norm[name]), 1e-300)
+            off = float(np.linalg.norm(self._sum[name] - dW)) / largest if finite_whole else np.nan
+            residual[name] = off
+            limit = 1e3 * torch.finfo(self.params[name].dtype).eps
+            if complete and not residual[name] <= limit:
+                raise ResidualError(
+                    f"params[{name!r}]", f"lags that add up to autograd's gradient, to {limit:.0e}",
+                    f"a residual of {residual[name]:.1e}",
+                    "A step must depend on params, x_t and the state alone: it may keep no memory of its own, and "
+                    "what it draws must come from torch's random numbers.",
+                )  # fmt: skip
+        norm, share = (
+            {name: np.array(values) for name, values in each.items()}
+            for each in (self._norm, self._share)
+        )
+        matrices = (
+            {name: np.stack(kept) for name, kept in self._kept.items()} if self.keep else None
+        )
+        return StepLags(self._whole, norm, share, np.array(self._signal), residual, matrices)
 
 
-def _tallied(
-    by_lags: list[dict[str, Tensor]],
-    signal: list[float],
-    total: dict[str, Tensor],
-    keep: bool,
-    complete: bool,
-) -> StepLags:
-    grads, norm, share, residual, matrices = {}, {}, {}, {}, {}
-    for name, grad in total.items():
-        G = np.stack([G_k[name].double().cpu().numpy() for G_k in by_lags])
-        dW = grad.double().cpu().numpy()
-        flat, size = G.reshape(len(G), -1), float(np.linalg.norm(dW))
-        grads[name] = dW
-        norm[name] = np.linalg.norm(flat, axis=1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            share[name] = flat @ dW.reshape(-1) / np.square(size)
-        largest = max(size, float(norm[name].max()), 1e-300)
-        residual[name] = float(np.linalg.norm(G.sum(0) - dW)) / largest
-        limit = 1e3 * torch.finfo(grad.dtype).eps
-        if complete and not residual[name] <= limit:
-            raise ResidualError(
-                f"params[{name!r}]", f"lags that add up to autograd's gradient, to {limit:.0e}",
-                f"a residual of {residual[name]:.1e}",
-                "In the step, rows of a batch must not meet and no random numbers may be drawn.",
-            )  # fmt: skip
-        if keep:
-            matrices[name] = G
-    return StepLags(grads, norm, share, np.array(signal), residual, matrices if keep else None)
-
-
-def _parts(state: Any) -> State:
-    return tuple(state) if isinstance(state, tuple | list) else (state,)
+def _array(value: Tensor) -> Array:
+    """In double precision, complex where the tensor is."""
+    wide = torch.complex128 if value.is_complex() else torch.float64
+    return np.asarray(value.detach().to(wide).cpu().resolve_conj().resolve_neg().numpy())
