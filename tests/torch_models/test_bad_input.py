@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 import bptt
-from bptt.errors import AgreementError, NonFiniteError, OptionError
-from tests.torch_models.test_matrix import Reader, loss, make
+from bptt.errors import NonFiniteError, OptionError
+from tests.torch_models.test_matrix import Reader, agree, loss, make
 
 X = torch.randn(9, 4, 3, dtype=torch.float64)
 
@@ -101,19 +101,66 @@ def test_a_gradient_that_leaves_the_type_is_judged_all_the_same():
     assert report.verdict == "exploding"
 
 
-def test_a_subclass_with_a_forward_of_its_own_is_not_judged():
+def test_a_subclass_that_does_something_around_its_forward_is_seen_inside():
     class Twice(nn.GRU):
         def forward(self, x, hx=None):
-            out, h = super().forward(x, hx)
+            out, h = super().forward(x.flip(0), hx)
             return 2 * out, h
 
     torch.manual_seed(0)
     model = Reader(Twice(3, 6, dtype=torch.float64))
-    with pytest.raises(AgreementError, match="a forward of its own"):
-        bptt.diagnose(model, (X,), loss)
+    assert agree(model, (X,)) == 1
+    plain = Reader(make("GRU"))
+    plain.rnn.load_state_dict(model.rnn.state_dict())
+    ours = bptt.diagnose(model, (X,), loss).layers["rnn.0"].profile
+    same = bptt.diagnose(plain, (X.flip(0),), lambda m, x: _twice(m.rnn(*x)[0])).layers["rnn.0"]
+    assert ours.norm == pytest.approx(same.profile.norm, rel=1e-12)
 
 
-def test_a_weight_that_is_used_elsewhere_too_is_not_judged():
+def _twice(out):
+    return (torch.sin(6 * out) * 2 * out).sum()
+
+
+class NormedCell(nn.LSTMCell):
+    """A subclass whose step is its own."""
+
+    def __init__(self):
+        super().__init__(3, 6)
+        self.norm = nn.LayerNorm(24)
+
+    def forward(self, x, state):
+        h, c = state
+        gates = self.norm(x @ self.weight_ih.T + h @ self.weight_hh.T + self.bias_ih)
+        i, f, g, o = gates.chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+
+
+class Normed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell, self.plain = NormedCell(), nn.GRU(6, 4)
+
+    def forward(self, x, goes_on=False):
+        state, states = (torch.zeros(4, 6), torch.zeros(4, 6)), []
+        for x_t in x:
+            state = self.cell(x_t, state)
+            states.append(state[0])
+        out = torch.stack(states)
+        return (self.plain(out)[0] if goes_on else out).square().sum()
+
+
+def test_a_subclass_with_a_step_of_its_own_is_refused_with_the_line_to_write():
+    with pytest.raises(OptionError, match=r"cell, a NormedCell with a forward of its own") as error:
+        bptt.diagnose(Normed(), X.float(), lambda m, x: m(x))
+    assert "bptt.torch_models.by_lag(step, dict(model.cell.named_parameters())" in str(error.value)
+    report = bptt.diagnose(Normed(), X.float(), lambda m, x: m(x, goes_on=True))
+    assert list(report.layers) == ["plain.0"]
+    assert any("cell was not measured" in sentence for sentence in report.diagnosis.assumed)
+
+
+def test_a_weight_that_is_used_elsewhere_too_is_measured_where_the_recurrence_uses_it():
     model = Reader(make("GRU"))
-    with pytest.raises(AgreementError, match="used elsewhere"):
-        bptt.diagnose(model, (X,), lambda m, x: m(*x) + (m.rnn.weight_hh_l0**2).sum())
+    alone = bptt.diagnose(model, (X,), loss).layers["rnn.0"].profile
+    both = bptt.diagnose(model, (X,), lambda m, x: m(*x) + (m.rnn.weight_hh_l0**2).sum())
+    assert both.layers["rnn.0"].profile.norm == pytest.approx(alone.norm, rel=1e-12)

@@ -1,6 +1,7 @@
 """The lags of every kind of recurrent module add up to the gradient that autograd gives by itself."""
 
 import copy
+import itertools
 import warnings
 
 import numpy as np
@@ -13,9 +14,9 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import bptt
-from bptt.torch_models.capture import capture
+from bptt.torch_models.capture import capturing
 from bptt.torch_models.convert import suffixes
-from bptt.torch_models.replay import replay
+from bptt.torch_models.decompose import decompose
 
 T, B, I, H = 9, 4, 3, 6
 D = torch.float64
@@ -51,20 +52,23 @@ def gradients(model, batch, loss=loss):
 
 
 def agree(model, batch, loss=loss, tolerance=1e-10):
+    """How many layers' lags add up to autograd's gradient of the weights."""
     expected = gradients(model, batch, loss)
-    captured = capture(model, batch, loss)
-    found = 0
-    for path, calls in captured.calls.items():
-        replayed = replay(path, calls)
-        profiles = bptt.by_lag(replayed.trace, replayed.errors, keep_matrices=True)
-        names = suffixes(replayed.module)
-        for name, profile, W_hr in zip(names, profiles, replayed.projections, strict=True):
-            dW = profile.matrices.sum(0)
-            dW = dW if W_hr is None else dW @ W_hr.T
+    with capturing(model, batch, loss) as captured:
+        calls = {call.path: call for call in captured.calls}
+    parts = decompose(model, batch, loss)
+    compared = 0
+    for path, module in parts.modules.items():
+        for name, W_hr in zip(
+            suffixes(module), calls[path].recurrence.projections or itertools.repeat(None), strict=False
+        ):  # fmt: skip
+            dW = parts.profiles[compared].dW_R
+            dW = dW if W_hr is None else dW @ W_hr.detach().double().numpy().T
             theirs = expected[f"{path}.weight_hh{name}".lstrip(".")].double().numpy()
             assert np.abs(dW - theirs).max() <= tolerance * np.abs(theirs).max(), (path, name)
-            found += 1
-    return found
+            assert parts.profiles[compared].residual < tolerance
+            compared += 1
+    return compared
 
 
 def make(kind, **options):

@@ -6,6 +6,7 @@ dz_s is the total error at step s, of all losses from there on. For sequences to
 says which stretch of the sequence moves the weights; it does not say from how far ahead.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -17,6 +18,7 @@ from bptt.layers import StackTrace, Trace
 from bptt.layers.descent import ARRAYS, descend
 from bptt.layers.immediate import state_errors
 from bptt.layers.stack_errors import immediate_errors
+from bptt.layers.timeline import Timeline
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,19 +72,96 @@ def by_step(trace: Trace | StackTrace, dh: Any) -> StepProfile | list[StepProfil
     """
     with np.errstate(over="ignore", invalid="ignore"):  # beyond the type it is infinite, or NaN
         if isinstance(trace, Trace):
-            return _layer(trace, state_errors(trace, dh))[0]
-        errors = immediate_errors(trace, dh)
-        return descend(trace, errors, ARRAYS, lambda number, t, d: _layer(t, d))[0]
+            return _profile([_acting(0, trace, state_errors(trace, dh))[0]])
+        layers = descend(trace, immediate_errors(trace, dh), ARRAYS, _acting)[0]
+        # What a layer above sends down is immediate for the layer below.
+        return [_profile([layer]) for layer in layers]
 
 
-def _layer(trace: Trace, d: Array) -> tuple[StepProfile, Array]:
+def linked_by_step(
+    traces: Sequence[StackTrace],
+    entering: Sequence[Sequence[Array]],
+    immediate: Sequence[Sequence[Array]],
+    members: Sequence[Sequence[tuple[int, int]]],
+    timelines: Sequence[Timeline],
+) -> list[StepProfile]:
+    """The same of stacks that pass their states on to one another, in the order of time.
+
+    Args:
+        traces: their forward passes.
+        entering: per stack and layer the errors of the states, with what arrived from elsewhere.
+        immediate: per stack and layer the immediate ones alone.
+        members: for each layer that is asked for, the (stack, layer) that share its weights.
+        timelines: where each stack's columns stand in time.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        acting = [
+            descend(trace, errors, ARRAYS, _acting)[0]
+            for trace, errors in zip(traces, entering, strict=True)
+        ]
+        return [
+            _profile(
+                [
+                    acting[stack][layer].placed(immediate[stack][layer], timelines[stack])
+                    for stack, layer in own
+                ]
+            )
+            for own in members
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Acting:
+    """Where the weight acts, over 2^scale.
+
+    Attributes:
+        dz: (T, B, G·H) errors at what W_R multiplies.
+        h_prev: (T, B, H) what it multiplied.
+        immediate: (T, B, S) immediate errors of the states.
+        total: (T, B, H) the whole ones.
+        scale: of the errors, but for the immediate ones.
+    """
+
+    dz: Array
+    h_prev: Array
+    immediate: Array
+    total: Array
+    scale: int
+
+    def placed(self, immediate: Array, timeline: Timeline) -> "_Acting":
+        """The same in the order of time, with other immediate errors."""
+        lay = timeline.lay
+        return _Acting(lay(self.dz), lay(self.h_prev), lay(immediate), lay(self.total), self.scale)
+
+
+def _acting(number: int, trace: Trace, d: Array) -> tuple[_Acting, Array]:
     """One layer from the errors of its states, and the errors of its inputs."""
-    weights, H = trace.weights, trace.layer.hidden
+    weights = trace.weights
     # Everything is linear in d: a power of two keeps what is carried back within the type's range.
     scale = int(np.frexp(np.abs(d).max())[1])
-    dz_R, dz_F, _ = kernels.backward(weights, np.ldexp(d, -scale), *trace.part(), trace.kept())
+    scaled = np.ldexp(d, -scale)
+    dz_R, dz_F, _ = kernels.backward(weights, scaled, *trace.part(), trace.kept())
     dz, h_prev = dz_R.astype(np.float64), trace.before()[0].astype(np.float64)
-    T, B, rows = dz.shape
+    dx = kernels.affine(dz_F, weights.W_F)
+    acting = _Acting(dz, h_prev, d, _total(trace, scaled, dz_R), scale)
+    return acting, np.ldexp(dx, scale)
+
+
+def _profile(parts: list[_Acting]) -> StepProfile:
+    """A layer's profile; the parts stand side by side, as sequences of one batch."""
+    scale = max(part.scale for part in parts)
+    dtype, H = parts[0].total.dtype, parts[0].h_prev.shape[2]
+    T = max(len(part.dz) for part in parts)
+
+    def beside(arrays: Sequence[Array]) -> Array:
+        return np.concatenate(
+            [np.pad(a, [(0, T - len(a)), (0, 0), (0, 0)]) for a in arrays], axis=1
+        )
+
+    dz = beside([np.ldexp(part.dz, part.scale - scale) for part in parts])
+    total = beside([np.ldexp(part.total, part.scale - scale) for part in parts])
+    h_prev = beside([part.h_prev for part in parts])
+    B, rows = dz.shape[1:]
     dW_R = dz.reshape(T * B, rows).T @ h_prev.reshape(T * B, -1)
     # ‖Σ_b dz_b ⊗ h_b‖² = Σ_bb′ (dz_b · dz_b′)(h_b · h_b′): no matrix per step is formed.
     squares = np.einsum(
@@ -91,14 +170,13 @@ def _layer(trace: Trace, d: Array) -> tuple[StepProfile, Array]:
     along = np.einsum("tbg,tbg->t", dz, h_prev @ dW_R.T)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = along / np.square(dW_R).sum()
-    norm = np.ldexp(np.sqrt(np.maximum(squares, 0)), scale)
-    whole = np.ldexp(dW_R, scale).astype(dz_F.dtype)
-    dx = kernels.affine(dz_F, weights.W_F)
-    sizes = (
-        _rms(d[..., :H]),
-        np.ldexp(_rms(_total(trace, np.ldexp(d, -scale), dz_R)), scale),
+    return StepProfile(
+        norm=np.ldexp(np.sqrt(np.maximum(squares, 0)), scale),
+        share=share,
+        dW_R=np.ldexp(dW_R, scale).astype(dtype),
+        immediate=_rms(beside([part.immediate for part in parts])[..., :H]),
+        total=np.ldexp(_rms(total), scale),
     )
-    return StepProfile(norm, share, whole, *sizes), np.ldexp(dx, scale)
 
 
 def _total(trace: Trace, d: Array, dz_R: Array) -> Array:

@@ -11,6 +11,7 @@ from bptt.errors import OptionError, ShapeError
 from bptt.layers.layer import Layer
 from bptt.layers.levels import (
     Bidirectional,
+    BidirectionalTrace,
     Level,
     LevelTrace,
     directions,
@@ -18,7 +19,7 @@ from bptt.layers.levels import (
     level_outputs,
     level_size,
 )
-from bptt.layers.trace import Grads, Trace
+from bptt.layers.trace import Grads, Trace, sequences_of
 
 
 class Levels:
@@ -134,3 +135,14 @@ class StackGrads:
 def as_stack_trace(trace: Trace) -> StackTrace:
     """A layer's trace as that of a stack of one level."""
     return StackTrace(Levels([cast(Layer, trace.layer)]), (trace,), (None,))
+
+
+def columns_of(trace: StackTrace, columns: Array) -> StackTrace:
+    """Some sequences of the batch."""
+    levels: list[LevelTrace] = []
+    for level in trace.levels:
+        parts = [sequences_of(t, columns) for t in directions(level)]
+        two = isinstance(level, BidirectionalTrace)
+        levels.append(BidirectionalTrace(*parts) if two else parts[0])
+    masks = tuple(None if mask is None else mask[:, columns] for mask in trace.masks)
+    return StackTrace(trace.stack, tuple(levels), masks)

@@ -1,6 +1,6 @@
 """What a forward pass leaves behind, and what a backward pass gives."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -105,6 +105,18 @@ def check_weights(weights: Weights, fingerprint: tuple[float, ...]) -> None:
             "trace", "weights as they were in its forward pass", "weights changed in place since",
             "Run forward again, or change a copy of the layer.",
         )  # fmt: skip
+
+
+def sequences_of(trace: Trace, columns: Array) -> Trace:
+    """Some sequences of the batch."""
+    return replace(
+        trace,
+        x=trace.x[:, columns],
+        saved=trace.saved[:, columns],
+        states=tuple(state[:, columns] for state in trace.states),
+        lengths=None if trace.lengths is None else trace.lengths[columns],
+        resets=None if trace.resets is None else trace.resets[:, columns],
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,79 +1,62 @@
-"""One forward and backward of the user's own loss, and what it shows of every recurrent layer.
+"""One forward pass of the user's own loss, and what autograd says of every recurrent call in it.
 
-Each call of a recurrent module hands out aliases of its outputs. The gradient at an alias is the immediate one,
-∂⁺E/∂h: what the user's own computation sends to the states, without what comes back through the recurrence.
-Where a final state comes in again as the next call's initial state (cells in a loop, chunks of a sequence),
-the module gets the state itself and not the alias, and the two calls are one sequence.
+Immediate errors ∂⁺E/∂state are what reaches a call's outputs without a step of its chain: neither through the states
+that another call took up, nor through inputs that are made of the chain's own outputs. What does come by way of such
+inputs, and is not carried with its lag, is kept apart (``past``): its lag is counted from the step that read it.
 
 The model is left as it was found.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
+from torch.autograd.graph import get_gradient_edge
 
 from bptt.errors import OptionError
+from bptt.torch_models.calls import Call, Calls
+from bptt.torch_models.carry import at_outputs, gradients, shut
 from bptt.torch_models.convert import CellModule, Module
 from bptt.torch_models.eagerly import eagerly
+from bptt.torch_models.joins import Chain, chains_of
 from bptt.torch_models.untouched import untouched
 
 Loss = Callable[[nn.Module, Any], Tensor]
-
-
-@dataclass(eq=False)
-class Call:
-    """One call of a recurrent module.
-
-    Attributes:
-        module: the module.
-        x: what came in, as it came: a tensor or a PackedSequence.
-        states: the initial states, (h,) or (h, c), or None.
-        rng: the state of the random numbers that the dropout between levels was drawn from, or None.
-        previous: the call whose final states came in, or None.
-        out: alias of the output sequence's numbers; of a cell of the new h.
-        final: aliases of the final states, (h_n,) or (h_n, c_n); of a cell the same as ``out`` first.
-        errors: the immediate gradient at ``out`` and ``final``, after the backward pass; None for zero.
-    """
-
-    module: Any
-    x: Any
-    states: tuple[Tensor, ...] | None
-    rng: Tensor | None
-    previous: "Call | None"
-    out: Tensor = field(init=False)
-    final: tuple[Tensor, ...] = field(init=False)
-    raw: tuple[Tensor, ...] = field(init=False)
-    errors: tuple[Tensor | None, ...] = field(init=False)
-
-    @property
-    def reached(self) -> bool:
-        """Whether the loss sent anything back to it."""
-        return any(error is not None and bool(error.any()) for error in self.errors)
-
-    @property
-    def is_cell(self) -> bool:
-        """Whether this is one step of a cell."""
-        return isinstance(self.module, CellModule)
+Errors = dict[int, list[Tensor | None]]  # by the call's index: one per output, None for zero
 
 
 @dataclass(eq=False)
 class Captured:
-    """A model's recurrent layers on one batch.
+    """A model's recurrent calls on one batch.
 
     Attributes:
-        calls: by the module's name in the model, in order.
+        chains: the calls, by what goes on from what.
         E: the loss.
-        weights: (module's name, parameter's name) to the gradient, autograd's.
+        immediate: the error at each call's outputs that no other call of its chain sent.
+        past: the part of it that came by way of an input of the chain.
+        at_states: the whole gradient at the states that each call was given, by its index; None for none.
+        weights: the gradient by each weight that acted, through recurrent calls alone, by the id of its alias.
+        modules: the recurrent modules by name.
+        unseen: modules that were called and computed by themselves, with their class.
     """
 
-    calls: dict[str, list[Call]]
+    chains: list[Chain]
     E: float
-    weights: dict[tuple[str, str], Tensor | None]
+    immediate: Errors
+    past: Errors
+    at_states: Errors
+    weights: dict[int, Tensor | None]
+    modules: dict[str, Any]
+    unseen: dict[str, str]
+
+    @property
+    def calls(self) -> list[Call]:
+        """All of them, in order."""
+        calls = [call for chain in self.chains for call in chain.calls]
+        return sorted(calls, key=lambda call: call.index)
 
 
 def recurrent_modules(model: nn.Module) -> dict[str, Any]:
@@ -91,8 +74,9 @@ def recurrent_modules(model: nn.Module) -> dict[str, Any]:
     return modules
 
 
-def capture(model: nn.Module, batch: Any, loss: Loss) -> Captured:
-    """Run loss(model, batch), forward and backward, and keep what the recurrent layers saw.
+@contextmanager
+def capturing(model: nn.Module, batch: Any, loss: Loss) -> Iterator[Captured]:
+    """Run loss(model, batch) forward; within it, errors can be carried through its graph.
 
     Args:
         model: the user's.
@@ -100,41 +84,116 @@ def capture(model: nn.Module, batch: Any, loss: Loss) -> Captured:
         loss: called as loss(model, batch), returns the loss before ``.backward()``.
 
     Raises:
-        OptionError: if the model has no recurrent layer, or the loss is no number or does not depend on
-            any of them.
+        OptionError: if the model has no recurrent layer, or the loss is no number, does not depend on any of
+            them, or has a gradient of zero.
     """
     modules = recurrent_modules(model)
-    recorder = _Recorder()
+    recorder = Calls(modules, model)
     with ExitStack() as stack:
         stack.enter_context(untouched(model, modules.values()))
         stack.enter_context(eagerly(model))
-        for module in modules.values():
-            stack.enter_context(recorder.listening(module))
         stack.enter_context(torch.enable_grad())
         # The fused kernels of cuDNN give no gradient in eval mode; PyTorch's own loops do.
         stack.enter_context(torch.backends.cudnn.flags(enabled=False))
-        E = loss(model, batch)
+        with recorder.watching():
+            E = loss(model, batch)
         if not isinstance(E, Tensor) or E.numel() != 1:
             raise OptionError(
                 "loss", "a function of (model, batch) that returns one number, a tensor",
                 f"shape {tuple(E.shape)}" if isinstance(E, Tensor) else type(E).__name__,
                 "Return the loss before .backward().",
             )  # fmt: skip
-        aliases = [alias for call in recorder.calls for alias in (call.out, *call.final)]
-        names = [
-            (n, name) for n, m in modules.items() for name, _ in m.named_parameters(recurse=False)
-        ]
-        weights = [modules[n].get_parameter(name) for n, name in names]
+        unseen = _unseen(recorder)
         if not recorder.calls or not E.requires_grad:
-            raise _independent()
-        grads = torch.autograd.grad(E, aliases + weights, allow_unused=True)
-    at = iter(grads)
-    for call in recorder.calls:
-        call.errors = tuple(next(at) for _ in (call.out, *call.final))
-    if not any(call.reached for call in recorder.calls):
+            raise _of_their_own(unseen) if unseen and not recorder.calls else _independent()
+        yield _captured(E, recorder, unseen)
+
+
+def _captured(E: Tensor, recorder: Calls, unseen: dict[str, str]) -> Captured:
+    calls = recorder.calls
+    chains = chains_of(calls)
+    shared = {id(W): W for call in calls for W in call.shared}
+    gated = [call for call in calls if call.state_gate is not None]
+    read = [s.call for chain in chains for s in chain.starts if s.feeds == "past"]
+    edges = [edge for call in gated for edge in call.state_gate.edges]  # type: ignore[union-attr]
+    edges += [edge for call in read for edge in call.input_gate.edges]  # type: ignore[union-attr]
+    grads = iter(
+        gradients([E], [torch.ones_like(E)], [*map(get_gradient_edge, shared.values()), *edges])
+    )
+    weights = {name: next(grads) for name in shared}
+    at_states = {call.index: [next(grads) for _ in call.gated] for call in gated}
+    at_inputs = {call.index: next(grads) for call in read}
+    immediate: Errors = {}
+    past: Errors = {}
+    for chain in chains:
+        own, by_inputs = _immediate(E, chain, at_inputs)
+        immediate |= own
+        past |= by_inputs
+    captured = Captured(
+        chains, float(E.detach()), immediate, past, at_states, weights, recorder.modules, unseen
+    )
+    arrived = [grad for grads in immediate.values() for grad in grads if grad is not None]
+    if not arrived:
         raise _independent()
-    calls = {n: [c for c in recorder.calls if c.module is m] for n, m in modules.items()}
-    return Captured(calls, float(E.detach()), dict(zip(names, at, strict=True)))
+    if not any(bool(grad.any()) for grad in arrived):
+        raise OptionError(
+            "loss", "a gradient that is not zero", "one that is zero at every state",
+            "The loss depends on the recurrent layer, but here it is flat: CTC with zero_infinity and targets "
+            "longer than the outputs, a clamp or a hinge beyond its limit, or a mask of zeros do that. Use "
+            "another batch.",
+        )  # fmt: skip
+    return captured
+
+
+def _immediate(E: Tensor, chain: Chain, at_inputs: dict[int, Any]) -> tuple[Errors, Errors]:
+    """The immediate errors at every call of a chain, and those that came by its inputs."""
+    calls = chain.calls
+    inputs = [start.call.input_gate for start in chain.starts if start.feeds]
+    read = [start.call for start in chain.starts if start.feeds == "past"]
+    past: Errors = {}
+    with shut([*(call.state_gate for call in calls), *inputs]):
+        immediate = at_outputs([E], [torch.ones_like(E)], calls)
+        sent = [(call, at_inputs[call.index]) for call in read]
+        sent = [(call, error) for call, error in sent if error is not None]
+        if sent:
+            entries = [call.input_gate.entries[0] for call, _ in sent]  # type: ignore[union-attr]
+            by_inputs = at_outputs(entries, [error for _, error in sent], calls)
+            past = {call.index: grads for call, grads in zip(calls, by_inputs, strict=True)}
+    own = {call.index: grads for call, grads in zip(calls, immediate, strict=True)}
+    for index, grads in past.items():
+        own[index] = [
+            b if a is None else a if b is None else a + b
+            for a, b in zip(own[index], grads, strict=True)
+        ]
+    return own, past
+
+
+def _unseen(recorder: Calls) -> dict[str, str]:
+    """Modules whose forward is their own, and calls none of PyTorch's recurrent functions."""
+    seen = {call.path for call in recorder.calls}
+    return {
+        path: type(recorder.modules[path]).__name__
+        for path in recorder.entered
+        if path not in seen and type(recorder.modules[path]).__module__ != "torch.nn.modules.rnn"
+    }
+
+
+def of_its_own(path: str) -> str:
+    """How to measure a module with a forward pass of its own, in a sentence."""
+    name = f"model.{path}" if path else "model"
+    return (
+        "Measure its step with bptt.torch_models.by_lag(step, dict("
+        f"{name}.named_parameters()), x, state0, dstate), where step = lambda params, x, state: "
+        f"torch.func.functional_call({name}, params, (x, state))."
+    )
+
+
+def _of_their_own(unseen: dict[str, str]) -> OptionError:
+    path, kind = next(iter(unseen.items()))
+    return OptionError(
+        "model", "recurrent layers that compute what PyTorch's do",
+        f"{path or 'the model'}, a {kind} with a forward of its own", of_its_own(path),
+    )  # fmt: skip
 
 
 def _independent() -> OptionError:
@@ -142,81 +201,3 @@ def _independent() -> OptionError:
         "loss", "one that depends on the recurrent layer", "one that does not",
         "Call the model in it, outside torch.no_grad(), and use what comes out.",
     )  # fmt: skip
-
-
-class _Recorder:
-    """Hooks that write down every call."""
-
-    def __init__(self) -> None:
-        self.calls: list[Call] = []
-        self.final_of: dict[int, tuple[Call, int]] = {}  # id of an alias: whose final state, which
-        self.continued: set[int] = set()  # id of calls that another one goes on from
-
-    @contextmanager
-    def listening(self, module: Any) -> Iterator[None]:
-        before = module.register_forward_pre_hook(self._before, with_kwargs=True)
-        after = module.register_forward_hook(self._after, with_kwargs=True, prepend=True)
-        try:
-            yield
-        finally:
-            before.remove()
-            after.remove()
-
-    def _before(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        x = args[0] if args else next(iter(kwargs.values()))
-        hx = args[1] if len(args) > 1 else kwargs.get("hx")
-        states = None if hx is None else hx if isinstance(hx, tuple) else (hx,)
-        previous = None if states is None else self._continues(module, x, states)
-        if previous is not None:
-            self.continued.add(id(previous))
-            states = previous.raw
-            goes_on = states if isinstance(hx, tuple) else states[0]
-            if len(args) > 1:
-                args = (args[0], goes_on, *args[2:])
-            else:
-                kwargs = kwargs | {"hx": goes_on}
-        draws = getattr(module, "dropout", 0.0) > 0 and module.training and module.num_layers > 1
-        rng = _random_state(module) if draws else None
-        self.calls.append(Call(module, x, states, rng, previous))
-        return args, kwargs
-
-    def _continues(self, module: Any, x: Any, states: tuple[Tensor, ...]) -> Call | None:
-        """The call whose final states these are, if this one goes on from it."""
-        known = [self.final_of.get(id(state)) for state in states]
-        if None in known:
-            return None
-        calls = {id(entry[0]) for entry in known if entry}
-        parts = [entry[1] for entry in known if entry]
-        entry = known[0]
-        if entry is None or len(calls) > 1 or parts != list(range(len(states))):
-            return None
-        call = entry[0]
-        fits = call.module is module and id(call) not in self.continued
-        fits = fits and not getattr(module, "bidirectional", False)
-        fits = fits and not isinstance(x, PackedSequence) and not isinstance(call.x, PackedSequence)
-        return call if fits else None
-
-    def _after(self, module: Any, args: Any, kwargs: Any, output: Any) -> Any:
-        call = self.calls[-1]
-        if call.is_cell:
-            call.raw = output if isinstance(output, tuple) else (output,)
-            call.final = tuple(state.view_as(state) for state in call.raw)
-            call.out = call.final[0]
-            given: Any = call.final if isinstance(output, tuple) else call.final[0]
-        else:
-            sequence, final = output
-            call.raw = final if isinstance(final, tuple) else (final,)
-            call.final = tuple(state.view_as(state) for state in call.raw)
-            packed = isinstance(sequence, PackedSequence)
-            numbers = sequence.data if packed else sequence
-            call.out = numbers.view_as(numbers)
-            handed = sequence._replace(data=call.out) if packed else call.out
-            given = (handed, call.final if isinstance(final, tuple) else call.final[0])
-        for part, alias in enumerate(call.final):
-            self.final_of[id(alias)] = call, part
-        return given
-
-
-def _random_state(module: Any) -> Tensor:
-    device = next(module.parameters()).device
-    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()

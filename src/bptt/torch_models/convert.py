@@ -7,11 +7,12 @@ W_hh W_hr.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bptt.arrays import Array
 from bptt.errors import DTypeError, OptionError
@@ -53,7 +54,7 @@ def from_torch(module: Any) -> Layer | Bidirectional | Stack:
             "module", "an LSTM without projection", f"proj_size={module.proj_size}",
             "Pass the model itself to bptt.diagnose: no layer here has a projection.",
         )  # fmt: skip
-    stack = stack_of(module)
+    stack = stack_of(recurrence_of(module))
     if len(stack.levels) > 1:
         return stack
     level: Layer | Bidirectional = stack.levels[0]
@@ -130,16 +131,69 @@ def write_weights(module: Any, suffix: str, layer: Layer) -> None:
             parameter.copy_(torch.from_numpy(np.ascontiguousarray(value)))
 
 
-def stack_of(module: Any) -> Stack:
-    """The module's levels; projections folded into the recurrent weights and those of the level above."""
-    names, two = suffixes(module), getattr(module, "bidirectional", False)
+@dataclass(frozen=True, eq=False)
+class Recurrence:
+    """What makes a recurrent layer, as PyTorch's functions take it.
+
+    Attributes:
+        mode: "rnn_tanh", "rnn_relu", "lstm" or "gru".
+        weights: of each level and direction in turn: W_ih, W_hh, then the two biases and W_hr where there are any.
+        biases: whether there are biases.
+        layers: levels.
+        two: whether each level has a second direction.
+    """
+
+    mode: str
+    weights: tuple[Tensor, ...]
+    biases: bool
+    layers: int = 1
+    two: bool = False
+
+    @property
+    def per_layer(self) -> list[tuple[Tensor, ...]]:
+        """The weights of each level and direction."""
+        count = len(self.weights) // (self.layers * (1 + self.two))
+        return [self.weights[i : i + count] for i in range(0, len(self.weights), count)]
+
+    @property
+    def projections(self) -> list[Tensor]:
+        """W_hr of each level and direction; none where there is no projection."""
+        own = 2 + 2 * self.biases
+        return [weights[own] for weights in self.per_layer if len(weights) > own]
+
+    @property
+    def hidden(self) -> int:
+        """H, the size of the state that W_R acts on before any projection."""
+        gates = {"lstm": 4, "gru": 3}.get(self.mode, 1)
+        return self.weights[0].shape[0] // gates
+
+
+def recurrence_of(module: Any) -> Recurrence:
+    """A module's, with its parameters as they are now."""
+    names = ["weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if module.bias else ())]
+    if getattr(module, "proj_size", 0):
+        names.append("weight_hr")
+    weights = tuple(getattr(module, name + suffix) for suffix in suffixes(module) for name in names)
+    kind = next(kind for kind, *modules in PAIRS if isinstance(module, tuple(modules)))
+    mode = f"rnn_{module.nonlinearity}" if kind is RNN else kind.cell.name
+    layers, two = getattr(module, "num_layers", 1), getattr(module, "bidirectional", False)
+    return Recurrence(mode, weights, bool(module.bias), layers, two)
+
+
+def stack_of(recurrence: Recurrence) -> Stack:
+    """Its levels; projections folded into the recurrent weights and those of the level above."""
     levels: list[Layer | Bidirectional] = []
-    below: list[Array] = []  # W_hr of the level below, one per direction
-    for number in range(0, len(names), 1 + two):
-        ends = names[number : number + 1 + two]
-        layers = [_layer(module, suffix, _joined(below)) for suffix in ends]
-        levels.append(Bidirectional(*layers) if two else layers[0])
-        below = projections(module, ends)
+    per_layer, step = recurrence.per_layer, 1 + recurrence.two
+    projections = [to_numpy(W) for W in recurrence.projections]
+    for number in range(0, len(per_layer), step):
+        own = slice(number, number + step)
+        below = projections[number - step : number] if number else []
+        W_hr: list[Array | None] = [*projections[own]] or [None] * step
+        layers = [
+            _layer(recurrence, weights, W, _joined(below))
+            for weights, W in zip(per_layer[own], W_hr, strict=True)
+        ]
+        levels.append(Bidirectional(*layers) if recurrence.two else layers[0])
     return Stack(levels)
 
 
@@ -147,15 +201,17 @@ def suffixes(module: Any) -> list[str]:
     """How the parameters of each layer end: "_l0", "_l0_reverse", "_l1", ...; nothing for a cell."""
     if isinstance(module, CellModule):
         return [""]
-    ends = ["", "_reverse"] if module.bidirectional else [""]
-    return [f"_l{number}{end}" for number in range(module.num_layers) for end in ends]
+    return _suffixes(module.num_layers, module.bidirectional)
 
 
-def projections(module: Any, names: list[str]) -> list[Array]:
-    """W_hr of some layers; none where there is no projection."""
-    if not getattr(module, "proj_size", 0):
-        return []
-    return [to_numpy(getattr(module, "weight_hr" + name)) for name in names]
+def suffixes_of(recurrence: Recurrence, is_cell: bool) -> list[str]:
+    """The same of what a function was given."""
+    return [""] if is_cell else _suffixes(recurrence.layers, recurrence.two)
+
+
+def _suffixes(layers: int, two: bool) -> list[str]:
+    ends = ["", "_reverse"] if two else [""]
+    return [f"_l{number}{end}" for number in range(layers) for end in ends]
 
 
 def to_numpy(tensor: Any) -> Array:
@@ -187,12 +243,26 @@ def _joined(below: list[Array]) -> Array | None:
     return joined
 
 
-def _layer(module: Any, suffix: str, inputs: Array | None) -> Layer:
-    names = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if module.bias else ()))
-    weights = {name: to_numpy(getattr(module, name + suffix)) for name in names}
+def _layer(
+    recurrence: Recurrence,
+    weights: tuple[Tensor, ...],
+    projection: Array | None,
+    inputs: Array | None,
+) -> Layer:
+    """One level and direction.
+
+    Args:
+        recurrence: of which it is a part.
+        weights: its own.
+        projection: its W_hr, or None.
+        inputs: what makes its inputs of the states of the level below, or None for the inputs themselves.
+    """
+    names = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if recurrence.biases else ()))
+    arrays = {name: to_numpy(W) for name, W in zip(names, weights, strict=False)}
     if inputs is not None:
-        weights["weight_ih"] = weights["weight_ih"] @ inputs
-    for W_hr in projections(module, [suffix]):
-        weights["weight_hh"] = weights["weight_hh"] @ W_hr
-    kind = next(kind for kind, *modules in PAIRS if isinstance(module, tuple(modules)))
-    return layer_of(kind, weights, getattr(module, "nonlinearity", None))
+        arrays["weight_ih"] = arrays["weight_ih"] @ inputs
+    if projection is not None:
+        arrays["weight_hh"] = arrays["weight_hh"] @ projection
+    mode, _, nonlinearity = recurrence.mode.partition("_")
+    kind = next(kind for kind, *_ in PAIRS if kind.cell.name == mode)
+    return layer_of(kind, arrays, nonlinearity or None)

@@ -1,44 +1,57 @@
 """A PyTorch model on a batch: captured, replayed, decomposed, and checked against autograd."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from bptt.arrays import Array
-from bptt.errors import AgreementError, NonFiniteError
+from bptt.errors import NonFiniteError
 from bptt.gradients.by_lag import LagProfile, by_lag
-from bptt.layers import Trace
-from bptt.torch_models.capture import Captured, Loss, capture
-from bptt.torch_models.convert import suffixes, to_numpy
+from bptt.gradients.by_lag.linked import linked_by_lag
+from bptt.gradients.by_step import StepProfile, by_step, linked_by_step
+from bptt.layers import StackTrace, Trace
+from bptt.torch_models.capture import Captured, Loss, capturing
+from bptt.torch_models.checks import check_borders, check_copies, check_sum
 from bptt.torch_models.eagerly import without_wrappers
+from bptt.torch_models.joins import Chain
+from bptt.torch_models.links import Links
 from bptt.torch_models.nonfinite import where_not_finite
+from bptt.torch_models.numbers import layer_errors
 from bptt.torch_models.replay import Replay, replay
+from bptt.torch_models.strands import strands_of
+from bptt.torch_models.words import in_words
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Decomposed:
     """Every recurrent layer that the loss reaches.
 
     Attributes:
+        E: the loss.
         names: of the layers: the module's in the model, level and direction.
         profiles: the gradient by lag of each.
-        traces: the forward pass of each.
-        replays: the forward passes by module, with the errors.
-        E: the loss.
+        by_step: the gradient by step of each.
+        traces: the forward pass of each, in the order of time.
+        unbroken: the forward pass of each, in the pieces between which the model does something of its own.
+        modules: the recurrent modules by name.
         checked: what was compared with autograd, in sentences.
-        longest: steps of the longest sequence.
+        remarks: what the numbers mean for this model, in sentences.
+        longest: steps of the longest chain of calls.
     """
 
-    names: list[str]
-    profiles: list[LagProfile]
-    traces: list[Trace]
-    replays: list[Replay]
     E: float
-    checked: tuple[str, ...]
-    longest: int
+    names: list[str] = field(default_factory=list)
+    profiles: list[LagProfile] = field(default_factory=list)
+    by_step: list[StepProfile] = field(default_factory=list)
+    traces: list[Trace] = field(default_factory=list)
+    unbroken: list[Trace] = field(default_factory=list)
+    modules: dict[str, Any] = field(default_factory=dict)
+    checked: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    longest: int = 0
 
 
 def decompose(model: nn.Module, batch: Any, loss: Loss, max_lag: int | None = None) -> Decomposed:
@@ -53,74 +66,112 @@ def decompose(model: nn.Module, batch: Any, loss: Loss, max_lag: int | None = No
     Raises:
         OptionError, NonFiniteError, AgreementError: as ``diagnose_module``.
     """
-    captured = capture(model, batch, loss)
-    if not np.isfinite(captured.E):
-        raise NonFiniteError(
-            "loss", "a finite number", str(captured.E), where_not_finite(model, batch, loss)
-        )
-    names: list[str] = []
-    profiles: list[LagProfile] = []
-    replays, checked = [], []
-    for path, calls in captured.calls.items():
-        if not any(call.reached for call in calls):
+    bad = None
+    with capturing(model, batch, loss) as captured:
+        if not np.isfinite(captured.E):
+            bad = "loss", "a finite number", str(captured.E)
+        else:
+            bad = _not_finite(captured)
+        if bad is None:
+            return _decomposed(model, captured, max_lag)
+    raise NonFiniteError(*bad, where_not_finite(model, batch, loss))
+
+
+def _not_finite(captured: Captured) -> tuple[str, str, str] | None:
+    """The first call that the loss sends something back to that is not finite."""
+    firsts = {s.call.index: s.first for chain in captured.chains for s in chain.starts}
+    for call in captured.calls:
+        grads = captured.immediate[call.index]
+        if all(grad is None or bool(torch.isfinite(grad).all()) for grad in grads):
             continue
-        replayed = replay(path or "model", calls)
-        for error in replayed.errors:
-            if not np.isfinite(error).all():
-                t = int(np.argmin(np.isfinite(error).all((1, 2))))
-                raise NonFiniteError(
-                    path or "model", "a finite gradient on the states", f"{np.nan} at step {t}",
-                    where_not_finite(model, batch, loss),
-                )  # fmt: skip
-        of_layers = by_lag(replayed.trace, replayed.errors, max_lag=max_lag)
-        layers = _names(without_wrappers(path, model), replayed)
-        for number, (layer, profile) in enumerate(zip(layers, of_layers, strict=True)):
-            checked.append(_check(captured, path, replayed, number, layer, profile))
-        names += layers
-        profiles += of_layers
-        replays.append(replayed)
-    traces = [trace for replayed in replays for trace in replayed.trace.traces]
-    longest = max(len(trace.x) for trace in traces)
-    return Decomposed(names, profiles, traces, replays, captured.E, tuple(checked), longest)
+        with np.errstate(invalid="ignore"):  # it is multiplied by a projection, 0 · ∞
+            finite = [np.isfinite(error).all((1, 2)) for error in layer_errors(call, grads)]
+        step = firsts[call.index] + int(np.argmin(np.logical_and.reduce(finite)))
+        return call.path or "model", "a finite gradient on the states", f"{np.nan} at step {step}"
+    return None
 
 
-def _names(path: str, replayed: Replay) -> list[str]:
-    """The module's name in the model, level and direction: "encoder.lstm.0", "rnn.1.backward"."""
-    plain = replayed.trace.stack.names
-    if not path:
-        return plain
-    return [f"{path}.{name.split('.', 1)[1]}" for name in plain]
+def _decomposed(model: nn.Module, captured: Captured, max_lag: int | None) -> Decomposed:
+    reached = [chain for chain in captured.chains if _is_reached(captured, chain)]
+    replays = [replay(strand, captured.immediate) for strand in strands_of(reached)]
+    parts = Decomposed(captured.E, longest=max(s.last for chain in reached for s in chain.starts))
+    parts.remarks += in_words(model, captured, reached)
+    for own, chains in _together(replays, reached):
+        _add(model, captured, parts, own, chains, max_lag)
+    return parts
 
 
-def _check(
-    captured: Captured, path: str, replayed: Replay, number: int, layer: str, profile: LagProfile
-) -> str:
-    """That the lags add up to autograd's gradient of the recurrent weights, in a sentence.
+def _is_reached(captured: Captured, chain: Chain) -> bool:
+    grads = [grad for call in chain.calls for grad in captured.immediate[call.index]]
+    return any(grad is not None and bool(grad.any()) for grad in grads)
 
-    Raises:
-        AgreementError: if they do not.
-    """
-    weight = "weight_hh" + suffixes(replayed.module)[number]
-    theirs = captured.weights[path, weight]
-    if theirs is None:
-        theirs = torch.zeros_like(getattr(replayed.module, weight))
-    expected, ours = to_numpy(theirs), _unprojected(profile.dW_R, replayed.projections[number])
-    if not np.isfinite(expected).all():
-        lag = "" if profile.overflow_lag is None else f" from lag {profile.overflow_lag} on"
-        return f"{layer}: autograd's {weight}.grad is not finite; the parts leave the type{lag}."
-    largest = np.abs(expected).max()
-    off = float(np.abs(ours - expected).max() / largest) if largest else float(np.abs(ours).max())
-    if not off <= replayed.tolerance:
-        raise AgreementError(
-            layer, f"lags that add up to autograd's {weight}.grad, to {replayed.tolerance:g}",
-            f"a difference of {off:.1e} of its largest entry",
-            "The weight may be used elsewhere in the model too: nothing is judged.",
+
+def _together(replays: list[Replay], chains: list[Chain]) -> list[tuple[list[Replay], list[Chain]]]:
+    """Replays that errors pass between, or that share a module; with their chains."""
+    groups: list[tuple[set[int], set[str], list[Replay]]] = []
+    of_call = {call.index: n for n, chain in enumerate(chains) for call in chain.calls}
+    for own in replays:
+        numbers, paths, members = (
+            {of_call[call.index] for call in own.strand.calls}, {own.strand.path}, [own],
         )  # fmt: skip
-    return (
-        f"{layer}: the lags add up to autograd's {weight}.grad, to {off:.0e} of its largest entry."
-    )
+        for other in [g for g in groups if g[0] & numbers or g[1] & paths]:
+            groups.remove(other)
+            numbers, paths, members = (
+                other[0] | numbers, other[1] | paths, [*other[2], *members],
+            )  # fmt: skip
+        groups.append((numbers, paths, members))
+    return [(members, [chains[n] for n in sorted(numbers)]) for numbers, _, members in groups]
 
 
-def _unprojected(dW_R: Array, W_hr: Array | None) -> Array:
-    """From the gradient by W_hh W_hr, that is Σ dz ⊗ s, to that by W_hh, Σ dz ⊗ W_hr s."""
-    return dW_R if W_hr is None else dW_R @ W_hr.T
+def _add(
+    model: nn.Module,
+    captured: Captured,
+    parts: Decomposed,
+    replays: list[Replay],
+    chains: list[Chain],
+    max_lag: int | None,
+) -> None:
+    """Take the layers apart that belong together, check them, and write them down."""
+    paths = list(dict.fromkeys(r.strand.path for r in replays))
+    of_path = {path: [n for n, r in enumerate(replays) if r.strand.path == path] for path in paths}
+    members = [
+        [(n, layer) for n in own]
+        for own in of_path.values()
+        for layer in range(len(replays[own[0]].trace.traces))
+    ]
+    links = Links(replays)
+    alone = len(replays) == 1
+    if alone and not links.links_anything:
+        trace, errors = replays[0].trace, replays[0].errors
+        profiles, steps = by_lag(trace, errors, max_lag=max_lag), by_step(trace, errors)
+    else:
+        traces, errors_of = [r.trace for r in replays], [r.errors for r in replays]
+        timelines = [r.strand.timeline for r in replays]
+        profiles, swept = linked_by_lag(traces, errors_of, links, members, timelines, max_lag)
+        entering = [[rows.values() for rows in own] for own in swept.entering]
+        steps = linked_by_step(traces, entering, errors_of, members, timelines)
+    names = [
+        name for path in paths for name in _names(model, path, replays[of_path[path][0]].trace)
+    ]
+    parts.checked += check_sum(captured, replays, members, names, profiles)
+    if any(chain.is_joined for chain in chains):
+        parts.checked += check_borders(captured, replays, links)
+        parts.checked += check_copies(captured, replays, links, chains, members, max_lag)
+    for name, profile, step, own in zip(names, profiles, steps, members, strict=True):
+        largest = max(own, key=lambda place: replays[place[0]].strand.lengths.sum())
+        layer_trace = replays[largest[0]].trace.traces[largest[1]]
+        timeline = replays[largest[0]].strand.timeline
+        two = replays[largest[0]].strand.calls[0].recurrence.two
+        parts.names.append(name)
+        parts.profiles.append(profile)
+        parts.by_step.append(step)
+        parts.unbroken.append(layer_trace)
+        parts.traces.append(layer_trace if two else timeline.in_order(layer_trace))
+    for path in paths:
+        parts.modules[path] = captured.modules[path]
+
+
+def _names(model: nn.Module, path: str, trace: StackTrace) -> Sequence[str]:
+    """The module's name in the model, level and direction: "encoder.lstm.0", "rnn.1.backward"."""
+    plain, path = trace.stack.names, without_wrappers(path, model)
+    return [f"{path}.{name.split('.', 1)[1]}" for name in plain] if path else plain

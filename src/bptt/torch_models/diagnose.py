@@ -12,7 +12,7 @@ from bptt.diagnosis import (
     needed_or_half,
     remembered,
 )
-from bptt.gradients.by_step import by_step
+from bptt.layers.stacked import as_stack_trace
 from bptt.torch_models.capture import Loss
 from bptt.torch_models.decompose import decompose
 
@@ -44,15 +44,13 @@ def diagnose_module(
     lag = needed_or_half(needed_lag, parts.longest, max_lag)
     needed_lag = None if needed_lag is None else lag
     needed = needed_lags(needed_lag, parts.traces, parts.profiles, max_lag)
-    steps = [steps for replay in parts.replays for steps in by_step(replay.trace, replay.errors)]
-    layers = diagnose_traces(parts.names, parts.traces, parts.profiles, steps, needed)
+    layers = diagnose_traces(parts.names, parts.traces, parts.profiles, parts.by_step, needed)
     mode = "train" if model.training else "eval"
     assumed = (
         *assumed_lags(needed_lag, parts.names, parts.traces, parts.profiles, needed),
         f"The numbers are of one batch, with the model in {mode} mode.",
-        "Lag is counted within each recurrent module, from the step at which the rest of the model reads "
-        "its states.",
+        *parts.remarks,
     )
     # Of several recurrent modules, the first: the inputs it reads are those of the model.
-    memory = remembered(parts.replays[0].trace)
-    return Diagnosis(layers, parts.E, assumed, None, parts.checked, memory, needed_lag)
+    memory = remembered(as_stack_trace(parts.traces[0]))
+    return Diagnosis(layers, parts.E, assumed, None, tuple(parts.checked), memory, needed_lag)

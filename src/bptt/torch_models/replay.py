@@ -1,24 +1,23 @@
 """What was captured of a recurrent module, run again with our own equations.
 
-Calls that go on from one another are one sequence; sequences that do not meet are one batch. The dropout between
-levels is drawn again from the same random numbers.
+The dropout between levels is drawn again from the same random numbers.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional
-from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from bptt.arrays import Array
 from bptt.errors import AgreementError, OptionError
 from bptt.layers import StackTrace
-from bptt.layers.sequences import in_reverse, inside
-from bptt.torch_models.capture import Call
-from bptt.torch_models.convert import projections, stack_of, suffixes, to_numpy
+from bptt.torch_models.calls import Call
+from bptt.torch_models.capture import Errors
+from bptt.torch_models.convert import stack_of, to_numpy
+from bptt.torch_models.numbers import layer_errors, masks_of, states_of, time_first
+from bptt.torch_models.strands import Strand
 
 # How far PyTorch's numbers may lie from ours, relative to the largest, by the type it computed in.
 TOLERANCE = {
@@ -31,208 +30,141 @@ class Replay:
     """A module's calls as one pass through a stack.
 
     Attributes:
-        module: the module.
+        strand: the calls, and where they stand in the batch.
         trace: the forward pass.
         errors: per layer the immediate gradient on its states, (T, B, S), in its own order.
         projections: per layer W_hr (P, H), or None.
         tolerance: how far PyTorch's numbers may lie off.
     """
 
-    module: Any
+    strand: Strand
     trace: StackTrace
     errors: list[Array]
     projections: list[Array | None]
     tolerance: float
 
-
-@dataclass(eq=False)
-class _Sequences:
-    """Calls in a row, as arrays, time first.
-
-    Attributes:
-        x: (T, B, I) inputs.
-        lengths: (B,) steps.
-        states: the initial ones, (layers, B, ·) each.
-        out: (T, B, ·) what PyTorch computed.
-        errors: per layer (T, B, S), in its own order.
-        masks: per level from the second, (T, B, ·); none without dropout.
-    """
-
-    x: Array
-    lengths: Array
-    states: list[Array]
-    out: Array
-    errors: list[Array]
-    masks: list[Array]
+    @property
+    def is_cut(self) -> bool:
+        """Whether its columns are pieces of longer sequences."""
+        return bool(self.strand.timeline.first.any())
 
 
-def replay(name: str, calls: list[Call]) -> Replay:
+def replay(strand: Strand, immediate: Errors) -> Replay:
     """Run a module's calls again.
+
+    Args:
+        strand: the calls.
+        immediate: the errors at the outputs of each.
 
     Raises:
         AgreementError: if the states are not PyTorch's: then this module is not what it seems.
         OptionError: for dropout between levels of an LSTM with a projection.
     """
-    module = calls[0].module
-    stack, two = stack_of(module), getattr(module, "bidirectional", False)
-    W_hr: list[Array | None] = list(projections(module, suffixes(module)))
+    calls, name = strand.calls, strand.path or "model"
+    recurrence = calls[0].recurrence
+    stack = stack_of(recurrence)
+    W_hr: list[Array | None] = [to_numpy(W) for W in recurrence.projections]
     W_hr = W_hr or [None] * len(stack.layers)
-    followed = {id(call.previous) for call in calls if call.previous is not None}
-    ends = [call for call in calls if id(call) not in followed]
-    batch = _together([_sequences(_chain(end), W_hr) for end in ends])
-    h0 = [
-        h if W is None else h @ np.linalg.pinv(W).T
-        for h, W in zip(batch.states[0], W_hr, strict=True)
-    ]
-    c0 = list(batch.states[1]) if len(batch.states) == 2 else None
-    if batch.masks and W_hr[0] is not None:
+    if W_hr[0] is not None and any(call.rng is not None for call in calls):
         raise OptionError(
-            name, "no dropout between levels of an LSTM with a projection", f"dropout={module.dropout}",
-            "Measure it in eval mode: model.eval().",
+            name, "no dropout between levels of an LSTM with a projection",
+            f"dropout={calls[0].dropout}", "Measure it in eval mode: model.eval().",
         )  # fmt: skip
-    masks = [None, *batch.masks] if batch.masks else None
-    trace = stack.forward(batch.x, h0, c0, lengths=batch.lengths, masks=masks)
+    T, B = strand.steps, len(strand.lengths)
+    inputs = [time_first(call, call.x) for call in calls]
+    x = np.zeros((T, B, inputs[0].shape[2]), stack.dtype)
+    for call, array in zip(calls, inputs, strict=True):
+        strand.place(call.index, array, x)
+    h0, *c0 = _initial(strand, W_hr, stack.dtype)
+    trace = stack.forward(
+        x, h0, c0[0] if c0 else None, lengths=strand.lengths, resets=strand.resets,
+        masks=_masks(strand, stack.dtype),
+    )  # fmt: skip
+    tolerance = TOLERANCE[calls[0].outputs[0].dtype]
+    _compare(name, strand, trace, W_hr, tolerance)
+    return Replay(strand, trace, placed_errors(strand, trace, immediate), W_hr, tolerance)
+
+
+def placed_errors(strand: Strand, trace: StackTrace, errors: Errors) -> list[Array]:
+    """Errors at the outputs of calls as errors of the states of every layer, (T, B, S).
+
+    Args:
+        strand: the calls.
+        trace: their forward pass.
+        errors: by the call's index; none of a call that is missing.
+    """
+    T, B = strand.steps, len(strand.lengths)
+    placed = [np.zeros((T, B, t.layer.state_size), t.layer.dtype) for t in trace.traces]
+    for call in strand.calls:
+        grads = errors.get(call.index, [])
+        if any(grad is not None for grad in grads):
+            for array, into in zip(layer_errors(call, grads), placed, strict=True):
+                strand.place(call.index, array, into)
+    return placed
+
+
+def _initial(
+    strand: Strand, W_hr: Sequence[Array | None], dtype: np.dtype[Any]
+) -> list[list[Array]]:
+    """(h0,) or (h0, c0), a list of one (B, H) array per layer, from the calls that columns begin with."""
+    parts = [states_of(call, call.states) for call in strand.calls]
+    columns = len(strand.lengths)
+    states = [np.zeros((len(p), columns, p.shape[2]), dtype) for p in parts[0]]
+    for call, own in zip(strand.calls, parts, strict=True):
+        begins = strand.begins[call.index]
+        for to, part in zip(states, own, strict=True):
+            to[:, strand.column[call.index][begins]] = part[:, begins]
+    h0 = [h if W is None else h @ np.linalg.pinv(W).T for h, W in zip(states[0], W_hr, strict=True)]
+    return [h0, *(list(state) for state in states[1:])]
+
+
+def _masks(strand: Strand, dtype: np.dtype[Any]) -> list[Array | None] | None:
+    """Per level what multiplied its inputs; None without dropout."""
+    drawn = {call.index: masks_of(call) for call in strand.calls}
+    if not any(drawn.values()):
+        return None
+    levels = strand.calls[0].recurrence.layers - 1
+    sizes = [masks[0].shape[2] for masks in drawn.values() if masks]
+    masks = [np.ones((strand.steps, len(strand.lengths), sizes[0]), dtype) for _ in range(levels)]
+    for index, own in drawn.items():
+        for array, into in zip(own, masks, strict=False):
+            strand.place(index, array, into)
+    return [None, *masks]
+
+
+def _compare(
+    name: str,
+    strand: Strand,
+    trace: StackTrace,
+    W_hr: Sequence[Array | None],
+    tolerance: float,
+) -> None:
+    """Refuse states that are not PyTorch's.
+
+    Raises:
+        AgreementError: if they are not.
+    """
+    two = strand.calls[0].recurrence.two
     parts = np.split(trace.outputs, 1 + two, axis=2)
-    replayed = np.concatenate(
+    ours = np.concatenate(
         [p if W is None else p @ W.T for p, W in zip(parts, W_hr[-1 - two :], strict=True)], axis=2
     )
-    tolerance = TOLERANCE[calls[0].out.dtype]
-    within = inside(batch.lengths, len(replayed))
-    off = np.abs(replayed - batch.out)[within].max() / max(np.abs(batch.out).max(), 1e-30)
-    if not off <= tolerance:
+    largest, off = 1e-30, 0.0
+    for call in strand.calls:
+        theirs = time_first(call, call.outputs[0])
+        steps = np.arange(len(theirs))[:, None]
+        own = ours[steps + strand.step[call.index], strand.column[call.index]]
+        real = steps < np.array(call.lengths)
+        off = max(off, float(np.abs(own - theirs)[real].max()))
+        largest = max(largest, float(np.abs(theirs).max()))
+    if not off / largest <= tolerance:
         raise AgreementError(
-            name, f"the states that PyTorch computed, to {tolerance:g}", f"a difference of {off:.1e}",
-            "Look for a subclass with a forward of its own, or a weight that changes on the way.",
+            name, f"the states that PyTorch computed, to {tolerance:g}",
+            f"a difference of {off / largest:.1e}",
+            "Look for a weight or a state that changes on the way.",
         )  # fmt: skip
-    return Replay(module, trace, batch.errors, W_hr, tolerance)
 
 
-def _chain(last: Call) -> list[Call]:
-    """The calls that end in this one, first to last."""
-    calls = [last]
-    while calls[0].previous is not None:
-        calls.insert(0, calls[0].previous)
-    return calls
-
-
-def _sequences(calls: list[Call], W_hr: list[Array | None]) -> _Sequences:
-    module = calls[0].module
-    parts = [_one_call(call) for call in calls]
-    x, out = (np.concatenate([part[name] for part in parts]) for name in ("x", "out"))
-    T, B, _ = x.shape
-    lengths = parts[0]["lengths"] if len(parts) == 1 else np.full(B, T)
-    layers, two = len(W_hr), getattr(module, "bidirectional", False)
-    P = parts[0]["final"][0].shape[2]
-    errors = [np.zeros((T, B, P), x.dtype) for _ in range(layers)]
-    of_c = [np.zeros((T, B, module.hidden_size), x.dtype) for _ in range(layers)]
-    top = np.split(np.concatenate([part["at_out"] for part in parts]), 1 + two, axis=2)
-    errors[layers - 1 - two] += top[0]
-    if two:
-        errors[-1] += in_reverse(top[1], lengths)
-    start = 0
-    for part in parts:
-        last = start + part["lengths"] - 1  # in a layer's own order
-        start += len(part["x"])
-        for to, final in zip((errors, of_c), part["at_final"], strict=False):
-            for number in range(layers):
-                to[number][last, np.arange(B)] += final[number]
-    errors = [e if W is None else e @ W for e, W in zip(errors, W_hr, strict=True)]
-    if len(parts[0]["final"]) == 2:
-        errors = [np.concatenate(both, axis=2) for both in zip(errors, of_c, strict=True)]
-    masks = [
-        np.concatenate(level) for level in zip(*(part["masks"] for part in parts), strict=True)
-    ]
-    states = parts[0]["states"] or [np.zeros_like(f) for f in parts[0]["final"]]
-    return _Sequences(x, lengths, states, out, errors, masks)
-
-
-def _one_call(call: Call) -> dict[str, Any]:
-    """Everything of a call as arrays, time first, with a batch axis and a layer axis of states."""
-    at_out, *at_final = call.errors
-    if call.is_cell:
-        at_out = None  # the same as of the state
-    final = [_states(call, state) for state in call.final]
-    x, lengths = _time_first(call, call.x.data if isinstance(call.x, PackedSequence) else call.x)
-    return {
-        "x": x,
-        "lengths": lengths,
-        "out": _time_first(call, call.out)[0],
-        "at_out": _time_first(call, torch.zeros_like(call.out) if at_out is None else at_out)[0],
-        "final": final,
-        "at_final": [
-            np.zeros_like(f) if e is None else _states(call, e)
-            for f, e in zip(final, at_final, strict=True)
-        ],
-        "states": None if call.states is None else [_states(call, state) for state in call.states],
-        "masks": _masks(call),
-    }
-
-
-def _time_first(call: Call, numbers: Tensor) -> tuple[Array, Array]:
-    """(T, B, ·) and the lengths (B,), of a call's inputs, outputs or errors."""
-    if isinstance(call.x, PackedSequence):
-        padded, lengths = pad_packed_sequence(call.x._replace(data=numbers.detach()))
-        return to_numpy(padded), lengths.numpy()
-    array = to_numpy(numbers)
-    if call.is_cell:
-        array = array.reshape(1, -1, array.shape[-1])
-    elif array.ndim == 2:  # without a batch axis
-        array = array[:, None]
-    elif call.module.batch_first:
-        array = np.ascontiguousarray(array.transpose(1, 0, 2))
-    return array, np.full(array.shape[1], len(array))
-
-
-def _states(call: Call, state: Tensor) -> Array:
-    """(layers, B, ·)."""
-    array = to_numpy(state)
-    if call.is_cell:
-        return array.reshape(1, -1, array.shape[-1])
-    return array if array.ndim == 3 else array[:, None]
-
-
-def _masks(call: Call) -> list[Array]:
-    """What dropout multiplied the inputs of the levels from the second on with, drawn again."""
-    if call.rng is None:
-        return []
-    module = call.module
-    ones = torch.ones_like(call.out)
-    if not isinstance(call.x, PackedSequence) and ones.ndim == 3 and module.batch_first:
-        ones = torch.ones_like(ones.transpose(0, 1), memory_format=torch.contiguous_format)
-    drawn = []
-    with torch.random.fork_rng(devices=[ones.device] if ones.is_cuda else []):
-        torch.cuda.set_rng_state(call.rng, ones.device) if ones.is_cuda else torch.set_rng_state(
-            call.rng
-        )
-        for _ in range(module.num_layers - 1):
-            mask = functional.dropout(ones, module.dropout)
-            if isinstance(call.x, PackedSequence) or not module.batch_first or mask.ndim == 2:
-                drawn.append(_time_first(call, mask)[0])
-            else:
-                drawn.append(to_numpy(mask))
-    return drawn
-
-
-def _together(batch: list[_Sequences]) -> _Sequences:
-    """One batch of them all, padded to the longest."""
-    if len(batch) == 1:
-        return batch[0]
-    T = max(len(part.x) for part in batch)
-
-    def padded(arrays: list[Array]) -> Array:
-        wide = [np.pad(a, [(0, T - len(a)), (0, 0), (0, 0)]) for a in arrays]
-        return np.concatenate(wide, axis=1)
-
-    def each(name: str) -> list[Array]:
-        return [
-            padded(list(arrays)) for arrays in zip(*(getattr(p, name) for p in batch), strict=True)
-        ]
-
-    return _Sequences(
-        padded([part.x for part in batch]),
-        np.concatenate([part.lengths for part in batch]),
-        [np.concatenate(s, axis=1) for s in zip(*(part.states for part in batch), strict=True)],
-        padded([part.out for part in batch]),
-        each("errors"),
-        each("masks"),
-    )
+def call_errors(call: Call, strand: Strand, arrays: Sequence[Array]) -> list[Array]:
+    """(B, S) per layer of what stands at a call's first steps, of arrays (T, columns, S)."""
+    return [array[strand.step[call.index], strand.column[call.index]] for array in arrays]

@@ -17,7 +17,7 @@ from bptt.gradients.by_lag import LagProfile
 from bptt.layers import Layer, Trace
 from bptt.remedies import Settings, Trial
 from bptt.torch_models.capture import recurrent_modules
-from bptt.torch_models.convert import nonlinearity, stack_of, suffixes, write_weights
+from bptt.torch_models.convert import nonlinearity, recurrence_of, stack_of, suffixes, write_weights
 from bptt.torch_models.decompose import Decomposed, decompose
 from bptt.torch_models.diagnose import diagnose_module
 
@@ -47,7 +47,8 @@ class ModuleSubject:
     @property
     def layers(self) -> list[Layer]:
         """Of every recurrent module that the loss reaches, in the order of the diagnosis."""
-        return [layer for r in self._forward.replays for layer in stack_of(r.module).layers]
+        modules = self._forward.modules.values()
+        return [layer for m in modules for layer in stack_of(recurrence_of(m)).layers]
 
     @property
     def names(self) -> list[str]:
@@ -141,8 +142,7 @@ class ModuleSubject:
 
     def _modules(self) -> list[str]:
         """Paths of the recurrent modules that the loss reaches."""
-        paths = {id(module): path for path, module in recurrent_modules(self.model).items()}
-        return [paths[id(r.module)] for r in self._forward.replays]
+        return list(self._forward.modules)
 
 
 def write_layers(model: nn.Module, modules: Sequence[str], layers: Sequence[Layer]) -> None:

@@ -65,10 +65,11 @@ class LayerWalk:
         trace: its forward pass.
         first: no signal will stand before this step.
         last: nor at or behind this one.
+        goes_on: whether what leaves the first step goes on somewhere else, by way of ``leaving``.
     """
 
-    def __init__(self, trace: Trace, first: int, last: int) -> None:
-        self.trace, self.first = trace, first
+    def __init__(self, trace: Trace, first: int, last: int, *, goes_on: bool = False) -> None:
+        self.trace, self.first, self.goes_on = trace, first, goes_on
         weights = trace.weights
         self.cell, self.W_F = weights.cell, weights.W_F
         self.carries = self.cell.carry_gate is not None
@@ -80,6 +81,7 @@ class LayerWalk:
         self.buffers: dict[str, Array] = {}
         self.turn = 0
         self.rows: Rows | None = None
+        self.leaving: Rows | None = None
         self.handed_down: Rows | None = None
 
     def _room(self, name: str, shape: tuple[int, ...]) -> Array:
@@ -109,14 +111,14 @@ class LayerWalk:
 
     def walk(self, hand_down: bool) -> Lag | None:
         """Equations (1) to (4): measure this lag and move on to the next; None if nothing is left."""
-        rows, self.rows, self.handed_down = self.rows, None, None
+        rows, self.rows, self.handed_down, self.leaving = self.rows, None, None, None
         if rows is None:
             return None
         window = slice(rows.first - self.first, rows.last - self.first)
         derivatives = tuple(array[window] for array in self.derivatives)
         self.turn = 1 - self.turn  # the next rows are written while these are still read
         N, B, S = rows.D.shape
-        cut = 1 if rows.first == 0 else 0  # these stand at the first step already
+        cut = 1 if rows.first == 0 and not self.goes_on else 0  # stand at the first step already
         dz = self._room("dz", (N, B, len(self.W_R)))
         arriving = self._room(f"arriving {self.turn}", (N - cut, B, S))
         norms = self.step(rows.D, derivatives, cut, dz, arriving)
@@ -151,8 +153,17 @@ class LayerWalk:
             scale, common = scale + self.e_weights, None
         through = (norm(norms.at_weights[cut:]), norm(norms.through) + LOG2 * self.e_weights)
         leaving = norm(rows.squares[cut:]) if self.carries else NOTHING
-        self.rows = Rows.of(rows.first + cut - 1, d, scale, reach, known, common)
+        moved = Rows.of(rows.first + cut - 1, d, scale, reach, known, common)
+        self._stand(moved)
         if not self.carries:
             return (leaving, *through)
         carry = (norm(norms.carry), norm(norms.carrier))
-        return (leaving, *through, *carry, self.rows.log_norm())
+        return (leaving, *through, *carry, moved.log_norm())
+
+    def _stand(self, moved: Rows) -> None:
+        """Keep the rows for the next lag; what stands before the first step leaves."""
+        if moved.first >= 0:
+            self.rows = moved
+            return
+        self.leaving = moved.part(-1, 0)
+        self.rows = moved.part(0, moved.last) if len(moved.D) > 1 else None

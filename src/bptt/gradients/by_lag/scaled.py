@@ -121,6 +121,17 @@ class Rows:
         common = 0 if self.common == 0 else None
         return Rows(first, np.pad(self.D, (*pad, (0, 0))), e, reach, s, alive, common)
 
+    def part(self, first: int, last: int) -> "Rows":
+        """The rows at steps first .. last-1, some of its own."""
+        cut = slice(first - self.first, last - self.first)
+        D, e, reach = (array[cut].copy() for array in (self.D, self.e, self.reach))
+        return Rows.of(first, D, e, reach)
+
+    def values(self) -> Array:
+        """(N, B, S) the signals themselves; infinite or zero where the type cannot hold them."""
+        with np.errstate(over="ignore", under="ignore"):
+            return np.asarray(np.ldexp(self.D, self.e[..., None]))
+
     def log_norm(self) -> float:
         """ln of the Frobenius norm of all rows together; -inf where all are zero."""
         return log_norm(self.squares, self.e, self.common)

@@ -1,5 +1,6 @@
 """What is kept of each lag once its signals have moved on, and the profile made of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import copysign, inf, ldexp
 from typing import Any
@@ -12,6 +13,7 @@ from bptt.errors import ResidualError
 from bptt.gradients.by_lag.layer_walk import Lag
 from bptt.gradients.by_lag.profile import LagProfile
 from bptt.gradients.by_lag.scaled import Rows, Scaled, log_norm, log_norms
+from bptt.layers.timeline import Timeline
 from bptt.layers.trace import Trace
 
 LN10 = float(np.log(10.0))
@@ -39,20 +41,31 @@ class Tally:
     """The lags of one layer.
 
     Args:
-        trace: the layer's forward pass.
+        traces: the layer's forward pass; several where it was run in pieces.
         whole: dW_R by a backward pass.
         keep_matrices: whether every G_k is wanted.
         one_chunk: whether each lag comes once, complete; then its matrix need not be held.
         by_step: whether step + lag names the loss step.
+        timeline: where the batch's columns stand in time, if they do not all start at its beginning.
     """
 
     def __init__(
-        self, trace: Trace, whole: Scaled, keep_matrices: bool, *, one_chunk: bool, by_step: bool
+        self,
+        traces: Sequence[Trace],
+        whole: Scaled,
+        keep_matrices: bool,
+        *,
+        one_chunk: bool,
+        by_step: bool,
+        timeline: Timeline | None = None,
     ) -> None:
-        self.trace, self.whole, self.keep_matrices = trace, whole, keep_matrices
-        self.one_chunk, self.has_steps = one_chunk, by_step
+        self.weights, self.dtype = traces[0].weights, traces[0].layer.dtype
+        self.whole, self.keep_matrices = whole, keep_matrices
+        self.one_chunk, self.has_steps, self.timeline = one_chunk, by_step, timeline
+        self.steps = len(traces[0].x) if timeline is None else timeline.steps + timeline.behind
         self.lags: list[_Measured] = []
-        self.log_h = 0.5 * float(np.log(squares(trace.h).sum(dtype=np.float64) or 1.0))
+        size = sum(float(squares(trace.h).sum(dtype=np.float64)) for trace in traces)
+        self.log_h = 0.5 * float(np.log(size or 1.0))
         square = float(np.einsum("ij,ij->", whole.M, whole.M))
         self.square = square or float("nan")  # shares of nothing are not numbers
         self.left_out = Scaled.zeros(whole.M.shape)  # what the lags beyond the last add up to
@@ -74,9 +87,8 @@ class Tally:
             measured.signal, log_norm(lag.signal_squares, rows.e, rows.common)
         )
         measured.count += lag.count
-        if self.has_steps and len(self.trace.x) * len(self.lags) <= MOST_CELLS:
-            log10 = _log10_per_step(lag.signal_squares, rows)
-            measured.by_step.append((rows.first + k, log10))
+        if self.has_steps and self.steps * len(self.lags) <= MOST_CELLS:
+            measured.by_step.append(self._per_loss_step(k, lag))
         if self.one_chunk:
             while len(self.finished) < k:  # a layer below can start late
                 self._finish(Scaled.zeros(self.whole.M.shape))
@@ -97,7 +109,7 @@ class Tally:
 
     def _finish(self, G: Scaled) -> None:
         """All of lag k is known: its norm, share and what truncating behind it keeps."""
-        k, dtype = len(self.finished), self.trace.layer.dtype
+        k, dtype = len(self.finished), self.dtype
         norm = G.log_norm()
         if self.keep_matrices:
             self.matrices.append(G.value(dtype))
@@ -134,13 +146,13 @@ class Tally:
         miss = (self.remaining - self.left_out).log_norm()
         self._check_residual(miss)
         log_whole = self.whole.log_norm()
-        dtype = self.trace.layer.dtype
+        dtype = self.dtype
         lags = self.lags or [_Measured(dict.fromkeys(NORMS, -np.inf))]
         norms = {name: np.array([m.log_norms[name] for m in lags]) for name in NORMS}
         counts = np.array([max(1, m.count) for m in lags])
         signal = np.array([m.signal for m in lags]) - 0.5 * np.log(counts)
         with np.errstate(invalid="ignore"):  # -inf - -inf: no signal, no gain
-            gains = _gains(norms, gated=self.trace.weights.cell.carry_gate is not None)
+            gains = _gains(norms, gated=self.weights.cell.carry_gate is not None)
             rest = self.left_out.log_norm() - np.logaddexp.reduce(norm)
         return LagProfile(
             log10_norm=norm / LN10,
@@ -163,8 +175,8 @@ class Tally:
         summed = np.logaddexp.reduce(
             [total + self.log_h, self.whole.log_norm(), self.left_out.log_norm() + np.log(16)]
         )
-        steps = len(self.lags) + len(self.trace.x) + 16
-        if not miss <= np.log(np.finfo(self.trace.layer.dtype).eps * steps) + summed:
+        steps = len(self.lags) + self.steps + 16
+        if not miss <= np.log(np.finfo(self.dtype).eps * steps) + summed:
             raise ResidualError(
                 "by_lag", "lags that add up to dW_R",
                 f"a difference of {np.exp(miss - self.whole.log_norm()):.1e} of it",
@@ -172,9 +184,21 @@ class Tally:
                 "recurrent weights.",
             )  # fmt: skip
 
+    def _per_loss_step(self, k: int, lag: Lag) -> tuple[int, Array]:
+        """The first loss step that has a signal at this lag, and log10 of the signal from there on."""
+        rows = lag.rows
+        if self.timeline is None:
+            return rows.first + k, _log10_per_step(
+                lag.signal_squares, rows.e, rows.common, rows.reach
+            )
+        lay, first = self.timeline.lay, rows.first
+        s, e, reach = (lay(a, first) for a in (lag.signal_squares, rows.e, rows.reach))
+        last = max(0, self.steps - k)  # nothing stands where its loss would lie behind the end
+        return k, _log10_per_step(s[:last], e[:last], None, reach[:last])
+
     def _by_step(self) -> Array | None:
         """(T, K) log10 of the signal by loss step and lag."""
-        T, K = len(self.trace.x), len(self.lags)
+        T, K = self.steps, len(self.lags)
         if not self.has_steps or T * K > MOST_CELLS:
             return None
         table = np.full((T, K), -np.inf, np.float32)
@@ -220,9 +244,14 @@ def _together(a: float, b: float) -> float:
     return float(0.5 * np.logaddexp(2 * a, 2 * b)) if a > -np.inf else b
 
 
-def _log10_per_step(signal_squares: Array, rows: Rows) -> Array:
-    """log10 of the RMS over sequences of the signal's norm, per step."""
-    counts = np.maximum(1, rows.reach.sum(1))
-    return np.asarray(
-        (log_norms(signal_squares, rows.e, rows.common, 1) - 0.5 * np.log(counts)) / LN10
-    )
+def _log10_per_step(s: Array, e: Array, common: int | None, reach: Array) -> Array:
+    """log10 of the RMS over sequences of the signal's norm, per step.
+
+    Args:
+        s: (N, B) squares of the signal.
+        e: (N, B) its exponents.
+        common: the exponent that all of e are, or None.
+        reach: (N, B) where a signal stands.
+    """
+    counts = np.maximum(1, reach.sum(1))
+    return np.asarray((log_norms(s, e, common, 1) - 0.5 * np.log(counts)) / LN10)

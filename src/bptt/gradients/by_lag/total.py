@@ -50,11 +50,22 @@ def _placed(trace: Trace, rows: Rows | None, top: int) -> Array:
 
 
 def _whole_scaled(trace: StackTrace, errors: list[Rows | None]) -> list[Scaled]:
-    return descend(trace, errors, ROWS, lambda number, t, d: _layer_scaled(t, d))[0]
+    def step(number: int, t: Trace, d: Rows | None) -> tuple[Scaled, Rows]:
+        dW_R, dx, _ = layer_scaled(t, d)
+        return dW_R, dx
+
+    return descend(trace, errors, ROWS, step)[0]
 
 
-def _layer_scaled(trace: Trace, entering: Rows | None) -> tuple[Scaled, Rows]:
-    """dW_R and the errors of the inputs of one layer, scales kept step by step."""
+def layer_scaled(trace: Trace, entering: Rows | None) -> tuple[Scaled, Rows, Rows]:
+    """dW_R of one layer, the errors of its inputs, and of the state that each step started from.
+
+    Scales are kept step by step.
+
+    Args:
+        trace: the layer's forward pass.
+        entering: the errors of its states, or None.
+    """
     weights, H = trace.weights, trace.layer.hidden
     cell, W_R = weights.cell, weights.W_R
     T, B, _ = trace.x.shape
@@ -63,6 +74,7 @@ def _layer_scaled(trace: Trace, entering: Rows | None) -> tuple[Scaled, Rows]:
     rows = (Rows.of(0, *_empty(trace)) if entering is None else entering).widened(0, T)
     dW_R = Scaled.zeros(W_R.shape)
     dx, e = np.zeros_like(trace.x), np.zeros((T, B), np.int64)
+    before, e_before = np.zeros_like(rows.D), np.zeros((T, B), np.int64)
     carried: Rows | None = None
     for t in reversed(range(T)):
         one = slice(t, t + 1)
@@ -78,9 +90,11 @@ def _layer_scaled(trace: Trace, entering: Rows | None) -> tuple[Scaled, Rows]:
         if keep is not None:
             back *= keep[one, :, None]
         carried = Rows.of(t - 1, back, d.e.copy(), d.reach)
+        before[t], e_before[t] = carried.D[0], carried.e[0]
     dW_R.e += e_states
     dW_R.normalised()
-    return dW_R, Rows.of(0, dx, e, np.ones_like(rows.reach))
+    reach = np.ones_like(rows.reach)
+    return dW_R, Rows.of(0, dx, e, reach), Rows.of(0, before, e_before, reach)
 
 
 def _empty(trace: Trace) -> tuple[Array, Array, Array]:

@@ -9,6 +9,7 @@ Memory grows with the loss steps that are held at once. Where that is too much, 
 chunks and their G_k added up.
 """
 
+from collections.abc import Sequence
 from itertools import count
 from typing import Any, overload
 
@@ -115,12 +116,12 @@ def _by_lag(
     loss_chunk = None if loss_chunk is None else as_whole("loss_chunk", loss_chunk, least=1)
     errors = immediate_errors(trace, dh)
     _check(errors, tolerance)
-    every = [_rows(t, d) for t, d in zip(trace.traces, errors, strict=True)]
+    every = [error_rows(t, d) for t, d in zip(trace.traces, errors, strict=True)]
     del errors  # of long sequences every array counts
     loss_chunk = loss_chunk or _fitting_chunk(trace, max_lag)
     chunks = [every] if loss_chunk is None else list(_chunks(every, loss_chunk))
     tallies = [
-        Tally(t, total, keep_matrices, one_chunk=len(chunks) == 1, by_step=_one_way(trace))
+        Tally([t], total, keep_matrices, one_chunk=len(chunks) == 1, by_step=one_way(trace))
         for t, total in zip(trace.traces, whole(trace, every), strict=True)
     ]
     left_out: list[list[Rows]] = [[] for _ in every]
@@ -149,21 +150,10 @@ def _walk(
 
     What stands in ``rows`` of a walk afterwards has not been counted.
     """
-    bottom = len(directions(trace.levels[0]))
-    nothing = [None] * len(walks)
     for k in count():
         if all(walk.rows is None for walk in walks) or (max_lag is not None and k > max_lag):
             return
-
-        def step(number: int, t: Trace, part: Rows | None, k: int = k) -> tuple[None, Rows | None]:
-            walk = walks[number]
-            walk.receive(part)
-            lag = walk.walk(hand_down=number >= bottom)
-            if lag is not None:
-                tallies[number].add(k, lag)
-            return None, walk.handed_down
-
-        descend(trace, nothing, HANDED_DOWN, step)
+        one_lag(trace, walks, tallies, k)
         if tolerance and all(
             tally.rest_below(tolerance, walk.rows)
             for tally, walk in zip(tallies, walks, strict=True)
@@ -171,14 +161,47 @@ def _walk(
             return
 
 
-def _one_way(trace: StackTrace) -> bool:
+def one_lag(
+    trace: StackTrace,
+    walks: list[LayerWalk],
+    tallies: Sequence[Tally],
+    k: int,
+    to_inputs: bool = False,
+) -> Rows | None:
+    """Measure one lag in all layers, and move all signals to the next.
+
+    Args:
+        trace: the stack's forward pass.
+        walks: of its layers.
+        tallies: theirs.
+        k: the lag.
+        to_inputs: whether the errors at the stack's inputs are wanted.
+
+    Returns:
+        the errors at the stack's inputs, or None.
+    """
+    bottom = 0 if to_inputs else len(directions(trace.levels[0]))
+
+    def step(number: int, t: Trace, part: Rows | None) -> tuple[None, Rows | None]:
+        walk = walks[number]
+        walk.receive(part)
+        lag = walk.walk(hand_down=number >= bottom)
+        if lag is not None:
+            tallies[number].add(k, lag)
+        return None, walk.handed_down
+
+    at_inputs: Rows | None = descend(trace, [None] * len(walks), HANDED_DOWN, step)[1]
+    return at_inputs
+
+
+def one_way(trace: StackTrace) -> bool:
     """Whether a lag and a step name the loss step: nowhere do both directions follow one another."""
     return len(trace.levels) == 1 or not any(
         isinstance(level, BidirectionalTrace) for level in trace.levels
     )
 
 
-def _rows(trace: Trace, d: Array) -> Rows | None:
+def error_rows(trace: Trace, d: Array) -> Rows | None:
     """The immediate errors of one layer, from the first loss step to the last."""
     reach: Array = np.asarray(d.any(-1))
     steps = np.flatnonzero(reach.any(1))
@@ -201,16 +224,14 @@ def _chunks(every: list[Rows | None], size: int) -> Any:
 def _part(rows: Rows | None, first: int, last: int) -> Rows | None:
     if rows is None or rows.last <= first or rows.first >= last:
         return None
-    cut = slice(max(0, first - rows.first), last - rows.first)
-    D, e, reach = (array[cut].copy() for array in (rows.D, rows.e, rows.reach))
-    return Rows.of(max(first, rows.first), D, e, reach)
+    return rows.part(max(first, rows.first), min(last, rows.last))
 
 
 def _walks(trace: StackTrace, chunk: list[Rows | None], max_lag: int | None) -> list[LayerWalk]:
     """A walk per layer, over the steps its signals can stand at."""
     T = len(trace.traces[0].x)
     first, last = 0, T
-    if _one_way(trace) and len(trace.traces) == len(trace.levels):
+    if one_way(trace) and len(trace.traces) == len(trace.levels):
         last = max(rows.last for rows in chunk if rows is not None)
         if max_lag is not None:
             first = max(0, min(rows.first for rows in chunk if rows is not None) - max_lag - 1)

@@ -1,0 +1,71 @@
+"""Which calls a tensor was made of, read off the graph."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from torch.autograd.graph import GradientEdge
+
+from bptt.torch_models.calls import Call
+
+Entries = Iterable[GradientEdge | None]
+
+
+def nodes_of(calls: Iterable[Call]) -> dict[Any, Call]:
+    """The calls by the node that their outputs passed last."""
+    return {call.out.node: call for call in calls}
+
+
+def direct(entries: Entries, nodes: dict[Any, Call]) -> list[Call]:
+    """The calls that these tensors depend on with no other call in between, in order."""
+    calls: dict[int, Call] = {}
+    pending = [entry.node for entry in entries if entry is not None]
+    seen = set(pending)
+    while pending:
+        node = pending.pop()
+        if node in nodes:
+            calls[nodes[node].index] = nodes[node]
+            continue
+        for earlier, _ in node.next_functions:
+            if earlier is not None and earlier not in seen:
+                seen.add(earlier)
+                pending.append(earlier)
+    return [calls[index] for index in sorted(calls)]
+
+
+class Reach:
+    """Whether tensors depend on any of some calls, through whatever lies in between.
+
+    Args:
+        calls: the calls.
+    """
+
+    def __init__(self, calls: Iterable[Call]) -> None:
+        self._known: dict[Any, bool] = dict.fromkeys(nodes_of(calls), True)
+
+    def of(self, entries: Entries) -> bool:
+        """Whether one of these does."""
+        return any(self._of(entry.node) for entry in entries if entry is not None)
+
+    def _of(self, root: Any) -> bool:
+        # Depth first without recursion: graphs are deeper than Python's stack.
+        path = [(root, iter(root.next_functions))]
+        known = self._known
+        if root in known:
+            return known[root]
+        known[root] = False
+        while path:
+            node, rest = path[-1]
+            for earlier, _ in rest:
+                if earlier is None:
+                    continue
+                if earlier not in known:
+                    known[earlier] = False
+                    path.append((earlier, iter(earlier.next_functions)))
+                    break
+                if known[earlier]:
+                    known[node] = True
+            else:
+                path.pop()
+                if path and known[node]:
+                    known[path[-1][0]] = True
+        return known[root]

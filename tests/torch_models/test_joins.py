@@ -1,0 +1,236 @@
+"""Calls are joined by what their states are made of; every lag is autograd's with a copy of the weights per call.
+
+The oracle knows nothing of the library: it runs the model with a copy of the weights per call of the recurrent module,
+takes the gradient of each call's own immediate error, and books it by the number of steps between the two calls.
+"""
+
+import copy
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from torch import nn
+
+import bptt
+from bptt.torch_models.decompose import decompose
+
+T, B, I, H = 8, 3, 2, 5
+D = torch.float64
+KINDS = ["RNN", "LSTM", "GRU"]
+
+
+def state_of(h):
+    return h if isinstance(h, tuple) else (h,)
+
+
+def like(h, parts):
+    return tuple(parts) if isinstance(h, tuple) else parts[0]
+
+
+class Steps(nn.Module):
+    """A cell in a loop; ``between`` changes the state on its way from step to step."""
+
+    def __init__(self, kind, between, whole=False):
+        super().__init__()
+        torch.manual_seed(0)
+        self.whole, self.between = whole, between
+        self.cell = getattr(nn, kind if whole else f"{kind}Cell")(I, H, dtype=D)
+        self.read = nn.Linear(H, H, dtype=D)
+        self.norm = nn.LayerNorm(H, dtype=D)
+
+    def forward(self, x, each=None):
+        """The summed loss; ``each`` gets (h_t, loss_t) of every step."""
+        state, total = None, 0.0
+        for t in range(len(x)):
+            if state is not None:
+                state = self.between(self, t, state)
+            if self.whole:
+                out, state = self.cell(x[t : t + 1], state)
+                h = out[0]
+            else:
+                state = self.cell(x[t], state)
+                h = state_of(state)[0]
+            loss = (torch.sin(3 * h) * h).sum() * (1 + t)
+            if each is not None:
+                each(loss)
+            total = total + loss
+        return total
+
+
+def both(f):
+    return lambda self, t, state: like(state, [f(self, t, part) for part in state_of(state)])
+
+
+DONE = (torch.rand(T, B, generator=torch.Generator().manual_seed(3)) < 0.3).to(D)
+DROP = (torch.rand(T, B, H, generator=torch.Generator().manual_seed(4)) < 0.7).to(D) / 0.7
+
+
+def zoneout(self, t, h):
+    return torch.where(DROP[t] > 0, h, h * 0.5)
+
+
+BETWEEN = {
+    "as it is": both(lambda self, t, h: h),
+    "times ones": both(lambda self, t, h: h * torch.ones_like(h)),
+    "clone": both(lambda self, t, h: h.clone()),
+    "slice": both(lambda self, t, h: h[:, :]),
+    "mask of episodes": both(lambda self, t, h: h * (1 - DONE[t])[:, None]),
+    "torch.where": both(lambda self, t, h: torch.where(DONE[t][:, None] > 0, torch.zeros_like(h), h)),
+    "in place": both(lambda self, t, h: h.clone().mul_((1 - DONE[t])[:, None])),
+    "dropout": both(lambda self, t, h: h * DROP[t]),
+    "zoneout": both(zoneout),
+    "decay": both(lambda self, t, h: 0.9 * h),
+    "clamp": both(lambda self, t, h: h.clamp(-0.2, 0.3)),
+    "permutation": both(lambda self, t, h: h[torch.tensor([2, 0, 1])]),
+    "beams": both(lambda self, t, h: h[torch.tensor([0, 0, 2])]),
+    "projection": both(lambda self, t, h: torch.tanh(self.read(h))),
+    "layer norm": both(lambda self, t, h: self.norm(h)),
+    "mixed rows": both(lambda self, t, h: h + 0.1 * h.mean(0)),
+}  # fmt: skip
+
+
+class PerCall(nn.Module):
+    """A module that is copied for each call."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module, self.copies = module, []
+
+    def forward(self, *args):
+        self.copies.append(copy.deepcopy(self.module))
+        return self.copies[-1](*args)
+
+
+def by_copies(model, x):
+    """(T, ·, ·) the gradient of the recurrent weights by lag: a copy of the model's cell per step."""
+    name = "weight_hh_l0" if model.whole else "weight_hh"
+    G = np.zeros((len(x), *getattr(model.cell, name).shape))
+    for t in range(len(x)):
+        losses, other = [], copy.deepcopy(model)
+        other.cell = PerCall(other.cell)
+        other(x, losses.append)
+        losses[t].backward()
+        for s, own in enumerate(other.cell.copies[: t + 1]):
+            grad = getattr(own, name).grad
+            if grad is not None:
+                G[t - s] += grad.numpy()
+    return G
+
+
+def lags_of(model, x):
+    parts = decompose(model, x, lambda model, x: model(x))
+    return parts, parts.profiles[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", BETWEEN)
+def test_cells_in_a_loop(kind, name):
+    model, x = Steps(kind, BETWEEN[name]), torch.randn(T, B, I, dtype=D)
+    G = by_copies(model, x)
+    parts, profile = lags_of(model, x)
+    norms = np.linalg.norm(G, axis=(1, 2))
+    assert len(profile.norm) <= T
+    ours = np.pad(profile.norm, (0, T - len(profile.norm)))
+    assert np.allclose(ours, norms, rtol=1e-10, atol=1e-12 * norms.max())
+    dW = G.sum(0)
+    share = np.einsum("kij,ij->k", G, dW) / np.square(dW).sum()
+    assert np.allclose(np.pad(profile.share, (0, T - len(profile.share))), share, atol=1e-10)
+    assert any("copy of the weights per call" in sentence for sentence in parts.checked)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["as it is", "mask of episodes", "decay", "layer norm"])
+def test_a_module_that_is_called_step_by_step(kind, name):
+    def between(self, t, state):
+        inner = like(state, [part.squeeze(0) for part in state_of(state)])
+        inner = BETWEEN[name](self, t, inner)
+        return like(inner, [part[None] for part in state_of(inner)])
+
+    model, x = Steps(kind, between, whole=True), torch.randn(T, B, I, dtype=D)
+    norms = np.linalg.norm(by_copies(model, x), axis=(1, 2))
+    _, profile = lags_of(model, x)
+    ours = np.pad(profile.norm, (0, T - len(profile.norm)))
+    assert np.allclose(ours, norms, rtol=1e-10, atol=1e-12 * norms.max())
+
+
+def test_a_state_of_which_one_part_is_detached():
+    def between(self, t, state):
+        return state[0], state[1].detach()
+
+    model, x = Steps("LSTM", between), torch.randn(T, B, I, dtype=D)
+    norms = np.linalg.norm(by_copies(model, x), axis=(1, 2))
+    _, profile = lags_of(model, x)
+    assert len(profile.norm) == T
+    assert np.allclose(profile.norm, norms, rtol=1e-10)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_batch_that_shrinks(kind):
+    lengths = [8, 8, 5, 3]
+
+    class Shrinking(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.cell = getattr(nn, f"{kind}Cell")(I, H, dtype=D)
+
+        def forward(self, x):
+            state, total = None, 0.0
+            for t in range(len(x)):
+                n = sum(length > t for length in lengths)
+                if state is not None:
+                    state = like(state, [part[:n] for part in state_of(state)])
+                state = self.cell(x[t, :n], state)
+                total = total + (state_of(state)[0] ** 2).sum()
+            return total
+
+    model, x = Shrinking(), torch.randn(T, 4, I, dtype=D)
+    _, profile = lags_of(model, x)
+    layer = bptt.from_torch(model.cell)
+    trace = layer.forward(x.numpy(), lengths=lengths)
+    dh = 2 * trace.h[1:]
+    for b, length in enumerate(lengths):
+        dh[length:, b] = 0
+    expected = bptt.by_lag(trace, dh)
+    assert np.allclose(profile.norm, expected.norm, rtol=1e-10)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize(
+    "name", ["as it is", "times ones", "clone", "slice", "decay", "swap layers"]
+)
+def test_chunks_have_the_lags_of_the_whole(kind, layers, name):
+    class Chunks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.rnn = getattr(nn, kind)(I, H, layers, dtype=D)
+
+        def forward(self, x, size=4):
+            state, total = None, 0.0
+            for part in x.split(size):
+                if state is not None and name == "swap layers":
+                    state = like(state, [p.flip(0) for p in state_of(state)])
+                elif state is not None:
+                    state = BETWEEN[name](self, 0, state)
+                out, state = self.rnn(part, state)
+                total = total + (out**2).sum()
+            return total
+
+    model, x = Chunks(), torch.randn(16, B, I, dtype=D)
+    parts, _ = lags_of(model, x)
+    assert len(parts.profiles) == layers
+    assert all(len(profile.norm) == 16 for profile in parts.profiles)
+    assert any("4 borders" in s or "3 borders" in s for s in parts.checked)
+    if name in ("as it is", "times ones", "clone", "slice"):
+        whole = decompose(model, x, lambda model, x: model(x, 16))
+        for ours, expected in zip(parts.profiles, whole.profiles, strict=True):
+            assert np.allclose(ours.norm, expected.norm, rtol=1e-9)
+            assert np.allclose(ours.log10_signal_by_step, expected.log10_signal_by_step, atol=1e-5)
+        for ours, expected in zip(parts.by_step, whole.by_step, strict=True):
+            assert np.allclose(ours.norm, expected.norm, rtol=1e-9)
+            assert np.allclose(ours.total, expected.total, rtol=1e-9)
