@@ -1,39 +1,121 @@
-"""A model is left as it was found: whatever a forward pass changes in it is put back."""
+"""A model is left as it was found: whatever a forward pass changes in it is put back.
+
+Attributes that it binds anew, adds or deletes, what it writes into containers, tensors and arrays, and its counters; modules that it
+registers, and their hooks; who needs a gradient, gradients, random numbers. The objects are the same ones as before, and a tensor that
+nobody wrote to is not written to here either.
+
+What a model remembers from before comes in without its past, as if detached: the graph behind it is the user's, and a
+backward pass through it would free it.
+"""
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from bptt.torch_models.held import held
+from bptt.torch_models.kept import Kept, KeptContents, kept
+
+
+class Snapshot:
+    """Everything that is reached from some roots, as it is now.
+
+    Args:
+        roots: a model, or whatever else.
+    """
+
+    def __init__(self, *roots: Any) -> None:
+        things = [thing for _, thing in held(*roots)]
+        self.kept: list[Kept] = []
+        known: set[int] = set()
+        for each in (part for thing in things for part in kept(thing)):
+            if id(each.of) not in known:  # of a class with several instances
+                known.add(id(each.of))
+                self.kept.append(each)
+        tensors = [
+            thing for thing in things if isinstance(thing, Tensor) and not thing.is_inference()
+        ]
+        # Autograd takes a tensor with another version for one that was written to, and refuses the user's own
+        # backward pass: what was put back is at the version that it had.
+        self._versions = [
+            torch.autograd.grad_mode._unsafe_preserve_version_counter(t) for t in tensors
+        ]
+
+    def without_past(self) -> None:
+        """Let the containers hold tensors that have a graph behind them without it, until ``put_back``."""
+        detached: dict[int, Any] = {}
+
+        def cut(value: Any) -> Any:
+            if isinstance(value, Tensor):
+                leaf = value.grad_fn is None and value._base is None
+                if leaf or value.is_inference() or isinstance(value, nn.Parameter):
+                    return value
+                if value._base is None:
+                    return detached.setdefault(id(value), value.detach())
+                # Views of one tensor share its past: what is written to one of them is seen through the others.
+                base = detached.setdefault(id(value._base), value._base.detach())
+                view = base.as_strided(value.shape, value.stride(), value.storage_offset())
+                return detached.setdefault(id(value), view)
+            if isinstance(value, tuple | frozenset):
+                parts = [cut(part) for part in value]
+                if all(a is b for a, b in zip(parts, value, strict=True)):
+                    return value
+                return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+            return value
+
+        for each in self.kept:
+            if isinstance(each, KeptContents):
+                each.replace(cut)
+
+    def put_back(self) -> None:
+        """Make everything as it was."""
+        # First, since a view at another version makes up its past anew as soon as it is asked for it.
+        for version in self._versions:
+            version.__exit__(None, None, None)
+        with torch.no_grad():
+            for each in self.kept:
+                each.put_back()
 
 
 @contextmanager
-def untouched(model: nn.Module, modules: Any) -> Iterator[None]:
-    """Afterwards everything is as it was: buffers, who needs a gradient, random numbers."""
-    buffers = [
-        (m, name, buffer, buffer.clone())
-        for m in model.modules()
-        for name, buffer in m._buffers.items()
-        if buffer is not None
-    ]
-    frozen = [p for m in modules for p in m.parameters(recurse=False) if not p.requires_grad]
+def untouched(model: Any, modules: Any = ()) -> Iterator[Snapshot]:
+    """Afterwards everything is as it was.
+
+    Args:
+        model: the user's, or whatever else is not to be changed.
+        modules: whose parameters need a gradient for the while.
+    """
+    snapshot = Snapshot(model)
+    with ExitStack() as stack:
+        stack.callback(snapshot.put_back)
+        stack.enter_context(_random_numbers())
+        snapshot.without_past()
+        for parameter in (p for m in modules for p in m.parameters(recurse=False)):
+            parameter.requires_grad_(True)
+        yield snapshot
+
+
+@contextmanager
+def _random_numbers() -> Iterator[None]:
+    """Afterwards PyTorch, NumPy and Python draw what they would have drawn."""
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    for parameter in frozen:
-        parameter.requires_grad_(True)
+    devices = [getattr(torch, name) for name in ("cuda", "xpu") if _in_use(name)]
+    of_devices = [device.get_rng_state_all() for device in devices]
     try:
         yield
     finally:
-        for parameter in frozen:
-            parameter.requires_grad_(False)
-        with torch.no_grad():
-            for m, name, buffer, before in buffers:
-                m._buffers[name] = buffer.copy_(before)
         torch.set_rng_state(states[0])
         np.random.set_state(states[1])  # noqa: NPY002
         random.setstate(states[2])
-        if devices:
-            torch.cuda.set_rng_state_all(devices)
+        for device, state in zip(devices, of_devices, strict=True):
+            device.set_rng_state_all(state)
+
+
+def _in_use(name: str) -> bool:
+    """Whether a kind of device was used in this process: to ask it for more would wake it up."""
+    device = getattr(torch, name, None)
+    return device is not None and device.is_available() and device.is_initialized()

@@ -1,0 +1,291 @@
+"""What a thing holds, kept so that it can be put back: the very objects, and the numbers in tensors and arrays."""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bptt.torch_models.held import GENERATORS, REGISTRIES, of_class, own_classes, slots
+
+_HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
+
+
+class Kept(Protocol):
+    """One thing as it was.
+
+    Attributes:
+        of: the thing.
+    """
+
+    @property
+    def of(self) -> Any: ...  # noqa: D102
+
+    def changed(self) -> bool:
+        """Whether it is another by now."""
+        ...
+
+    def put_back(self) -> None:
+        """Make it as it was."""
+        ...
+
+
+def kept(thing: Any) -> list[Kept]:
+    """What is kept of one thing; what it holds is kept by itself.
+
+    Args:
+        thing: as ``held`` yields it.
+    """
+    if isinstance(thing, Tensor):
+        own = [KeptContents(vars(thing), _Entries())] if vars(thing) else []
+        return [KeptTensor(thing), *own]
+    for kinds, contents in _CONTENTS:
+        if isinstance(thing, kinds):
+            return [KeptContents(thing, contents())]
+    if isinstance(thing, np.ndarray):
+        return [KeptArray(thing)]
+    if isinstance(thing, GENERATORS):
+        return [KeptGenerator(thing)]
+    parts: list[Kept] = []
+    if isinstance(thing, nn.Module):
+        parts += [
+            KeptContents(vars(thing)[name], _Entries())
+            for name in REGISTRIES
+            if name in vars(thing)
+        ]
+    if hasattr(thing, "__dict__"):
+        parts.append(KeptContents(vars(thing), _Entries()))
+    if slots(thing):
+        parts.append(
+            KeptContents(thing, _Attributes(slots, object.__setattr__, object.__delattr__))
+        )
+    parts += [
+        KeptContents(kind, _Attributes(of_class, setattr, delattr)) for kind in own_classes(thing)
+    ]
+    return parts
+
+
+class KeptContents:
+    """The very objects in a container, under their names."""
+
+    def __init__(self, of: Any, contents: Any) -> None:
+        self.of, self._contents = of, contents
+        self.names, self.values = contents.read(of)
+
+    def changed(self) -> bool:
+        """Whether it holds others, or in another order."""
+        names, values = self._contents.read(self.of)
+        return not (_same(names, self.names) and _same(values, self.values))
+
+    def put_back(self) -> None:
+        """Let it hold what it held."""
+        if self.changed():
+            self._contents.write(self.of, self.names, self.values)
+
+    def replace(self, by: Callable[[Any], Any]) -> None:
+        """Let it hold, in the place of each value, what ``by`` makes of it."""
+        values = [by(value) for value in self.values]
+        if not _same(values, self.values):
+            self._contents.write(self.of, self.names, values)
+
+
+class KeptTensor:
+    """A tensor: where its numbers lie and what they are, and what autograd knows of it.
+
+    Its gradient is taken away until it is put back, so that nobody can write into it meanwhile.
+    """
+
+    def __init__(self, of: Tensor) -> None:
+        self.of, self._kind = of, type(of)
+        self._data = of.data
+        self._version = None if of.is_inference() else of._version
+        self._requires_grad, self._grad_fn = of.requires_grad, of.grad_fn
+        self._hooks = {name: dict(getattr(of, name, None) or {}) for name in _HOOKS}
+        self._bytes = _bytes(self._data)
+        self._before = self._bytes.clone()
+        self._grad = of.grad if of.is_leaf else None
+        if self._grad is not None:
+            of.grad = None
+
+    def changed(self) -> bool:
+        """Whether its numbers or their place are others."""
+        if type(self.of) is not self._kind or not _same_place(self.of.data, self._data):
+            return True
+        written = self._version is not None and self.of._version != self._version
+        return written or self._rewritten()
+
+    def _rewritten(self) -> bool:
+        return not torch.equal(self._bytes, self._before)
+
+    def put_back(self) -> None:
+        """Put back place, numbers, gradient and hooks, each only where it is another."""
+        of = self.of
+        if type(of) is not self._kind:
+            of.__class__ = self._kind
+        if not _same_place(of.data, self._data):
+            of.data = self._data
+        if self._rewritten():
+            self._bytes.copy_(self._before)
+        if of.grad_fn is not self._grad_fn and self._grad_fn is None:
+            of.detach_()  # something with a past was written into it
+        if of.is_leaf and of.requires_grad is not self._requires_grad:
+            of.requires_grad_(self._requires_grad)
+        if of.is_leaf and of.grad is not self._grad:
+            of.grad = self._grad
+        for name, before in self._hooks.items():
+            hooks = getattr(of, name, None)
+            if hooks is not None and dict(hooks) != before:
+                hooks.clear()
+                hooks.update(before)
+
+
+class KeptArray:
+    """A NumPy array and the numbers in it."""
+
+    def __init__(self, of: Any) -> None:
+        self.of, self._before = of, of.copy()
+
+    def changed(self) -> bool:
+        """Whether its numbers are others."""
+        same: bool = (
+            self.of.shape == self._before.shape and self.of.tobytes() == self._before.tobytes()
+        )
+        return not same
+
+    def put_back(self) -> None:
+        """Write the numbers back, where they are others."""
+        if self.of.flags.writeable and self.changed():
+            self.of.shape = self._before.shape
+            self.of[...] = self._before
+
+
+class KeptGenerator:
+    """A generator of random numbers and its state."""
+
+    def __init__(self, of: Any) -> None:
+        self.of, self._state = of, _state(of)
+
+    def changed(self) -> bool:
+        """A generator is no memory: what was drawn does not count."""
+        return False
+
+    def put_back(self) -> None:
+        """Let it draw the same numbers again."""
+        if isinstance(self.of, np.random.Generator):
+            self.of.bit_generator.state = self._state
+        elif isinstance(self.of, torch.Generator | np.random.RandomState):
+            self.of.set_state(self._state)
+        else:
+            self.of.setstate(self._state)
+
+
+def _state(generator: Any) -> Any:
+    if isinstance(generator, np.random.Generator):
+        return generator.bit_generator.state
+    if isinstance(generator, torch.Generator | np.random.RandomState):
+        return generator.get_state()
+    return generator.getstate()
+
+
+class _Entries:
+    """Of a dict. An OrderedDict keeps its order beside, so its own methods must write."""
+
+    def read(self, of: dict[Any, Any]) -> tuple[list[Any], list[Any]]:
+        return list(of.keys()), list(of.values())
+
+    def write(self, of: dict[Any, Any], names: list[Any], values: list[Any]) -> None:
+        own: Any = OrderedDict if isinstance(of, OrderedDict) else dict
+        if not _same(list(of.keys()), names):
+            own.clear(of)
+        for name, value in zip(names, values, strict=True):
+            own.__setitem__(of, name, value)
+
+
+class _Sequence:
+    """Of a list or a deque."""
+
+    def read(self, of: Any) -> tuple[list[Any], list[Any]]:
+        return [], list(of)
+
+    def write(self, of: Any, names: list[Any], values: list[Any]) -> None:
+        own: Any = list if isinstance(of, list) else deque
+        own.clear(of)
+        own.extend(of, values)
+
+
+class _Members:
+    """Of a set."""
+
+    def read(self, of: set[Any]) -> tuple[list[Any], list[Any]]:
+        return [], list(of)
+
+    def write(self, of: set[Any], names: list[Any], values: list[Any]) -> None:
+        set.clear(of)
+        set.update(of, values)
+
+
+class _Bytes:
+    """Of a bytearray."""
+
+    def read(self, of: bytearray) -> tuple[list[Any], list[Any]]:
+        return [], list(of)
+
+    def write(self, of: bytearray, names: list[Any], values: list[Any]) -> None:
+        of[:] = bytes(values)
+
+
+class _Attributes:
+    """Of an object or a class, by their names."""
+
+    def __init__(self, names: Any, write: Any, delete: Any) -> None:
+        self._names, self._write, self._delete = names, write, delete
+
+    def read(self, of: Any) -> tuple[list[Any], list[Any]]:
+        names = self._names(of)
+        return names, [
+            vars(of)[name] if isinstance(of, type) else getattr(of, name) for name in names
+        ]
+
+    def write(self, of: Any, names: list[Any], values: list[Any]) -> None:
+        for name in set(self._names(of)) - set(names):
+            self._delete(of, name)
+        for name, value in zip(names, values, strict=True):
+            self._write(of, name, value)
+
+
+_CONTENTS: tuple[tuple[Any, Any], ...] = (
+    (dict, _Entries), ((list, deque), _Sequence), (set, _Members), (bytearray, _Bytes),
+)  # fmt: skip
+
+
+def _same(a: list[Any], b: list[Any]) -> bool:
+    """Whether two lists hold the very same objects."""
+    return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
+
+
+def _same_place(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors are the same numbers in memory, seen in the same way."""
+    if (a.dtype, a.device, a.layout) != (b.dtype, b.device, b.layout) or a.shape != b.shape:
+        return False
+    if a.layout != torch.strided or a.is_meta:
+        return True
+    return (a.data_ptr(), a.stride()) == (b.data_ptr(), b.stride())
+
+
+def _bytes(tensor: Tensor) -> Tensor:
+    """The memory from a tensor's first number to its last, as bytes; none where it has none of its own.
+
+    Bytes are compared bit for bit, whatever the type, and written without autograd's noticing.
+    """
+    wraps = hasattr(
+        tensor, "__tensor_flatten__"
+    )  # the tensors that it holds are kept by themselves
+    if wraps or tensor.layout != torch.strided or tensor.is_meta or tensor.numel() == 0:
+        return torch.empty(0, dtype=torch.uint8)
+    size = tensor.element_size()
+    first = tensor.storage_offset() * size
+    reach = sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    memory = torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(tensor.untyped_storage())
+    return memory[first : first + (reach + 1) * size]
