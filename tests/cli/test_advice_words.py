@@ -15,7 +15,10 @@ import bptt
 from bptt.cli import app
 from bptt.cli.advice_words import with_options
 from bptt.diagnosis import VERDICTS, Cause
+from bptt.diagnosis.activity import activity_of
 from bptt.diagnosis.advice import advice_on
+from bptt.diagnosis.evidence import Evidence
+from bptt.dynamics import spectrum
 from bptt.layers.kinds import KINDS
 
 CAUSES = {
@@ -27,11 +30,14 @@ CAUSES = {
 
 def everything():
     """All the advice there is."""
-    layer = bptt.RNN.init(2, 4, rng=0)
-    profile = bptt.by_lag(layer.forward(np.ones((9, 2, 2), "f4")), np.ones((9, 2, 4), "f4"))
-    for verdict, cell in product(VERDICTS, (kind.cell for kind in KINDS.values())):
+    for verdict, kind, way in product(VERDICTS, KINDS.values(), ("forward", "backward")):
+        layer = kind.init(2, 4, rng=0)
+        trace = layer.forward(np.ones((9, 2, 2), "f4"))
+        profile = bptt.by_lag(trace, np.ones((9, 2, 4), "f4"))
+        weights, activity = spectrum(layer.gate(layer.cell.candidate)), activity_of(trace)
+        evidence = Evidence(f"rnn.0.{way}", layer, profile, 3, verdict, weights, activity)
         for name in (*CAUSES[verdict], *["loss out of reach"] * (verdict == "vanishing")):
-            yield from advice_on(verdict, Cause(name, 1.0, ""), profile, 3, cell)
+            yield from advice_on(evidence, Cause(name, 1.0, ""))
 
 
 def test_the_library_names_no_option():

@@ -166,7 +166,9 @@ def test_saturated_gates(kind):
     """All gates at their ends, the carry's gate shut: only W_R is left, and little gets to it."""
     report = gated(kind, -40.0, others=4.0)
     assert (report.verdict, report.cause.name) == ("vanishing", "saturation")
-    assert report.cause.number > 0.8
+    assert (
+        report.cause.number < 0.03
+    )  # what the slopes pass on; i tanh'(4) of the candidate's way is 0.0013
 
 
 def test_exploding_gated_cell():
@@ -190,7 +192,7 @@ def test_a_cell_of_ones_own_is_judged_like_those_that_are_built_in(bias, cause):
     assert of_layer.carry == "forget gate f"
     if cause == "gates closed":
         assert report.cause.number == pytest.approx(0.5, abs=0.02)
-        assert "Open the forget gate: start its bias b_f at 1" in report.advice[0].sentence
+        assert "which a bias b_f of 2.53 gives" in report.advice[0].sentence  # 0.1^(1/30) = 0.926
 
 
 def test_slopes_of_every_gate():

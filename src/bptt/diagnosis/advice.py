@@ -1,14 +1,16 @@
-"""What to change, for a verdict and its cause."""
+"""What to change, for a verdict and its cause. Nothing is advised that the layer has already."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from bptt.cells import Cell
 from bptt.diagnosis.causes import Cause
-from bptt.diagnosis.verdict import Verdict
-from bptt.gradients.by_lag import LagProfile
+from bptt.diagnosis.evidence import Evidence
+from bptt.layers.parameters import Parameters
+
+NEAR = 0.1  # as far as singular values may be from 1 of a W_R that is called orthogonal, or from the identity
+ONE_SIDED = ("relu", "leaky_relu")  # their slope is small below zero only
 
 
 @dataclass(frozen=True)
@@ -34,94 +36,165 @@ IDENTITY_RELU: Mapping[str, str | float] = {"init": "identity", "activation": "r
 
 CLIP = Advice("Clip the gradient by its norm, at 1 for a start.", ({"clip": 1.0},))
 START_ORTHOGONAL = Advice("Start from an orthogonal W_R.", (ORTHOGONAL,))
+ORTHOGONAL_BLOCKS = Advice(
+    "Start the recurrent weights from orthogonal blocks.", (ORTHOGONAL,)
+)  # fmt: skip
+START_IDENTITY = Advice("Start W_R from the identity, with relu.", (IDENTITY_RELU,))
 GATED_CELL = Advice(
     "If the task needs more than a few dozen steps, use a gated cell, an LSTM or a GRU.",
     ({"cell": "lstm"}, {"cell": "gru"}),
 )
+LARGER_BATCHES = Advice(
+    "Use larger batches or longer sequences: what is left is mostly noise."
+)  # fmt: skip
+SMALLER_INPUTS = Advice(
+    "Make the pre-activations smaller: scale the inputs or W_F down, or regularise the weights."
+)
+KEPT_ON = Advice(
+    "Keep more units on, since below zero relu has next to no slope: start b above zero, or use tanh.",
+    ({"activation": "tanh"},),
+)
+STEEPER = Advice(
+    "Use an activation whose slope reaches 1, such as tanh, or relu with W_R the identity.",
+    ({"activation": "tanh"}, IDENTITY_RELU),
+)
+FLATTER = Advice(
+    "Use an activation whose slope is at most 1, such as tanh.", ({"activation": "tanh"},)
+)
 
 
-def advice_on(
-    verdict: Verdict, cause: Cause, profile: LagProfile, needed: int, cell: Cell
-) -> tuple[Advice, ...]:
-    """What to change, the likeliest first.
-
-    Args:
-        verdict: on the layer.
-        cause: why.
-        profile: the gradient by lag.
-        needed: the lag the verdict is about.
-        cell: what the layer is made of.
-    """
-    if verdict == "steady":
+def advice_on(evidence: Evidence, cause: Cause) -> tuple[Advice, ...]:
+    """What to change, the likeliest first."""
+    if evidence.verdict == "steady":
         if cause.name == "cancellation":
-            return (
-                Advice("Use larger batches or longer sequences: what is left is mostly noise."),
-            )
-        return (Advice(f"Nothing, if the task needs no more than lag {needed}."),)
+            return (LARGER_BATCHES,)
+        return (Advice(f"Nothing, if the task needs no more than lag {evidence.needed}."),)
     if cause.name == "loss out of reach":
-        return (Advice("Measure longer sequences, or take the loss later in them."),)
-    if verdict == "exploding":
-        return CLIP, *_against_growth(cause, profile)
-    if cell.carry_gate is not None:
-        return _open_the_gate(cause, cell, cell.carry_gate)
-    if cause.name == "gates closed":
-        return START_ORTHOGONAL, GATED_CELL
-    return {
-        "weights": (
-            Advice(
+        return (_further(evidence),)
+    if evidence.verdict == "exploding":
+        return CLIP, *_against_growth(evidence, cause)
+    if evidence.cell.carry_gate is not None:
+        return tuple(_gates(evidence, cause, evidence.cell.carry_gate))
+    return tuple(_against_fading(evidence, cause))
+
+
+def _further(evidence: Evidence) -> Advice:
+    """The loss has too short a past."""
+    if not evidence.name.endswith(".backward"):
+        return Advice("Measure longer sequences, or take the loss later in them.")
+    if len(evidence.profile.log10_signal) > 1:
+        return Advice(
+            "Measure longer sequences, or take the loss earlier in them: this direction reads from the end."
+        )
+    return Advice(
+        "Read this direction at the first step of the sequence (in PyTorch h_n, or out[0, :, H:]): at the last "
+        "one it has seen a single input."
+    )
+
+
+def _against_growth(evidence: Evidence, cause: Cause) -> Iterable[Advice]:
+    if cause.name == "activation slope":
+        yield FLATTER
+        return
+    if cause.name == "weights":
+        yield from _scaled(evidence)
+    if not _is_orthogonal(evidence.layer):
+        yield ORTHOGONAL_BLOCKS if evidence.gated else START_ORTHOGONAL
+
+
+def _against_fading(evidence: Evidence, cause: Cause) -> Iterable[Advice]:
+    """Of a cell without a carry."""
+    layer = evidence.layer
+    orthogonal, identity_relu = _is_orthogonal(layer), _is_identity_relu(layer)
+    if evidence.gated:
+        if not orthogonal:
+            yield ORTHOGONAL_BLOCKS
+    elif cause.name == "weights":
+        if not orthogonal:
+            yield Advice(
                 "Start from an orthogonal W_R, or from the identity with relu.",
                 (ORTHOGONAL, IDENTITY_RELU),
-            ),
-            _scaled(profile),
-            GATED_CELL,
-        ),
-        "saturation": (
-            Advice(
-                "Make the pre-activations smaller: scale the inputs or W_F down, or regularise the weights."
-            ),
-            Advice(
-                "Start W_R from the identity, with relu, which does not saturate above zero.",
-                (IDENTITY_RELU,),
-            ),
-            GATED_CELL,
-        ),
-        "activation slope": (
-            Advice(
-                "Use an activation whose slope reaches 1: tanh instead of the logistic, or relu with W_R "
-                "the identity.",
-                ({"activation": "tanh"}, IDENTITY_RELU),
-            ),
-            GATED_CELL,
-        ),
-    }[cause.name]
-
-
-def _against_growth(cause: Cause, profile: LagProfile) -> tuple[Advice, ...]:
-    if cause.name == "activation slope":
-        return (
-            Advice(
-                "Use an activation whose slope is at most 1, such as tanh.",
-                ({"activation": "tanh"},),
-            ),
+            )
+        elif not identity_relu:
+            yield START_IDENTITY
+        yield from _scaled(evidence)
+    elif cause.name == "activation slope":
+        yield STEEPER
+    elif layer.phi.name in ONE_SIDED:
+        yield KEPT_ON
+    else:
+        yield SMALLER_INPUTS
+        yield Advice(
+            "Start W_R from the identity, with relu, which does not saturate above zero.",
+            (IDENTITY_RELU,),
         )
-    if cause.name == "weights":
-        return _scaled(profile), START_ORTHOGONAL
-    return (START_ORTHOGONAL,)
+    yield GATED_CELL
 
 
-def _open_the_gate(cause: Cause, cell: Cell, gate: str) -> tuple[Advice, ...]:
-    opened = Advice(
-        f"Open the {cell.gates[gate]} gate: start its bias b_{gate} at 1 to log(T) instead of 0 (PyTorch "
-        "adds two biases), or draw it from the lags the task has (chrono initialisation)."
-    )
+def _gates(evidence: Evidence, cause: Cause, gate: str) -> Iterable[Advice]:
+    """Of a cell with a carry: open its gate, by how much that takes."""
+    if evidence.passed_on < evidence.enough:
+        yield Advice(_opened(evidence, gate))
+    elif cause.name == "saturation":
+        yield SMALLER_INPUTS
     if cause.name == "gates closed":
-        return (opened,)
-    return opened, Advice("Start the recurrent weights from orthogonal blocks.", (ORTHOGONAL,))
+        return
+    if not _is_orthogonal(evidence.layer):
+        yield ORTHOGONAL_BLOCKS
+    elif cause.name == "weights":
+        yield from _scaled(evidence)
 
 
-def _scaled(profile: LagProfile) -> Advice:
-    estimate = np.exp(-profile.rate)
-    return Advice(
-        f"Scale W_R by about {estimate:.2f}, e^(-rate): a first guess, since the activation's slope "
-        "changes with it; measure again."
+def _opened(evidence: Evidence, gate: str) -> str:
+    """To keep a tenth over K steps the carry must pass on f = 0.1^(1/K) per step: a bias of log(f / (1 - f))."""
+    name, enough = evidence.cell.gates[gate], evidence.enough
+    bias = float(np.log(enough / (1 - enough)))
+    now = float(evidence.layer.gate(gate, "b").mean())
+    mean = evidence.activity.carry_gate
+    goal = (
+        f"Open the {name} gate: to keep a tenth of the signal over {evidence.steps} steps, {gate} must be "
+        f"{enough:.3f} or more"
+    )
+    if now < bias:
+        return (
+            f"{goal}, which a bias b_{gate} of {bias:.2f} gives. In the mean b_{gate} is {now:.2f} now and {gate} "
+            f"is {mean:.2f}{_NOTES.get(evidence.cell.name, '')}. Or draw b_{gate} from the lags that "
+            "the task has (chrono initialisation)."
+        )
+    return (
+        f"{goal}. Its bias would do, b_{gate} is {now:.2f} in the mean, but inputs and states close it: {gate} is "
+        f"{mean:.2f} in the mean, and {evidence.passed_on:.2f} where the signal goes. Make what they add smaller: scale the inputs down, or regularise the "
+        "weights of this gate."
+    )
+
+
+_NOTES = {
+    "lstm": " (PyTorch adds two biases: b_f is their sum)",
+    "gru": " (z near 1 keeps the state; PyTorch adds two biases: b_z is their sum)",
+}
+
+
+def _scaled(evidence: Evidence) -> Iterable[Advice]:
+    """By what undoes a step, where there is such a factor."""
+    growth = evidence.growth
+    if not np.isfinite(growth) or not growth > 0:
+        return
+    yield Advice(
+        f"Scale W_R by about {1 / growth:.2f}: a step back multiplies the signal by {growth:.2f} in the mean. It is a "
+        "first guess, since the activation's slope changes with it; measure again."
+    )
+
+
+def _is_orthogonal(layer: Parameters) -> bool:
+    """Whether every block of W_R is, to ``NEAR``."""
+    blocks = (layer.gate(gate) for gate in layer.cell.gates)
+    return all(
+        bool((np.abs(np.linalg.svd(block, compute_uv=False) - 1) <= NEAR).all()) for block in blocks
+    )
+
+
+def _is_identity_relu(layer: Parameters) -> bool:
+    return (
+        layer.phi.name == "relu"
+        and float(np.linalg.norm(layer.W_R - np.eye(layer.hidden), 2)) <= NEAR
     )

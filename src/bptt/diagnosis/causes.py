@@ -2,23 +2,23 @@ r"""Why the signal vanishes or explodes, with a number (Q9, Q12).
 
 Plain RNN: each step back multiplies the signal by W_R and by φ′, and the two gains, in ln, add up to what
 happened. Most gated cells have a way around W_R, the carry: LSTM f ⊙ dc, GRU z ⊙ dh. Where most of the
-signal goes by the carry, its strength decides; else the gains of the way through W_R do.
+signal goes by the carry, its strength decides; else the gains of the way through W_R do. All of them are measured
+along the signal: what the units do that it does not pass decides nothing.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from bptt.arrays import Array
-from bptt.cells import Cell
-from bptt.diagnosis.activity import Activity
-from bptt.diagnosis.verdict import Verdict
+from bptt.diagnosis.activity import SATURATED
+from bptt.diagnosis.evidence import Evidence
 from bptt.dynamics import Spectrum
 from bptt.gradients.by_lag import LagProfile
 from bptt.presentation.formatting import percent
 
 MUCH_CANCELLATION = 10.0
 LN10 = float(np.log(10.0))
+BULK = 0.5  # of a growth, in ln, that one factor must explain to be its cause
 
 
 @dataclass(frozen=True)
@@ -37,69 +37,127 @@ class Cause:
     sentence: str
 
 
-def cause_of(
-    verdict: Verdict,
-    profile: LagProfile,
-    needed: int,
-    weights: Spectrum,
-    activity: Activity,
-    cell: Cell,
-) -> Cause:
-    """The factor that carries most of a verdict.
-
-    Args:
-        verdict: on the layer.
-        profile: the gradient by lag.
-        needed: the lag the verdict is about.
-        weights: what W_R alone says.
-        activity: where the units work on the data.
-        cell: what the layer is made of.
-    """
-    if verdict == "steady":
+def cause_of(evidence: Evidence) -> Cause:
+    """The factor that carries most of a verdict."""
+    profile, needed = evidence.profile, evidence.needed
+    if evidence.verdict == "steady":
         return _steady(profile)
-    if needed >= len(profile.log10_signal):
+    if needed >= len(profile.log10_signal) and evidence.verdict == "vanishing":
         reach = len(profile.log10_signal) - 1
         return Cause(
             "loss out of reach", float(reach),
             f"No loss step has a past of {needed} steps: the longest that was measured is {reach}.",
         )  # fmt: skip
-    upto = needed if verdict == "vanishing" else int(np.argmax(profile.log10_growth))
-    gated = len(cell.gates) > 1
-    total_w, total_a = _total(profile.weight_gain[:upto]), _total(profile.activation_gain[:upto])
-    numbers = (
-        f"over lags 0 to {upto} W_R multiplies what passes it by {_times(total_w)}, "
-        f"the {'slopes of the gates' if gated else 'activation'} by {_times(total_a)}"
-    )
-    if verdict == "exploding":
-        if total_a > total_w:
-            return Cause("activation slope", total_a / upto, f"φ′ above one: {numbers}.")
-        radius = weights.radius * activity.mean_slope
-        if not gated and radius < 1:
-            return Cause(
-                "non-normal transient", weights.peak,
-                f"‖W_R^k‖ peaks at {weights.peak:.3g} (k = {weights.peak_power}) although spectral "
-                f"radius · mean slope = {radius:.2f} < 1: {numbers}.",
-            )  # fmt: skip
-        return Cause("weights", total_w / upto, f"W_R grows the signal: {numbers}.")
+    if evidence.verdict == "exploding":
+        return _grown(evidence)
     if profile.log10_signal[needed] == -np.inf:
-        return _ended(profile, activity.saturated)
-    by_carry = _by_carry(profile, upto)
-    if by_carry is not None:
-        return by_carry
-    if total_w < total_a:
-        return Cause("weights", total_w / upto, f"W_R shrinks the signal: {numbers}.")
-    if gated:
-        return _shut(profile, upto, activity.saturated, numbers)
-    # What even the steepest slope would do, lag after lag; the rest is where the units work.
-    if upto * np.log(activity.steepest) < 0.5 * total_a:
+        return _ended(profile)
+    return _by_carry(evidence) or _shrunk(evidence)
+
+
+def _numbers(evidence: Evidence) -> str:
+    slopes = "slopes of the gates" if evidence.gated else "activation"
+    return (
+        f"over lags {evidence.first} to {evidence.last} W_R multiplies what passes it by "
+        f"{_times(evidence.by_weights)}, the {slopes} by {_times(evidence.by_slopes)}"
+    )
+
+
+def _grown(evidence: Evidence) -> Cause:
+    by_weights, by_slopes, numbers = evidence.by_weights, evidence.by_slopes, _numbers(evidence)
+    if evidence.gated:
+        per_step = float(np.exp(by_weights / evidence.steps))
         return Cause(
-            "activation slope", activity.steepest,
-            f"φ′ of this activation is at most {activity.steepest:.2g}: {numbers}.",
+            "weights", float(np.log(evidence.growth)),
+            f"The signal grows through the gates and W_R: up to lag {evidence.last} a step back multiplies it by "
+            f"{evidence.growth:.3g} in the mean, and W_R multiplies what passes it by {per_step:.3g}.",
+        )  # fmt: skip
+    if by_slopes > by_weights:
+        return Cause("activation slope", by_slopes / evidence.steps, f"φ′ above one: {numbers}.")
+    spectrum = evidence.weights
+    largest = spectrum.last if spectrum.peak is None else spectrum.peak
+    with np.errstate(divide="ignore"):
+        by_eigenvalues, by_powers = evidence.steps * np.log(spectrum.radius), np.log(largest)
+    # ‖W_R^k‖ is ρ^k of a normal W_R: what is beyond that is growth that its eigenvalues do not make.
+    if by_eigenvalues < BULK * by_weights <= by_powers:
+        return Cause(
+            "non-normal transient", largest, f"{_transient(spectrum)}. {_capital(numbers)}."
+        )
+    return Cause(
+        "weights", by_weights / evidence.steps,
+        f"W_R grows the signal, with a spectral radius of {spectrum.radius:.3g}: {numbers}.",
+    )  # fmt: skip
+
+
+def _transient(spectrum: Spectrum) -> str:
+    powers = (
+        f"‖W_R^k‖ still grows at k = 64, the last power computed, where it is {spectrum.last:.3g}"
+        if spectrum.peak is None
+        else f"‖W_R^k‖ peaks at {spectrum.peak:.3g} (k = {spectrum.peak_power})"
+    )
+    return (
+        f"W_R is not normal (Henrici's departure is {spectrum.departure:.2f}, of at most 1): {powers}, although its "
+        f"spectral radius is {spectrum.radius:.3g}"
+    )
+
+
+def _shrunk(evidence: Evidence) -> Cause:
+    numbers, slope = _numbers(evidence), evidence.slope
+    if evidence.by_weights < evidence.by_slopes:
+        return Cause(
+            "weights", evidence.by_weights / evidence.steps, f"W_R shrinks the signal: {numbers}."
+        )
+    if evidence.gated:
+        return _shut(evidence)
+    # What even the steepest slope would do, lag after lag; the rest is where the units work.
+    steepest = evidence.activity.steepest
+    if evidence.steps * np.log(steepest) < BULK * evidence.by_slopes:
+        return Cause(
+            "activation slope", steepest,
+            f"φ′ of this activation is at most {steepest:.2g}: {numbers}.",
         )  # fmt: skip
     return Cause(
-        "saturation", activity.mean_slope,
-        f"Units work where φ′ is small, {activity.mean_slope:.2f} in the mean and below 0.1 of the "
-        f"steepest slope for {percent(activity.saturated)} of them: {numbers}.",
+        "saturation", slope,
+        f"The units that carry the signal work where φ′ is small: it passes on {slope:.2f} per step, of at most "
+        f"{steepest:.2g}. {_capital(numbers)}.",
+    )  # fmt: skip
+
+
+def _shut(evidence: Evidence) -> Cause:
+    """The gates let too little through to W_R."""
+    numbers, slope, carry = _numbers(evidence), evidence.slope, evidence.cell.carry_gate
+    if carry is not None and evidence.passed_on >= evidence.enough:
+        return Cause(
+            "saturation", slope,
+            f"The {evidence.cell.gates[carry]} gate is open, {carry} is {evidence.passed_on:.2f}, but little of the "
+            f"signal goes by the carry: {numbers}.",
+        )  # fmt: skip
+    if slope < SATURATED:
+        return Cause(
+            "saturation", slope,
+            f"The gates that the signal meets are saturated, their slopes pass on {slope:.2g} per step: {numbers}.",
+        )  # fmt: skip
+    strength = evidence.passed_on
+    if carry is None:
+        return Cause("gates closed", slope, f"The gates let little through: {numbers}.")
+    return Cause(
+        "gates closed", strength,
+        f"The gates let little through: {numbers}, and the carry passes on only {strength:.2f} per step.",
+    )  # fmt: skip
+
+
+def _by_carry(evidence: Evidence) -> Cause | None:
+    """The carry, if most of the signal goes that way."""
+    share, strength = evidence.carry_share, evidence.carry_strength
+    if share is None or strength is None or share < 0.5:
+        return None
+    total = evidence.steps * np.log(strength) if strength else -np.inf
+    if total > BULK * LN10 * float(evidence.profile.log10_growth[evidence.last]):
+        return None  # the carry keeps it: it was lost on the way there
+    return Cause(
+        "gates closed", strength,
+        f"{percent(share)} of the signal goes by the carry, which passes on {strength:.2f} of it per step: "
+        f"{_times(total)} over lags {evidence.first} to {evidence.last}.",
     )  # fmt: skip
 
 
@@ -114,46 +172,17 @@ def _steady(profile: LagProfile) -> Cause:
     return Cause("none", 0.0, "Neither factor takes the signal below 1/100 or above 100.")
 
 
-def _ended(profile: LagProfile, saturated: float) -> Cause:
+def _ended(profile: LagProfile) -> Cause:
     """The signal is exactly zero from some lag on: which factor made it so."""
-    lag = int(np.argmax(profile.log10_signal == -np.inf))
+    first = profile.first_lag
+    lag = first + int(np.argmax(profile.log10_signal[first:] == -np.inf))
     if lag and profile.weight_gain[lag - 1] == -np.inf:
         return Cause("weights", -np.inf, f"W_R is zero for all that is left at lag {lag}.")
-    return Cause("saturation", saturated, f"At lag {lag} no unit passes any signal on.")
+    return Cause("saturation", 0.0, f"At lag {lag} no unit passes any signal on.")
 
 
-def _shut(profile: LagProfile, upto: int, saturated: float, numbers: str) -> Cause:
-    """The gates let too little through to W_R."""
-    if saturated >= 0.1:
-        return Cause(
-            "saturation", saturated, f"{percent(saturated)} of the gates are saturated: {numbers}."
-        )
-    if profile.carry_gain is None:
-        return Cause("gates closed", float("nan"), f"The gates let little through: {numbers}.")
-    strength = float(np.exp(_total(profile.carry_gain[:upto]) / upto))
-    return Cause(
-        "gates closed", strength,
-        f"The gates let little through: {numbers}, and the carry passes on only {strength:.2f} per step.",
-    )  # fmt: skip
-
-
-def _by_carry(profile: LagProfile, upto: int) -> Cause | None:
-    """The carry, if most of the signal goes that way."""
-    if profile.carry_gain is None or profile.carry_share is None:
-        return None
-    share, gain = profile.carry_share[:upto], profile.carry_gain[:upto]
-    if not len(share) or not np.nanmean(share) >= 0.5:
-        return None
-    strength = float(np.exp(_total(gain) / upto))
-    return Cause(
-        "gates closed", strength,
-        f"{percent(float(np.nanmean(share)))} of the signal goes by the carry, which passes on {strength:.2f} of "
-        f"it per step: {_times(_total(gain))} over lags 0 to {upto}.",
-    )  # fmt: skip
-
-
-def _total(gains: Array) -> float:
-    return float(gains[np.isfinite(gains)].sum())
+def _capital(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]
 
 
 def _times(ln: float) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from bptt.diagnosis.activity import activity_of
 from bptt.diagnosis.advice import Advice, advice_on
 from bptt.diagnosis.causes import Cause, cause_of
+from bptt.diagnosis.evidence import Evidence
 from bptt.diagnosis.verdict import Verdict, judged
 from bptt.dynamics import Exponents, Spectrum, lyapunov, spectrum
 from bptt.gradients.by_lag import LagProfile
@@ -40,8 +41,8 @@ class LayerDiagnosis:
             gates.
         carry_gate: mean of the gate that carries the state; None for a cell without one.
         carry_strength: how strongly it passes on the error, along the error, geometric mean over the
-            lags up to the needed one; None without a carry.
-        carry_share: the part of the signal that goes that way, mean over these lags; None without a carry.
+            lags up to the needed one; None without a carry, and where no step back is taken.
+        carry_share: the part of the signal that goes that way, mean over these lags; None likewise.
         bound: Pascanu's bound in words, or None for a gated cell.
         exponents: leading Lyapunov exponents over the batch's steps, or None where it is too short.
         by_step: the gradient by the step at which the weight acts, and the error of the state at each step.
@@ -94,21 +95,22 @@ def _diagnose_layer(
     name: str, trace: Trace, profile: LagProfile, by_step: StepProfile, needed: int
 ) -> LayerDiagnosis:
     layer, cell = trace.layer, trace.layer.cell
-    activity, weights = activity_of(trace), spectrum(layer.gate(cell.candidate))
     verdict, attenuation = judged(profile, needed)
-    why = cause_of(verdict, profile, needed, weights, activity, cell)
-    strength, share = _carry(profile, needed)
-    gated, carried_by = len(cell.gates) > 1, cell.carry_gate
+    evidence = Evidence(
+        name, layer, profile, needed, verdict, spectrum(layer.gate(cell.candidate)), activity_of(trace)
+    )  # fmt: skip
+    why = cause_of(evidence)
+    activity, weights, carried_by = evidence.activity, evidence.weights, cell.carry_gate
     return LayerDiagnosis(
         name=name,
         kind=cell.name,
-        gated=gated,
+        gated=evidence.gated,
         carry=None if carried_by is None else f"{cell.gates[carried_by]} gate {carried_by}",
         profile=profile,
         needed_lag=needed,
         verdict=verdict,
         cause=why,
-        advice=advice_on(verdict, why, profile, needed, cell),
+        advice=advice_on(evidence, why),
         log10_attenuation=attenuation,
         horizon=profile.horizon(),
         rate=profile.rate,
@@ -116,24 +118,12 @@ def _diagnose_layer(
         mean_slope=activity.mean_slope,
         saturated=activity.saturated,
         carry_gate=activity.carry_gate,
-        carry_strength=strength,
-        carry_share=share,
-        bound=None if gated else weights.bound(layer.phi.steepest),
+        carry_strength=evidence.carry_strength,
+        carry_share=evidence.carry_share,
+        bound=None if evidence.gated else weights.bound(layer.phi.steepest),
         exponents=_exponents(trace),
         by_step=by_step,
     )
-
-
-def _carry(profile: LagProfile, needed: int) -> tuple[float | None, float | None]:
-    """Strength and share of the carry over the lags up to the needed one."""
-    if profile.carry_gain is None or profile.carry_share is None:
-        return None, None
-    strength = profile.carry_gain[: max(1, needed)]
-    share = profile.carry_share[: max(1, needed)]
-    strength, share = strength[np.isfinite(strength)], share[np.isfinite(share)]
-    if not len(strength) or not len(share):
-        return None, None
-    return float(np.exp(strength.mean())), float(share.mean())
 
 
 def _exponents(trace: Trace) -> Exponents | None:

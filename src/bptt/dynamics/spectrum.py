@@ -2,10 +2,11 @@ r"""What the recurrent weights alone say (Q9), beside what is measured on data.
 
     spectral radius  ρ(W_R) = max |eigenvalue|: growth of W_R^k for large k
     σ_max            largest singular value: most that one step can grow
-    max_k ‖W_R^k‖₂   above 1 although ρ < 1: transient growth of a non-normal W_R (Trefethen 2005)
+    departure        √(‖W_R‖_F² - Σ|eigenvalue|²) / ‖W_R‖_F: 0 for a normal W_R, up to 1 (Henrici 1962)
+    max_k ‖W_R^k‖₂   above 1 although ρ < 1: transient growth, of a W_R that is not normal (Trefethen 2005)
 
-With γ = sup φ′ (Pascanu 2013): σ_max < 1/γ is *sufficient* for the gradient to vanish, σ_max > 1/γ only
-*necessary* for it to explode.
+A normal W_R has σ_max = ρ: nothing grows faster than ρ^k. With γ = sup φ′ (Pascanu 2013): σ_max < 1/γ is
+*sufficient* for the gradient to vanish, σ_max > 1/γ only *necessary* for it to explode.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import numpy as np
 from bptt.arrays import Array, as_floats
 
 POWERS = 64
+TIE = 1e-9  # ln: two powers of the same size, but for rounding
 
 
 @dataclass(frozen=True)
@@ -24,14 +26,18 @@ class Spectrum:
     Attributes:
         radius: ρ(W_R).
         sigma_max: largest singular value.
-        peak: max over k <= 64 of ‖W_R^k‖₂, relative to 1.
-        peak_power: the k at which it stands.
+        departure: Henrici's departure from normality as a part of ‖W_R‖_F, 0 to 1.
+        peak: max over k <= 64 of ‖W_R^k‖₂; None where it still grows at k = 64.
+        peak_power: the k at which it stands, or None.
+        last: ‖W_R^64‖₂, the last power that is computed.
     """
 
     radius: float
     sigma_max: float
-    peak: float
-    peak_power: int
+    departure: float
+    peak: float | None
+    peak_power: int | None
+    last: float
 
     def bound(self, gamma: float | None) -> str:
         """Pascanu's bound in words, for γ = sup φ′ (None: not known)."""
@@ -54,22 +60,33 @@ def spectrum(W_R: Array) -> Spectrum:
 
     >>> import numpy as np
     >>> s = spectrum(np.array([[0.5, 10.0], [0.0, 0.5]]))  # radius 1/2, yet it grows at first
-    >>> s.radius, bool(s.peak > 10)
-    (0.5, True)
+    >>> s.radius, bool(s.peak > 10), round(s.departure, 3)
+    (0.5, True, 0.998)
     """
     W = as_floats("W_R", W_R, ("H", "H")).astype(np.float64)
     W = as_floats("W_R", W, (len(W), len(W)))
-    best, log_peak = _highest_power(W)
+    eigenvalues = np.abs(np.linalg.eigvals(W))
+    best, log_peak, log_last = _powers(W)
     return Spectrum(
-        radius=float(np.abs(np.linalg.eigvals(W)).max()),
+        radius=float(eigenvalues.max()),
         sigma_max=float(np.linalg.norm(W, 2)),
-        peak=float(np.exp(min(log_peak, 700.0))),
-        peak_power=best,
+        departure=_departure(W, eigenvalues),
+        peak=None if best == POWERS else _exp(log_peak),
+        peak_power=None if best == POWERS else best,
+        last=_exp(log_last),
     )
 
 
-def _highest_power(W: Array) -> tuple[int, float]:
-    """j and ln ‖W^j‖_2 where that is largest, for j up to ``POWERS``.
+def _departure(W: Array, eigenvalues: Array) -> float:
+    size = float(np.linalg.norm(W))
+    if size == 0:
+        return 0.0
+    left = 1 - float(np.square(eigenvalues / size).sum())
+    return float(np.sqrt(max(0.0, left)))
+
+
+def _powers(W: Array) -> tuple[int, float, float]:
+    """j and ln ‖W^j‖_2 where that is largest, for j up to ``POWERS``; and ln of the last.
 
     The Frobenius norm is cheap and never below it: only powers that can be the largest need the other.
     """
@@ -79,14 +96,21 @@ def _highest_power(W: Array) -> tuple[int, float]:
         power = power @ W
         norm = float(np.linalg.norm(power))
         if norm == 0:
+            log_last = -np.inf
             break
         power, log_scale = power / norm, log_scale + float(np.log(norm))
         powers.append((log_scale, j, power))
+    else:
+        log_last = log_scale + float(np.log(np.linalg.norm(power, 2)))
     best, log_peak = 1, -np.inf
     for frobenius, j, power in sorted(powers, key=lambda p: (-p[0], p[1])):
-        if frobenius < log_peak:
+        if frobenius < log_peak - TIE:
             break
         log_size = frobenius + float(np.log(np.linalg.norm(power, 2)))
-        if log_size > log_peak or (log_size == log_peak and j < best):
+        if log_size > log_peak + TIE or (log_size >= log_peak - TIE and j < best):
             best, log_peak = j, log_size
-    return best, log_peak
+    return best, log_peak, log_last
+
+
+def _exp(ln: float) -> float:
+    return float(np.exp(min(ln, 700.0)))

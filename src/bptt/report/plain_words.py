@@ -9,8 +9,8 @@ from bptt.presentation.formatting import counted, power_of_ten, share_or_factor
 CAUSES = {
     "weights": "Each step back in time multiplies the error signal by the recurrent weights, the matrix W_R. "
     "Here this changes its size most.",
-    "saturation": "Each step back in time multiplies the error signal by the slope of the activation, φ′. "
-    "Here it is small where the units work.",
+    "saturation": "Each step back in time multiplies the error signal by the slope of the activation, φ′, or of the "
+    "gates. Here it is small where the units work that carry the signal.",
     "activation slope": "Each step back in time multiplies the error signal by the slope of the activation, φ′. "
     "Here it is this slope, as the activation has it, that changes the size of the signal most.",
     "gates closed": "A gated cell carries the error signal back through a gate, past the recurrent weights. "
