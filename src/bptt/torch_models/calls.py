@@ -104,7 +104,7 @@ class Calls(TorchFunctionMode):
         self.calls: list[Call] = []
         self.entered: dict[str, int] = {}  # how often each module was called
         self._within: list[str] = []
-        self._shared: dict[int, tuple[Tensor, Tensor]] = {}  # by id: a weight and its alias
+        self._shared: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}  # a weight and its alias
         self._paths: dict[int, str] | None = None
 
     @contextmanager
@@ -152,7 +152,8 @@ class Calls(TorchFunctionMode):
         else:
             data, hx, weights, biases, layers, dropout, train, two, batch_first = args
             batch_sizes = None
-        path, shared = self._whose(weights[1]), self._aliases(weights)
+        path = self._whose(weights[1])
+        shared = self._aliases(path, weights)
         own = _own(shared)
         recurrence = Recurrence(mode, own, biases, layers, two)
         dropout = dropout if train and layers > 1 else 0.0
@@ -170,7 +171,8 @@ class Calls(TorchFunctionMode):
 
     def _cell(self, func: Any, mode: str, data: Tensor, hx: Any, *weights: Tensor | None) -> Any:
         present = tuple(W for W in weights if W is not None)
-        path, shared = self._whose(present[1]), self._aliases(present)
+        path = self._whose(present[1])
+        shared = self._aliases(path, present)
         own = _own(shared)
         states = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
         x, input_gate = _gated((data,))
@@ -200,13 +202,13 @@ class Calls(TorchFunctionMode):
         self.calls.append(call)
         return out.out
 
-    def _aliases(self, weights: Any) -> tuple[Tensor, ...]:
-        """What stands for the weights in recurrent calls alone: other uses of them do not count."""
+    def _aliases(self, path: str, weights: Any) -> tuple[Tensor, ...]:
+        """What stands for the weights in the calls of one module: other uses of them do not count."""
         for W in weights:
-            if id(W) not in self._shared:
+            if (path, id(W)) not in self._shared:
                 alias = W.view_as(W) if W.requires_grad else W.detach().requires_grad_()
-                self._shared[id(W)] = W, alias
-        return tuple(self._shared[id(W)][1] for W in weights)
+                self._shared[path, id(W)] = W, alias
+        return tuple(self._shared[path, id(W)][1] for W in weights)
 
     def _whose(self, weight: Tensor) -> str:
         """The path of the module that is being called, or whose weight this is."""

@@ -21,7 +21,7 @@ from bptt.torch_models.calls import Call, Calls
 from bptt.torch_models.carry import at_outputs, gradients, shut
 from bptt.torch_models.convert import CellModule, Module
 from bptt.torch_models.eagerly import eagerly
-from bptt.torch_models.joins import Chain, chains_of
+from bptt.torch_models.joins import Chain, chains_of, join
 from bptt.torch_models.untouched import untouched
 
 Loss = Callable[[nn.Module, Any], Tensor]
@@ -126,6 +126,7 @@ def _captured(E: Tensor, recorder: Calls, unseen: dict[str, str]) -> Captured:
     immediate: Errors = {}
     past: Errors = {}
     for chain in chains:
+        join(chain)
         own, by_inputs = _immediate(E, chain, at_inputs)
         immediate |= own
         past |= by_inputs

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
+from bptt.errors import AgreementError
 from bptt.torch_models.calls import Call
+from bptt.torch_models.dependence import operations
 from bptt.torch_models.gates import Gate
 
 Outputs = Sequence[GradientEdge | Tensor | None]
@@ -61,7 +63,7 @@ def at_outputs(
 
 
 def back_through(
-    entries: Outputs, errors: Sequence[Tensor], calls: Sequence[Call]
+    entries: Sequence[GradientEdge | None], errors: Sequence[Tensor], calls: Sequence[Call]
 ) -> list[list[Tensor | None]]:
     """The same through no other of these calls: what lies between them and the entries alone.
 
@@ -69,6 +71,17 @@ def back_through(
         entries: what went into a gate of a later call.
         errors: one per entry.
         calls: that it was made of.
+
+    Raises:
+        AgreementError: if an operation in between does not give its gradient, or not more than once.
     """
     with shut(call.out for call in calls):
-        return at_outputs(entries, errors, calls)
+        try:
+            return at_outputs(entries, errors, calls)
+        except Exception as error:
+            raise AgreementError(
+                calls[0].path or "model",
+                "states that are passed on by operations whose gradient can be taken at any time",
+                f"{', '.join(operations(entries, calls))}: {type(error).__name__}: {error}",
+                "Pass the state on by other operations, or detach it, which ends lag there.",
+            ) from error

@@ -22,8 +22,9 @@ from bptt.torch_models.calls import Call
 from bptt.torch_models.capture import Captured, Errors
 from bptt.torch_models.carry import gradients, shut
 from bptt.torch_models.convert import suffixes_of, to_numpy
+from bptt.torch_models.dependence import operations
 from bptt.torch_models.joins import Chain, Start
-from bptt.torch_models.links import Links, operations, state_tensors
+from bptt.torch_models.links import Links, entries_of, state_tensors
 from bptt.torch_models.replay import Replay, placed_errors
 
 Members = Sequence[Sequence[tuple[int, int]]]
@@ -122,7 +123,7 @@ def check_borders(captured: Captured, replays: Sequence[Replay], links: Links) -
                     start.call.path or "model",
                     f"the gradient that autograd has at the states given to call {start.call.index}",
                     f"a difference of {off:.1e} of its largest entry",
-                    f"Between the calls stands {', '.join(operations(start)) or 'nothing'}: nothing is judged.",
+                    f"Between the calls stands {between(start)}: nothing is judged.",
                 )  # fmt: skip
     if not count:
         return []
@@ -154,6 +155,11 @@ def _border(
     if largest <= smallest.tiny / smallest.eps**2:
         return None  # autograd's numbers have lost their digits here
     return off / largest
+
+
+def between(start: Start) -> str:
+    """What stands between a call and those that it goes on from."""
+    return ", ".join(operations(entries_of(start), start.before + start.reads)) or "nothing"
 
 
 def check_copies(
@@ -265,7 +271,7 @@ def _copies(
                 paths.pop() or "model",
                 "parts of the gradient that are autograd's with a copy of the weights per call",
                 f"a difference of {here:.1e} of the largest entry",
-                f"Between the calls stands {', '.join(operations(drawn)) or 'nothing'}: nothing is judged.",
+                f"Between the calls stands {between(drawn)}: nothing is judged.",
             )  # fmt: skip
         off = max(off, here)
     return off, len(earlier)

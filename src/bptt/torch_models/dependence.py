@@ -32,6 +32,25 @@ def direct(entries: Entries, nodes: dict[Any, Call]) -> list[Call]:
     return [calls[index] for index in sorted(calls)]
 
 
+def operations(entries: Entries, calls: Iterable[Call]) -> list[str]:
+    """The operations between these tensors and some calls, by their names in the graph."""
+    stops = nodes_of(calls)
+    names: dict[str, None] = {}
+    pending = [entry.node for entry in entries if entry is not None]
+    seen = set(pending)
+    while pending:
+        node = pending.pop()
+        if node in stops:
+            continue
+        if node.next_functions:  # not the parameters that the graph ends in
+            names[node.name()] = None
+        for earlier, _ in node.next_functions:
+            if earlier is not None and earlier not in seen:
+                seen.add(earlier)
+                pending.append(earlier)
+    return list(names)[:8]
+
+
 class Reach:
     """Whether tensors depend on any of some calls, through whatever lies in between.
 

@@ -84,7 +84,7 @@ class Chain:
 
 
 def chains_of(calls: Sequence[Call]) -> list[Chain]:
-    """The calls, sorted into chains."""
+    """The calls, sorted into chains; how they are joined is not known yet, see ``join``."""
     nodes = nodes_of(calls)
     starts = {call.index: Start(call) for call in calls}
     root = {call.index: call.index for call in calls}
@@ -107,7 +107,6 @@ def chains_of(calls: Sequence[Call]) -> list[Chain]:
     for chain in result:
         _feeding(chain, nodes)
         _places(chain, starts)
-        _join(chain)
     return result
 
 
@@ -145,8 +144,12 @@ def _places(chain: Chain, starts: dict[int, Start]) -> None:
         start.first = max((starts[call.index].last for call in before), default=0)
 
 
-def _join(chain: Chain) -> None:
-    """Find which calls are one sequence with another, and which are linked by a piece of the graph."""
+def join(chain: Chain) -> None:
+    """Find which calls are one sequence with another, and which are linked by a piece of the graph.
+
+    Raises:
+        AgreementError: if an operation between two calls does not give its gradient.
+    """
     taken: set[Row] = set()
     for start in chain.starts:
         B = len(start.call.lengths)

@@ -12,11 +12,10 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from bptt.arrays import Array
-from bptt.errors import AgreementError
 from bptt.gradients.by_lag.linked import Arriving, Leaving
 from bptt.gradients.by_lag.scaled import Rows
 from bptt.torch_models.calls import Call
-from bptt.torch_models.carry import Outputs, back_through
+from bptt.torch_models.carry import back_through
 from bptt.torch_models.joins import Start
 from bptt.torch_models.numbers import layer_errors, like_pytorch
 from bptt.torch_models.replay import Replay
@@ -70,7 +69,7 @@ class Links:
                 own = self._sent(start, leaving)
                 if own is not None:
                     sent[start.call.index], tensors = own
-                    entries += _entries(start)
+                    entries += entries_of(start)
                     errors += tensors
             if sent:
                 going = [s for s in batch if s.call.index in sent]
@@ -111,14 +110,15 @@ class Links:
         return None
 
     def _arrived(
-        self, starts: list[Start], sent: dict[int, int], entries: Outputs, errors: list[Tensor]
+        self,
+        starts: list[Start],
+        sent: dict[int, int],
+        entries: list[GradientEdge | None],
+        errors: list[Tensor],
     ) -> Iterable[Arriving]:
         sources = {call.index: (call, start) for start in starts for call in start.sources}
         calls = [call for call, _ in sources.values()]
-        try:
-            grads = back_through(entries, errors, calls)
-        except RuntimeError as error:
-            raise not_carried(starts[0], str(error)) from error
+        grads = back_through(entries, errors, calls)
         arrivals: dict[tuple[int, int, int], list[_Landing]] = {}
         for (call, start), own in zip(sources.values(), grads, strict=True):
             if all(grad is None for grad in own):
@@ -158,7 +158,8 @@ def _arriving(number: int, layer: int, later: int, landings: list[_Landing]) -> 
     return Arriving(number, layer, columns, later, Rows.of(first, D, e, reach))
 
 
-def _entries(start: Start) -> list[GradientEdge | None]:
+def entries_of(start: Start) -> list[GradientEdge | None]:
+    """Where errors that leave a call stand in the graph: its states, and its inputs if they are carried."""
     call = start.call
     entries = [] if call.state_gate is None else list(call.state_gate.entries)
     if start.feeds == "carried" and call.input_gate is not None:
@@ -225,33 +226,3 @@ def state_tensors(call: Call, by_layer: Sequence[Array | None], replay: Replay) 
         torch.from_numpy(np.stack(parts[n]).reshape(call.states[n].shape)).to(call.states[n])
         for n in call.gated
     ]
-
-
-def not_carried(start: Start, what: str) -> AgreementError:
-    """A gradient that cannot be carried from a call to the one that it goes on from."""
-    return AgreementError(
-        start.call.path or "model",
-        "states that are passed on by operations whose gradient can be taken",
-        f"{', '.join(operations(start))}: {what}",
-        "Pass the state on by other operations, or detach it, which ends lag there.",
-    )
-
-
-def operations(start: Start) -> list[str]:
-    """The operations between a call and those that it goes on from, by their names in the graph."""
-    stops = {call.out.node for call in start.sources or start.before}
-    names: dict[str, None] = {}
-    gates = (start.call.state_gate, start.call.input_gate if start.feeds else None)
-    pending = [e.node for gate in gates if gate is not None for e in gate.entries if e is not None]
-    seen = set(pending)
-    while pending:
-        node = pending.pop()
-        if node in stops:
-            continue
-        names[node.name()] = None
-        for earlier, _ in node.next_functions:
-            if earlier is not None and earlier not in seen:
-                seen.add(earlier)
-                pending.append(earlier)
-    names.pop("torch::autograd::AccumulateGrad", None)
-    return list(names)[:8]
