@@ -1,6 +1,7 @@
 """From numbers to a verdict, its cause, and advice."""
 
 from bptt.diagnosis.advice import Advice
+from bptt.diagnosis.already import is_identity_relu
 from bptt.diagnosis.causes import Cause
 from bptt.diagnosis.lags import assumed_lags, needed_lags, needed_or_half
 from bptt.diagnosis.layer import LayerDiagnosis, diagnose_traces
@@ -19,6 +20,7 @@ __all__ = [
     "batch_arguments",
     "diagnose_network",
     "diagnose_traces",
+    "is_identity_relu",
     "judged",
     "needed_lags",
     "needed_or_half",

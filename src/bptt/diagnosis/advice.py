@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bptt.diagnosis.already import is_identity_relu, is_orthogonal
 from bptt.diagnosis.causes import Cause
 from bptt.diagnosis.evidence import Evidence
-from bptt.layers.parameters import Parameters
 
-NEAR = 0.1  # as far as singular values may be from 1 of a W_R that is called orthogonal, or from the identity
 ONE_SIDED = ("relu", "leaky_relu")  # their slope is small below zero only
 
 
@@ -98,14 +97,14 @@ def _against_growth(evidence: Evidence, cause: Cause) -> Iterable[Advice]:
         return
     if cause.name == "weights":
         yield from _scaled(evidence)
-    if not _is_orthogonal(evidence.layer):
+    if not is_orthogonal(evidence.layer):
         yield ORTHOGONAL_BLOCKS if evidence.gated else START_ORTHOGONAL
 
 
 def _against_fading(evidence: Evidence, cause: Cause) -> Iterable[Advice]:
     """Of a cell without a carry."""
     layer = evidence.layer
-    orthogonal, identity_relu = _is_orthogonal(layer), _is_identity_relu(layer)
+    orthogonal, identity_relu = is_orthogonal(layer), is_identity_relu(layer)
     if evidence.gated:
         if not orthogonal:
             yield ORTHOGONAL_BLOCKS
@@ -139,7 +138,7 @@ def _gates(evidence: Evidence, cause: Cause, gate: str) -> Iterable[Advice]:
         yield SMALLER_INPUTS
     if cause.name == "gates closed":
         return
-    if not _is_orthogonal(evidence.layer):
+    if not is_orthogonal(evidence.layer):
         yield ORTHOGONAL_BLOCKS
     elif cause.name == "weights":
         yield from _scaled(evidence)
@@ -182,19 +181,4 @@ def _scaled(evidence: Evidence) -> Iterable[Advice]:
     yield Advice(
         f"Scale W_R by about {1 / growth:.2f}: a step back multiplies the signal by {growth:.2f} in the mean. It is a "
         "first guess, since the activation's slope changes with it; measure again."
-    )
-
-
-def _is_orthogonal(layer: Parameters) -> bool:
-    """Whether every block of W_R is, to ``NEAR``."""
-    blocks = (layer.gate(gate) for gate in layer.cell.gates)
-    return all(
-        bool((np.abs(np.linalg.svd(block, compute_uv=False) - 1) <= NEAR).all()) for block in blocks
-    )
-
-
-def _is_identity_relu(layer: Parameters) -> bool:
-    return (
-        layer.phi.name == "relu"
-        and float(np.linalg.norm(layer.W_R - np.eye(layer.hidden), 2)) <= NEAR
     )

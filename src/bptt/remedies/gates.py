@@ -19,12 +19,12 @@ from bptt.remedies.subject import Subject
 
 
 def forget_bias(subject: Subject, rng: np.random.Generator) -> Change:
-    """b_f = 1 for every unit of an LSTM."""
+    """b_f = 1 for every unit of an LSTM, in layers where it is less in the mean."""
     return _opened(subject, "forget-bias", "forget")
 
 
 def update_bias(subject: Subject, rng: np.random.Generator) -> Change:
-    """b_z = 1 for every unit of a GRU."""
+    """b_z = 1 for every unit of a GRU, in layers where it is less in the mean."""
     return _opened(subject, "update-bias", "update")
 
 
@@ -47,11 +47,17 @@ def chrono(subject: Subject, rng: np.random.Generator) -> Change:
 
 
 def _opened(subject: Subject, remedy: str, gate: str) -> Change:
-    changed = _carrying(subject, remedy, gate)
-    before = float(np.mean([_carry_bias(layer).mean() for layer in changed]))
-    for layer in changed:
+    layers = _carrying(subject, remedy, gate)
+    closed = [layer for layer in layers if _carry_bias(layer).mean() < 1]
+    before = float(np.mean([_carry_bias(layer).mean() for layer in closed or layers]))
+    if not closed:
+        raise OptionError(
+            remedy, f"a bias of the {gate} gate below 1", f"{before:.2g} in the mean",
+            "It does not apply: the gate is as open already.",
+        )  # fmt: skip
+    for layer in closed:
         _carry_bias(layer)[...] = 1
-    return Change((f"b of the {gate} gate 1 instead of {before:.2g} in the mean",), changed)
+    return Change((f"b of the {gate} gate 1 instead of {before:.2g} in the mean",), layers)
 
 
 def _carrying(subject: Subject, remedy: str, gate: str | None = None) -> list[Layer]:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from bptt.cells.initialise import SCHEMES
+from bptt.diagnosis import is_identity_relu
 from bptt.errors import OptionError
 from bptt.layers import Layer
 from bptt.regularisers.flossing import floss
@@ -30,9 +31,15 @@ def orthogonal(subject: Subject, rng: np.random.Generator) -> Change:
 
 def identity_relu(subject: Subject, rng: np.random.Generator) -> Change:
     """W_R = I, b = 0, φ = relu (Le, Jaitly & Hinton 2015); W_F stays as it is."""
+    layers = plain_layers(subject, "identity-relu")
+    if all(is_identity_relu(layer) and not layer.b.any() for layer in layers):
+        raise OptionError(
+            "identity-relu", "a layer that is not like that", "W_R the identity, b zero, relu",
+            "It does not apply: there is nothing to change.",
+        )  # fmt: skip
     changed = [
         with_weights(layer, "relu", W_R=np.eye(layer.hidden), b=np.zeros(layer.hidden))
-        for layer in plain_layers(subject, "identity-relu")
+        for layer in layers
     ]
     return Change(("W_R the identity", "b zero", "activation relu"), changed)
 

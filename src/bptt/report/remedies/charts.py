@@ -21,9 +21,9 @@ from bptt.presentation.chart_style import (
     told_apart,
 )
 from bptt.presentation.colours import BLUE, GREEN, GREY, ORANGE
-from bptt.presentation.formatting import power_of_ten
+from bptt.presentation.formatting import power_of_ten, r_squared
 from bptt.remedies import UNCHANGED, Tried
-from bptt.report.sentences import remembered_at
+from bptt.report.remedies.sentences import judged_at
 
 PER_ROW, ACROSS, DOWN = 3, 192, 120
 POINTS = 120  # of a small curve
@@ -43,7 +43,7 @@ def redrawn(tried: Sequence[Tried]) -> list[Tried]:
 
 def gradients(tried: Sequence[Tried]) -> Any:
     """log10 ‖G_k‖ against k, before and after, of the layer that decides: a small chart per remedy."""
-    shown, needed = _frame(tried), _before(tried).diagnosis.decisive.needed_lag
+    shown = _frame(tried)
     if shown is None:
         return None
     low, high = np.floor(shown[0]), np.ceil(shown[1])
@@ -55,7 +55,7 @@ def gradients(tried: Sequence[Tried]) -> Any:
         tried, curve_of_norms, y, "‖G_k‖",
         lambda each: [
             each.diagnosis.decisive.verdict + _outside(curve_of_norms(each.diagnosis), shown),
-            f"signal × {power_of_ten(each.log10_attenuation)} at lag {needed}",
+            f"signal × {power_of_ten(each.log10_attenuation)} at {judged_at([each])}",
         ],
     )  # fmt: skip
 
@@ -68,15 +68,14 @@ def leaves_frame(tried: Sequence[Tried]) -> bool:
 
 def memories(tried: Sequence[Tried]) -> Any:
     """R² of the input of lag k against k, before and after: a small chart per remedy."""
-    needed = _before(tried).diagnosis.decisive.needed_lag
     y = alt.Y("value:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(tickCount=3, format=".1f"))
     return _multiples(
         tried, curve_of_memory, y, "R²",
         lambda each: [
             each.diagnosis.decisive.verdict,
-            f"R² {remembered_at(each.diagnosis.memory, needed)} at lag {needed}"
+            f"R² {r_squared(each.remembered)} at {judged_at([each])}"
             if np.isfinite(each.remembered)
-            else f"not measured at lag {needed}",
+            else f"not measured at {judged_at([each])}",
         ],
     )  # fmt: skip
 

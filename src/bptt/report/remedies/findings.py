@@ -11,19 +11,20 @@ from bptt.presentation.formatting import power_of_ten, two_decimals
 from bptt.remedies import UNCHANGED, Tried
 from bptt.report.charts.tables import COLUMNS, some
 from bptt.report.remedies.charts import curve_of_memory, curve_of_norms, redrawn
+from bptt.report.remedies.sentences import begins_at, judged_at
 from bptt.report.sentences import remembered_at
 
 
 def gradients(tried: Sequence[Tried]) -> str:
     """Which remedy carries the signal best to the needed lag, against the model as it is."""
     before = _before(tried)
-    needed = before.diagnosis.decisive.needed_lag
     changed = redrawn(tried)
+    there, start = judged_at([before, *changed]), begins_at([before, *changed])
     steady = sum(each.diagnosis.decisive.verdict == "steady" for each in changed)
     nearest = min(changed, key=lambda each: abs(each.log10_attenuation))
     return (
-        f"{steady} of {len(changed)} {'is' if len(changed) == 1 else 'are'} steady. At lag {needed} the model as it is "
-        f"has {power_of_ten(before.log10_attenuation)} of the signal at lag 0; nearest to 1 comes {nearest.name}, "
+        f"{steady} of {len(changed)} {'is' if len(changed) == 1 else 'are'} steady. At {there} the model as it is "
+        f"has {power_of_ten(before.log10_attenuation)} of the signal at {start}; nearest to 1 comes {nearest.name}, "
         f"with {power_of_ten(nearest.log10_attenuation)}."
     )
 

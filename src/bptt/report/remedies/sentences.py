@@ -1,8 +1,22 @@
 """What remedies did, in words and rounded numbers: the same on the terminal and on the page."""
 
+from collections.abc import Sequence
+
 from bptt.presentation.formatting import counted, power_of_ten, short
 from bptt.remedies import UNCHANGED, Ranking, Trial, Tried
 from bptt.report.sentences import horizon, remembered_at
+
+
+def judged_at(tried: Sequence[Tried]) -> str:
+    """The lag that verdicts are about: "lag 15", or where layers of other lengths decide "the needed lag"."""
+    lags = {each.diagnosis.decisive.needed_lag for each in tried}
+    return f"lag {lags.pop()}" if len(lags) == 1 else "the needed lag"
+
+
+def begins_at(tried: Sequence[Tried]) -> str:
+    """The lag that signals are compared with: "lag 0", or "the first lag" where it is not one for all."""
+    lags = {each.diagnosis.decisive.profile.first_lag for each in tried}
+    return f"lag {lags.pop()}" if len(lags) == 1 else "the first lag"
 
 
 def done(ranking: Ranking) -> str:
@@ -27,7 +41,7 @@ def came_out(ranking: Ranking) -> str:
     best, before = ranking.best, ranking.before
     if best is None:
         return "No remedy did better than the model as it is."
-    needed = before.diagnosis.decisive.needed_lag
+    there, start = judged_at([before, best]), begins_at([before, best])
     changes = []
     if best.trial is not None and before.trial is not None:
         changes.append(
@@ -35,18 +49,17 @@ def came_out(ranking: Ranking) -> str:
         )
     ends = [power_of_ten(tried.log10_attenuation) for tried in (before, best)]
     changes.append(
-        f"the signal at lag {needed} over that at lag 0 stays {ends[0]}"
+        f"the signal at {there} over that at {start} stays {ends[0]}"
         if ends[0] == ends[1]
-        else f"the signal at lag {needed} over that at lag 0 goes from {ends[0]} to {ends[1]}"
+        else f"the signal at {there} over that at {start} goes from {ends[0]} to {ends[1]}"
     )
     return f"{'; '.join(best.sentences)}. With it {', and '.join(changes)}."
 
 
 def how_ranked(ranking: Ranking) -> str:
     """What the order means, in a sentence."""
-    needed = ranking.before.diagnosis.decisive.needed_lag
     trial = ranking.before.trial
-    reach = f"a gradient that is steady at lag {needed}, then the R² of the input of that lag in the state"
+    reach = f"a gradient that is steady at {judged_at(ranking.tried)}, then the R² of the input of that lag in the state"
     if trial is None:
         return f"Ranked by {reach}. Nothing was trained."
     return (
@@ -57,8 +70,8 @@ def how_ranked(ranking: Ranking) -> str:
 
 def columns(ranking: Ranking) -> tuple[list[str], list[list[str]]]:
     """The ranked table: heads, and a row of text per remedy."""
-    needed = ranking.before.diagnosis.decisive.needed_lag
-    heads = ["", "remedy", "verdict", f"signal at lag {needed}", "horizon", f"R² at lag {needed}"]
+    there = judged_at(ranking.tried)
+    heads = ["", "remedy", "verdict", f"signal at {there}", "horizon", f"R² at {there}"]
     trained = ranking.before.trial is not None
     if trained:
         bits = ranking.before.trial is not None and ranking.before.trial.unit == "bits"
