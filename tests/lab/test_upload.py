@@ -328,3 +328,12 @@ def test_real_files_with_other_bytes_open_to_finite_numbers_or_are_refused(
     either(bytes(changed[: None if cut is None else -cut]))
     if not bytes_ and not cut:
         assert either(bytes(content))
+
+
+def test_a_file_of_another_kind_says_so_whatever_it_is_called():
+    hdf5 = b"\x89HDF\r\n\x1a\n" + bytes(50) + b"keras_version"
+    for name in ("mine.safetensors", "mine.h5"):
+        told = sentence(hdf5, name)
+        assert "an HDF5 file, as Keras writes" in told
+        assert "recurrent_kernel.T.copy() as rnn.weight_hh_l0" in told
+    assert "Run git lfs pull" in sentence(b"version https://git-lfs.github.com/spec/v1\n")

@@ -240,7 +240,10 @@ def test_without_pytorch(tmp_path):
     )
     body, said = done.stdout.splitlines()
     assert body == "GRU(inputs=3, hidden=5, dtype=float32)"
-    assert "expected PyTorch, which reads .pt files, got none installed. pip install" in said
+    assert (
+        "expected PyTorch, which reads .pt files of torch.save, got none installed. pip install"
+        in said
+    )
 
 
 DAMAGED = [

@@ -1,5 +1,6 @@
 """Files: written whole or not at all, and read without ever unpickling."""
 
+from bptt.files.kinds import kind_in
 from bptt.files.notes import check_names, parsed, reason
 from bptt.files.tensors import read_tensors, tensors_in, write_tensors
 from bptt.files.torch_weights import TORCH, read_torch, read_weights
@@ -10,6 +11,7 @@ __all__ = [
     "check_names",
     "check_writable",
     "exists",
+    "kind_in",
     "parsed",
     "read_tensors",
     "read_torch",

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 from bptt.arrays import Array
 from bptt.errors import FileError
+from bptt.files.kinds import kind_of
 from bptt.files.notes import reason
 from bptt.files.writing import write_bytes
 
@@ -32,7 +33,9 @@ def write_tensors(path: str | Path, tensors: dict[str, Array], notes: dict[str, 
     Raises:
         FileError: if it cannot be written.
     """
-    return write_bytes(path, safetensors.numpy.save(tensors, metadata=notes))
+    # safetensors writes the numbers as they lie in memory, and reads them row by row
+    in_rows = {name: np.asarray(value, order="C") for name, value in tensors.items()}
+    return write_bytes(path, safetensors.numpy.save(in_rows, metadata=notes))
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
@@ -55,6 +58,9 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
             str(path), "a .safetensors file", reason(error), "Check the path."
         ) from error
     except (SafetensorError, TypeError, AttributeError) as error:  # the last two: float8
+        kind = kind_of(path)
+        if kind is not None and kind.reader is None:
+            raise FileError(str(path), "a .safetensors file", kind.what, kind.cure) from error
         raise FileError(
             str(path), "a .safetensors file", f"something else ({error})",
             "Save the model with bptt train or network.save; a state dict of PyTorch's is read by its "

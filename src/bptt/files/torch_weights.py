@@ -2,6 +2,7 @@
 
 import re
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from bptt.arrays import Array
 from bptt.errors import FileError
+from bptt.files.kinds import HEAD, TORCH_LEGACY, TORCH_ZIP, WEIGHTS, kind_of, refusal
 from bptt.files.notes import reason
 from bptt.files.tensors import read_tensors
 
@@ -18,10 +20,15 @@ TORCH = (".pt", ".pth", ".bin", ".ckpt")  # what torch.save is asked to write
 def read_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
     """Arrays and notes of a file: what torch.save wrote has no notes.
 
+    What a file is follows from what stands in it, and from its name where that tells nothing.
+
     Raises:
-        FileError: if it cannot be read, or holds more than weights.
+        FileError: if it cannot be read, holds more than weights, or is a file of another kind; it says which.
     """
-    if Path(path).suffix in TORCH:
+    kind = kind_of(path)
+    if kind is not None and kind.reader is None:
+        raise refusal(path, kind)
+    if kind is TORCH_ZIP or kind is TORCH_LEGACY or (kind is None and Path(path).suffix in TORCH):
         return read_torch(path), {}
     return read_tensors(path)
 
@@ -41,7 +48,7 @@ def read_torch(path: str | Path) -> dict[str, Array]:
         import torch
     except ModuleNotFoundError:
         raise FileError(
-            str(path), f"PyTorch, which reads {Path(path).suffix} files", "none installed",
+            str(path), f"PyTorch, which reads {Path(path).suffix} files of torch.save", "none installed",
             "pip install 'bptt[torch]', or save the weights as .safetensors.",
         ) from None  # fmt: skip
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 6):
@@ -53,7 +60,8 @@ def read_torch(path: str | Path) -> dict[str, Array]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what it says of odd files, the error below says
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+            with open(path, "rb") as stream:  # of a path the ending would count
+                loaded = torch.load(stream, map_location="cpu", weights_only=True)
     except OSError as error:
         raise FileError(
             str(path), "a file that torch.save wrote", reason(error), "Check the path."
@@ -68,8 +76,7 @@ def read_torch(path: str | Path) -> dict[str, Array]:
             first = str(error).strip().partition("\n")[0].partition(". ")[0]
             got = f"something else ({first or type(error).__name__})"
         raise FileError(
-            str(path), "a state dict that torch.save wrote", got,
-            "Save the weights alone: torch.save(model.state_dict(), path).",
+            str(path), "a state dict that torch.save wrote", got, _weights_alone(path)
         ) from error  # fmt: skip
 
     def tensors(mapping: Any) -> dict[str, Any]:
@@ -93,3 +100,22 @@ def read_torch(path: str | Path) -> dict[str, Array]:
                     "Save the weights before they are quantised or made sparse.",
                 ) from error  # fmt: skip
     return arrays
+
+
+def _weights_alone(path: str | Path) -> str:
+    """How to save the weights without the rest; of a Lightning checkpoint from the checkpoint itself."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+            if any(b"pytorch-lightning_version" in _head(archive, name) for name in pickles):
+                return (
+                    "Save the weights alone: torch.save(YourModule.load_from_checkpoint(path).state_dict(), "
+                    "'weights.pt')."
+                )
+    return WEIGHTS
+
+
+def _head(archive: zipfile.ZipFile, name: str) -> bytes:
+    """The first bytes of a part of an archive, which may unpack to any size."""
+    with archive.open(name) as part:
+        return part.read(HEAD)

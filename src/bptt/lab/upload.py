@@ -24,11 +24,6 @@ HEADER = 4 * 2**20  # bytes of names and shapes: 30,000 tensors
 MEASURED = 2**29  # bytes of inputs, states and outputs of a batch
 ENDING = ".safetensors"
 DATA = ("noise", *tasks.NAMES, "text", *PACKAGED)
-SAVED_BY = {
-    b"PK\x03\x04": "a zip archive, as torch.save writes",
-    b"\x80": "a pickled object, which could run any code and was not opened",
-    b"MZ": "a program",
-}
 SAVE = "Save it in Python: safetensors.torch.save_file(model.state_dict(), 'model.safetensors')."
 
 
@@ -107,15 +102,18 @@ def _check(name: str, content: bytes) -> None:
             name, f"at most {MAX_BYTES:,} bytes", f"{len(content):,}",
             "The command bptt diagnose measures larger models.",
         )  # fmt: skip
+    kind = files.kind_in(content)
+    if kind is not None and kind.reader is None:
+        raise FileError(name, f"a {ENDING} file", kind.what, kind.cure)
     if not name.lower().endswith(ENDING):
         raise FileError(name, f"a name ending in {ENDING}", repr(PurePosixPath(name).suffix), SAVE)
     header = int.from_bytes(content[:8], "little")
-    got = next((what for first, what in SAVED_BY.items() if content.startswith(first)), None)
+    got = kind.what if kind is not None else "something else"
     if content[8:9] == b"{":  # a length may begin with any byte
         far = header > min(HEADER, len(content) - 8)
-        got = f"a header of {header} bytes in a file of {len(content)}" if far else None
-    else:
-        got = got or (f"a file of {len(content)} bytes" if len(content) < 10 else "something else")
+        got = f"a header of {header} bytes in a file of {len(content)}" if far else ""
+    elif len(content) < 10:
+        got = f"a file of {len(content)} bytes"
     if got:
         raise FileError(name, f"a {ENDING} file", got, SAVE)
 
