@@ -132,10 +132,18 @@ def test_a_cell_in_a_loop_is_named_with_its_step():
 
 
 def test_states_that_overflow_after_the_last_that_the_loss_reads():
-    text = where_not_finite(
-        Reader(growing()), torch.randn(400, 2, I), lambda m, x: m.rnn(x)[0][:9].sum()
-    )
-    assert "The states of rnn overflow at step" in text
+    model, x = Reader(growing()), torch.randn(400, 2, I)
+    step, _ = first_overflow(model.rnn.parameters(), x)
+    with pytest.raises(NonFiniteError, match=f"rnn: .* The states of rnn overflow at step {step}"):
+        bptt.diagnose(model, x, lambda m, x: m.rnn(x)[0][:9].sum())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch's own, as it loads its compiler
+@pytest.mark.parametrize("wrap", [torch.compile, nn.DataParallel])
+def test_names_are_the_users_own(wrap):
+    text = where_not_finite(wrap(Reader(growing())), torch.randn(400, 2, I), total)
+    assert text.startswith("The states of rnn overflow")
+    assert "Scale rnn.weight_hh_l0 until" in text
 
 
 @pytest.mark.parametrize("reentrant", [True, False])

@@ -78,7 +78,14 @@ def decompose(model: nn.Module, batch: Any, loss: Loss, max_lag: int | None = No
 
 
 def _not_finite(captured: Captured) -> tuple[str, str, str] | None:
-    """The first call that the loss sends something back to that is not finite."""
+    """The first call whose states are not finite, or that the loss sends something back to that is not."""
+    for call in (
+        c for chain in captured.chains if _is_reached(captured, chain) for c in chain.calls
+    ):
+        for state in call.outputs:
+            if not torch.isfinite(state).all():
+                kind = "nan" if torch.isnan(state).any() else "inf"
+                return call.path or "model", "finite states", f"{kind} among them"
     firsts = {s.call.index: s.first for chain in captured.chains for s in chain.starts}
     for call in captured.calls:
         grads = captured.immediate[call.index]

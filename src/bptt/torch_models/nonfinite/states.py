@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bptt.torch_models.eagerly import without_wrappers
 from bptt.torch_models.nonfinite.numbers import finite, short, storage
-from bptt.torch_models.nonfinite.watch import Operation, Watch, unwrapped
+from bptt.torch_models.nonfinite.watch import Operation, Watch
 from bptt.torch_models.nonfinite.words import DIVERGED, HALF, call_of, largest
 
 LAYERS = ("lstm", "gru", "rnn_tanh", "rnn_relu")
@@ -165,7 +166,7 @@ def _weight(operation: Operation, bad: Bad) -> Tensor:
 def _names(operation: Operation, W_R: Tensor, watch: Watch, model: nn.Module) -> tuple[str, str]:
     """The layer's name and its W_R's."""
     visit = operation.visit
-    weight = next((unwrapped(n) for n, p in model.named_parameters() if p is W_R), "")
+    weight = next((without_wrappers(n, model) for n, p in model.named_parameters() if p is W_R), "")
     if visit is not None and isinstance(visit.module, nn.RNNBase | nn.RNNCellBase):
         cell = operation.name in CELLS
         name = (visit.path or "the model") + ("" if cell else call_of(visit, watch))

@@ -19,6 +19,7 @@ from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode
 
 import bptt.errors
+from bptt.torch_models.eagerly import without_wrappers
 from bptt.torch_models.nonfinite.numbers import finite, has_nan, storage, tensors
 
 NOT_THE_USERS = tuple(f"{Path(each).parent}/" for each in (bptt.errors.__file__, torch.__file__))
@@ -95,7 +96,7 @@ class Watch(TorchFunctionMode):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.paths = {id(m): unwrapped(path) for path, m in model.named_modules()}
+        self.paths = {id(m): without_wrappers(path, model) for path, m in model.named_modules()}
         self.operations: list[Operation] = []
         self.calls: Counter[str] = Counter()
         self._makers: dict[int, Operation] = {}  # by the place of their numbers, where not finite
@@ -192,11 +193,6 @@ def _flat(value: Any) -> Iterator[Any]:
         yield from _flat(list(value.values()))
     else:
         yield value
-
-
-def unwrapped(name: str) -> str:
-    """A module's or parameter's name without what torch.compile puts around it."""
-    return ".".join(part for part in name.split(".") if part != "_orig_mod")
 
 
 def _version(value: Tensor) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bptt.torch_models.eagerly import eagerly
+from bptt.torch_models.eagerly import eagerly, without_wrappers
 from bptt.torch_models.nonfinite.backward import backward_origin
 from bptt.torch_models.nonfinite.numbers import (
     entries,
@@ -22,7 +22,7 @@ from bptt.torch_models.nonfinite.numbers import (
     storage,
 )
 from bptt.torch_models.nonfinite.states import is_recurrent, overflow
-from bptt.torch_models.nonfinite.watch import Operation, Watch, unwrapped
+from bptt.torch_models.nonfinite.watch import Operation, Watch
 from bptt.torch_models.nonfinite.words import made, unseen
 from bptt.torch_models.untouched import untouched
 
@@ -126,7 +126,7 @@ def _named(leaves: list[Tensor], model: nn.Module, batch: Any) -> str:
                 return " ".join(
                     [
                         *sentences[:1],
-                        f"The {kind} {unwrapped(name)} is not finite itself: {place(value)}.",
+                        f"The {kind} {without_wrappers(name, model)} is not finite itself: {place(value)}.",
                         EARLIER,
                     ]
                 )

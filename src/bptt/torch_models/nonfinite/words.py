@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bptt.torch_models.eagerly import without_wrappers
 from bptt.torch_models.nonfinite.numbers import first_index, place, readable, short
-from bptt.torch_models.nonfinite.watch import Operation, Visit, Watch, unwrapped
+from bptt.torch_models.nonfinite.watch import Operation, Visit, Watch
 
 # By what a function's name holds; the first that fits.
 CURES = {
@@ -112,7 +113,7 @@ def largest(operation: Operation, model: nn.Module) -> str | None:
         if id(parameter) in read and readable(parameter) and parameter.numel():
             size = float(parameter.detach().abs().max())
             if size > HUGE:
-                return f"{unwrapped(name)} up to {short(size)}"
+                return f"{without_wrappers(name, model)} up to {short(size)}"
     return None
 
 
