@@ -61,82 +61,79 @@ class Links:
 
     def back(self, leaving: Sequence[Leaving]) -> Iterable[Arriving]:
         """Where errors that leave columns arrive."""
-        for batch in self._batches:
-            sent: dict[int, int] = {}  # by the call's index: the exponent of its errors
-            entries: list[GradientEdge | None] = []
-            errors: list[Tensor] = []
-            for start in batch:
-                own = self._sent(start, leaving)
-                if own is not None:
-                    sent[start.call.index], tensors = own
-                    entries += entries_of(start)
-                    errors += tensors
-            if sent:
-                going = [s for s in batch if s.call.index in sent]
-                yield from self._arrived(going, sent, entries, errors)
+        going: dict[int, list[tuple[Start, int, list[Tensor]]]] = {}
+        for own in leaving:
+            for start in self._alive(own):
+                scaled = _scaled(start, own, self.replays[own.stack])
+                if scaled is not None:
+                    batch = self._batches[start.call.index]
+                    going.setdefault(batch, []).append((start, *scaled))
+        for batch in sorted(going):
+            yield from self._arrived(going[batch])
+
+    def _alive(self, own: Leaving) -> list[Start]:
+        """The linked calls that an error leaves, in order."""
+        parts = [rows.D[0] for rows in own.states if rows is not None]
+        parts += [] if own.inputs is None else [own.inputs.widened(0, 1).D[0]]
+        if not parts:
+            return []
+        alive = np.logical_or.reduce([D.any(-1) for D in parts])
+        calls = np.unique(self._begins[own.stack][own.columns[alive]])
+        starts = [self._places[index][1] for index in calls.tolist()]
+        return [start for start in starts if start.call.index in self._batches]
 
     @cached_property
-    def _batches(self) -> list[list[Start]]:
-        """Linked calls, those together that share no call that they were made of."""
-        batches: list[list[Start]] = []
+    def _begins(self) -> list[Array]:
+        """Per stack (columns,) the index of the call that each column begins with."""
+        per_stack = []
+        for replay in self.replays:
+            begins = np.zeros(len(replay.strand.lengths), np.intp)
+            for index, columns in replay.strand.column.items():
+                begins[columns[replay.strand.begins[index]]] = index
+            per_stack.append(begins)
+        return per_stack
+
+    @cached_property
+    def _batches(self) -> dict[int, int]:
+        """By the index of a linked call, the batch it goes with: those that share no call they were made of."""
+        batches: dict[int, int] = {}
         taken: list[set[int]] = []
-        for _, start in self._places.values():
+        for index, (_, start) in self._places.items():
             sources = {call.index for call in start.sources}
             if not sources:
                 continue
-            for batch, others in zip(batches, taken, strict=True):
-                if not others & sources:
-                    batch.append(start)
-                    others |= sources
-                    break
-            else:
-                batches.append([start])
-                taken.append(set(sources))
+            free = (number for number, others in enumerate(taken) if not others & sources)
+            number = next(free, len(taken))
+            if number == len(taken):
+                taken.append(set())
+            taken[number] |= sources
+            batches[index] = number
         return batches
 
-    def _sent(self, start: Start, leaving: Sequence[Leaving]) -> tuple[int, list[Tensor]] | None:
-        """The errors that leave a call at its beginning, over 2^e, and e; None for none."""
-        call = start.call
-        number, _ = self._places[call.index]
-        replay = self.replays[number]
-        for own in leaving:
-            if own.stack != number:
-                continue
-            columns = replay.strand.column[call.index]
-            at = np.searchsorted(own.columns, columns)
-            if at.max() >= len(own.columns) or not np.array_equal(own.columns[at], columns):
-                continue  # a part of the stack that does not have this call
-            return _scaled(start, own, at, replay)
-        return None
-
-    def _arrived(
-        self,
-        starts: list[Start],
-        sent: dict[int, int],
-        entries: list[GradientEdge | None],
-        errors: list[Tensor],
-    ) -> Iterable[Arriving]:
-        sources = {call.index: (call, start) for start in starts for call in start.sources}
-        calls = [call for call, _ in sources.values()]
-        grads = back_through(entries, errors, calls)
+    def _arrived(self, going: list[tuple[Start, int, list[Tensor]]]) -> Iterable[Arriving]:
+        """Where the errors of calls arrive that share no call they were made of."""
+        sources = {call.index: (call, start, e) for start, e, _ in going for call in start.sources}
+        grads = back_through(
+            [entry for start, _, _ in going for entry in entries_of(start)],
+            [error for _, _, errors in going for error in errors],
+            [call for call, _, _ in sources.values()],
+        )
         arrivals: dict[tuple[int, int, int], list[_Landing]] = {}
-        for (call, start), own in zip(sources.values(), grads, strict=True):
+        for (call, start, e), own in zip(sources.values(), grads, strict=True):
             if all(grad is None for grad in own):
                 continue
             number, place = self._places[call.index]
-            gap = start.first - place.last
-            lengths = np.array(call.lengths)
+            gap, lengths = start.first - place.last, np.array(call.lengths)
             strand = self.replays[number].strand
             for layer, array in enumerate(layer_errors(call, own)):
                 t, b = np.nonzero(array.any(2))
                 later = gap + lengths[b] - 1 - t
                 for lags in sorted(set(later.tolist())):
-                    chosen = later == lags
-                    rows = t[chosen], b[chosen]
+                    rows = t[later == lags], b[later == lags]
                     steps = strand.step[call.index][rows[1]] + rows[0]
                     columns = strand.column[call.index][rows[1]]
                     arrivals.setdefault((number, layer, lags), []).append(
-                        (steps, columns, array[rows], sent[start.call.index])
+                        (steps, columns, array[rows], e)
                     )
         for (number, layer, lags), landings in arrivals.items():
             yield _arriving(number, layer, lags, landings)
@@ -167,11 +164,10 @@ def entries_of(start: Start) -> list[GradientEdge | None]:
     return entries
 
 
-def _scaled(
-    start: Start, own: Leaving, at: Array, replay: Replay
-) -> tuple[int, list[Tensor]] | None:
-    """Errors at a call's initial states, and at its inputs where those are carried."""
+def _scaled(start: Start, own: Leaving, replay: Replay) -> tuple[int, list[Tensor]] | None:
+    """Errors at a call's initial states, and at its inputs where those are carried, over 2^e, and e."""
     call = start.call
+    at = np.searchsorted(own.columns, replay.strand.column[call.index])
     states = [None if rows is None else (rows.D[0][at], rows.e[0][at]) for rows in own.states]
     inputs = None
     if start.feeds == "carried" and own.inputs is not None:

@@ -52,6 +52,12 @@ def layer_errors(call: Call, grads: Grads) -> list[Array]:
         call: whose outputs.
         grads: one per output, None for zero.
     """
+    if call.is_cell:
+        parts = [
+            to_numpy(torch.zeros_like(out) if grad is None else grad)
+            for out, grad in zip(call.outputs, grads, strict=True)
+        ]
+        return [np.concatenate(parts, axis=1)[None]]
     W_hr = [to_numpy(W) for W in call.recurrence.projections]
     layers, two = len(call.recurrence.per_layer), call.recurrence.two
     T, B = call.steps, len(call.lengths)
@@ -61,7 +67,7 @@ def layer_errors(call: Call, grads: Grads) -> list[Array]:
     sizes = [call.outputs[call.final][0].shape[-1], call.recurrence.hidden]
     errors = [np.zeros((T, B, sizes[0]), dtype) for _ in range(layers)]
     errors_c = [np.zeros((T, B, sizes[1]), dtype) for _ in range(layers)]
-    if not call.is_cell and grads[0] is not None:
+    if grads[0] is not None:
         top = np.split(time_first(call, grads[0]), 1 + two, axis=2)
         errors[layers - 1 - two] += top[0]
         if two:
