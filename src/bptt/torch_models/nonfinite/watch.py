@@ -8,14 +8,13 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode
 
 import bptt.errors
@@ -96,6 +95,7 @@ class Watch(TorchFunctionMode):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
+        self.model = model
         self.paths = {id(m): without_wrappers(path, model) for path, m in model.named_modules()}
         self.operations: list[Operation] = []
         self.calls: Counter[str] = Counter()
@@ -105,14 +105,14 @@ class Watch(TorchFunctionMode):
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Within it, operations and calls of modules are written down."""
-        before = hooks.register_module_forward_pre_hook(self._enter)
-        after = hooks.register_module_forward_hook(self._leave, always_call=True)
-        try:
-            with self:
-                yield
-        finally:
-            before.remove()
-            after.remove()
+        with ExitStack() as stack:
+            for module in self.model.modules():
+                if isinstance(module, torch.jit.ScriptModule):  # takes no hooks
+                    continue
+                stack.callback(module.register_forward_pre_hook(self._enter, prepend=True).remove)
+                stack.callback(module.register_forward_hook(self._leave, always_call=True).remove)
+            stack.enter_context(self)
+            yield
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -167,18 +167,15 @@ class Watch(TorchFunctionMode):
                 self._makers[at] = operation
 
     def _enter(self, module: nn.Module, args: Any) -> None:
-        path = self.paths.get(id(module))
-        if path is not None:
-            self._visits.append(Visit(path, module, self.calls[path], args))
-            self.calls[path] += 1
+        path = self.paths[id(module)]
+        self._visits.append(Visit(path, module, self.calls[path], args))
+        self.calls[path] += 1
 
     def _leave(self, module: nn.Module, args: Any, result: Any) -> None:
-        if id(module) not in self.paths:
-            return
         visit = self._visits.pop()
         unseen = [t for t in tensors(result) if not finite(t) and self.maker(t) is None]
         if unseen and not any(t is arg for t in unseen for arg in tensors(args)):
-            # TorchScript and functions with a backward of their own run unseen: the module is the operation.
+            # A function with a backward of its own runs unseen: the module is the operation.
             operation = Operation(
                 type(module).__name__, visit, ("", 0), args, list(tensors(args)), unseen
             )
