@@ -87,6 +87,16 @@ def test_a_random_matrix_is_no_transient():
         assert (layer.verdict, layer.cause.name) == ("exploding", "weights")
 
 
+def test_a_part_of_a_matrix_that_units_leave_on_is_no_transient():
+    """One of three units is off: the two others have an eigenvalue of 2.1, all three 1.3 together."""
+    W_R = np.array([[1.6, 0.5, -1.37], [0.5, 1.6, -1.37], [1.0, 1.0, -0.5]])
+    layer = judged(plain(W_R, "relu", [0.5, 0.5, -1e9], scale=0.0), steps=16)
+    assert layer.spectrum.radius == pytest.approx(1.3, abs=0.01)
+    assert layer.profile.gain[-1] == pytest.approx(np.log(2.1))
+    assert layer.spectrum.departure > 0.3
+    assert (layer.verdict, layer.cause.name) == ("exploding", "weights")
+
+
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize("activation", ["identity", "tanh"])
 def test_a_strictly_triangular_matrix_is_a_transient(activation, turned):

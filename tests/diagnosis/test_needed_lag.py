@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 import bptt
-from bptt.diagnosis import assumed_lags, diagnose_traces, needed_lags
+from bptt.diagnosis import Diagnosis, assumed_lags, diagnose_traces, needed_lags
 from bptt.gradients.by_step import by_step
+from bptt.report import Report
+from bptt.report.plain_words import key_numbers
+from bptt.report.sentences import headline
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -140,6 +143,37 @@ def test_lags_without_a_signal_are_no_fault():
     assumed = assumed_lags(None, ["encoder.0"], [trace], [profile], needed)
     assert "lag 20 of encoder.0" in assumed[0]
     assert "The loss reaches encoder.0 from lag 5 on" in assumed[1]
+
+
+def test_the_report_speaks_of_the_lag_at_which_the_signal_begins():
+    trace, profile, steps = late(kept=0.5)
+    needed = needed_lags(None, [trace], [profile])
+    layers = diagnose_traces(["encoder.0"], [trace], [profile], [steps], needed)
+    assumed = assumed_lags(None, ["encoder.0"], [trace], [profile], needed)
+    report = Report(Diagnosis(layers, 1.0, assumed))
+    (layer,) = layers.values()
+    assert headline(layer).startswith(
+        "The error signal at lag 20 is only 3.1e-05 of what it is at lag 5."
+    )
+    assert "Lags 5 to 9 hold 95 %" in headline(layer)
+    assert [layer.cause.number, layer.rate] == pytest.approx([np.log(0.5)] * 2)
+    assert "over lags 5 to 20 W_R" in layer.cause.sentence
+    assert key_numbers(report.stages())[2][2].startswith("As a part of its size 5 steps back")
+    assert report.charts.by_lag.description.endswith(
+        "from lags 5 to 9. The size of its part, ‖G_k‖, is 16 at lag 5 and 4.9e-04 at lag 20, which is needed."
+    )
+    assert "W_R multiplies the signal by 0.5" in report.charts.gains.description
+
+
+def test_a_signal_that_grows_grows_from_there():
+    trace, profile, steps = late(kept=1.3)
+    layers = diagnose_traces(["encoder.0"], [trace], [profile], [steps], [20])
+    (layer,) = layers.values()
+    assert (layer.verdict, layer.cause.name) == ("exploding", "weights")
+    assert headline(layer).startswith(
+        "The error signal grows to 2e+03 times its size at lag 5, at lag 34."
+    )
+    assert layer.cause.number == pytest.approx(np.log(1.3))
 
 
 def test_a_named_lag_counts_from_the_loss():

@@ -13,11 +13,13 @@ import numpy as np
 from bptt.diagnosis.activity import SATURATED
 from bptt.diagnosis.evidence import Evidence
 from bptt.dynamics import Spectrum
+from bptt.dynamics.spectrum import log_largest_power
 from bptt.gradients.by_lag import LagProfile
 from bptt.presentation.formatting import percent
 
 MUCH_CANCELLATION = 10.0
 LN10 = float(np.log(10.0))
+LONGEST = 256  # powers of W_R that are looked at; no transient lasts so long
 BULK = 0.5  # of a growth, in ln, that one factor must explain to be its cause
 
 
@@ -75,11 +77,8 @@ def _grown(evidence: Evidence) -> Cause:
     if by_slopes > by_weights:
         return Cause("activation slope", by_slopes / evidence.steps, f"φ′ above one: {numbers}.")
     spectrum = evidence.weights
-    largest = spectrum.last if spectrum.peak is None else spectrum.peak
-    with np.errstate(divide="ignore"):
-        by_eigenvalues, by_powers = evidence.steps * np.log(spectrum.radius), np.log(largest)
-    # ‖W_R^k‖ is ρ^k of a normal W_R: what is beyond that is growth that its eigenvalues do not make.
-    if by_eigenvalues < BULK * by_weights <= by_powers:
+    if _is_transient(evidence):
+        largest = spectrum.last if spectrum.peak is None else spectrum.peak
         return Cause(
             "non-normal transient", largest, f"{_transient(spectrum)}. {_capital(numbers)}."
         )
@@ -87,6 +86,20 @@ def _grown(evidence: Evidence) -> Cause:
         "weights", by_weights / evidence.steps,
         f"W_R grows the signal, with a spectral radius of {spectrum.radius:.3g}: {numbers}.",
     )  # fmt: skip
+
+
+def _is_transient(evidence: Evidence) -> bool:
+    """Whether W_R grows the signal more than its eigenvalues do, and its powers say the same.
+
+    ‖W_R^k‖ is ρ^k of a normal W_R. Where units are off, or come and go, the part of W_R that is on may have other
+    eigenvalues: a growth that the powers of W_R do not show is no transient of W_R.
+    """
+    by_weights = evidence.by_weights
+    by_eigenvalues = evidence.steps * float(np.log(max(evidence.weights.radius, 1.0)))
+    if by_eigenvalues >= BULK * by_weights:
+        return False
+    by_powers = log_largest_power(evidence.layer.W_R, min(evidence.steps, LONGEST))
+    return by_powers - by_eigenvalues >= BULK * (by_weights - by_eigenvalues)
 
 
 def _transient(spectrum: Spectrum) -> str:

@@ -85,14 +85,24 @@ def _departure(W: Array, eigenvalues: Array) -> float:
     return float(np.sqrt(max(0.0, left)))
 
 
-def _powers(W: Array) -> tuple[int, float, float]:
-    """j and ln ‖W^j‖_2 where that is largest, for j up to ``POWERS``; and ln of the last.
+def log_largest_power(W_R: Array, most: int) -> float:
+    """ln of max over 1 <= k <= most of ‖W_R^k‖₂: how far W_R alone can grow a signal in so many steps.
+
+    Args:
+        W_R: (H, H) recurrent weights.
+        most: the largest k.
+    """
+    return _powers(W_R.astype(np.float64), most)[1]
+
+
+def _powers(W: Array, most: int = POWERS) -> tuple[int, float, float]:
+    """j and ln ‖W^j‖_2 where that is largest, for j up to ``most``; and ln of the last.
 
     The Frobenius norm is cheap and never below it: only powers that can be the largest need the other.
     """
     power, log_scale = np.eye(len(W)), 0.0
     powers: list[tuple[float, int, Array]] = []
-    for j in range(1, POWERS + 1):
+    for j in range(1, most + 1):
         power = power @ W
         norm = float(np.linalg.norm(power))
         if norm == 0:

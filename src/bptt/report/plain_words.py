@@ -18,7 +18,7 @@ CAUSES = {
     "non-normal transient": "Each step back in time multiplies the error signal by the recurrent weights, the "
     "matrix W_R. Repeated often they would shrink it; at first they make it grow.",
     "cancellation": "What comes from different lags points in different directions, so that most of it cancels.",
-    "loss out of reach": "No error is made late enough in the sequences to have so long a past.",
+    "loss out of reach": "No error is made where this layer has so long a past behind it.",
     "none": "Each step back in time multiplies the error signal by the recurrent weights, the matrix W_R, and by "
     "the slope of the activation, φ′. Together they change its size by less than a factor of 100.",
 }

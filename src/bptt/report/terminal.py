@@ -73,7 +73,8 @@ def _plot(stages: list[tuple[str, LayerDiagnosis]]) -> Table:
     for stage, _ in stages:
         table.add_column(stage, justify="right", no_wrap=True)
         table.add_column("", width=BAR, no_wrap=True)
-    for k in _some_lags(max(len(p.lags) for p in profiles)):
+    first = min(p.first_lag for p in profiles)
+    for k in _some_lags(first, max(len(p.lags) for p in profiles)):
         cells: list[str | Text] = []
         for (_, layer), profile in zip(stages, profiles, strict=True):
             inside = layer.horizon is not None and layer.horizon >= k
@@ -88,9 +89,10 @@ def _plot(stages: list[tuple[str, LayerDiagnosis]]) -> Table:
     return table
 
 
-def _some_lags(K: int) -> list[int]:
-    """0, 1, 2, 4, 8 .. and the last."""
-    lags = [0, *(2**i for i in range(K.bit_length()) if 2**i < K - 1), K - 1]
+def _some_lags(first: int, K: int) -> list[int]:
+    """The first that has a signal, 1, 2, 4, 8 .. steps behind it, and the last."""
+    behind = range((K - first).bit_length())
+    lags = [first, *(first + 2**i for i in behind if first + 2**i < K - 1), K - 1]
     return sorted(set(lags))
 
 
