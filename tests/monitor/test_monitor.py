@@ -245,7 +245,7 @@ def test_a_large_finite_gradient_is_finite():
     assert lines[0]["bptt/nonfinite"] == 0
 
 
-def test_what_does_not_fit_fails_at_the_first_step_and_never_later():
+def test_what_does_not_fit_is_refused_before_training_and_no_error_ends_it(caplog):
     model, fits = made(), True
 
     def moody(model, batch):
@@ -257,13 +257,37 @@ def test_what_does_not_fit_fails_at_the_first_step_and_never_later():
     with bptt.Monitor(model, vowels(), moody, 1, lines.append):
         train(model, 1)
         fits = False
-        train(model, 1)
-    assert lines[1]["bptt/problem"] == "RuntimeError: out of memory"
-    with (
-        pytest.raises(RuntimeError, match="out of memory"),
-        bptt.Monitor(model, vowels(), moody, 1, lines.append),
+        train(model, 2)
+    assert [line["bptt/problem"] for line in lines] == [None, *["RuntimeError: out of memory"] * 2]
+    (record,) = caplog.records  # once
+    assert (record.name, record.levelname) == ("bptt", "WARNING")
+    assert (
+        "could not measure Classifier at step 1. RuntimeError: out of memory" in record.getMessage()
+    )
+    with pytest.raises(
+        OptionError,
+        match=r"loss: expected .* on the monitor's batch, got RuntimeError: out of memory",
     ):
-        train(model, 1)
+        bptt.Monitor(model, vowels(), moody, 1, lines.append)
+
+
+def test_an_error_of_ours_does_not_end_the_training_either(caplog, monkeypatch):
+    """Nor one of the logger; each kind is logged once, and the steps go on being counted."""
+    model, lines = made(), []
+
+    def full(figures):
+        lines.append(figures)
+        raise OSError("no space left on device")
+
+    with bptt.Monitor(model, vowels(), loss, 1, full):
+        monkeypatch.setattr("bptt.monitor.measured.measure", {}.__getitem__)
+        train(model, 3)
+    assert [line["step"] for line in lines] == [0, 1, 2]
+    assert all(line["bptt/problem"].startswith("TypeError") for line in lines)
+    assert [record.getMessage().split(". ")[1].split(":")[0] for record in caplog.records] == [
+        "TypeError",
+        "OSError",
+    ]
 
 
 def test_bad_arguments():
@@ -272,6 +296,8 @@ def test_bad_arguments():
         bptt.Monitor("model", vowels(), loss)
     with pytest.raises(OptionError, match=r"nn\.RNN, nn\.LSTM, nn\.GRU"):
         bptt.Monitor(nn.Linear(2, 2), vowels(), loss)
+    with pytest.raises(OptionError, match="needed_lag: expected a whole number from 0 to"):
+        bptt.Monitor(model, vowels(), loss, needed_lag=1000)
     with pytest.raises(OptionError, match=r"loss\(model, batch\)"):
         bptt.Monitor(model, vowels(), 3.0)
     for every in (0, 2.5, True):

@@ -27,6 +27,11 @@ def test_two_processes(tmp_path):
     lines = [json.loads(text) for text in (tmp_path / "0.jsonl").read_text().splitlines()]
     assert not (tmp_path / "1.jsonl").exists()
     assert [line["step"] for line in lines] == [0, 2]
+    refused = [(tmp_path / f"{rank}.txt").read_text() for rank in range(2)]
+    assert refused[1].startswith("loss: expected one that can be computed on the monitor's batch")
+    assert refused[0].startswith(
+        "monitor: expected one that every rank can make, got on rank 1 loss: expected"
+    )
     found = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
     for line, first, second in zip(lines, *found, strict=True):
         assert line["bptt/ranks"] == 2

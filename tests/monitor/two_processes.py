@@ -1,4 +1,7 @@
-"""One of two processes that train one model on their own halves of the data: python two_processes.py RANK FOLDER."""
+"""One of two processes that train one model on their own halves of the data: python two_processes.py RANK FOLDER.
+
+Before that a monitor is asked for with a batch that does not fit on the second: both refuse it.
+"""
 
 import json
 import sys
@@ -8,6 +11,7 @@ import torch
 from torch import distributed, nn
 
 import bptt
+from bptt.errors import OptionError
 from bptt.monitor import ranks
 from tests.monitor.models import loss, made, vowels
 
@@ -20,6 +24,11 @@ def main(rank, folder):
     )
     model = nn.parallel.DistributedDataParallel(made().eval())
     batch, seen = vowels(8 * rank), []
+    wrong = (batch[0][..., :5], batch[1]) if rank == 1 else batch
+    try:
+        bptt.Monitor(model, wrong, loss, log=folder / f"{rank}.jsonl")
+    except OptionError as error:
+        (folder / f"{rank}.txt").write_text(str(error))
     together = ranks.together
 
     def noted(figures):  # what this rank measured, before the ranks meet

@@ -1,6 +1,7 @@
 """While a PyTorch model trains: how far back its gradient reaches, now and then, to any logger.
 
 monitor.py       Monitor: when to measure, and what happens if that fails
+measured.py      one model on one batch, from the same state every time
 measure.py       one measurement as one flat dict
 gradients.py     norms, and what is not finite
 watch.py         steps and clipping, seen in a training loop that knows of neither

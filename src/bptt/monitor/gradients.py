@@ -6,6 +6,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from bptt.torch_models.eagerly import without_wrappers
+
 
 def norm(parameters: Iterable[nn.Parameter]) -> float | None:
     """‖grad‖₂ of all parameters as one vector; None if there is no gradient.
@@ -27,7 +29,7 @@ def largest(parameters: Iterable[nn.Parameter]) -> float:
 
 def not_finite(model: nn.Module) -> list[str]:
     """Names of what is not finite, in the model's order: parameters, then gradients ("….grad")."""
-    named = list(model.named_parameters())
+    named = [(without_wrappers(name, model), p) for name, p in model.named_parameters()]
     values = [name for name, p in named if not torch.isfinite(p).all()]
     grads = [
         f"{name}.grad"

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bptt.monitor import gradients
 from bptt.monitor.loggers import DEFAULT, nowhere
 from bptt.monitor.monitor import Monitor, whole_numbers
 from bptt.torch_models.capture import Loss
@@ -61,8 +60,7 @@ class TrainerCallback(_Callback):
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """One step, after clipping."""
         if self._monitor is not None:
-            norm = gradients.norm(self._monitor.model.parameters())
-            self._monitor.advance(None, norm, None, "after")
+            self._monitor.advance(None, self._monitor.norm(), None, "after")
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Let go of the model."""

@@ -66,9 +66,10 @@ class LightningCallback(Callback):
         """One step, before clipping."""
         if self._monitor is None:
             return
-        norm, binds = gradients.norm(pl_module.parameters()), None
-        if trainer.gradient_clip_val and norm is not None:
-            binds = _binds(trainer, optimizer, float(trainer.gradient_clip_val))
+        norm, binds = self._monitor.norm(), None
+        with self._monitor.training_goes_on():
+            if trainer.gradient_clip_val and norm is not None:
+                binds = _binds(trainer, optimizer, float(trainer.gradient_clip_val))
         self._monitor.advance(norm, None, binds, "before")
 
     def on_fit_end(self, trainer: Any, pl_module: Any) -> None:

@@ -1,31 +1,38 @@
 """When to measure, what is logged, and what happens if a measurement fails."""
 
+import logging
 import math
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from torch import nn
-
 from bptt.arrays import as_whole
-from bptt.errors import AgreementError, NonFiniteError, OptionError
+from bptt.errors import BpttError, DTypeError, OptionError, ShapeError
 from bptt.monitor import gradients, ranks
 from bptt.monitor.loggers import Figures, logger_for
-from bptt.monitor.measure import measure, plain
+from bptt.monitor.measure import plain
+from bptt.monitor.measured import Measured
 from bptt.monitor.watch import Watch
 from bptt.torch_models.as_module import as_module
-from bptt.torch_models.capture import Loss, recurrent_modules
+from bptt.torch_models.capture import Loss
+from bptt.torch_models.eagerly import unwrapped
+
+LOGGER = logging.getLogger("bptt")
 
 
 class Monitor:
     """Measures a model on one fixed batch while it trains, and logs the figures.
 
     As a ``with`` block around the training loop, or by hand with ``step()``. The first step is measured,
-    then one in ``every``; besides, the first step whose gradient is not finite. The model, its gradients and
-    the random numbers are left as they are: training goes as it would without.
+    then one in ``every``; besides, the first step whose gradient is not finite. The model, its memory, its
+    gradients and the random numbers are left as they are: training goes as it would without.
+
+    The batch is tried at once, so what does not fit is refused before training. Later no error ends the
+    training: it is logged once, by Python's logging ("bptt"), and stands in the figures as bptt/problem.
 
     Args:
-        model: any module with nn.RNN, nn.LSTM, nn.GRU in it, or their cells called in a loop.
+        model: any module with nn.RNN, nn.LSTM, nn.GRU in it, or their cells called in a loop; or a skorch net.
         batch: what ``loss`` takes; 8 sequences are enough. The same every time, on the model's device.
         loss: called as loss(model, batch), returns the loss before ``.backward()``.
         every: training steps from one measurement to the next.
@@ -35,7 +42,8 @@ class Monitor:
         max_lag: the largest lag to compute; None goes back as far as there is a past.
 
     Raises:
-        OptionError: if an argument is not of the kind that is asked for.
+        OptionError: if an argument is not of the kind that is asked for, or the loss fails on the batch.
+        ShapeError, DTypeError: if the batch does not fit the model.
         FileError: if the file cannot be written.
 
     >>> import bptt, torch
@@ -53,7 +61,7 @@ class Monitor:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Any,
         batch: Any,
         loss: Loss,
         every: int = 200,
@@ -62,20 +70,29 @@ class Monitor:
         needed_lag: int | None = None,
         max_lag: int | None = None,
     ) -> None:
-        model = as_module(model)
-        recurrent_modules(model)
-        if not callable(loss):
-            raise OptionError(
-                "loss", "a function, called as loss(model, batch)", repr(loss),
-                "For example lambda model, batch: criterion(model(batch[0]), batch[1]).",
-            )  # fmt: skip
-        self.every, self.needed_lag, self.max_lag = whole_numbers(every, needed_lag, max_lag)
-        self.model, self.batch, self.loss = model, batch, loss
+        refused: BpttError | None = None
+        self._reported: set[str] = set()  # kinds of errors that were logged
         self.steps = 0
-        self._log = logger_for(log)
         self._block: ExitStack | None = None
         self._clipped: list[bool] = []  # steps with clipping since the last line: did it bind?
         self._finite = True  # the last gradient
+        try:
+            self.every, needed, largest = whole_numbers(every, needed_lag, max_lag)
+            self.model = as_module(model)
+            self._measured = Measured(self.model, batch, loss, needed, largest)
+            self._log = logger_for(log)
+            self._try_once()
+        except BpttError as error:
+            refused = error
+        # A rank that waits for one that was refused would wait for ever.
+        refused = ranks.refused(refused)
+        if refused is not None:
+            raise refused
+
+    def _try_once(self) -> None:
+        """Refuse what can never be measured; what may pass, a NaN for one, is no reason not to train."""
+        with self.training_goes_on(but=(OptionError, ShapeError, DTypeError)):
+            self._measured.figures()
 
     def __enter__(self) -> Self:
         """From here on every optimizer step of this model counts."""
@@ -117,8 +134,15 @@ class Monitor:
         """One step whose gradient, as the optimizer will use it, stands in .grad."""
         # On most steps the norm is only asked whether it is finite; one that was clipped to is known.
         known = before is not None and math.isfinite(before) and self.steps % self.every != 0
-        after = None if known else gradients.norm(self.model.parameters())
+        after = None if known else self.norm()
         self.advance(after if before is None else before, after, clipped, "before and after")
+
+    def norm(self) -> float | None:
+        """‖grad‖₂ of the model as it stands in .grad; None if there is none."""
+        norm = None
+        with self.training_goes_on():
+            norm = gradients.norm(self.model.parameters())
+        return norm
 
     def advance(
         self, before: float | None, after: float | None, clipped: bool | None, seen: str
@@ -152,25 +176,44 @@ class Monitor:
 
     def _write(self, norms: Figures, alone: bool) -> None:
         figures = {name: plain(value) for name, value in norms.items()}
-        bad = gradients.not_finite(self.model)
-        figures["bptt/first_nonfinite_parameter"] = bad[0] if bad else None
-        figures["bptt/nonfinite"] = len(bad)
-        failure: Exception | None = None
+        with self.training_goes_on(figures):
+            bad = gradients.not_finite(self.model)
+            figures["bptt/first_nonfinite_parameter"] = bad[0] if bad else None
+            figures["bptt/nonfinite"] = len(bad)
+            figures |= {"bptt/first_nonfinite_lag": None, "bptt/problem": None}
+            figures |= self._measured.figures()
+        # Whatever failed above, each rank is here: none waits for another in vain.
+        with self.training_goes_on():
+            if not alone:
+                figures = ranks.together(figures)
+            if ranks.is_first():
+                self._log(figures, self.steps)
+
+    @contextmanager
+    def training_goes_on(
+        self, figures: Figures | None = None, but: tuple[type[BpttError], ...] = ()
+    ) -> Iterator[None]:
+        """Within it no error ends the training: the first of each kind is logged, by Python's logging.
+
+        Args:
+            figures: in which the error is written down too, as bptt/problem.
+            but: errors that are raised all the same.
+        """
         try:
-            figures |= measure(self.model, self.batch, self.loss, self.needed_lag, self.max_lag)
-            figures["bptt/problem"] = None
+            yield
+        except but:
+            raise
         except Exception as error:
-            figures["bptt/first_nonfinite_lag"] = None
-            figures["bptt/problem"] = f"{type(error).__name__}: {error}"
-            # Nothing is lost yet at the first step: what does not fit will not fit later either.
-            if self.steps == 0 and not isinstance(error, NonFiniteError | AgreementError):
-                failure = error
-        if not alone:
-            figures = ranks.together(figures)
-        if ranks.is_first():
-            self._log(figures, self.steps)
-        if failure is not None:
-            raise failure
+            kind = type(error).__name__
+            if figures is not None:
+                figures["bptt/problem"] = f"{kind}: {error}"
+            if kind not in self._reported:
+                self._reported.add(kind)
+                LOGGER.warning(
+                    "bptt.Monitor could not measure %s at step %d. %s: %s Training goes on, and this is not said again.",
+                    type(unwrapped(self.model)).__name__, self.steps, kind, error,
+                    exc_info=None if isinstance(error, BpttError) else error,
+                )  # fmt: skip
 
 
 def whole_numbers(

@@ -15,6 +15,7 @@ from typing import Any
 from torch import distributed
 
 from bptt.diagnosis import VERDICT_CODES, VERDICTS
+from bptt.errors import BpttError, OptionError
 from bptt.monitor.loggers import Figures
 
 
@@ -34,11 +35,31 @@ def is_first() -> bool:
 
 def together(figures: Figures) -> Figures:
     """The figures of all ranks as one; every rank must call it at the same step, and gets the same."""
+    return reduced(gathered(figures)) if several() else figures
+
+
+def refused(error: BpttError | None) -> BpttError | None:
+    """What is refused on this rank, or else on another one; every rank must call it, or none.
+
+    Args:
+        error: this rank's own.
+    """
+    reasons = gathered(None if error is None else str(error))
+    if error is not None:
+        return error
+    bad = [f"on rank {rank} {text}" for rank, text in enumerate(reasons) if text is not None]
+    if not bad:
+        return None
+    return OptionError("monitor", "one that every rank can make", "; ".join(bad), "See that rank.")
+
+
+def gathered(value: Any) -> list[Any]:
+    """The values of all ranks; of a process alone its own."""
     if not several():
-        return figures
+        return [value]
     of_ranks: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(of_ranks, figures)
-    return reduced(of_ranks)
+    distributed.all_gather_object(of_ranks, value)
+    return of_ranks
 
 
 def reduced(of_ranks: list[Figures]) -> Figures:

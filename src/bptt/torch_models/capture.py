@@ -90,7 +90,7 @@ def capturing(model: nn.Module, batch: Any, loss: Loss) -> Iterator[Captured]:
     modules = recurrent_modules(model)
     recorder = Calls(modules, model)
     with ExitStack() as stack:
-        stack.enter_context(untouched(model, modules.values()))
+        stack.enter_context(untouched(model))
         stack.enter_context(eagerly(model))
         stack.enter_context(torch.enable_grad())
         # The fused kernels of cuDNN give no gradient in eval mode; PyTorch's own loops do.

@@ -43,11 +43,12 @@ _DRIVERS = {
 _OF_TORCH = ("torch.distributions.", "torch.nn.")
 
 
-def held(*roots: Any) -> Iterator[tuple[str, Any]]:
+def held(*roots: Any, modules: bool = True) -> Iterator[tuple[str, Any]]:
     """(path, thing) of everything that is reached from some roots, each thing once, what holds it first.
 
     Args:
         roots: a model, or whatever else; their paths are empty.
+        modules: whether modules are entered.
     """
     seen: set[int] = set()
     waiting: list[tuple[str, Any]] = [("", root) for root in reversed(roots)]
@@ -55,6 +56,8 @@ def held(*roots: Any) -> Iterator[tuple[str, Any]]:
     while waiting:
         path, thing = waiting.pop()
         if is_plain(thing) or id(thing) in seen or not is_entered(thing):
+            continue
+        if isinstance(thing, nn.Module) and not modules:
             continue
         seen.add(id(thing))
         kept_alive.append(thing)

@@ -68,27 +68,52 @@ def kept(thing: Any) -> list[Kept]:
 
 
 class KeptContents:
-    """The very objects in a container, under their names."""
+    """The very objects in a container, under their names.
+
+    Attributes:
+        names: of what it holds, where they have names.
+        values: what it held.
+        given: what stands in the place of that until it is put back.
+    """
 
     def __init__(self, of: Any, contents: Any) -> None:
         self.of, self._contents = of, contents
         self.names, self.values = contents.read(of)
+        self.given = self.values
 
     def changed(self) -> bool:
         """Whether it holds others, or in another order."""
-        names, values = self._contents.read(self.of)
-        return not (_same(names, self.names) and _same(values, self.values))
+        return not self._holds(self.given)
 
     def put_back(self) -> None:
         """Let it hold what it held."""
-        if self.changed():
+        if not self._holds(self.values):
             self._contents.write(self.of, self.names, self.values)
 
     def replace(self, by: Callable[[Any], Any]) -> None:
         """Let it hold, in the place of each value, what ``by`` makes of it."""
-        values = [by(value) for value in self.values]
-        if not _same(values, self.values):
-            self._contents.write(self.of, self.names, values)
+        self.given = [by(value) for value in self.values]
+        if not _same(self.given, self.values):
+            self._contents.write(self.of, self.names, self.given)
+
+    def now(self) -> dict[Any, Any]:
+        """What it holds by now, by name; nothing where there are none."""
+        return dict(zip(*self._contents.read(self.of), strict=False))
+
+    def set(self, name: Any, value: Any) -> None:
+        """Let it hold a value under a name."""
+        now = self.now() | {name: value}
+        self._contents.write(self.of, [*now], [*now.values()])
+
+    def remove(self, name: Any) -> None:
+        """Let it hold nothing under a name."""
+        now = self.now()
+        del now[name]
+        self._contents.write(self.of, [*now], [*now.values()])
+
+    def _holds(self, values: list[Any]) -> bool:
+        names, now = self._contents.read(self.of)
+        return _same(names, self.names) and _same(now, values)
 
 
 class KeptTensor:

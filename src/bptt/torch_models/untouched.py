@@ -29,21 +29,22 @@ class Snapshot:
     """
 
     def __init__(self, *roots: Any) -> None:
-        things = [thing for _, thing in held(*roots)]
-        self.kept: list[Kept] = []
-        known: set[int] = set()
-        for each in (part for thing in things for part in kept(thing)):
-            if id(each.of) not in known:  # of a class with several instances
-                known.add(id(each.of))
-                self.kept.append(each)
-        tensors = [
-            thing for thing in things if isinstance(thing, Tensor) and not thing.is_inference()
-        ]
+        self._things = [
+            thing for _, thing in held(*roots)
+        ]  # an id is free again once its object is gone
+        self._of = {id(thing): kept(thing) for thing in self._things}
+        unique = {id(each.of): each for parts in self._of.values() for each in reversed(parts)}
+        self.kept: list[Kept] = list(unique.values())  # of a class with several instances once
+        tensors = [t for t in self._things if isinstance(t, Tensor) and not t.is_inference()]
         # Autograd takes a tensor with another version for one that was written to, and refuses the user's own
         # backward pass: what was put back is at the version that it had.
         self._versions = [
             torch.autograd.grad_mode._unsafe_preserve_version_counter(t) for t in tensors
         ]
+
+    def of(self, thing: Any) -> list[Kept]:
+        """What was kept of one thing; nothing where it was not there."""
+        return self._of.get(id(thing), [])
 
     def without_past(self) -> None:
         """Let the containers hold tensors that have a graph behind them without it, until ``put_back``."""
@@ -82,20 +83,17 @@ class Snapshot:
 
 
 @contextmanager
-def untouched(model: Any, modules: Any = ()) -> Iterator[Snapshot]:
+def untouched(*roots: Any) -> Iterator[Snapshot]:
     """Afterwards everything is as it was.
 
     Args:
-        model: the user's, or whatever else is not to be changed.
-        modules: whose parameters need a gradient for the while.
+        roots: the user's model, or whatever else is not to be changed.
     """
-    snapshot = Snapshot(model)
+    snapshot = Snapshot(*roots)
     with ExitStack() as stack:
         stack.callback(snapshot.put_back)
         stack.enter_context(_random_numbers())
         snapshot.without_past()
-        for parameter in (p for m in modules for p in m.parameters(recurse=False)):
-            parameter.requires_grad_(True)
         yield snapshot
 
 

@@ -50,11 +50,13 @@ def where_not_finite(model: nn.Module, batch: Any, loss: Callable[[nn.Module, An
     watch = Watch(model)
     modules = [m for m in model.modules() if isinstance(m, RECURRENT)]
     with (
-        untouched(model, modules),
+        untouched(model),
         eagerly(model),
         torch.enable_grad(),
         torch.backends.cudnn.flags(enabled=False),
     ):
+        for parameter in (p for module in modules for p in module.parameters()):
+            parameter.requires_grad_(True)  # also of a layer that is not trained
         with watch.watching():
             E = loss(model, batch)
         if not finite(E):

@@ -1,0 +1,66 @@
+"""One model on one batch: tried before the training begins, then measured again and again from the same state."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from bptt.errors import BpttError, OptionError
+from bptt.monitor.loggers import Figures
+from bptt.monitor.measure import measure
+from bptt.torch_models.capture import Loss, recurrent_modules
+from bptt.torch_models.eagerly import eagerly
+from bptt.torch_models.memory import Memory
+from bptt.torch_models.untouched import untouched
+
+
+class Measured:
+    """A model, its batch and its loss.
+
+    A model with a memory of its own (``self.hidden``) is measured from what it remembered when this was made: what training left in
+    it since then belongs to other sequences, and may be of another size.
+
+    Args:
+        model: the user's.
+        batch: whatever ``loss`` takes.
+        loss: called as loss(model, batch), returns the loss before ``.backward()``.
+        needed_lag: as in ``bptt.Monitor``.
+        max_lag: as in ``bptt.Monitor``.
+
+    Raises:
+        OptionError: if the model has no recurrent layer, or the loss fails on the batch.
+    """
+
+    def __init__(
+        self, model: nn.Module, batch: Any, loss: Loss, needed_lag: int | None, max_lag: int | None
+    ) -> None:
+        recurrent_modules(model)
+        if not callable(loss):
+            raise OptionError(
+                "loss", "a function, called as loss(model, batch)", repr(loss),
+                "For example lambda model, batch: criterion(model(batch[0]), batch[1]).",
+            )  # fmt: skip
+        self.model, self._batch, self._loss = model, batch, loss
+        self._lags = needed_lag, max_lag
+        self._memory = Memory(model)
+        try:
+            with self._memory.watching(batch), eagerly(model), torch.enable_grad():
+                loss(model, batch)
+        except BpttError:
+            raise
+        except Exception as error:
+            raise OptionError(
+                "loss", "one that can be computed on the monitor's batch", f"{type(error).__name__}: {error}",
+                "Call loss(model, batch) yourself and see where it fails. If the model remembers sequences of "
+                "another batch size, let it forget them, or make the monitor before training.",
+            ) from error  # fmt: skip
+
+    def figures(self) -> Figures:
+        """One measurement; model and batch are left as they were found.
+
+        Raises:
+            BpttError: as ``measure``.
+        """
+        with untouched(*self._memory.roots, self._batch):
+            self._memory.recall()
+            return measure(self.model, self._batch, self._loss, *self._lags)
