@@ -11,12 +11,12 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 import bptt
-from bptt import errors, files
-from bptt.models.state_dict import network_of, parts_of
+from bptt import errors, files, models
+from bptt.models.state_dict import network_of, parts_of, with_weights
 
 KINDS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 T, B, I, H, O = 9, 4, 3, 5, 2
@@ -330,10 +330,63 @@ def test_a_projection_is_refused():
     assert "got rnn.weight_hr_l0, which proj_size makes. Use bptt.diagnose on the model" in said
 
 
-def test_weights_that_are_made_of_others_are_refused():
+def test_weights_that_are_made_of_others_are_refused_with_a_way_that_works():
     rnn = nn.utils.parametrizations.orthogonal(nn.RNN(I, H), "weight_hh_l0")
-    said = refusal(arrays(nn.ModuleDict({"rnn": rnn, "fc": nn.Linear(H, O)})))
+    model = nn.ModuleDict({"rnn": rnn, "fc": nn.Linear(H, O)})
+    said, W_R = refusal(arrays(model)), rnn.weight_hh_l0.detach().clone()
     assert "The weights are made of others when the model runs" in said
+    assert "remove_parametrizations(rnn, 'weight_hh_l0')" in said
+    nn.utils.parametrize.remove_parametrizations(rnn, "weight_hh_l0")
+    np.testing.assert_array_equal(read(arrays(model), activation="tanh").body.W_R, W_R)
+
+
+def normed(kind, dim, model):
+    norm = nn.utils.weight_norm if kind == "old" else nn.utils.parametrizations.weight_norm
+    for module, name in ((model.encoder.rnn, "weight_hh_l0"), (model.fc, "weight")):
+        norm(module, name, dim)
+    return model
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated")
+@pytest.mark.parametrize("kind", ["old", "new"])
+@pytest.mark.parametrize("dim", [0, 1, None])
+def test_weight_normalisation_is_computed(kind, dim, tmp_path):
+    """As the model computes it; what is written back loads into the model and computes the same."""
+    model = normed(kind, dim, Model("lstm").double())
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if name.endswith(("_g", "original0")):
+                value.mul_(1.7)
+    x = torch.randn(T, B, I, dtype=torch.float64)
+    torch.save(model.state_dict(), tmp_path / "w.pt")
+    saved = models.read(tmp_path / "w.pt")
+    every = bptt.Network(saved.network.body, saved.network.W_O, saved.network.b_O, "mse", "every")
+    out = every.run(x.numpy(), np.zeros((T, B, O))).o
+    expected = model.fc(model.encoder.rnn(x)[0]).detach().numpy()
+    np.testing.assert_allclose(out, expected, rtol=0, atol=1e-12)
+    assert sorted(saved.normed) == ["encoder.rnn.weight_hh_l0", "fc.weight"]
+
+    saved.save(saved.network, tmp_path / "same.safetensors")
+    same = files.read_weights(tmp_path / "same.safetensors")[0]
+    for name, value in arrays(model).items():
+        if "bias" not in name:  # PyTorch adds two biases, of which one is zero now
+            np.testing.assert_array_equal(same[name], value)
+
+    layer = saved.network.layer
+    layer.W_R *= 0.5
+    saved.save(saved.network, tmp_path / "half.safetensors")
+    half = normed(kind, dim, Model("lstm").double())
+    half.load_state_dict(load_file(tmp_path / "half.safetensors"))
+    half.encoder.rnn(x)  # the old kind computes its weights on the way
+    W_R = half.encoder.rnn.weight_hh_l0.detach().numpy()
+    np.testing.assert_allclose(W_R, layer.W_R, rtol=1e-14)
+
+
+def test_names_that_only_look_like_weight_normalisation_are_left():
+    tensors = arrays(Model()) | {"fc.weight_g": f4(3), "fc.weight_v": f4(2, 2), "gate_g": f4(2)}
+    left, normed_ = with_weights(tensors)
+    assert left.keys() == tensors.keys()
+    assert not normed_
 
 
 def change(**changes):

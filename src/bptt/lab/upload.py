@@ -142,6 +142,9 @@ def _notes(model: SavedModel, activation: str, seed: int) -> list[str]:
         notes.append(f"Read by {parts.readout or 'weight'!r}: {outputs} output{plural}.")
     if network.stack.outputs > network.layer.hidden:
         notes.append("Both directions are read; a loss at the end, at the last state of either.")
+    if model.normed:
+        computed = shortened(tuple(map(_one_line, model.normed)))
+        notes.append(f"Weight normalisation: computed from g and v: {computed}.")
     if parts.rest:
         unused = shortened(tuple(map(_one_line, parts.rest)))
         notes.append(f"In the file and not used: {unused}.")

@@ -56,6 +56,8 @@ class Model:
             facts.append(("read at the end", "the last state of either direction, h_n"))
         if self.source in PACKAGED:  # who knows what these weights were trained on
             facts.append(("inputs", "standardised by the training part of the set"))
+        if saved.normed:
+            facts.append(("computed from g and v", shortened(tuple(saved.normed))))
         if saved.parts.rest:
             facts.append(("in the file and not used", shortened(saved.parts.rest)))
         return facts

@@ -9,7 +9,16 @@ from bptt import files
 from bptt.arrays import Array
 from bptt.cells.initialise import readout_weights
 from bptt.errors import OptionError
-from bptt.models.state_dict import Parts, network_of, parts_of, readouts_of, with_layers
+from bptt.models.state_dict import (
+    Normed,
+    Parts,
+    network_of,
+    parts_of,
+    readouts_of,
+    with_layers,
+    with_weights,
+    without_weights,
+)
 from bptt.network import LossName, Network
 
 DRAWN_OUTPUTS = 2  # of a readout that is drawn: the classes of noise
@@ -28,6 +37,8 @@ class SavedModel:
         parts: which of PyTorch's tensors make the network; None where bptt saved it.
         drawn: whether the readout is none of the file's.
         tensors: the weights by the names of the file.
+        normed: the weights that were computed from the file's g and v, by the names of these.
+        originals: these g and v.
     """
 
     name: str
@@ -36,6 +47,8 @@ class SavedModel:
     parts: Parts | None = None
     drawn: bool = False
     tensors: dict[str, Array] = field(default_factory=dict, repr=False)
+    normed: Normed = field(default_factory=dict, repr=False)
+    originals: dict[str, Array] = field(default_factory=dict, repr=False)
 
     def save(self, network: Network, out: str | Path) -> None:
         """Write a changed copy as the file was: a bptt network, or PyTorch's weights by their names.
@@ -50,6 +63,7 @@ class SavedModel:
             self.tensors, network.stack.layers,
             recurrent=self.parts.recurrent, readout=self.parts.readout, path=out,
         )  # fmt: skip
+        changed = without_weights(changed, self.originals, self.normed)
         files.write_tensors(out, changed, {"format": "pt"})
 
 
@@ -115,7 +129,9 @@ def saved_model(
                     "bptt saved", repr(value), "Leave it out: the file says what it holds.",
                 )  # fmt: skip
         return SavedModel(Path(name).name, Network.of_tensors(name, tensors, notes)[0], notes)
-    drawn = False
+    stored, drawn = tensors, False
+    tensors, normed = with_weights(stored)
+    originals = {each: stored[each] for pair in normed.values() for each in pair}
     if seed is not None and readout is None:
         size, fit = readouts_of(tensors, recurrent=recurrent, path=name)
         if drawn := not fit:
@@ -131,4 +147,4 @@ def saved_model(
         tensors, activation=activation, recurrent=parts.recurrent, readout=parts.readout,
         loss=loss, loss_at="last", path=name,
     )  # fmt: skip
-    return SavedModel(Path(name).name, network, notes, parts, drawn, tensors)
+    return SavedModel(Path(name).name, network, notes, parts, drawn, tensors, normed, originals)

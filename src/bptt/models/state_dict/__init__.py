@@ -10,6 +10,16 @@ states. Nothing here imports PyTorch.
 
 from bptt.models.state_dict.parts import Parts, parts_of, readouts_of
 from bptt.models.state_dict.reading import network_of
+from bptt.models.state_dict.weight_norm import Normed, with_weights, without_weights
 from bptt.models.state_dict.writing import with_layers
 
-__all__ = ["Parts", "network_of", "parts_of", "readouts_of", "with_layers"]
+__all__ = [
+    "Normed",
+    "Parts",
+    "network_of",
+    "parts_of",
+    "readouts_of",
+    "with_layers",
+    "with_weights",
+    "without_weights",
+]

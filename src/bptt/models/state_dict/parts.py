@@ -12,6 +12,10 @@ NAME = re.compile(
 )
 WEIGHTS, BIASES = ("weight_ih", "weight_hh"), ("bias_ih", "bias_hh")
 KINDS = {1: "rnn", 3: "gru", 4: "lstm"}  # rows of weight_hh over its columns
+OTHERS = (
+    "The weights are made of others when the model runs: save the state dict after torch.nn.utils.parametrize."
+    "remove_parametrizations(rnn, 'weight_hh_l0'), or pass the model itself to bptt.diagnose in Python."
+)
 ITSELF = "bptt.diagnose in Python takes the model itself."
 
 
@@ -81,7 +85,7 @@ def _recurrent(tensors: dict[str, Array], wanted: str | None, path: str | Path) 
         raise FileError(
             str(path), "names such as rnn.weight_ih_l0 and rnn.weight_hh_l0",
             _short(names) or "no tensors",
-            f"The weights are made of others when the model runs: {ITSELF}" if odd
+            OTHERS if odd
             else "Save the state dict of a model with nn.RNN, nn.LSTM, nn.GRU or one of their cells.",
         )  # fmt: skip
     if wanted is not None:
