@@ -1,5 +1,6 @@
 """Chains of several modules, inputs that are made of outputs, and weights that are made anew: each against autograd."""
 
+import contextlib
 import copy
 
 import numpy as np
@@ -13,7 +14,8 @@ from torch.nn.utils.parametrizations import orthogonal, weight_norm
 from torch.nn.utils.rnn import pack_padded_sequence
 
 import bptt
-from bptt.errors import AgreementError
+from bptt.errors import AgreementError, OptionError
+from bptt.gradients.by_lag.linked import Arriving
 from bptt.torch_models.decompose import decompose
 from tests.torch_models.test_joins import PerCall, state_of
 
@@ -87,7 +89,7 @@ def test_encoder_and_decoder_are_one_chain_of_lag(kind, bridge):
         assert np.allclose(profiles[name].norm, expected, rtol=1e-10), name
     assert profiles["encoder.0"].first_lag == 1
     assert len(profiles["encoder.0"].norm) == 10
-    assert any("The states of encoder are passed on to decoder" in s for s in parts.remarks)
+    assert "states that are passed from encoder to decoder" in parts.remarks[0]
     report = bptt.diagnose(model, x, lambda model, x: model(x))
     assert report.layers["encoder.0"].needed_lag == 1 + 3
     assert report.layers["decoder.0"].needed_lag == 2
@@ -109,7 +111,7 @@ def test_a_deep_encoder_starts_a_deep_decoder(layers, two):
     x = torch.randn(7, B, I, dtype=D)
     parts, _ = lags_of(Deep(), x)
     assert len(parts.profiles) == 2 * layers * (1 + two)
-    assert any("The gradient at the states of 1 border" in sentence for sentence in parts.checked)
+    assert any("decoder: the gradient at the states of 1 border" in s for s in parts.checked)
 
 
 class Feeding(nn.Module):
@@ -349,3 +351,123 @@ def test_a_state_that_cannot_be_carried_is_an_error_that_names_the_operation():
 
     with pytest.raises(AgreementError, match=r"cell: .*gradient can be taken.* got FreesBackward"):
         bptt.diagnose(Odd(), torch.randn(2, B, I), lambda m, x: m(x))
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_prediction_that_is_written_into_the_next_input(layers):
+    class Predicts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.rnn = nn.LSTM(I, H, layers, batch_first=True, dtype=D)
+            self.read = nn.Linear(H, 1, dtype=D)
+
+        def forward(self, x):
+            out, state = self.rnn(x)
+            y, total = self.read(out[:, -1]), 0.0
+            for _ in range(4):
+                x_t = torch.cat([y, y.detach() * 0], 1)
+                out, state = self.rnn(x_t[:, None], state)
+                y = self.read(out[:, -1])
+                total = total + (y**2).sum()
+            return total
+
+    model, x = Predicts(), torch.randn(B, 6, I, dtype=D)
+    parts, profiles = lags_of(model, x)
+    model(x).backward()
+    for n in range(layers):
+        expected = getattr(model.rnn, f"weight_hh_l{n}").grad.numpy()
+        assert np.allclose(profiles[f"rnn.{n}"].dW_R, expected, rtol=1e-9)
+        assert len(profiles[f"rnn.{n}"].norm) == 10
+    assert len(parts.traces[0].x) == 10
+
+
+class Stepped(nn.Module):
+    """Two cells in a loop; the state of the first is lost on the way."""
+
+    def __init__(self, second=True):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = nn.GRUCell(I, H), nn.GRUCell(H, H) if second else None
+
+    def forward(self, x):
+        a, b, total = None, None, 0.0
+        for x_t in x:
+            a = self.first(x_t, None if a is None else a.detach())
+            b = a if self.second is None else self.second(a, b)
+            total = total + (b**2).sum()
+        return total
+
+
+def test_a_cell_whose_state_is_lost_at_every_step():
+    x = torch.randn(12, B, I)
+    with pytest.raises(OptionError, match=r"got 12 calls of first, one step each, with no state"):
+        bptt.diagnose(Stepped(second=False), x, lambda m, x: m(x))
+    report = bptt.diagnose(Stepped(), x, lambda m, x: m(x))
+    assert report.layers["first.0"].verdict == "vanishing"
+    assert report.layers["first.0"].needed_lag == 6
+    assert any(
+        sentence.startswith("first was called 12 times, one step each, and no state goes from one")
+        for sentence in report.diagnosis.assumed
+    )
+
+
+def test_means_are_over_the_steps_that_there_are():
+    """A second call from the same state begins late: what would lie before it does not count."""
+
+    class Forks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.cell = nn.LSTMCell(I, H, dtype=D)
+
+        def forward(self, x, forks=True):
+            state, total = None, 0.0
+            for x_t in x:
+                other = self.cell(x_t, state) if forks else None
+                state = self.cell(x_t, state)
+                total = total + (state[0] ** 2).sum()
+                if other is not None:
+                    total = total + 0.5 * (other[0] ** 2).sum()
+            return total
+
+    model, x = Forks(), torch.randn(8, B, I, dtype=D)
+    forked = bptt.diagnose(model, x, lambda m, x: m(x)).layers["cell.0"]
+    plain = bptt.diagnose(model, x, lambda m, x: m(x, forks=False)).layers["cell.0"]
+    assert forked.carry_gate == pytest.approx(plain.carry_gate, rel=1e-12)
+    assert forked.mean_slope == pytest.approx(plain.mean_slope, rel=1e-12)
+
+
+class Chunked(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.rnn = nn.LSTM(I, H, dtype=D)
+
+    def forward(self, x):
+        state, total = None, 0.0
+        for part in x.split(3):
+            out, state = self.rnn(part, state)
+            state = tuple(0.9 * s for s in state)
+            total = total + (out**2).sum()
+        return total
+
+
+def test_an_error_that_is_booked_at_the_border_does_not_pass_the_check(monkeypatch):
+    """The sum over lags still agrees then; the split does not."""
+    monkeypatch.setattr("bptt.torch_models.joins.Start.sources", property(lambda self: []))
+    monkeypatch.setattr("bptt.torch_models.capture.shut", lambda gates: contextlib.nullcontext())
+    with pytest.raises(AgreementError, match=r"copy of the weights per call.*stands MulBackward0"):
+        bptt.diagnose(Chunked(), torch.randn(9, B, I, dtype=D), lambda m, x: m(x))
+
+
+def test_errors_that_arrive_at_another_lag_do_not_pass_the_check(monkeypatch):
+    """The sum and the borders still agree then; the split does not."""
+    right = Arriving.__init__
+
+    def late(self, stack, layer, columns, later, rows):
+        right(self, stack, layer, columns, later + 1, rows)
+
+    monkeypatch.setattr(Arriving, "__init__", late)
+    with pytest.raises(AgreementError, match="with a copy of the weights per call"):
+        bptt.diagnose(Chunked(), torch.randn(9, B, I, dtype=D), lambda m, x: m(x))

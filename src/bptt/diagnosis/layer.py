@@ -77,6 +77,7 @@ def diagnose_traces(
     profiles: Sequence[LagProfile],
     by_step: Sequence[StepProfile],
     needed: Sequence[int],
+    unbroken: Sequence[Trace] | None = None,
 ) -> dict[str, LayerDiagnosis]:
     """Each layer's diagnosis, by name.
 
@@ -86,13 +87,20 @@ def diagnose_traces(
         profiles: their gradients by lag.
         by_step: their gradients by step.
         needed: the lag that the verdict on each is about.
+        unbroken: their forward passes in the pieces that nothing interrupts, where ``traces`` are put together
+            of several: Lyapunov exponents are those of a piece.
     """
-    each = zip(names, traces, profiles, by_step, needed, strict=True)
+    each = zip(names, traces, profiles, by_step, needed, unbroken or traces, strict=True)
     return {of_layer[0]: _diagnose_layer(*of_layer) for of_layer in each}
 
 
 def _diagnose_layer(
-    name: str, trace: Trace, profile: LagProfile, by_step: StepProfile, needed: int
+    name: str,
+    trace: Trace,
+    profile: LagProfile,
+    by_step: StepProfile,
+    needed: int,
+    unbroken: Trace,
 ) -> LayerDiagnosis:
     layer, cell = trace.layer, trace.layer.cell
     verdict, attenuation = judged(profile, needed)
@@ -121,7 +129,7 @@ def _diagnose_layer(
         carry_strength=evidence.carry_strength,
         carry_share=evidence.carry_share,
         bound=None if evidence.gated else weights.bound(layer.phi.steepest),
-        exponents=_exponents(trace),
+        exponents=_exponents(unbroken),
         by_step=by_step,
     )
 

@@ -40,27 +40,30 @@ class Timeline:
         return not self.first.any() and self.sequences == len(self.first)
 
     def in_order(self, trace: Trace) -> Trace:
-        """A forward pass over the columns as one over the sequences, to look at.
+        """A forward pass over the columns as one over the sequences, each from its own beginning, to look at.
 
         Between two columns of a sequence something else may have changed the state, which is not in it.
         """
         if self.is_plain:
             return trace
+        begins = np.full(self.sequences, self.steps)
+        np.minimum.at(begins, self.sequence, self.first)
+        own = replace(self, first=self.first - begins[self.sequence])
         ends = np.zeros(self.sequences, np.intp)
-        np.maximum.at(ends, self.sequence, self.first + self.lengths)
+        np.maximum.at(ends, self.sequence, own.first + self.lengths)
         states = []
         for state in trace.states:
-            laid = np.concatenate([state[:1, : self.sequences] * 0, self.lay(state[1:])])
-            begins = self.first == 0
-            laid[0, self.sequence[begins]] = state[0, begins]
+            after = own.lay(state[1:])
+            laid = np.concatenate([np.zeros_like(after[:1]), after])
+            laid[0, self.sequence[own.first == 0]] = state[0, own.first == 0]
             states.append(laid)
         return replace(
             trace,
-            x=self.lay(trace.x),
-            saved=self.lay(trace.saved),
+            x=own.lay(trace.x),
+            saved=own.lay(trace.saved),
             states=tuple(states),
-            lengths=None if (ends == self.steps).all() else ends,
-            resets=None if trace.resets is None else self.lay(trace.resets),
+            lengths=None if (ends == own.steps).all() else ends,
+            resets=None if trace.resets is None else own.lay(trace.resets),
         )
 
     def lay(self, array: Array, start: int = 0) -> Array:

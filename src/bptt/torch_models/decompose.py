@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from bptt.errors import NonFiniteError
+from bptt.errors import NonFiniteError, OptionError
 from bptt.gradients.by_lag import LagProfile, by_lag
 from bptt.gradients.by_lag.linked import linked_by_lag
 from bptt.gradients.by_step import StepProfile, by_step, linked_by_step
 from bptt.layers import StackTrace, Trace
 from bptt.torch_models.capture import Captured, Loss, capturing
-from bptt.torch_models.checks import check_borders, check_copies, check_sum
+from bptt.torch_models.checks import check_borders, check_sum
+from bptt.torch_models.copies import check_copies
 from bptt.torch_models.eagerly import without_wrappers
 from bptt.torch_models.joins import Chain
 from bptt.torch_models.links import Links
@@ -102,10 +103,26 @@ def _decomposed(model: nn.Module, captured: Captured, max_lag: int | None) -> De
     reached = [chain for chain in captured.chains if _is_reached(captured, chain)]
     replays = [replay(strand, captured.immediate) for strand in strands_of(reached)]
     parts = Decomposed(captured.E, longest=max(s.last for chain in reached for s in chain.starts))
+    _steps(parts.longest, reached)
     parts.remarks += in_words(model, captured, reached)
     for own, chains in _together(replays, reached):
         _add(model, captured, parts, own, chains, max_lag)
     return parts
+
+
+def _steps(longest: int, chains: Sequence[Chain]) -> None:
+    """Refuse a model none of whose recurrences goes a step back.
+
+    Raises:
+        OptionError: if it does not.
+    """
+    calls = [call for chain in chains for call in chain.calls]
+    if longest < 2 and len(calls) > 1:
+        raise OptionError(
+            "model", "states that go from one call to the next",
+            f"{len(calls)} calls of {calls[0].path or 'the model'}, one step each, with no state in between",
+            "Pass the state on, and do not detach it, or set it to zero, before every step.",
+        )  # fmt: skip
 
 
 def _is_reached(captured: Captured, chain: Chain) -> bool:

@@ -44,7 +44,9 @@ def diagnose_module(
     lag = needed_or_half(needed_lag, parts.longest, max_lag)
     needed_lag = None if needed_lag is None else lag
     needed = needed_lags(needed_lag, parts.traces, parts.profiles, max_lag)
-    layers = diagnose_traces(parts.names, parts.traces, parts.profiles, parts.by_step, needed)
+    layers = diagnose_traces(
+        parts.names, parts.traces, parts.profiles, parts.by_step, needed, parts.unbroken
+    )
     mode = "train" if model.training else "eval"
     assumed = (
         *assumed_lags(needed_lag, parts.names, parts.traces, parts.profiles, needed),

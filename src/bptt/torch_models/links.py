@@ -74,7 +74,7 @@ class Links:
     def _alive(self, own: Leaving) -> list[Start]:
         """The linked calls that an error leaves, in order."""
         parts = [rows.D[0] for rows in own.states if rows is not None]
-        parts += [] if own.inputs is None else [own.inputs.widened(0, 1).D[0]]
+        parts += [] if own.inputs is None else [_at_first_step(own.inputs)[0]]
         if not parts:
             return []
         alive = np.logical_or.reduce([D.any(-1) for D in parts])
@@ -164,6 +164,13 @@ def entries_of(start: Start) -> list[GradientEdge | None]:
     return entries
 
 
+def _at_first_step(rows: Rows) -> tuple[Array, Array]:
+    """(B, ·) errors at step 0 of every column, and their exponents; zero where they stand at later ones."""
+    if rows.first == 0:
+        return rows.D[0], rows.e[0]
+    return np.zeros_like(rows.D[0]), np.zeros_like(rows.e[0])
+
+
 def _scaled(start: Start, own: Leaving, replay: Replay) -> tuple[int, list[Tensor]] | None:
     """Errors at a call's initial states, and at its inputs where those are carried, over 2^e, and e."""
     call = start.call
@@ -171,8 +178,8 @@ def _scaled(start: Start, own: Leaving, replay: Replay) -> tuple[int, list[Tenso
     states = [None if rows is None else (rows.D[0][at], rows.e[0][at]) for rows in own.states]
     inputs = None
     if start.feeds == "carried" and own.inputs is not None:
-        rows = own.inputs.widened(0, 1)
-        inputs = rows.D[:1, at], rows.e[:1, at]
+        D, e = _at_first_step(own.inputs)
+        inputs = D[None, at], e[None, at]
     parts = [
         *(state for state in states if state is not None),
         *([] if inputs is None else [inputs]),

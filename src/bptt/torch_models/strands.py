@@ -144,6 +144,7 @@ def _timeline(
     first, sequence = np.zeros(len(firsts), np.intp), np.zeros(len(firsts), np.intp)
     free: list[int] = []  # of each sequence: the first step that is not taken
     behind = 0
+    alone: dict[int, int] = {}  # of each row of single steps that nothing joins: its sequence
     for c, (start, r) in enumerate(firsts):
         chain = chain_of[start.call.index]
         beginning = beginnings[start.call.path, id(chain)]
@@ -153,7 +154,12 @@ def _timeline(
             if earlier.index in column and r < len(column[earlier.index]):
                 place = int(sequence[column[earlier.index][r]])
                 break
-        if place is None or free[place] > first[c]:
+        if start.call.steps == 1 and len(chain.starts) == 1:
+            # A cell in a loop whose states are cut at every step: in the order of its calls.
+            place = alone.get(r)
+            first[c] = 0 if place is None else free[place]
+            alone.setdefault(r, len(free))
+        if place is None or free[place] != first[c]:
             place = len(free)
             free.append(0)
         sequence[c] = place

@@ -10,6 +10,8 @@ from bptt.torch_models.capture import Captured, Errors, of_its_own
 from bptt.torch_models.eagerly import without_wrappers
 from bptt.torch_models.joins import Chain
 
+LEAST_SHARE = 1e-3  # of the error: less is not worth a sentence
+
 
 def in_words(model: nn.Module, captured: Captured, chains: Sequence[Chain]) -> list[str]:
     """What the numbers mean.
@@ -23,34 +25,52 @@ def in_words(model: nn.Module, captured: Captured, chains: Sequence[Chain]) -> l
     def name(path: str) -> str:
         return without_wrappers(path, model) or "model"
 
-    remarks = [
-        "Lag is counted within each recurrent module, from the step at which the rest of the model reads "
-        "its states."
-    ]
+    remarks = []
+    passing = []
     for chain in chains:
         paths = list(dict.fromkeys(name(call.path) for call in chain.calls))
+        names = " and ".join(paths)
         if len(paths) > 1:
-            first, *others = paths
-            remarks.append(
-                f"The states of {first} are passed on to {' and '.join(others)}: lag is counted through all of "
-                f"them, so in {first} it begins where the steps of the other end."
-            )
+            passing.append(f"from {paths[0]} to {' and '.join(paths[1:])}")
         if any(start.feeds == "carried" for start in chain.starts):
             remarks.append(
-                f"What {paths[-1]} puts out comes back as part of its later inputs: that way counts as the steps "
-                "that it spans."
+                f"What {names} puts out comes back as part of its later inputs: that way counts as the steps that it "
+                "spans."
             )
         share = _past(captured, chain)
-        if share > 0:
+        if share >= LEAST_SHARE:
             remarks.append(
-                f"{percent(share)} of the error that reaches {' and '.join(paths)} from outside comes by way of later "
-                "inputs, past the recurrence: its lag is counted from the step that read the state."
+                f"Of the error that reaches {names} from outside, {percent(share)} comes by way of later inputs, past "
+                "the recurrence: its lag is counted from the step that read the state."
             )
+    through = f", and on through states that are passed {', '.join(dict.fromkeys(passing))}"
+    remarks.insert(
+        0,
+        f"Lag is counted within each recurrent module{through if passing else ''}, from the step at which the rest "
+        "of the model reads its states.",
+    )
+    for path, count in _cut(captured, chains).items():
+        remarks.append(
+            f"{name(path)} was called {count} times, one step each, and no state goes from one call to the next: "
+            "nothing goes back in time. Pass the state on, and do not detach it."
+        )
     for path, kind in captured.unseen.items():
         remarks.append(
             f"{name(path)} was not measured: {kind} has a forward of its own. {of_its_own(path)}"
         )
     return list(dict.fromkeys(remarks))
+
+
+def _cut(captured: Captured, chains: Sequence[Chain]) -> dict[str, int]:
+    """Modules that are stepped, without any state that goes from one step to the next; with their calls."""
+    counts: dict[str, int] = {}
+    joined: set[str] = set()
+    for chain in chains:
+        for call in chain.calls:
+            counts[call.path] = counts.get(call.path, 0) + 1
+            if call.steps > 1 or len(chain.starts) > 1:
+                joined.add(call.path)
+    return {path: count for path, count in counts.items() if count > 1 and path not in joined}
 
 
 def _past(captured: Captured, chain: Chain) -> float:
