@@ -110,6 +110,44 @@ def test_the_gain_that_keeps_the_signal_is_found_beside_a_short_module(translato
     assert not remedies.refused
 
 
+class Passed(nn.Module):
+    """The encoder's final state starts the decoder."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.encoder, self.decoder = kind(3, 8), kind(3, 8)
+
+    def forward(self, x):
+        return self.decoder(x[:6], self.encoder(x)[1])[0]
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+@pytest.mark.parametrize(("read", "first"), [(slice(None), 1), (-1, 6), (3, 4)])
+def test_half_of_an_encoder_s_steps_counts_from_where_the_loss_reaches_it(kind, read, first):
+    """Read at the decoder's last step, the sixth, the encoder's first lag is 6."""
+    torch.manual_seed(0)
+    model, x = Passed(kind), torch.randn(40, 4, 3)
+
+    def loss(model, x):
+        return model(x)[read].square().mean()
+
+    layers = bptt.diagnose(model, x, loss).layers
+    assert layers["encoder.0"].profile.first_lag == first
+    assert layers["encoder.0"].needed_lag == first + 20
+    assert layers["decoder.0"].needed_lag == 3
+
+
+def test_lag_through_a_decoder_reaches_beyond_the_encoder_s_own_steps():
+    """From the decoder's last step to the encoder's first there are 45 steps."""
+    torch.manual_seed(0)
+    report = bptt.diagnose(
+        Passed(nn.LSTM), torch.randn(40, 4, 3), lambda m, x: m(x).square().mean(), needed_lag=45
+    )
+    assert report.layers["encoder.0"].needed_lag == 45
+    assert report.layers["encoder.0"].cause.name != "loss out of reach"
+    assert report.layers["decoder.0"].needed_lag == 3
+
+
 def late(kept=0.5, silent=5):
     """A layer, its trace and a profile whose first lags have no signal, as behind a decoder of so many steps."""
     layer = bptt.RNN(np.eye(4), kept * np.eye(4), np.zeros(4), "identity")

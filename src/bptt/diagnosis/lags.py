@@ -67,7 +67,8 @@ def needed_lags(
     lags = []
     for trace, profile in zip(traces, profiles, strict=True):
         steps, first = own_steps(trace), profile.first_lag
-        if needed_lag is not None and needed_lag < first + steps:
+        past = max(first + steps, len(profile.lags))  # with the steps of the calls behind it
+        if needed_lag is not None and needed_lag < past:
             lags.append(max(int(needed_lag), first))
         else:
             half = first + steps // 2
@@ -104,7 +105,7 @@ def assumed_lags(
         return (_assumed(names, needed, plain=not late), *begins)
     short = (
         f"{name} has {counted(own_steps(trace), 'step')}, too few for lag {needed_lag}: "
-        f"it is judged at lag {lag}, half of them."
+        f"it is judged at lag {lag}, half of them{f' behind lag {late[name]}' if name in late else ''}."
         for name, trace, lag in zip(names, traces, needed, strict=True)
         if lag < needed_lag
     )
