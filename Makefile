@@ -40,6 +40,7 @@ format: $(VENV)/.checks
 
 docs: $(VENV)/.tests
 	$(BIN)/python -m docs.figures
+	$(BIN)/python -m docs.between_steps --write
 	$(BIN)/python -m tests.blocks --write README.md docs/*.md
 
 bench: $(VENV)/.bench

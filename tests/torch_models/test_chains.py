@@ -17,7 +17,7 @@ import bptt
 from bptt.errors import AgreementError, OptionError
 from bptt.gradients.by_lag.linked import Arriving
 from bptt.torch_models.decompose import decompose
-from tests.torch_models.test_joins import PerCall, state_of
+from tests.torch_models.stepping import PerCall, state_of
 
 B, I, H = 3, 2, 5
 D = torch.float64
