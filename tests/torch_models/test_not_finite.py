@@ -262,6 +262,17 @@ def in_place(model, x):
     return model(x).exp_().sub_(5).log_().sum()
 
 
+def unattended(model, x):
+    out, masked = model(x), torch.ones(B, T, dtype=torch.bool)
+    attention = nn.MultiheadAttention(2, 1)
+    return attention(out, out, out, key_padding_mask=masked)[0].sum()
+
+
+def too_long(model, x):
+    lengths = torch.full((B,), 8)
+    return F.ctc_loss(model(x).log_softmax(-1), torch.ones(B, 8).long(), lengths, lengths)
+
+
 def one_of_two(model, x):
     return model(x).sum() + (model(100 + x).exp() ** 100).exp().sum()
 
@@ -269,6 +280,8 @@ def one_of_two(model, x):
 MADE = {
     "log of 0": (entropy, ["`log` in the loss: -inf at [0, 0, ", ", of 0.", "log_softmax"]),
     "a row that is masked": (masked_rows, ["`softmax` in the loss: nan at [0, 0, 0]", "unmasked"]),
+    "no row of an attention": (unattended, ["`multi_head_attention", "unmasked"]),
+    "targets that are too long": (too_long, ["`ctc_loss` in the loss: inf", "zero_infinity=True"]),
     "a mask is no fault": (masked_well, ["`div` in the loss", " and 0.", "divisor"]),
     "no target": (no_target, ["`cross_entropy` in the loss: nan", "not ignored"]),
     "no number": (nobody, ["`mean` in the loss: nan, of no numbers", "at least one number"]),
@@ -312,7 +325,36 @@ def test_weights_of_a_training_that_diverged(x):
         model.head.weight.fill_(2e38)
     text = where_not_finite(model, 100 * x, total)
     assert "The output of head (Linear) is the first" in text
-    assert "head.weight up to 2e+38. The training has diverged" in text
+    assert "The parameter head.weight reaches 2e+38: the training has diverged. Go back" in text
+    with torch.no_grad():
+        model.head.weight.fill_(2e20)
+    for loss in (lambda m, x: m(x).pow(2).sum(), lambda m, x: F.mse_loss(m(x), m(x).detach() * 0)):
+        text = where_not_finite(model, x, loss)
+        assert "The parameter head.weight reaches 2e+20: the training has diverged" in text
+
+
+def test_numbers_that_are_too_large(x):
+    text = where_not_finite(Reader(), x, lambda m, x: (1e30 * m(x)).pow(2).sum())
+    assert "`pow` in the loss: inf at" in text
+    assert text.endswith("float32 ends at 3.4028e+38: scale the numbers down.")
+
+
+def test_a_state_that_the_model_keeps(x):
+    class Remembers(Reader):
+        def __init__(self):
+            super().__init__()
+            self.memory = {"h": torch.full((1, B, H), math.nan)}
+
+        def forward(self, x):
+            out, self.memory["h"] = self.rnn(x, self.memory["h"])
+            return self.head(out)
+
+    text = where_not_finite(Remembers(), x, total)
+    name = "memory['h']"
+    assert (
+        text
+        == f"The state {name} that the model keeps is not finite itself: nan at [0, 0, 0]. Begin it anew."
+    )
 
 
 def test_half_precision(x):

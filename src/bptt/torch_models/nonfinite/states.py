@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from bptt.torch_models.eagerly import without_wrappers
 from bptt.torch_models.nonfinite.numbers import finite, short, storage
 from bptt.torch_models.nonfinite.watch import Operation, Watch
-from bptt.torch_models.nonfinite.words import DIVERGED, HALF, call_of, largest
+from bptt.torch_models.nonfinite.words import DIVERGED, call_of, largest
 
 LAYERS = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 CELLS = tuple(f"{name}_cell" for name in LAYERS)
@@ -194,10 +194,11 @@ def _why(operation: Operation, bad: Bad, W_R: Tensor) -> str:
 
 
 def _cure(operation: Operation, weight: str, model: nn.Module) -> str:
-    if largest(operation, model) is not None:
-        return DIVERGED
+    huge = largest(model)
+    if huge is not None:
+        return f"The parameter {huge}: {DIVERGED}"
     if operation.outputs[0].dtype == torch.float16:
-        return HALF
+        return "float16 ends at 65504: run it in float32 or bfloat16."
     if operation.name.startswith("rnn_relu"):
         return f"Scale {weight} until its spectral radius is at most 1, or use tanh."
     return "Scale the inputs and the weights down."

@@ -11,16 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bptt.torch_models.eagerly import eagerly, without_wrappers
+from bptt.torch_models.eagerly import eagerly
 from bptt.torch_models.nonfinite.backward import backward_origin
 from bptt.torch_models.nonfinite.numbers import (
-    entries,
-    entry_place,
     finite,
     has_nan,
-    place,
-    storage,
 )
+from bptt.torch_models.nonfinite.sources import Sources
 from bptt.torch_models.nonfinite.states import is_recurrent, overflow
 from bptt.torch_models.nonfinite.watch import Operation, Watch
 from bptt.torch_models.nonfinite.words import made, unseen
@@ -57,44 +54,47 @@ def where_not_finite(model: nn.Module, batch: Any, loss: Callable[[nn.Module, An
     ):
         for parameter in (p for module in modules for p in module.parameters()):
             parameter.requires_grad_(True)  # also of a layer that is not trained
+        sources = Sources(model, batch)
         with watch.watching():
             E = loss(model, batch)
         if not finite(E):
             last = watch.maker(E)
-            return _words([last] if last is not None else [], E, watch, model, batch)
+            return _words([last] if last is not None else [], E, watch, model, sources)
         states = [
             o for o in watch.operations if is_recurrent(o) and not all(map(finite, o.outputs))
         ]
         if states:
-            return _words(states[:1], states[0].bad, watch, model, batch)
+            return _words(states[:1], states[0].bad, watch, model, sources)
         return backward_origin(E, watch, model)
 
 
-def _words(ends: list[Operation], value: Tensor, watch: Watch, model: nn.Module, batch: Any) -> str:
+CONSTANT = "The loss returns a constant that is not finite."
+
+
+def _words(
+    ends: list[Operation], value: Tensor, watch: Watch, model: nn.Module, sources: Sources
+) -> str:
     """Of what is not finite at the end of a forward pass."""
     order = {id(operation): number for number, operation in enumerate(watch.operations)}
     ancestors = sorted(_ancestors(ends), key=lambda o: order.get(id(o), len(order)))
     for operation in ancestors:
-        if named := _named(operation.leaves, model, batch):
+        if named := sources.among(operation.leaves):
             return named
         if operation.leaves:
-            return _entries(batch) or unseen(operation, watch)
-        if not operation.inputs and not operation.constant and (read := _entries(batch)):
+            return sources.in_batch() or unseen(operation, watch)
+        if not operation.inputs and not operation.constant and (read := sources.in_batch()):
             return read
         if not operation.parents and not operation.constant:
             if is_recurrent(operation):
                 return overflow(operation, watch, model)
             return made(operation, watch, model)
     if not ancestors:
-        return _named([value], model, batch) or _entries(batch) or CONSTANT
+        return sources.among([value]) or sources.in_batch() or CONSTANT
     # Infinities that were written on purpose: the first operation that makes a NaN of them, or the last that reads.
     for operation in ancestors:
         if has_nan(operation.bad) and not operation.constant:
             return made(operation, watch, model)
-    return _entries(batch) or made(ancestors[-1], watch, model)
-
-
-CONSTANT = "The loss returns a constant that is not finite."
+    return sources.in_batch() or made(ancestors[-1], watch, model)
 
 
 def _ancestors(ends: Iterable[Operation]) -> list[Operation]:
@@ -107,40 +107,3 @@ def _ancestors(ends: Iterable[Operation]) -> list[Operation]:
             seen[id(operation)] = operation
             queue += operation.parents
     return list(seen.values())
-
-
-def _named(leaves: list[Tensor], model: nn.Module, batch: Any) -> str:
-    """Sentences on parameters, buffers and parts of the batch among these tensors; none if there are none."""
-    places = {storage(leaf) for leaf in leaves}
-    sentences = []
-    for name, entry in entries(batch):
-        if isinstance(entry, Tensor) and storage(entry) in places and not finite(entry):
-            sentences.append(f"The batch itself is not finite: {name} is {place(entry)}.")
-            break
-    if sentences:
-        sentences.append("Clean the data, or mask what is missing.")
-    for kind, values in (
-        ("parameter", model.named_parameters()),
-        ("buffer", model.named_buffers()),
-    ):
-        for name, value in values:
-            if storage(value) in places and not finite(value):
-                return " ".join(
-                    [
-                        *sentences[:1],
-                        f"The {kind} {without_wrappers(name, model)} is not finite itself: {place(value)}.",
-                        EARLIER,
-                    ]
-                )
-    return " ".join(sentences)
-
-
-EARLIER = "Go back to an earlier checkpoint."
-
-
-def _entries(batch: Any) -> str:
-    """A sentence on the first part of the batch that is not finite, tensor or not."""
-    for name, entry in entries(batch):
-        if at := entry_place(entry):
-            return f"The batch itself is not finite: {name} is {at}. Clean the data, or mask what is missing."
-    return ""

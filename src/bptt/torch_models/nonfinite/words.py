@@ -1,6 +1,7 @@
 """An operation that made the first number that is not finite, in sentences."""
 
 import linecache
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bptt.torch_models.eagerly import without_wrappers
-from bptt.torch_models.nonfinite.numbers import first_index, place, readable, short
+from bptt.torch_models.nonfinite.numbers import finite, first_index, place, readable, short
 from bptt.torch_models.nonfinite.watch import Operation, Visit, Watch
 
 # By what a function's name holds; the first that fits.
@@ -16,6 +17,8 @@ CURES = {
     "log_softmax": "A row with no finite number has no maximum: leave one place of it unmasked.",
     "softmax": "A row with no finite number has no maximum: leave one place of it unmasked.",
     "scaled_dot": "A row with no finite number has no maximum: leave one place of it unmasked.",
+    "multi_head": "A row with no finite number has no maximum: leave one place of it unmasked.",
+    "ctc_loss": "A target may be longer than its input: drop it, or pass zero_infinity=True.",
     "cross_entropy": "Leave at least one target that is not ignored, and no logit of one at -inf.",
     "logsumexp": "Leave one finite number in every row.",
     "log": "Use log_softmax or logsigmoid, or keep the argument from 0: x.clamp(min=1e-8).",
@@ -37,11 +40,11 @@ ELEMENTWISE = {
     "reciprocal", "square", "acos", "asin", "atanh", "tan", "sinh", "cosh", "xlogy", "logit", "float_power", "lgamma",
     "digamma", "arccos", "arcsin", "arctanh", "acosh", "erfinv", "iadd", "isub", "imul",
 }  # fmt: skip
-HALF = "float16 ends at 65504: run this part in float32 or bfloat16."
 DIVERGED = (
-    "The training has diverged: go back to an earlier checkpoint, with a smaller learning rate."
+    "the training has diverged. Go back to an earlier checkpoint, with a smaller learning rate."
 )
 LONGEST = 100  # signs of a line of code
+LARGE = 1e4  # an argument at which it is the size that makes a result infinite
 HUGE = 1e6  # no parameter of a network that trains is so large
 
 
@@ -74,7 +77,7 @@ def quoted(line: tuple[str, int]) -> str:
 def made(operation: Operation, watch: Watch, model: nn.Module) -> str:
     """What an operation made of finite numbers, where, and what to do about it."""
     out, visit = operation.bad, operation.visit
-    of = _of_what(operation, out, model)
+    of = _of_what(operation, out)
     if visit is not None and type(visit.module).__module__.startswith("torch."):
         kind = f" ({type(visit.module).__name__})" if visit.path else ""
         name = (visit.path or "the model") + kind + call_of(visit, watch)
@@ -97,27 +100,41 @@ def plain(name: str) -> str:
 
 def cure(operation: Operation, out: Tensor, model: nn.Module) -> str:
     """What to do about it; nothing where that is anyone's guess."""
-    if largest(operation, model) is not None:
-        return DIVERGED
     name = plain(operation.name).lower()
-    for part, sentence in CURES.items():
-        if part in name:
-            return sentence
-    return HALF if out.dtype == torch.float16 else ""
+    if _overflows(operation, out):
+        huge = largest(model)
+        if huge is not None:
+            return f"The parameter {huge}: {DIVERGED}"
+        if "exp" not in name:  # of which the largest argument is small
+            kind = str(out.dtype).removeprefix("torch.")
+            half = kind == "float16"
+            cure = "run this part in float32 or bfloat16" if half else "scale the numbers down"
+            return f"{kind} ends at {torch.finfo(out.dtype).max:.5g}: {cure}."
+    return next((sentence for part, sentence in CURES.items() if part in name), "")
 
 
-def largest(operation: Operation, model: nn.Module) -> str | None:
-    """A parameter that an operation reads and that is huge, with its size."""
-    read = {id(value) for value in operation.inputs}
-    for name, parameter in model.named_parameters():
-        if id(parameter) in read and readable(parameter) and parameter.numel():
-            size = float(parameter.detach().abs().max())
-            if size > HUGE:
-                return f"{without_wrappers(name, model)} up to {short(size)}"
-    return None
+def _overflows(operation: Operation, out: Tensor) -> bool:
+    """Whether large numbers became infinite, and not a function at a place where it has no value."""
+    sizes = [float(v.detach().abs().max()) for v in operation.inputs if readable(v) and v.numel()]
+    sizes += [abs(float(n)) for n in operation.args if isinstance(n, int | float)]
+    infinite = out.is_floating_point() and math.isinf(out.detach()[first_index(out)].item())
+    return infinite and all(map(math.isfinite, sizes)) and max(sizes, default=0) > LARGE
 
 
-def _of_what(operation: Operation, out: Tensor, model: nn.Module) -> str:
+def largest(model: nn.Module) -> str | None:
+    """The parameter of a model that is largest, if it is huge: "head.weight reaches 2e+38"."""
+    sizes = {
+        name: float(parameter.detach().abs().max())
+        for name, parameter in model.named_parameters()
+        if readable(parameter) and parameter.numel() and finite(parameter)
+    }
+    if not sizes or max(sizes.values()) < HUGE:
+        return None
+    name = max(sizes, key=sizes.__getitem__)
+    return f"{without_wrappers(name, model)} reaches {short(sizes[name])}"
+
+
+def _of_what(operation: Operation, out: Tensor) -> str:
     """The arguments: those at the same place of an elementwise function, else how large they are."""
     inputs = [v for v in operation.inputs if readable(v)]
     if not inputs:
@@ -126,12 +143,10 @@ def _of_what(operation: Operation, out: Tensor, model: nn.Module) -> str:
         return ", of no numbers"
     if values := at_same_place(operation, out):
         return f", of {' and '.join(values)}"
-    parameter = largest(operation, model)
-    size = max(float(v.detach().abs().max()) for v in inputs[:1])
-    if size == float("inf"):
-        return ", of infinite numbers"
-    beside = f" and {parameter}" if parameter else ""
-    return f", of numbers up to {short(size)}{beside}"
+    size = float(inputs[0].detach().abs().max())
+    if math.isnan(size):  # written over
+        return ""
+    return ", of infinite numbers" if math.isinf(size) else f", of numbers up to {short(size)}"
 
 
 def at_same_place(operation: Operation, out: Tensor) -> list[str]:
