@@ -21,7 +21,7 @@ OWNERS = {
 }  # fmt: skip
 # Of PyTorch and other libraries, of the user, or made when they are asked for.
 FOREIGN = {
-    "torch", "nn", "lax", "jit", "model", "optimizer", "out", "x", "wandb", "safetensors", "charts", "pytest",
+    "torch", "nn", "lax", "jit", "model", "optimizer", "out", "h", "x", "wandb", "safetensors", "charts", "pytest",
 }  # fmt: skip
 SOURCES = (".py", ".h", ".cpp", ".js", ".html")
 FILES = re.compile(r"\.(h|cpp|html|png|jsonl|sqlite|lock|parquet|safetensors|csv|npz|md|toml|py)$")

@@ -153,6 +153,44 @@ def test_an_output_that_is_part_of_a_later_input(kind, looks):
     assert any("comes back as part of its later inputs" in sentence for sentence in parts.remarks)
 
 
+class Attends(nn.Module):
+    """An encoder, and a decoder that attends to its states and is fed with what it puts out."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.encoder = nn.GRU(I, H, dtype=D)
+        self.cell = nn.GRUCell(2 * H, H, dtype=D)
+
+    def decode(self, memory, h, each):
+        for _ in range(4):
+            context = (torch.einsum("tbh,bh->tb", memory, h).softmax(0)[..., None] * memory).sum(0)
+            h = self.cell(torch.cat([context, h.tanh()], 1), h)
+            each((h**2).sum())
+
+    def forward(self, x):
+        memory, final = self.encoder(x)
+        losses = []
+        self.decode(memory, final[0], losses.append)
+        return sum(losses)
+
+
+def test_an_attention_decoder_with_input_feeding():
+    model, x = Attends(), torch.randn(5, B, I, dtype=D)
+    _, profiles = lags_of(model, x)
+    other, losses = copy.deepcopy(model), []
+    encoder, other.cell = PerCall(as_cell(model.encoder)), PerCall(other.cell)
+    states = []
+    for x_t in x:
+        states.append(encoder(x_t, states[-1] if states else None))
+    other.decode(torch.stack(states), states[-1], losses.append)
+    losses = [(len(x) + t, value) for t, value in enumerate(losses)]
+    copies = [(len(x) + t, own) for t, own in enumerate(other.cell.copies)]
+    assert np.allclose(profiles["cell.0"].norm, by_position(losses, copies), rtol=1e-10)
+    expected = by_position(losses, list(enumerate(encoder.copies)))
+    assert np.allclose(profiles["encoder.0"].norm, expected, rtol=1e-10)
+
+
 def test_inputs_that_pass_another_recurrence_are_counted_from_the_step_that_read():
     class Two(nn.Module):
         def __init__(self):

@@ -116,7 +116,7 @@ def _chaining(call: Call, start: Start, nodes: dict[object, Call]) -> list[Call]
         return start.before
     # One step that reads the last one's output, with no state of its own: a recurrence all the same.
     reads = direct(call.input_gate.entries, nodes)
-    return [other for other in reads if other.path == call.path and other.steps == 1]
+    return [other for other in reads if other.path == call.path]
 
 
 def _feeding(chain: Chain, nodes: dict[object, Call]) -> None:
@@ -130,12 +130,11 @@ def _feeding(chain: Chain, nodes: dict[object, Call]) -> None:
         if call.input_gate is None or not reach.of(call.input_gate.entries):
             continue
         reads = direct(call.input_gate.entries, nodes)
-        steps = call.steps == 1 and all(r.path == call.path and r.steps == 1 for r in reads)
         others = [r for r in reads if r.index not in own]
         gates = [gate for r in others for gate in (r.input_gate, r.state_gate) if gate is not None]
         is_past = any(reach.of(gate.entries) for gate in gates)
         start.reads = [r for r in reads if r.index in own]
-        start.feeds = "carried" if steps and not is_past else "past"
+        start.feeds = "carried" if call.steps == 1 and not is_past else "past"
 
 
 def _places(chain: Chain, starts: dict[int, Start]) -> None:

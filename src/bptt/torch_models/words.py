@@ -74,9 +74,9 @@ def _cut(captured: Captured, chains: Sequence[Chain]) -> dict[str, int]:
 
 
 def _past(captured: Captured, chain: Chain) -> float:
-    """The part of the squared immediate errors that came by way of inputs."""
+    """The norm of the immediate errors that came by way of inputs over that of all of them."""
     past, all_of_it = (_squares(e, chain) for e in (captured.past, captured.immediate))
-    return min(1.0, past / all_of_it) if all_of_it else 0.0
+    return min(1.0, (past / all_of_it) ** 0.5) if all_of_it else 0.0
 
 
 def _squares(errors: Errors, chain: Chain) -> float:
