@@ -10,8 +10,9 @@ BUILD := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/bptt/kerne
 MATHS := tests/cells tests/dynamics tests/gradients tests/layers tests/test_agreement.py tests/test_golden.py \
 	tests/test_network.py tests/test_torch.py
 SANITIZED := .venv-sanitize
+REAL := .venv-real
 
-.PHONY: demo test lint check format docs bench experiments sanitize clean
+.PHONY: demo test test-real lint check format docs bench experiments sanitize clean
 
 demo: $(VENV)/.installed
 	$(BIN)/bptt diagnose --report report.html
@@ -20,6 +21,10 @@ demo: $(VENV)/.installed
 test: $(VENV)/.tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 	BPTT_KERNELS=numpy $(BIN)/python -m pytest --quiet $(MATHS)
+
+# Models of other packages: what they ask for is large, and does not all fit beside what the other tests ask for.
+test-real: $(REAL)/.installed
+	BPTT_REAL=1 $(REAL)/bin/python -m pytest tests/third_party
 
 # The compiled loops under the address and undefined-behaviour sanitizers.
 sanitize: $(SANITIZED)/.installed
@@ -51,7 +56,7 @@ experiments: $(VENV)/.installed
 	$(BIN)/python -m experiments $(if $(QUICK),--quick)
 
 clean:
-	rm -rf $(VENV) $(SANITIZED) build report.html
+	rm -rf $(VENV) $(SANITIZED) $(REAL) build report.html
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -76,4 +81,13 @@ $(SANITIZED)/.installed: $(BUILD)
 	$(PYTHON) -m venv $(SANITIZED)
 	$(call PIP_OF,$(SANITIZED)) --config-settings=cmake.define.BPTT_SANITIZE=ON \
 		--config-settings=build-dir=build/sanitize . pytest pytest-timeout hypothesis
+	@touch $@
+
+# tsai asks for an older scikit-learn, which its models do not use. The compiled part of torchaudio is made for CUDA
+# alone; its models are Python, and run on any PyTorch once that part is gone.
+$(REAL)/.installed: $(BUILD)
+	$(PYTHON) -m venv $(REAL)
+	$(call PIP_OF,$(REAL)) --editable '.[real]'
+	$(call PIP_OF,$(REAL)) --no-deps tsai
+	rm -f $(REAL)/lib/python*/site-packages/torchaudio/lib/*.so
 	@touch $@
