@@ -151,3 +151,187 @@ def test_what_cannot_be_written_back_is_refused(options, only, said):
     report = bptt.diagnose(rnn, x, lambda model, x: model(x)[0][-1].square().mean())
     with pytest.raises(OptionError, match=said):
         report.try_remedies(trial_updates=0, progress=False, only=[only])
+
+
+def test_with_nothing_that_applies_the_reasons_are_listed():
+    model, batch = made(nn.LSTM, proj_size=4)
+    model.out = nn.Linear(4, 1).double()
+    ranking = try_on(model, batch, trial_updates=2)
+    assert [tried.name for tried in ranking.tried] == ["as it is"]
+    assert ranking.best is None
+    assert "projection" in dict(ranking.refused)["orthogonal"]
+    assert "as it is" in str(ranking)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("computed", ["parametrised", "normed", "tied", "dropped"])
+def test_weights_that_are_not_a_modules_own_are_not_written(computed):
+    """Listed with the reason; the biases are the module's own, so what changes them alone is tried."""
+    torch.manual_seed(0)
+    model, batch = made(nn.LSTM)
+    if computed == "parametrised":
+        nn.utils.parametrizations.weight_norm(model.rnn, "weight_hh_l0")
+    elif computed == "normed":
+        nn.utils.weight_norm(model.rnn, "weight_hh_l0")
+        model(batch[0])
+    elif computed == "dropped":
+        raw = model.rnn.weight_hh_l0
+        del model.rnn.weight_hh_l0
+        model.rnn.register_parameter("raw", raw)
+        model.rnn.weight_hh_l0 = raw * 1.0
+
+        def drop(module, args):
+            module.weight_hh_l0 = nn.functional.dropout(module.raw, 0.2, module.training)
+
+        model.rnn.register_forward_pre_hook(drop)
+    else:
+        model.other = nn.LSTM(2, H).double()
+        model.other.weight_hh_l0 = model.rnn.weight_hh_l0
+    ranking = try_on(model, batch, trial_updates=2, only=["gain", "orthogonal", "forget-bias"])
+    reason = (
+        "used here alone, got one parameter as rnn"
+        if computed == "tied"
+        else "a parameter of its own"
+    )
+    refused = dict(ranking.refused)
+    assert {name for name, why in refused.items() if f"rnn: expected weight_hh_l0 to be {reason}" in why} == {
+        "gain", "orthogonal",
+    }  # fmt: skip
+    kept = model.rnn.weight_hh_l0.clone()
+    ranking.apply("forget-bias")
+    assert ((model.rnn.bias_ih_l0 + model.rnn.bias_hh_l0)[H : 2 * H] == 1).all()
+    assert torch.equal(model.rnn.weight_hh_l0, kept)
+
+
+class Remembers(Model):
+    """It goes on from where it stopped, and keeps every loss with its graph."""
+
+    def __init__(self):
+        super().__init__(nn.GRU)
+        self.hidden, self.history, self.calls = None, [], 0
+
+    def forward(self, x):
+        self.calls += 1
+        out, self.hidden = self.rnn(x, self.hidden)
+        self.history.append(self.out(out[:, -1]))
+        return self.history[-1]
+
+
+def test_no_trial_goes_on_from_another():
+    torch.manual_seed(0)
+    model, (_, batch) = Remembers().double(), made()
+    ranking = try_on(model, batch, trial_updates=4, only=["update-bias", "orthogonal"])
+    assert (model.hidden, model.history, model.calls) == (None, [], 0)
+    assert not ranking.refused
+    # By hand, from a fresh memory at every update.
+    own = copy.deepcopy(ranking.model("orthogonal"))
+    optimiser, losses = torch.optim.Adam(own.parameters(), 1e-3), []
+    for _ in range(4):
+        own.hidden = None
+        optimiser.zero_grad()
+        E = loss(own, batch)
+        E.backward()
+        nn.utils.clip_grad_norm_(own.parameters(), 1.0)
+        optimiser.step()
+        losses.append(E.item())
+    assert ranking.named("orthogonal").trial.history == [
+        (4, pytest.approx(np.mean(losses), rel=1e-9))
+    ]
+
+
+def test_a_model_that_keeps_a_graph_is_copied_without_it():
+    torch.manual_seed(0)
+    model, (_, batch) = Remembers().double(), made()
+    loss(model, batch).backward()
+    hidden, history = model.hidden, list(model.history)
+    ranking = try_on(model, batch, trial_updates=2, only=["orthogonal"])
+    other = ranking.model("orthogonal")
+    assert torch.equal(other.hidden, hidden)
+    assert other.hidden.grad_fn is None
+    assert model.hidden is hidden
+    assert model.history == history
+    assert ranking.named("orthogonal").trial.stopped is None
+
+
+def test_what_cannot_be_copied_is_named():
+    model, batch = made()
+    model.metric = nn.Module()
+    model.metric.parts = {"losses": [1, (n for n in range(3))]}
+    report = bptt.diagnose(model, batch, loss)
+    with pytest.raises(
+        OptionError,
+        match=r"got model\.metric\.parts\['losses'\]\[1\] \(generator\).*Set model\.metric",
+    ):
+        report.try_remedies(progress=False)
+    assert list(model.metric.parts["losses"][1]) == [0, 1, 2]
+
+
+def test_a_changed_copy_that_breaks_ends_nothing():
+    """An error of the model's own, in its measurement or in its training."""
+    model, batch = made()
+    other = made()[1]
+
+    def picky(model, batch):
+        if torch.equal(model.rnn.weight_hh_l0, torch.eye(H).double()):
+            raise RuntimeError("the identity is refused")
+        if batch is other and model.rnn.nonlinearity == "relu":
+            raise ArithmeticError("relu may be measured, not trained")
+        return loss(model, batch)
+
+    report = bptt.diagnose(model, batch, picky)
+    only = ["identity-relu", "activation", "orthogonal"]
+    ranking = report.try_remedies([other], trial_updates=3, progress=False, only=only)
+    assert dict(ranking.refused) == {"identity-relu": "RuntimeError: the identity is refused"}
+    assert (
+        ranking.named("activation").trial.stopped
+        == "ArithmeticError: relu may be measured, not trained"
+    )
+    assert "relu may be measured" in str(ranking)
+    assert ranking.named("orthogonal").trial.stopped is None
+
+
+@pytest.mark.parametrize(
+    "wrap", [nn.DataParallel, lambda model: torch.compile(model, backend="eager")]
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_wrapped_models(wrap):
+    model, batch = made()
+    expected = try_on(model, batch, trial_updates=3, only=["orthogonal"])
+    ranking = try_on(wrap(made()[0]), batch, trial_updates=3, only=["orthogonal"])
+    assert ranking.named("orthogonal").trial.history == expected.named("orthogonal").trial.history
+    ranking.apply("orthogonal")
+
+
+def test_distributed_data_parallel(tmp_path):
+    """On one rank alone: no process waits for another, and the process group is not copied."""
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1
+    )
+    try:
+        model, batch = made()
+        expected = try_on(model, batch, trial_updates=3, only=["orthogonal"])
+        wrapped = nn.parallel.DistributedDataParallel(made()[0])
+        ranking = try_on(wrapped, batch, trial_updates=3, only=["orthogonal"])
+        assert (
+            ranking.named("orthogonal").trial.history == expected.named("orthogonal").trial.history
+        )
+        ranking.apply("orthogonal")
+        W_R = wrapped.module.rnn.weight_hh_l0
+        assert torch.allclose(W_R @ W_R.T, torch.eye(H).double(), atol=1e-12)
+        loss(wrapped, batch).backward()
+        assert wrapped.module.rnn.weight_hh_l0.grad is not None
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def test_global_random_numbers_stay():
+    model, batch = made()
+    states = torch.get_rng_state(), np.random.get_state()[1].tobytes()  # noqa: NPY002
+
+    def noisy(model, batch):
+        return loss(model, batch) * np.random.rand()  # noqa: NPY002
+
+    report = bptt.diagnose(model, batch, noisy)
+    report.try_remedies(trial_updates=3, progress=False, only=["orthogonal"])
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert np.random.get_state()[1].tobytes() == states[1]  # noqa: NPY002

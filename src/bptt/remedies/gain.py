@@ -53,8 +53,9 @@ def signal_preserving_gain(
     """
 
     def a(gain: float) -> float:
+        changed = subject.changed(at(gain))
         try:
-            return log10_attenuation(subject.changed(at(gain)))
+            return log10_attenuation(changed)
         except BpttError:  # the forward pass overflows at this gain: the signal would have grown
             return np.inf
 

@@ -13,6 +13,7 @@ from bptt.remedies.catalogue import Remedy, chosen
 from bptt.remedies.change import Change
 from bptt.remedies.ranking import Ranking
 from bptt.remedies.subject import Subject
+from bptt.remedies.trial import Trial
 from bptt.remedies.tried import UNCHANGED, Tried, order
 
 CANDIDATES = 6  # that are trained, of those that change the network
@@ -36,7 +37,7 @@ def try_remedies(
         progress: called with (done, of, what is being done).
 
     Raises:
-        OptionError: if a name is unknown, or nothing that was asked for applies.
+        OptionError: if a name is unknown, or none of the remedies that were named applies.
         ShapeError, DTypeError, NonFiniteError: if the batch does not fit the model.
     """
     remedies = chosen(only)
@@ -59,9 +60,9 @@ def try_remedies(
         note(remedy.name)
         try:
             tried.append(_tried(remedy, subject, generator))
-        except BpttError as error:  # whatever goes wrong with a changed copy is listed, not fatal
-            refused.append((remedy.name, str(error)))
-    if len(tried) == 1:
+        except Exception as error:  # whatever goes wrong with a changed copy is listed, not fatal
+            refused.append((remedy.name, _why(error)))
+    if len(tried) == 1 and only is not None:
         raise OptionError(
             "only", "a remedy that applies", "; ".join(f"{n}: {why}" for n, why in refused),
             "Choose other remedies.",
@@ -72,7 +73,7 @@ def try_remedies(
         for number in picked:
             each = tried[number]
             note(f"training: {each.name}")
-            tried[number] = replace(each, trial=each.subject.train(each.settings))
+            tried[number] = replace(each, trial=_trained(each))
     if progress:
         progress(total, total, "done")
     return Ranking(tuple(sorted(tried, key=order)), tuple(refused))
@@ -84,6 +85,20 @@ def _tried(remedy: Remedy, subject: Subject, rng: np.random.Generator) -> Tried:
     seconds = perf_counter() - began
     changed = subject if change.layers is None else subject.changed(change.layers)
     return _measured(remedy.name, remedy.does, remedy.source, change, changed, seconds)
+
+
+def _trained(each: Tried) -> Trial:
+    """Its trial; of a changed copy also one that an error broke off."""
+    try:
+        return each.subject.train(each.settings)
+    except Exception as error:
+        if each.name == UNCHANGED:  # the others would not do better
+            raise
+        return Trial.of([], [], "", [], _why(error))
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, BpttError) else f"{type(error).__name__}: {error}"
 
 
 def _measured(

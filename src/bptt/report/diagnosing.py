@@ -78,7 +78,7 @@ def diagnose(
     return Report(
         diagnose_module(model, batch, loss, needed_lag, max_lag=max_lag),
         title=type(unwrapped(model)).__name__,
-        subject=lambda data, settings: ModuleSubject(
+        subject=lambda data, settings: ModuleSubject.of(
             model, batch, loss, needed_lag, data, settings
         ),
     )

@@ -35,12 +35,13 @@ def copied(thing: Thing, shared: tuple[Any, ...] = (), name: str = "model") -> T
         if isinstance(part, PARALLEL) and id(part) not in memo:
             memo[id(part)] = _shell(part)
             wrappers.append(part)
+    before = dict(memo)
     try:
         for wrapper in wrappers:
             memo[id(wrapper)]._modules = copy.deepcopy(wrapper._modules, memo)
         return copy.deepcopy(thing, memo)
     except Exception as error:
-        path, culprit = _culprit(name, thing, memo)
+        path, culprit = _culprit(name, thing, before)
         raise OptionError(
             "model", "one that can be copied, since remedies are tried on copies",
             f"{path} ({type(culprit).__name__}), of which Python says: {error}",

@@ -1,6 +1,6 @@
 """A PyTorch model as what remedies are tried on, and how a change is written back into it."""
 
-import copy
+import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,10 +16,14 @@ from bptt.errors import OptionError
 from bptt.gradients.by_lag import LagProfile
 from bptt.layers import Layer, Trace
 from bptt.remedies import Settings, Trial
-from bptt.torch_models.capture import recurrent_modules
-from bptt.torch_models.convert import nonlinearity, recurrence_of, stack_of, suffixes, write_weights
+from bptt.torch_models.convert import recurrence_of, stack_of
+from bptt.torch_models.copied import copied
 from bptt.torch_models.decompose import Decomposed, decompose
 from bptt.torch_models.diagnose import diagnose_module
+from bptt.torch_models.eagerly import eagerly
+from bptt.torch_models.memory import Memory
+from bptt.torch_models.untouched import random_numbers_kept
+from bptt.torch_models.write import write_layers
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,20 @@ class ModuleSubject:
     on_text = False  # how the model's own training cuts its data is not known here
     takes_omega = False
 
+    @classmethod
+    def of(cls, *given: Any) -> "ModuleSubject":
+        """A subject, once it is clear that its model can be copied.
+
+        Args:
+            given: its attributes, in order.
+
+        Raises:
+            OptionError: if it cannot: it names the attribute at fault.
+        """
+        subject = cls(*given)
+        copied(subject.model)
+        return subject
+
     @property
     def layers(self) -> list[Layer]:
         """Of every recurrent module that the loss reaches, in the order of the diagnosis."""
@@ -66,8 +84,12 @@ class ModuleSubject:
         return self._forward.longest
 
     def changed(self, layers: Sequence[Layer]) -> "ModuleSubject":
-        """A copy of the model with other recurrent weights."""
-        model = copy.deepcopy(self.model)
+        """A copy of the model with other recurrent weights.
+
+        Raises:
+            OptionError: if it cannot be copied, or as ``write_layers``.
+        """
+        model = copied(self.model)
         write_layers(model, self._modules(), layers)
         return replace(self, model=model)
 
@@ -98,15 +120,18 @@ class ModuleSubject:
                 "omega", "0 for a PyTorch model", str(settings.omega),
                 "Add Ω to your own training loop.",
             )  # fmt: skip
-        model = copy.deepcopy(self.model)
-        model.train()
+        model = copied(self.model).train()
+        memory = Memory(model)
         optimiser = torch.optim.Adam(model.parameters(), settings.lr)
         losses: list[float] = []
         norms: list[float] = []
         stopped, stamps = None, [perf_counter()]
-        with torch.random.fork_rng():
-            torch.manual_seed(settings.seed)
+        with random_numbers_kept(), eagerly(model), torch.enable_grad():
+            with memory.watching(self.batch):
+                self.loss(model, self.batch)
+            _seed(settings.seed)
             for batch in self._drawn(settings.updates):
+                memory.recall()  # no update goes on from where another one stopped
                 optimiser.zero_grad()
                 E = self.loss(model, batch)
                 E.backward()
@@ -145,48 +170,8 @@ class ModuleSubject:
         return list(self._forward.modules)
 
 
-def write_layers(model: nn.Module, modules: Sequence[str], layers: Sequence[Layer]) -> None:
-    """Write layers into the recurrent modules of a model, in place.
-
-    PyTorch adds two biases: all of b goes into bias_ih, and bias_hh becomes zero but for a GRU's candidate.
-
-    Args:
-        model: the model.
-        modules: paths of its recurrent modules.
-        layers: theirs, in order.
-
-    Raises:
-        OptionError: if a module cannot take them: it has a projection, no biases, or another activation.
-    """
-    by_path = recurrent_modules(model)
-    queue = iter(layers)
-    planned: list[tuple[Any, str, Layer]] = []
-    for path in modules:
-        module = by_path[path]
-        own = [(module, suffix, next(queue)) for suffix in suffixes(module)]
-        _check(path or "model", module, [layer for _, _, layer in own])
-        planned += own
-    with torch.no_grad():
-        for module, suffix, layer in planned:
-            write_weights(module, suffix, layer)
-            if layer.cell.choose_phi:
-                module.nonlinearity = layer.phi.name
-                if isinstance(module, nn.RNN):
-                    module.mode = f"RNN_{layer.phi.name.upper()}"
-
-
-def _check(name: str, module: Any, layers: list[Layer]) -> None:
-    """Refuse layers that a module cannot take, before anything is written.
-
-    Raises:
-        OptionError: as ``write_layers``.
-    """
-    if getattr(module, "proj_size", 0):
-        raise OptionError(
-            name, "recurrent weights of their own", f"proj_size={module.proj_size}",
-            "A projection is folded into W_R here: a change of W_R cannot be written back.",
-        )  # fmt: skip
-    if not module.bias and any(np.any(layer.b) for layer in layers):
-        raise OptionError(name, "a module with biases", "bias=False", "Build it with bias=True.")
-    if layers[0].cell.choose_phi:
-        nonlinearity(name, layers)
+def _seed(seed: int) -> None:
+    """Let every trial draw the same random numbers, whoever it asks for them."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    random.seed(seed)

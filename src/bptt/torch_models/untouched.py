@@ -92,13 +92,13 @@ def untouched(*roots: Any) -> Iterator[Snapshot]:
     snapshot = Snapshot(*roots)
     with ExitStack() as stack:
         stack.callback(snapshot.put_back)
-        stack.enter_context(_random_numbers())
+        stack.enter_context(random_numbers_kept())
         snapshot.without_past()
         yield snapshot
 
 
 @contextmanager
-def _random_numbers() -> Iterator[None]:
+def random_numbers_kept() -> Iterator[None]:
     """Afterwards PyTorch, NumPy and Python draw what they would have drawn."""
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
     devices = [getattr(torch, name) for name in ("cuda", "xpu") if _in_use(name)]
