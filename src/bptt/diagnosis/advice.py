@@ -86,8 +86,8 @@ def _further(evidence: Evidence) -> Advice:
             "Measure longer sequences, or take the loss earlier in them: this direction reads from the end."
         )
     return Advice(
-        "Read this direction at the first step of the sequence (in PyTorch h_n, or out[0, :, H:]): at the last "
-        "one it has seen a single input."
+        "Read this direction at the first step of the sequence (in PyTorch h_n, or out[0, :, H:] with time first): at "
+        "the last one it has seen a single input."
     )
 
 
