@@ -139,3 +139,35 @@ def test_chunks_have_the_lags_of_the_whole(kind, layers, name):
         for ours, expected in zip(parts.by_step, whole.by_step, strict=True):
             assert np.allclose(ours.norm, expected.norm, rtol=1e-9)
             assert np.allclose(ours.total, expected.total, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("factor", [0.5, 2.5])
+def test_what_lies_between_the_steps_has_a_gain_of_its_own(kind, factor):
+    """Each step back passes the factor once: its gain is ln of it, and the growth is that of the signal."""
+
+    def scaled(self, t, state):
+        return like(state, [factor * part for part in state_of(state)])
+
+    model, x = Steps(kind, scaled), torch.randn(20, B, I, dtype=D)
+    profile = bptt.diagnose(model, x, lambda m, x: m(x)).layers["cell.0"].profile
+    assert np.allclose(profile.between_gain, np.log(factor), rtol=1e-10)
+    assert len(profile.between_gain) == len(profile.norm) - 1 == 19
+    if kind == "RNN":
+        parts = profile.weight_gain + profile.activation_gain + profile.between_gain
+        assert np.allclose(profile.gain, parts, rtol=1e-12)
+    plain = bptt.diagnose(Steps(kind, BETWEEN["as it is"]), x, lambda m, x: m(x)).layers["cell.0"]
+    assert plain.profile.between_gain is None
+
+
+def test_a_decay_between_the_steps_is_named():
+    def decays(self, t, state):
+        return like(state, [0.3 * part for part in state_of(state)])
+
+    model, x = Steps("GRU", decays), torch.randn(20, B, I, dtype=D)
+    with torch.no_grad():
+        model.cell.bias_hh[H : 2 * H] = 3.0
+    layer = bptt.diagnose(model, x, lambda m, x: m(x), needed_lag=10).layers["cell.0"]
+    assert (layer.verdict, layer.cause.name) == ("vanishing", "between the steps")
+    assert "by 0.30 per step" in layer.cause.sentence
+    assert "between the steps" in layer.advice[0].sentence

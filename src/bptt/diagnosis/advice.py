@@ -61,6 +61,15 @@ FLATTER = Advice(
     "Use an activation whose slope is at most 1, such as tanh.", ({"activation": "tanh"},)
 )
 
+LET_THROUGH = Advice(
+    "Let more of the state through between the steps: drop or scale the outputs and not the state, and put norms and "
+    "projections on the way to the outputs."
+)
+SCALE_LESS = Advice(
+    "Let what stands between the steps multiply the state by no more than 1: a norm with a smaller gain, a projection with "
+    "smaller weights."
+)
+
 
 def advice_on(evidence: Evidence, cause: Cause) -> tuple[Advice, ...]:
     """What to change, the likeliest first."""
@@ -70,6 +79,8 @@ def advice_on(evidence: Evidence, cause: Cause) -> tuple[Advice, ...]:
         return (Advice(f"Nothing, if the task needs no more than lag {evidence.needed}."),)
     if cause.name == "loss out of reach":
         return (_further(evidence),)
+    if cause.name == "between the steps":
+        return (CLIP, SCALE_LESS) if evidence.verdict == "exploding" else (LET_THROUGH,)
     if evidence.verdict == "exploding":
         return CLIP, *_against_growth(evidence, cause)
     if evidence.cell.carry_gate is not None:
@@ -80,6 +91,11 @@ def advice_on(evidence: Evidence, cause: Cause) -> tuple[Advice, ...]:
 def _further(evidence: Evidence) -> Advice:
     """The loss has too short a past."""
     if not evidence.name.endswith(".backward"):
+        if len(evidence.profile.log10_signal) == 1:
+            return Advice(
+                "Take the loss later in the sequence, and pass the state on from step to step: no loss step has a "
+                "past yet."
+            )
         return Advice("Measure longer sequences, or take the loss later in them.")
     if len(evidence.profile.log10_signal) > 1:
         return Advice(

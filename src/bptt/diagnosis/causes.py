@@ -29,7 +29,7 @@ class Cause:
 
     Attributes:
         name: "weights", "saturation", "activation slope", "gates closed", "non-normal transient",
-            "cancellation", "loss out of reach" or "none".
+            "between the steps", "cancellation", "loss out of reach" or "none".
         number: the measured quantity behind it.
         sentence: what the number is and says.
     """
@@ -50,10 +50,13 @@ def cause_of(evidence: Evidence) -> Cause:
             "loss out of reach", float(reach),
             f"No loss step has a past of {needed} steps: the longest that was measured is {reach}.",
         )  # fmt: skip
+    if evidence.verdict == "vanishing" and profile.log10_signal[needed] == -np.inf:
+        return _ended(profile)
+    between = _between(evidence)
+    if between is not None:
+        return between
     if evidence.verdict == "exploding":
         return _grown(evidence)
-    if profile.log10_signal[needed] == -np.inf:
-        return _ended(profile)
     return _by_carry(evidence) or _shrunk(evidence)
 
 
@@ -63,6 +66,20 @@ def _numbers(evidence: Evidence) -> str:
         f"over lags {evidence.first} to {evidence.last} W_R multiplies what passes it by "
         f"{_times(evidence.by_weights)}, the {slopes} by {_times(evidence.by_slopes)}"
     )
+
+
+def _between(evidence: Evidence) -> Cause | None:
+    """What lies between the steps, if it explains the bulk of what became of the signal."""
+    total = LN10 * float(evidence.profile.log10_growth[evidence.last])
+    by_between = evidence.by_between
+    if not total or not by_between / total >= BULK:
+        return None
+    per_step = float(np.exp(by_between / evidence.steps))
+    return Cause(
+        "between the steps", per_step,
+        f"What the model does between the steps multiplies the signal by {_times(by_between)} over lags "
+        f"{evidence.first} to {evidence.last}, by {per_step:.2f} per step; within the steps, {_numbers(evidence)}.",
+    )  # fmt: skip
 
 
 def _grown(evidence: Evidence) -> Cause:
@@ -191,6 +208,11 @@ def _ended(profile: LagProfile) -> Cause:
     lag = first + int(np.argmax(profile.log10_signal[first:] == -np.inf))
     if lag and profile.weight_gain[lag - 1] == -np.inf:
         return Cause("weights", -np.inf, f"W_R is zero for all that is left at lag {lag}.")
+    if lag and profile.between_gain is not None and profile.between_gain[lag - 1] == -np.inf:
+        return Cause(
+            "between the steps", 0.0,
+            f"What the model does between the steps passes nothing on to lag {lag}.",
+        )  # fmt: skip
     return Cause("saturation", 0.0, f"At lag {lag} no unit passes any signal on.")
 
 

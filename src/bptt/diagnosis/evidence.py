@@ -85,6 +85,12 @@ class Evidence:
         return self.total(self.profile.activation_gain)
 
     @property
+    def by_between(self) -> float:
+        """ln of what lies between the steps does to the signal; 0 where nothing does."""
+        gain = self.profile.between_gain
+        return 0.0 if gain is None else self.total(gain)
+
+    @property
     def slope(self) -> float:
         """What φ′, or the slopes of the gates, pass on per step along the signal, geometric mean."""
         return float(np.exp(self.by_slopes / self.steps))

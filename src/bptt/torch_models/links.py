@@ -59,6 +59,16 @@ class Links:
         """Whether errors at the inputs of this stack are to be taken back too."""
         return any(start.feeds == "carried" for start in self.replays[stack].strand.starts)
 
+    def inner(self, stack: int) -> Array:
+        """(columns,) which columns go on from calls of the same module alone."""
+        strand = self.replays[stack].strand
+        own = {
+            start.call.index
+            for start in strand.starts
+            if start.sources and all(call.path == strand.path for call in start.sources)
+        }
+        return np.isin(self._begins[stack], list(own))
+
     def back(self, leaving: Sequence[Leaving]) -> Iterable[Arriving]:
         """Where errors that leave columns arrive."""
         going: dict[int, list[tuple[Start, int, list[Tensor]]]] = {}
@@ -118,12 +128,12 @@ class Links:
             [error for _, _, errors in going for error in errors],
             [call for call, _, _ in sources.values()],
         )
-        arrivals: dict[tuple[int, int, int], list[_Landing]] = {}
+        arrivals: dict[tuple[int, int, int, bool], list[_Landing]] = {}
         for (call, start, e), own in zip(sources.values(), grads, strict=True):
             if all(grad is None for grad in own):
                 continue
-            number, place = self._places[call.index]
-            gap, lengths = start.first - place.last, np.array(call.lengths)
+            number, source = self._places[call.index]
+            gap, lengths = start.first - source.last, np.array(call.lengths)
             strand = self.replays[number].strand
             for layer, array in enumerate(layer_errors(call, own)):
                 t, b = np.nonzero(array.any(2))
@@ -132,17 +142,29 @@ class Links:
                     rows = t[later == lags], b[later == lags]
                     steps = strand.step[call.index][rows[1]] + rows[0]
                     columns = strand.column[call.index][rows[1]]
-                    arrivals.setdefault((number, layer, lags), []).append(
+                    inner = call.path == start.call.path
+                    arrivals.setdefault((number, layer, lags, inner), []).append(
                         (steps, columns, array[rows], e)
                     )
-        for (number, layer, lags), landings in arrivals.items():
-            yield _arriving(number, layer, lags, landings)
+        for place, landings in arrivals.items():
+            yield _arriving(*place, landings)
 
 
 _Landing = tuple[Array, Array, Array, int]  # steps, columns, errors (n, S) and their exponent
 
 
-def _arriving(number: int, layer: int, later: int, landings: list[_Landing]) -> Arriving:
+def _arriving(
+    number: int, layer: int, later: int, inner: bool, landings: list[_Landing]
+) -> Arriving:
+    """All that arrives in one layer at one lag.
+
+    Args:
+        number: of the stack.
+        layer: number of the layer.
+        later: lags that were jumped over.
+        inner: whether it comes from calls of the same module.
+        landings: the errors, and where they land.
+    """
     steps, at, errors = (np.concatenate([own[i] for own in landings]) for i in range(3))
     exponents = np.concatenate([np.full(len(own[0]), own[3]) for own in landings])
     columns, place = np.unique(at, return_inverse=True)
@@ -152,7 +174,7 @@ def _arriving(number: int, layer: int, later: int, landings: list[_Landing]) -> 
     e, reach = np.zeros(shape, np.int64), np.zeros(shape, bool)
     D[steps - first, place], e[steps - first, place] = errors, exponents
     reach[steps - first, place] = True
-    return Arriving(number, layer, columns, later, Rows.of(first, D, e, reach))
+    return Arriving(number, layer, columns, later, Rows.of(first, D, e, reach), inner)
 
 
 def entries_of(start: Start) -> list[GradientEdge | None]:

@@ -18,7 +18,7 @@ from bptt.arrays import Array
 from bptt.gradients.by_lag.between_levels import ROWS
 from bptt.gradients.by_lag.layer_walk import LayerWalk
 from bptt.gradients.by_lag.profile import LagProfile
-from bptt.gradients.by_lag.scaled import Rows, Scaled
+from bptt.gradients.by_lag.scaled import Rows, Scaled, log_norm
 from bptt.gradients.by_lag.tally import Tally
 from bptt.gradients.by_lag.total import layer_scaled
 from bptt.gradients.by_lag.walk import error_rows, one_lag, one_way
@@ -55,6 +55,7 @@ class Arriving:
         columns: (B,) which of its columns these are.
         later: lags that were jumped over.
         rows: the errors, in the layer's own order.
+        inner: whether they come from columns of layers with the same weights.
     """
 
     stack: int
@@ -62,6 +63,7 @@ class Arriving:
     columns: Array
     later: int
     rows: Rows
+    inner: bool = True
 
 
 class Between(Protocol):
@@ -74,6 +76,10 @@ class Between(Protocol):
 
     def reads(self, stack: int) -> bool:
         """Whether errors at the inputs of this stack are to be taken back too."""
+        ...
+
+    def inner(self, stack: int) -> Array:
+        """(B,) which columns of a stack go on from others of layers with the same weights, and no others."""
         ...
 
     def back(self, leaving: Sequence[Leaving]) -> Iterable[Arriving]:
@@ -161,10 +167,11 @@ def _walk(
 ) -> list[list[Rows | None]]:
     """Lag after lag through all stacks; returns the errors that are left, not yet counted."""
     walks = [[LayerWalk(t, 0, len(t.x), goes_on=True) for t in trace.traces] for trace in traces]
-    for stack, own in enumerate(every):
-        for walk, rows in zip(walks[stack], own, strict=True):
+    for of_stack, own in zip(walks, every, strict=True):
+        for walk, rows in zip(of_stack, own, strict=True):
             walk.receive(rows)
     due: dict[int, list[Arriving]] = defaultdict(list)
+    inner = [between.inner(stack) for stack in range(len(traces))]
     for k in count():
         _receive(traces, walks, due.pop(k, []))
         stands = any(walk.rows is not None for own in walks for walk in own)
@@ -178,11 +185,25 @@ def _walk(
             states = [walk.leaving for walk in walks[stack]]
             columns = np.arange(trace.traces[0].x.shape[1])
             leaving.append(Leaving(stack, columns, states, at_inputs))
+        for stack, of_stack in enumerate(walks):
+            for tally, walk in zip(tallies[stack], of_stack, strict=True):
+                stays = -np.inf if walk.rows is None else walk.rows.log_norm()
+                tally.passes(k, stays, _log_norm(walk.leaving, inner[stack]))
         for arriving in between.back(leaving):
             due[k + 1 + arriving.later].append(arriving)
+        for arrived in due[k + 1]:
+            if arrived.inner:
+                tallies[arrived.stack][arrived.layer].passed(k, arrived.rows.log_norm())
     for waiting in due.values():
         _receive(traces, walks, waiting)
     return [[walk.rows for walk in own] for own in walks]
+
+
+def _log_norm(rows: Rows | None, columns: Array) -> float:
+    """ln of the norm of the rows in some columns."""
+    if rows is None or not columns.any():
+        return -np.inf
+    return log_norm(rows.squares[:, columns], rows.e[:, columns], rows.common)
 
 
 def _receive(

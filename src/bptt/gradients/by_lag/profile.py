@@ -48,7 +48,7 @@ class LagProfile:
         weight_gain: (K-1,) ln of what W_R does to what passes it in the step from lag k to k+1.
         activation_gain: (K-1,) ln of what φ′ (RNN), or the slopes of the gates, do to the signal.
         gain: (K-1,) ln of the growth of the signal: of an RNN the sum of the two; of a gated cell
-            also by way of the carry.
+            also by way of the carry; with what lies between the steps.
         carry_gain: (K-1,) ln of how strongly the carry passes on the error (LSTM: f along dc; GRU: z
             along dh); None for an RNN.
         carry_share: (K-1,) the part of the signal, squared, that goes by the carry and not through
@@ -60,6 +60,8 @@ class LagProfile:
         rest: ‖sum of the lags left out‖ / Σ_k ‖G_k‖; 0 where none was.
         overflow_lag: the first lag whose G_k the type cannot hold, or None.
         kept: (4, K) inner products that the truncation bill is made of.
+        between_gain: (K-1,) ln of what lies between the steps does to the signal, where something does: a mask,
+            dropout, a norm. None where the steps follow one another.
     """
 
     log10_norm: Array
@@ -78,6 +80,7 @@ class LagProfile:
     rest: float
     overflow_lag: int | None
     kept: Array
+    between_gain: Array | None = None
 
     @property
     def lags(self) -> Array:

@@ -35,6 +35,9 @@ class _Measured:
     count: int = 0
     G: Scaled | None = None
     by_step: list[tuple[int, Array]] = field(default_factory=list)
+    stays: float = -np.inf  # ln of the signal that takes the step back within a column
+    leaves: float = -np.inf  # of what goes through something else on its way
+    arrives: float = -np.inf  # of what that makes of it
 
 
 class Tally:
@@ -98,6 +101,18 @@ class Tally:
         else:
             measured.G += lag.G
 
+    def passes(self, k: int, stays: float, leaves: float) -> None:
+        """What takes the step from lag k on, ln of norms: within a column, and through something in between."""
+        if k < len(self.lags):
+            measured = self.lags[k]
+            measured.stays = _together(measured.stays, stays)
+            measured.leaves = _together(measured.leaves, leaves)
+
+    def passed(self, k: int, arrives: float) -> None:
+        """What something in between has made of it, ln of the norm."""
+        if k < len(self.lags):
+            self.lags[k].arrives = _together(self.lags[k].arrives, arrives)
+
     def rest_below(self, tolerance: float, rows: Rows | None) -> bool:
         """Whether the lags not yet walked can be left out, the signals standing at ``rows``."""
         if rows is None or not self.finished:
@@ -153,6 +168,7 @@ class Tally:
         signal = np.array([m.signal for m in lags]) - 0.5 * np.log(counts)
         with np.errstate(invalid="ignore"):  # -inf - -inf: no signal, no gain
             gains = _gains(norms, gated=self.weights.cell.carry_gate is not None)
+            gains |= self._between(gains["gain"], lags)
             rest = self.left_out.log_norm() - np.logaddexp.reduce(norm)
         return LagProfile(
             log10_norm=norm / LN10,
@@ -168,6 +184,18 @@ class Tally:
             overflow_lag=self.overflow_lag,
             kept=np.stack([rr, rm, mm, mw]),
         )
+
+    def _between(self, gain: Array, lags: list[_Measured]) -> dict[str, Array]:
+        """What lies between columns does to the signal, and the growth with it; nothing where nothing does."""
+        steps = lags[:-1]
+        if not any(measured.leaves > -np.inf for measured in steps):
+            return {}
+        stays, leaves, arrives = (
+            np.array([getattr(measured, name) for measured in steps])
+            for name in ("stays", "leaves", "arrives")
+        )
+        between = np.logaddexp(2 * stays, 2 * arrives) - np.logaddexp(2 * stays, 2 * leaves)
+        return {"between_gain": between / 2, "gain": gain + between / 2}
 
     def _check_residual(self, miss: float) -> None:
         """Refuse a difference larger than rounding can explain."""
