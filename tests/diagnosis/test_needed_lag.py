@@ -8,12 +8,14 @@ import pytest
 import bptt
 from bptt.diagnosis import Diagnosis, assumed_lags, diagnose_traces, needed_lags
 from bptt.gradients.by_step import by_step
+from bptt.remedies.gain import log10_attenuation
 from bptt.report import Report
 from bptt.report.plain_words import key_numbers
 from bptt.report.sentences import headline
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
+from bptt.torch_models import ModuleSubject  # noqa: E402
 
 
 class Translator(nn.Module):
@@ -135,6 +137,16 @@ def test_half_of_an_encoder_s_steps_counts_from_where_the_loss_reaches_it(kind, 
     assert layers["encoder.0"].profile.first_lag == first
     assert layers["encoder.0"].needed_lag == first + 20
     assert layers["decoder.0"].needed_lag == 3
+
+
+def test_remedies_keep_the_signal_at_the_lags_that_are_judged():
+    torch.manual_seed(0)
+    model, x = Passed(nn.RNN), torch.randn(40, 4, 3)
+    subject = ModuleSubject(model, x, lambda m, x: m(x)[-1].square().mean())
+    judged = bptt.diagnose(model, x, subject.loss).layers.values()
+    weakest = min(layer.log10_attenuation for layer in judged)
+    assert log10_attenuation(subject) == pytest.approx(weakest, abs=1e-9)
+    assert {layer.needed_lag for layer in judged} == {26, 3}
 
 
 def test_lag_through_a_decoder_reaches_beyond_the_encoder_s_own_steps():

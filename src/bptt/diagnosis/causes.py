@@ -160,7 +160,7 @@ def _shut(evidence: Evidence) -> Cause:
         return Cause(
             "saturation", slope,
             f"The {evidence.cell.gates[carry]} gate is open, {carry} is {evidence.passed_on:.2f}, but little of the "
-            f"signal goes by the carry: {numbers}.",
+            f"signal gets onto the carry: {numbers}.",
         )  # fmt: skip
     if slope < SATURATED:
         return Cause(

@@ -28,8 +28,10 @@ def scaled(layer: Layer, gain: float) -> Layer:
 
 def log10_attenuation(subject: Subject) -> float:
     """Signal at the needed lag over that at lag 0, of the layer where it is weakest; -inf if none is left."""
-    profiles = subject.profiles(subject.needed)
-    lags = needed_lags(subject.needed_lag, subject.traces(), profiles, subject.needed)
+    profiles, traces = subject.profiles(subject.needed), subject.traces()
+    lags = needed_lags(subject.needed_lag, traces, profiles)
+    if max(lags) > subject.needed:  # an encoder's lags begin behind its decoder
+        profiles = subject.profiles(max(lags))
     return float(
         min(
             profile.log10_attenuation(lag) if lag < len(profile.log10_signal) else -np.inf
