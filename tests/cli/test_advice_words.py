@@ -22,8 +22,8 @@ from bptt.dynamics import spectrum
 from bptt.layers.kinds import KINDS
 
 CAUSES = {
-    "vanishing": ("weights", "saturation", "activation slope", "gates closed"),
-    "exploding": ("weights", "activation slope", "non-normal transient"),
+    "vanishing": ("weights", "saturation", "activation slope", "gates closed", "between the steps"),
+    "exploding": ("weights", "activation slope", "non-normal transient", "between the steps"),
     "steady": ("cancellation", "none"),
 }
 

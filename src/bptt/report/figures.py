@@ -54,9 +54,14 @@ def figures(
             lambda: tables.shares(stages),
         ),
         figure(
-            "gains", "Why: two gains per step back",
+            "gains", f"Why: {'two' if now.profile.between_gain is None else 'three'} gains per step back",
             "ln of the factor by which W_R and the activation's slope φ′ change the error signal from "
             "lag k to k+1. Below zero shrinks it. "
+            + (
+                ""
+                if now.profile.between_gain is None
+                else "What the model does between its steps, dropout, a mask, a norm, has a curve of its own. "
+            )
             + (
                 "Together they are the slope of the signal."
                 if now.profile.carry_gain is None

@@ -33,6 +33,7 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
         ("rate of the signal (ln per step)", signed(layer.rate)),
         (f"  {ways[0]}", signed(mean_gain(profile.weight_gain[part]))),
         (f"  {ways[1]}", signed(mean_gain(profile.activation_gain[part]))),
+        *_between(layer),
         *_cell(layer),
         (f"spectral radius of W_R{part_of}", two_decimals(weights.radius)),
         (f"largest singular value of W_R{part_of}", two_decimals(weights.sigma_max)),
@@ -51,6 +52,14 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
     ]
     overflow = "none" if profile.overflow_lag is None else str(profile.overflow_lag)
     return [*rows, ("lag at which the gradient overflows", overflow)]
+
+
+def _between(layer: LayerDiagnosis) -> list[tuple[str, str]]:
+    """What lies between the steps, where something does."""
+    gain = layer.profile.between_gain
+    if gain is None:
+        return []
+    return [("  between the steps", signed(mean_gain(gain[layer.profile.up_to_horizon])))]
 
 
 def _cell(layer: LayerDiagnosis) -> list[tuple[str, str]]:

@@ -17,6 +17,8 @@ CAUSES = {
     "Here that gate lets it fade.",
     "non-normal transient": "Each step back in time multiplies the error signal by the recurrent weights, the "
     "matrix W_R. Repeated often they would shrink it; at first they make it grow.",
+    "between the steps": "Between its steps the model does something with the state: dropout, a mask, a norm, a decay. "
+    "Here this changes the size of the error signal most.",
     "cancellation": "What comes from different lags points in different directions, so that most of it cancels.",
     "loss out of reach": "No error is made where this layer has so long a past behind it.",
     "none": "Each step back in time multiplies the error signal by the recurrent weights, the matrix W_R, and by "

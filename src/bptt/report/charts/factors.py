@@ -9,6 +9,7 @@ from bptt.arrays import Array
 from bptt.diagnosis import LayerDiagnosis
 from bptt.gradients.by_lag import LagProfile
 from bptt.presentation.chart_style import (
+    DASHDOT,
     DASHED,
     DOTTED,
     SOLID,
@@ -19,9 +20,14 @@ from bptt.presentation.chart_style import (
     short,
     sized,
 )
-from bptt.presentation.colours import BLUE, GREEN, GREY, ORANGE
+from bptt.presentation.colours import BLUE, GREEN, GREY, ORANGE, PURPLE
 
-TOGETHER = "together"
+BETWEEN, TOGETHER = "between", "together"
+
+STYLES = {
+    "W_R": (BLUE, SOLID), "φ′": (ORANGE, DOTTED), "slopes": (ORANGE, DOTTED), BETWEEN: (PURPLE, DASHDOT),
+    TOGETHER: (GREEN, DASHED),
+}  # fmt: skip
 
 
 def factors_of(profile: LagProfile) -> dict[str, Array]:
@@ -37,6 +43,8 @@ def factors_of(profile: LagProfile) -> dict[str, Array]:
             "slopes": profile.activation_gain,
             "carry": profile.carry_gain,
         }
+    if profile.between_gain is not None:
+        parts[BETWEEN] = profile.between_gain
     return parts | {TOGETHER: profile.gain}
 
 
@@ -55,7 +63,7 @@ def gains(layer: LayerDiagnosis) -> Any:
         data(rows),
         lag_axis("from lag k to k+1"),
         alt.Y("value:Q", title="gain (ln per step)"),
-        dict(zip(series, [(BLUE, SOLID), (ORANGE, DOTTED), (GREEN, DASHED)], strict=True)),
+        {name: STYLES[name] for name in series},
         ["of:N", "lag:Q", alt.Tooltip("value:Q", title="gain")],
         points=short(rows),
     )

@@ -90,8 +90,12 @@ def gains(layer: LayerDiagnosis) -> str:
         gain_factor(gain[part])
         for gain in (profile.weight_gain, profile.activation_gain, profile.gain)
     )
+    between = ""
+    if profile.between_gain is not None:
+        between = f", what lies between the steps by {gain_factor(profile.between_gain[part])}"
+        whole = whole.replace("both", "all")
     return (
-        f"Per step back, averaged up to the horizon, W_R multiplies the signal by {one}, {slopes} by {two}; "
+        f"Per step back, averaged up to the horizon, W_R multiplies the signal by {one}, {slopes} by {two}{between}; "
         f"{whole} by {both}."
     )
 
