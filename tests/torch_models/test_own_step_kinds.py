@@ -340,6 +340,12 @@ WHOLE = torch.ones(H, H, dtype=torch.long)
             ShapeError,
             r"state0: expected shape \(3, \.\.\.\).*expand\(3, -1\)",
         ),
+        (
+            {"state0": torch.zeros(1, B, H)},
+            ShapeError,
+            r"Put the sequences first, state0\.transpose",
+        ),
+        ({"params": {"W_R": torch.eye(H).to_sparse()}}, DTypeError, "expected a dense tensor"),
         ({"state0": None}, DTypeError, "state0: expected a tensor, got NoneType"),
         (
             {"state0": torch.zeros(B, H, dtype=torch.long)},

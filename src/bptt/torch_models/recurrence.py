@@ -161,9 +161,11 @@ def recurrence(step: Any, params: Mapping[str, Tensor], x: Any, state0: Any) -> 
     if not T or not B:
         raise ShapeError("x", "at least one step and one sequence", _shapes(xs), "Pass a batch.")
     if any(part.shape[:1] != (B,) for part in first):
+        second = any(part.ndim > 1 and part.shape[1] == B for part in first)
         raise ShapeError(
             "state0", f"shape ({B}, ...), a row per sequence, as x (T, B, ...) has", _shapes(first),
-            f"Expand it: state0.expand({B}, -1).",
+            "Put the sequences first, state0.transpose(0, 1), and change the axes within the step." if second
+            else f"Expand it: state0.expand({B}, -1).",
         )  # fmt: skip
     detached = {name: value.detach().clone() for name, value in params.items()}
     x_parts, first_parts = (tuple(p.detach().clone() for p in parts) for parts in (xs, first))
@@ -175,6 +177,8 @@ def _check_tensor(name: str, value: Any) -> None:
         raise DTypeError(
             name, "a tensor", type(value).__name__, "Convert it: torch.as_tensor(...)."
         )
+    if value.layout is not torch.strided:
+        raise DTypeError(name, "a dense tensor", str(value.layout), "Convert it: to_dense().")
     if not finite(value):
         raise NonFiniteError(name, "finite numbers", place(value), "Look where it first appears.")
 
