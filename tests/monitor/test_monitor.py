@@ -316,3 +316,35 @@ def test_import_bptt_does_not_import_torch():
 
     code = "import sys, bptt; assert 'torch' not in sys.modules; bptt.Monitor"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def compiled_in_place(model):
+    model.compile(backend="eager")
+    return model
+
+
+@pytest.mark.parametrize("wrap", [
+    nn.DataParallel, compiled_in_place, lambda model: torch.compile(model, backend="eager"),
+    lambda model: nn.DataParallel(torch.compile(model, backend="eager")),
+], ids=["DataParallel", "compiled in place", "compiled", "both"])  # fmt: skip
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_wrapped_models_give_the_same_figures(wrap):
+    plain, wrapped = [], []
+    train_with(made(), plain)
+    train_with(wrap(made()), wrapped)
+    assert wrapped == [pytest.approx(line) for line in plain]
+
+
+def train_with(model, lines):
+    """Two steps; at the second the gradient of one parameter is NaN, so that its name is given."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with bptt.Monitor(model.eval(), vowels(), loss, 5, lines.append):
+        for k in range(2):
+            optimizer.zero_grad()
+            loss(model, vowels()).backward()
+            if k:
+                next(p for n, p in model.named_parameters() if n.endswith("out.bias")).grad[0] = (
+                    torch.nan
+                )
+            optimizer.step()
+    assert lines[1]["bptt/first_nonfinite_parameter"] == "out.bias.grad"

@@ -26,14 +26,17 @@ def test_two_processes(tmp_path):
         assert process.returncode == 0, said
     lines = [json.loads(text) for text in (tmp_path / "0.jsonl").read_text().splitlines()]
     assert not (tmp_path / "1.jsonl").exists()
-    assert [line["step"] for line in lines] == [0, 2]
+    assert [line["step"] for line in lines] == [0, 2, 4]
+    failed = lines.pop()
+    assert failed["bptt/problem"] == "Rank 1: RuntimeError: this rank alone fails"
+    assert failed["bptt/rnn.0/horizon"] > 0  # the other rank's
     refused = [(tmp_path / f"{rank}.txt").read_text() for rank in range(2)]
     assert refused[1].startswith("loss: expected one that can be computed on the monitor's batch")
     assert refused[0].startswith(
         "monitor: expected one that every rank can make, got on rank 1 loss: expected"
     )
     found = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
-    for line, first, second in zip(lines, *found, strict=True):
+    for line, first, second in zip(lines, *(own[:2] for own in found), strict=True):
         assert line["bptt/ranks"] == 2
         assert first["bptt/loss"] != second["bptt/loss"]  # their own halves
         # The gradient is DDP's, the mean over both: the same on each.

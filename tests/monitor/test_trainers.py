@@ -79,6 +79,19 @@ quiet = [
 ]
 
 
+def fails_after(count, loss=loss):
+    """The loss, until it was computed so often: twice by the trial, then once by each measurement."""
+    calls = []
+
+    def moody(model, batch):
+        calls.append(1)
+        if len(calls) > count:
+            raise RuntimeError("out of memory")
+        return loss(model, batch)
+
+    return moody
+
+
 class TestLightning:
     pytestmark = quiet
 
@@ -93,6 +106,52 @@ class TestLightning:
             assert line["bptt/gradients_seen"] == "before clipping"
             assert line["bptt/clipped_share"] == 1
             assert line["bptt/model.rnn.0/verdict"] in ("vanishing", "steady", "exploding")
+
+    def test_an_error_at_the_second_measurement_does_not_end_the_training(self, tmp_path, caplog):
+        lines = []
+        model = fit(
+            LightningCallback(vowels(), fails_after(3), every=2, log=lines.append), tmp_path
+        )
+        assert len(model.norms) == STEPS
+        assert [line["bptt/problem"] for line in lines] == [
+            None,
+            *["RuntimeError: out of memory"] * 2,
+        ]
+        assert [record.name for record in caplog.records].count("bptt") == 1
+
+    def test_a_batch_that_does_not_fit_is_refused_before_the_first_step(self, tmp_path):
+        x, labels = vowels()
+        with pytest.raises(OptionError, match="can be computed on the monitor's batch"):
+            fit(LightningCallback((x[..., :3], labels), loss, log=[].append), tmp_path)
+
+    def test_what_a_training_step_logs_is_logged_once(self, tmp_path):
+        """The loss of the monitor is the module's own training step, which logs."""
+
+        class Logs(Lit):
+            def training_step(self, batch):
+                E = super().training_step(batch)
+                self.log("train_loss", E)
+                logged.append(E.item())
+                return E
+
+        logged, lines, seen = [], [], []
+
+        class Notes(pl.Callback):
+            def on_train_batch_end(self, trainer, *given):
+                seen.append(float(trainer.callback_metrics["train_loss"]))
+
+        torch.manual_seed(0)
+        callback = LightningCallback(
+            vowels(), lambda lit, batch: lit.training_step(batch), 2, lines.append
+        )
+        trainer = pl.Trainer(
+            max_steps=3, accelerator="cpu", callbacks=[callback, Notes()], logger=False, default_root_dir=tmp_path,
+            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        )  # fmt: skip
+        trainer.fit(Logs(), torch.utils.data.DataLoader(Rows(), 8, collate_fn=time_first))
+        assert [line["bptt/problem"] for line in lines] == [None, None]
+        assert len(logged) == 3 + 2 + 2  # the training's, the trial's two, the measurements'
+        assert seen == pytest.approx([logged[n] for n in (2, 4, 5)])
 
     def test_clipping_by_value_that_never_binds(self, tmp_path):
         lines = []
@@ -151,6 +210,16 @@ class TestHuggingFace:
         trainer = transformers.Trainer(model, arguments, train_dataset=Rows(), callbacks=callbacks)
         trainer.train()
         return model, [h["grad_norm"] for h in trainer.state.log_history if "grad_norm" in h]
+
+    def test_an_error_at_the_second_measurement_does_not_end_the_training(self, tmp_path, caplog):
+        lines, moody = [], fails_after(3, speaker_loss)
+        _, norms = self.train(tmp_path, [TrainerCallback(self.batch(), moody, 2, lines.append)])
+        assert len(norms) == STEPS
+        assert [line["bptt/problem"] for line in lines] == [
+            None,
+            *["RuntimeError: out of memory"] * 2,
+        ]
+        assert [record.name for record in caplog.records].count("bptt") == 1
 
     def batch(self):
         x, labels = vowels()

@@ -15,7 +15,7 @@ from bptt.errors import OptionError
 from bptt.monitor import ranks
 from tests.monitor.models import loss, made, vowels
 
-STEPS = 4
+STEPS = 6
 
 
 def main(rank, folder):
@@ -37,7 +37,13 @@ def main(rank, folder):
 
     ranks.together = noted
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with bptt.Monitor(model, batch, loss, every=2, log=folder / f"{rank}.jsonl"):
+
+    def moody(model, batch):
+        if len(seen) == 2 and rank == 1:
+            raise RuntimeError("this rank alone fails")
+        return loss(model, batch)
+
+    with bptt.Monitor(model, batch, moody, every=2, log=folder / f"{rank}.jsonl"):
         for k in range(STEPS):
             optimizer.zero_grad()
             loss(model, batch).backward()

@@ -371,3 +371,33 @@ def test_a_huge_vocabulary_and_what_drives_a_model_are_left_alone():
         of = [id(each.of) for each in snapshot.kept]
     assert not {id(m) for m in moments} & set(of)
     assert id(model.words) in of
+
+
+def test_a_module_that_is_initialised_when_it_is_first_called_waits_for_it_again():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.LazyLinear(I), nn.LazyBatchNorm1d(), nn.GRU(I, H, batch_first=True))
+    numbers = torch.randn(B, T, 4)
+
+    def flat(model, batch):
+        y = model[0](batch)
+        return model[2](model[1](y.flatten(0, 1)).unflatten(0, (B, T)))[0].square().mean()
+
+    bptt.diagnose(model, numbers, flat)
+    assert isinstance(model[0], nn.LazyLinear)
+    assert isinstance(model[0].weight, nn.UninitializedParameter)
+    bptt.diagnose(model, numbers, flat)
+    flat(model, numbers).backward()
+    assert model[0].weight.shape == model[0].weight.grad.shape == (I, 4)
+
+
+def test_what_an_evaluation_in_inference_mode_left_behind():
+    model = Remembers(set_memory, copies_or_none)
+    with torch.inference_mode():
+        model(x())
+    hidden = model.memory
+    bptt.diagnose(model, x(), loss)
+    assert model.memory is hidden
+
+
+def copies_or_none(m):
+    return copies(m) if m.memory is not None else None

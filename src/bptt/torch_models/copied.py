@@ -12,13 +12,19 @@ from bptt.torch_models.held import children, held
 Thing = TypeVar("Thing")
 
 
-def copied(thing: Thing, shared: tuple[Any, ...] = (), name: str = "model") -> Thing:
+def copied(
+    thing: Thing,
+    shared: tuple[Any, ...] = (),
+    name: str = "model",
+    why: str = "remedies are tried on copies",
+) -> Thing:
     """A deep copy. A tensor with a graph behind it is copied without it; a wrapper for several devices keeps its process group.
 
     Args:
         thing: a model, or what a model holds.
         shared: what the copy goes on sharing.
         name: what an error calls it.
+        why: it is copied, for the error.
 
     Raises:
         OptionError: if something in it cannot be copied: it names the attribute.
@@ -43,7 +49,7 @@ def copied(thing: Thing, shared: tuple[Any, ...] = (), name: str = "model") -> T
     except Exception as error:
         path, culprit = _culprit(name, thing, before)
         raise OptionError(
-            "model", "one that can be copied, since remedies are tried on copies",
+            "model", f"one that can be copied, since {why}",
             f"{path} ({type(culprit).__name__}), of which Python says: {error}",
             f"Set {path} to None for the while, or give its class a __deepcopy__.",
         ) from error  # fmt: skip

@@ -50,6 +50,7 @@ def kept(thing: Any) -> list[Kept]:
         return [KeptGenerator(thing)]
     parts: list[Kept] = []
     if isinstance(thing, nn.Module):
+        parts += [KeptKind(thing)]
         parts += [
             KeptContents(vars(thing)[name], _Entries())
             for name in REGISTRIES
@@ -114,6 +115,22 @@ class KeptContents:
     def _holds(self, values: list[Any]) -> bool:
         names, now = self._contents.read(self.of)
         return _same(names, self.names) and _same(now, values)
+
+
+class KeptKind:
+    """The class of a module: one that is initialised when it is first called takes on another."""
+
+    def __init__(self, of: nn.Module) -> None:
+        self.of, self._kind = of, type(of)
+
+    def changed(self) -> bool:
+        """Whether it is of another class."""
+        return type(self.of) is not self._kind
+
+    def put_back(self) -> None:
+        """Make it one of its class again."""
+        if self.changed():
+            self.of.__class__ = self._kind
 
 
 class KeptTensor:

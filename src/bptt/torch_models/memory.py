@@ -59,11 +59,11 @@ class Memory:
             yield
             self._places = _changed(self.model, snapshot)
         values = [place.contents.now().get(place.name, _NOTHING) for place in self._places]
-        self._values = copied(values, self._shared(), "the memory")
+        self._values = self._copied(values)
 
     def recall(self) -> None:
         """Let the model remember what it remembered before it was watched."""
-        values = copied(self._values, self._shared(), "the memory")
+        values = self._copied(self._values)
         for place, value in zip(self._places, values, strict=True):
             now = place.contents.now().get(place.name, _NOTHING)
             if (
@@ -78,8 +78,14 @@ class Memory:
             elif now is not _NOTHING:
                 place.contents.remove(place.name)
 
-    def _shared(self) -> tuple[Any, ...]:
-        return _NOTHING, *self.model.modules(), *self.model.parameters(), *self.model.buffers()
+    def _copied(self, values: list[Any]) -> list[Any]:
+        shared = _NOTHING, *self.model.modules(), *self.model.parameters(), *self.model.buffers()
+        named: dict[Any, list[Any]] = {place.name: [] for place in self._places}
+        for place, value in zip(self._places, values, strict=True):
+            named[place.name].append(value)
+        why = "what it remembers is put back for every measurement"
+        again = {name: iter(own) for name, own in copied(named, shared, "model", why).items()}
+        return [next(again[place.name]) for place in self._places]
 
 
 def _changed(model: nn.Module, snapshot: Snapshot) -> list[_Place]:

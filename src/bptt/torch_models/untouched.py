@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from bptt.torch_models.held import held
 from bptt.torch_models.kept import Kept, KeptContents, kept
@@ -32,15 +33,19 @@ class Snapshot:
         self._things = [
             thing for _, thing in held(*roots)
         ]  # an id is free again once its object is gone
-        self._of = {id(thing): kept(thing) for thing in self._things}
-        unique = {id(each.of): each for parts in self._of.values() for each in reversed(parts)}
-        self.kept: list[Kept] = list(unique.values())  # of a class with several instances once
-        tensors = [t for t in self._things if isinstance(t, Tensor) and not t.is_inference()]
-        # Autograd takes a tensor with another version for one that was written to, and refuses the user's own
-        # backward pass: what was put back is at the version that it had.
-        self._versions = [
-            torch.autograd.grad_mode._unsafe_preserve_version_counter(t) for t in tensors
-        ]
+        # Of a tensor of a class of its own the tensor is meant: one without a shape yet would refuse every question.
+        with torch._C.DisableTorchFunctionSubclass():
+            self._of = {id(thing): kept(thing) for thing in self._things}
+            parts = [part for own in self._of.values() for part in own]
+            # Of a class with several instances once.
+            unique = {(type(part), id(part.of)): part for part in reversed(parts)}
+            self.kept: list[Kept] = list(unique.values())
+            tensors = [t for t in self._things if isinstance(t, Tensor) and not t.is_inference()]
+            # Autograd takes a tensor with another version for one that was written to, and refuses the user's
+            # own backward pass: what was put back is at the version that it had.
+            self._versions = [
+                torch.autograd.grad_mode._unsafe_preserve_version_counter(t) for t in tensors
+            ]
 
     def of(self, thing: Any) -> list[Kept]:
         """What was kept of one thing; nothing where it was not there."""
@@ -52,8 +57,9 @@ class Snapshot:
 
         def cut(value: Any) -> Any:
             if isinstance(value, Tensor):
-                leaf = value.grad_fn is None and value._base is None
-                if leaf or value.is_inference() or isinstance(value, nn.Parameter):
+                if isinstance(value, nn.Parameter) or is_lazy(value) or value.is_inference():
+                    return value
+                if value.grad_fn is None and value._base is None:
                     return value
                 if value._base is None:
                     return detached.setdefault(id(value), value.detach())
@@ -77,7 +83,7 @@ class Snapshot:
         # First, since a view at another version makes up its past anew as soon as it is asked for it.
         for version in self._versions:
             version.__exit__(None, None, None)
-        with torch.no_grad():
+        with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
             for each in self.kept:
                 each.put_back()
 
