@@ -434,6 +434,19 @@ def test_what_is_not_seen_is_named_by_what_reads_it(x):
     assert "`div` in the loss" in text
 
 
+def test_a_hook_that_spoils_a_gradient(x):
+    def loss(model, x):
+        out = model(x)
+        out.register_hook(lambda gradient: gradient * math.inf)
+        return out.tanh().sum()
+
+    text = where_not_finite(Reader(), x, loss)
+    assert (
+        "the gradient by what `linear` gives in head is the first that is not finite: inf" in text
+    )
+    assert text.endswith("or a hook on that tensor changes it.")
+
+
 def test_the_first_module_on_the_way_back(x):
     class Root(nn.Module):
         def forward(self, x):

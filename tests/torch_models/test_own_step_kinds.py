@@ -221,6 +221,7 @@ def test_a_gradient_that_is_zero_is_a_result(some, params):
     assert lags.residual["W_R"] == 0
     assert lags.horizon("W_R") is None
     assert lags.horizon("W_F") == 0
+    assert repr(lags) == "StepLags(lags=8, horizons=(W_F: 0, W_R: None))"
 
 
 class Holder(nn.Module):

@@ -26,9 +26,9 @@ OF_KERAS = (
     "Save its arrays with safetensors.numpy.save_file: kernel.T.copy() as rnn.weight_ih_l0, recurrent_kernel.T.copy() "
     "as rnn.weight_hh_l0, the biases as rnn.bias_ih_l0 and rnn.bias_hh_l0; of a GRU the gates z and r change places."
 )
-INITIALISERS = (
-    "Save the state dict of the PyTorch model that it was exported from, or the arrays of "
-    "onnx.load(path).graph.initializer by PyTorch's names with safetensors.numpy.save_file."
+OF_ONNX = (
+    "Save the state dict of the PyTorch model that it was exported from: torch.save(model.state_dict(), path). The "
+    "arrays in it, onnx.load(path).graph.initializer, have their gates in another order."
 )
 UNPACK = "Unpack it and pass the file of the weights."
 DOWNLOAD = "Download the file itself."
@@ -211,7 +211,7 @@ def _protobuf(head: bytes, size: int) -> Kind | None:
         return SAVED_MODEL
     graph = any(number == 7 and kind == 2 for number, kind, _ in fields)
     if graph and set(numbers) <= {1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}:
-        return Kind("a model in ONNX", INITIALISERS)
+        return Kind("a model in ONNX", OF_ONNX)
     return None
 
 

@@ -63,6 +63,11 @@ class StepLags:
             return None
         return int(np.argmax(running >= p * (1 - 1e-12) * running[-1]))
 
+    def __repr__(self) -> str:
+        """How many lags, and the horizon of every parameter."""
+        horizons = ", ".join(f"{name}: {self.horizon(name)}" for name in self.norm)
+        return f"StepLags(lags={len(self.signal)}, horizons=({horizons}))"
+
 
 def by_lag(
     step: Callable[[Mapping[str, Tensor], Any, Any], Any],
@@ -239,7 +244,7 @@ class _Tally:
 def _array(value: Tensor) -> Array:
     """In double precision, complex where the tensor is."""
     wide = torch.complex128 if value.is_complex() else torch.float64
-    return np.asarray(value.detach().to(wide).cpu().resolve_conj().resolve_neg().numpy())
+    return np.asarray(value.detach().cpu().to(wide).resolve_conj().resolve_neg().numpy())
 
 
 def _size(value: Array) -> float:

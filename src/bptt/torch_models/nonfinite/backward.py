@@ -1,6 +1,7 @@
 """From the loss backwards: the first function whose incoming gradient is finite and whose outgoing one is not."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,13 +14,28 @@ from bptt.torch_models.nonfinite.words import CURES, call_of, located, plain, qu
 AGAIN = "Run once more, the loss and its gradient were finite: they depend on random numbers or on a state."
 
 
+@dataclass(frozen=True, eq=False)
+class Culprit:
+    """The first function on the way back with a gradient that is not finite.
+
+    Attributes:
+        node: of the graph.
+        gradient: that is not finite.
+        arrived: whether it came in so, though no function sent it.
+    """
+
+    node: Any
+    gradient: Tensor
+    arrived: bool
+
+
 def backward_origin(E: Tensor, watch: Watch, model: nn.Module) -> str:
     """In sentences, of a loss that is finite; the gradients of the parameters stay as they are."""
     if not E.requires_grad:
         return AGAIN
     nodes = list(_nodes(E.grad_fn))
     operations = _owners(watch, nodes)
-    culprits: list[tuple[Any, Tensor]] = []
+    culprits: list[Culprit] = []
     handles = []
     for node in nodes:
         handles.append(node.register_hook(_listener(node, culprits)))
@@ -31,17 +47,16 @@ def backward_origin(E: Tensor, watch: Watch, model: nn.Module) -> str:
             handle.remove()
     if not culprits:
         return AGAIN
-    node, gradient = culprits[0]
-    return _words(node, gradient, operations.get(id(node)), watch)
+    first = culprits[0]
+    return _words(first, operations.get(id(first.node)), watch)
 
 
-def _listener(node: Any, culprits: list[tuple[Any, Tensor]]) -> Any:
+def _listener(node: Any, culprits: list[Culprit]) -> Any:
     def listen(sent: Any, received: Any) -> None:
-        if culprits:
-            return
-        bad = [value for value in sent if value is not None and not finite(value)]
-        if bad:
-            culprits.append((node, bad[0]))
+        for values, arrived in ((received, True), (sent, False)):
+            bad = [value for value in values if value is not None and not finite(value)]
+            if bad and not culprits:
+                culprits.append(Culprit(node, bad[0], arrived))
 
     return listen
 
@@ -73,9 +88,16 @@ def _owners(watch: Watch, nodes: list[Any]) -> dict[int, Operation]:
     return owners
 
 
-def _words(node: Any, gradient: Tensor, operation: Operation | None, watch: Watch) -> str:
+def _words(first: Culprit, operation: Operation | None, watch: Watch) -> str:
+    node, gradient = first.node, first.gradient
     own = isinstance(node, torch.autograd.function.BackwardCFunction)
     function = node.name().removesuffix("Backward") if own else ""
+    if first.arrived and operation is not None:
+        return (
+            f"On the way back from the loss, the gradient by what `{plain(operation.name)}` gives "
+            f"{located(operation.visit, watch)} is the first that is not finite: {place(gradient)}. No function sent it so: "
+            "it is a sum that leaves its type, or a hook on that tensor changes it."
+        )
     if function:
         return (
             f"On the way back from the loss, the backward of your function `{function}` is the first that "

@@ -94,7 +94,7 @@ def _of_layer(operation: Operation) -> Bad:
     step = int(steps[-1] if reverse else steps[0])
     sequence, unit = (int(i) for i in (~torch.isfinite(states[step])).nonzero()[0])
     before = states[step + 1 :].flip(0) if reverse else states[:step]
-    norms = before[:, sequence].double().norm(dim=1).tolist()
+    norms = before[:, sequence].cpu().double().norm(dim=1).tolist()
     return Bad(
         step, _sequence(operation, sequence), unit, level, bool(reverse), norms,
         bool(states[step].isinf().any()),
@@ -143,7 +143,7 @@ def _of_cell(operation: Operation, watch: Watch) -> Bad:
     states = next(h.detach() for h in operation.outputs if not finite(h))
     row = (~torch.isfinite(states)).nonzero()[0].tolist()
     sequence, unit = (row[0], row[1]) if len(row) == 2 else (None, row[0])
-    before = [o.outputs[0].detach().double() for o in same[:step]]
+    before = [o.outputs[0].detach().cpu().double() for o in same[:step]]
     norms = [
         float((h if sequence is None else h[min(sequence, len(h) - 1)]).norm()) for h in before
     ]
@@ -186,7 +186,7 @@ def _why(operation: Operation, bad: Bad, W_R: Tensor) -> str:
     if growth > 1.01:
         radius = ""
         if W_R.shape[0] == W_R.shape[1] <= LARGEST_EIGEN:
-            eigenvalues = np.linalg.eigvals(W_R.detach().double().cpu().numpy())
+            eigenvalues = np.linalg.eigvals(W_R.detach().cpu().double().numpy())
             radius = f", of spectral radius {short(float(np.abs(eigenvalues).max()))},"
         return f": W_R{radius} grows them by {short(growth)} a step"
     x = operation.args[0].detach()
