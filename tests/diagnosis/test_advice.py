@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import bptt
+from bptt.report.plain_words import meaning
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -115,6 +116,9 @@ def test_a_backward_direction_read_at_its_own_first_step(kind):
         out = m(x)[0]
         return torch.cat([out[-1, :, :6], out[0, :, 6:]], -1).square().mean()
 
+    assert meaning(backward).startswith(
+        "What the backward direction saw 10 steps further on in the sequence has next to no say"
+    )
     followed = bptt.diagnose(model, x, read).layers
     assert all(layer.cause.name != "loss out of reach" for layer in followed.values())
 

@@ -16,7 +16,7 @@ CAUSES = {
     "gates closed": "A gated cell carries the error signal back through a gate, past the recurrent weights. "
     "Here that gate lets it fade.",
     "non-normal transient": "Each step back in time multiplies the error signal by the recurrent weights, the "
-    "matrix W_R. Repeated often they would shrink it; at first they make it grow.",
+    "matrix W_R. In the first steps they make it grow far more than they would in the long run.",
     "between the steps": "Between its steps the model does something with the state: dropout, a mask, a norm, a decay. "
     "Here this changes the size of the error signal most.",
     "cancellation": "What comes from different lags points in different directions, so that most of it cancels.",
@@ -46,16 +46,14 @@ def opening(layer: LayerDiagnosis) -> str:
 def meaning(layer: LayerDiagnosis) -> str:
     """What follows from it for learning."""
     needed = counted(layer.needed_lag, "step")
+    who, when = "the network", f"{needed} ago"
+    if layer.name.endswith(".backward"):  # its past is the rest of the sequence
+        who, when = "the backward direction", f"{needed} further on in the sequence"
     if layer.verdict == "vanishing":
-        return (
-            f"What the network saw {needed} ago has next to no say in how its weights change, so it will hardly "
-            "learn from it."
-        )
+        return f"What {who} saw {when} has next to no say in how its weights change, so it will hardly learn from it."
     if layer.verdict == "exploding":
         return "What lies far back drowns what lies near, and a step of training can throw the weights far off."
-    return (
-        f"As far as the gradient is concerned, the network can learn from what it saw {needed} ago."
-    )
+    return f"As far as the gradient is concerned, {who} can learn from what it saw {when}."
 
 
 def why(cause: Cause) -> str:
