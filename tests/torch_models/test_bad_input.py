@@ -15,7 +15,7 @@ X = torch.randn(9, 4, 3, dtype=torch.float64)
 
 
 def test_no_recurrence():
-    with pytest.raises(OptionError, match=r"model: expected a module with nn\.RNN"):
+    with pytest.raises(OptionError, match=r"model: expected a module with PyTorch's nn\.RNN"):
         bptt.diagnose(nn.Linear(3, 2), X, lambda m, x: m(x.float()).sum())
 
 

@@ -503,9 +503,41 @@ def test_errors_that_arrive_at_another_lag_do_not_pass_the_check(monkeypatch):
     """The sum and the borders still agree then; the split does not."""
     right = Arriving.__init__
 
-    def late(self, stack, layer, columns, later, rows):
-        right(self, stack, layer, columns, later + 1, rows)
+    def late(self, stack, layer, columns, later, *rest):
+        right(self, stack, layer, columns, later + 1, *rest)
 
     monkeypatch.setattr(Arriving, "__init__", late)
     with pytest.raises(AgreementError, match="with a copy of the weights per call"):
         bptt.diagnose(Chunked(), torch.randn(9, B, I, dtype=D), lambda m, x: m(x))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_levels_whose_states_are_kept_in_one_tensor(kind):
+    class Kept(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            cell = getattr(nn, f"{kind}Cell")
+            self.levels = nn.ModuleList([cell(I, H, dtype=D), cell(H, H, dtype=D)])
+
+        def forward(self, x, together=True):
+            h = torch.zeros(2, 2, B, H, dtype=D)  # part of the state, level
+            total = 0.0
+            for x_t in x:
+                new = []
+                for n, cell in enumerate(self.levels):
+                    state = (h[0][n], h[1][n]) if kind == "LSTM" else h[0][n]
+                    state = state_of(cell(x_t if n == 0 else new[-1][0], state))
+                    new.append((*state, state[0]) if len(state) == 1 else state)
+                parts = [[level[p] for level in new] for p in range(2)]
+                h = torch.stack([torch.stack(part) for part in parts]) if together else parts
+                total = total + (new[-1][0] ** 2).sum()
+            return total
+
+    model, x = Kept(), torch.randn(7, B, I, dtype=D)
+    parts, profiles = lags_of(model, x)
+    apart = decompose(model, x, lambda model, x: model(x, together=False))
+    for name, expected in zip(apart.names, apart.profiles, strict=True):
+        assert len(profiles[name].norm) == 7
+        assert np.allclose(profiles[name].norm, expected.norm, rtol=1e-10)
+    assert len(parts.remarks) == 1

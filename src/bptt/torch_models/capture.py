@@ -67,9 +67,11 @@ def recurrent_modules(model: nn.Module) -> dict[str, Any]:
     """
     modules = {n: m for n, m in model.named_modules() if isinstance(m, Module | CellModule)}
     if not modules:
+        kind = type(model)
         raise OptionError(
-            "model", "a module with nn.RNN, nn.LSTM, nn.GRU or one of their cells in it",
-            type(model).__name__, "For a recurrence of your own, use bptt.torch_models.by_lag.",
+            "model", "a module with PyTorch's nn.RNN, nn.LSTM, nn.GRU or one of their cells in it",
+            f"{kind.__module__}.{kind.__qualname__}",
+            "For a recurrence of your own, use bptt.torch_models.by_lag.",
         )  # fmt: skip
     return modules
 
@@ -111,10 +113,9 @@ def capturing(model: nn.Module, batch: Any, loss: Loss) -> Iterator[Captured]:
 
 def _captured(E: Tensor, recorder: Calls, unseen: dict[str, str]) -> Captured:
     calls = recorder.calls
-    chains = chains_of(calls)
     shared = {id(W): W for call in calls for W in call.shared}
     gated = [call for call in calls if call.state_gate is not None]
-    read = [s.call for chain in chains for s in chain.starts if s.feeds == "past"]
+    read = [call for call in calls if call.input_gate is not None]
     edges = [edge for call in gated for edge in call.state_gate.edges]  # type: ignore[union-attr]
     edges += [edge for call in read for edge in call.input_gate.edges]  # type: ignore[union-attr]
     grads = iter(
@@ -123,6 +124,7 @@ def _captured(E: Tensor, recorder: Calls, unseen: dict[str, str]) -> Captured:
     weights = {name: next(grads) for name in shared}
     at_states = {call.index: [next(grads) for _ in call.gated] for call in gated}
     at_inputs = {call.index: next(grads) for call in read}
+    chains = chains_of(calls)
     immediate: Errors = {}
     past: Errors = {}
     for chain in chains:

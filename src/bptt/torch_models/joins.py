@@ -84,7 +84,11 @@ class Chain:
 
 
 def chains_of(calls: Sequence[Call]) -> list[Chain]:
-    """The calls, sorted into chains; how they are joined is not known yet, see ``join``."""
+    """The calls, sorted into chains; how they are joined is not known yet, see ``join``.
+
+    Raises:
+        AgreementError: if an operation between two calls does not give its gradient.
+    """
     nodes = nodes_of(calls)
     starts = {call.index: Start(call) for call in calls}
     root = {call.index: call.index for call in calls}
@@ -96,7 +100,8 @@ def chains_of(calls: Sequence[Call]) -> list[Chain]:
 
     for call in calls:
         if call.state_gate is not None:
-            starts[call.index].before = direct(call.state_gate.entries, nodes)
+            before = direct(call.state_gate.entries, nodes)
+            starts[call.index].before = _acting(call, before) if len(before) > 1 else before
         for earlier in _chaining(call, starts[call.index], nodes):
             a, b = sorted((find(call.index), find(earlier.index)))
             root[b] = a
@@ -108,6 +113,26 @@ def chains_of(calls: Sequence[Call]) -> list[Chain]:
         _feeding(chain, nodes)
         _places(chain, starts)
     return result
+
+
+def _acting(call: Call, before: list[Call]) -> list[Call]:
+    """Those of some calls that the initial states of another really depend on.
+
+    States that are kept together in one tensor, and taken out of it one by one, only seem to depend on all of them.
+    """
+    assert call.state_gate is not None
+    errors = [_random_like(call.states[n]) for n in call.gated]
+    back = back_through(call.state_gate.entries, errors, before)
+    return [
+        other
+        for other, grads in zip(before, back, strict=True)
+        if any(grad is not None and bool(grad.any()) for grad in grads)
+    ]
+
+
+def _random_like(state: Tensor) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(state.shape, generator=generator, dtype=torch.float64).to(state) + 0.5
 
 
 def _chaining(call: Call, start: Start, nodes: dict[object, Call]) -> list[Call]:
@@ -209,11 +234,7 @@ def _sources(call: Call, earlier: Call) -> list[int | None] | None:
     assert call.state_gate is not None
     if len(call.gated) != len(call.states):
         return None  # a part of the state was detached
-    generator = torch.Generator().manual_seed(0)
-    errors = [
-        torch.rand(state.shape, generator=generator, dtype=torch.float64).to(state) + 0.5
-        for state in call.states
-    ]
+    errors = [_random_like(state) for state in call.states]
     back = back_through(call.state_gate.entries, errors, [earlier])[0]
     sent = np.concatenate(states_of(call, errors), axis=2)
     arrived = _at_final(earlier, back)
