@@ -150,7 +150,7 @@ def test_an_output_that_is_part_of_a_later_input(kind, looks):
     other(x, losses.append)
     expected = by_position(list(enumerate(losses)), list(enumerate(other.cell.copies)))
     assert np.allclose(profiles["cell.0"].norm, expected, rtol=1e-10)
-    assert any("comes back as part of its later inputs" in sentence for sentence in parts.remarks)
+    assert any("come back as part of later inputs" in sentence for sentence in parts.remarks)
 
 
 class Attends(nn.Module):

@@ -34,7 +34,7 @@ def in_words(model: nn.Module, captured: Captured, chains: Sequence[Chain]) -> l
             passing.append(f"from {paths[0]} to {' and '.join(paths[1:])}")
         if any(start.feeds == "carried" for start in chain.starts):
             remarks.append(
-                f"What {names} puts out comes back as part of its later inputs: that way counts as the steps that it "
+                f"The outputs of {names} come back as part of later inputs: that way counts as the steps that it "
                 "spans."
             )
         share = _past(captured, chain)
