@@ -144,7 +144,7 @@ def test_a_file_of_another_kind_is_said_to_be_one(name, tmp_path):
 
 
 def test_folders(tmp_path):
-    def told(*names):
+    def refused(*names):
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         folder.mkdir()
         for name in names:
@@ -153,10 +153,10 @@ def test_folders(tmp_path):
             files.read_weights(folder)
         return str(caught.value)
 
-    assert "the folder of a SavedModel of TensorFlow" in told("saved_model.pb", "fingerprint.pb")
-    assert "Pass a file in it: model.safetensors." in told("config.json", "model.safetensors")
-    assert "checkpoints of TensorFlow" in told("checkpoint", "ckpt-1.index")
-    assert "got a folder. Pass the file" in told("other.txt")
+    assert "the folder of a SavedModel of TensorFlow" in refused("saved_model.pb", "fingerprint.pb")
+    assert "Pass a file in it: model.safetensors." in refused("config.json", "model.safetensors")
+    assert "checkpoints of TensorFlow" in refused("checkpoint", "ckpt-1.index")
+    assert "got a folder. Pass the file" in refused("other.txt")
     (tmp_path / "cp.index").touch()
     with pytest.raises(FileError, match="got a checkpoint of TensorFlow"):
         files.read_weights(tmp_path / "cp")  # as tf.train.Checkpoint is asked for it
@@ -173,7 +173,7 @@ def test_weights_are_read_by_what_they_are_and_not_by_their_name(tmp_path):
         np.testing.assert_array_equal(tensors["weight_hh_l0"], weights["weight_hh_l0"])
 
 
-class Settings:
+class HyperParameters:
     """What a Lightning module may have saved of its own."""
 
 
@@ -182,7 +182,7 @@ def test_a_lightning_checkpoint_with_objects_in_it(tmp_path):
         "epoch": 3,
         "pytorch-lightning_version": "2.5",
         "state_dict": {},
-        "hyper_parameters": Settings(),
+        "hyper_parameters": HyperParameters(),
     }
     torch.save(content, tmp_path / "last.ckpt")
     with pytest.raises(

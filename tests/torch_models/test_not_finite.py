@@ -466,3 +466,11 @@ def test_nothing_that_lasts(x):
     for name, value in model.named_parameters():
         assert torch.equal(value, before[name])
         assert value.grad is None
+
+
+def test_a_batch_that_can_be_read_once(x):
+    batches = iter([x * math.nan])
+    with pytest.raises(
+        NonFiniteError, match="the loss raised StopIteration: pass a batch that can be read twice"
+    ):
+        bptt.diagnose(Reader(), batches, lambda m, each: m(next(each)).sum())

@@ -20,7 +20,7 @@ from bptt.torch_models.nonfinite.numbers import (
 from bptt.torch_models.nonfinite.sources import Sources
 from bptt.torch_models.nonfinite.states import is_recurrent, overflow
 from bptt.torch_models.nonfinite.watch import Operation, Watch
-from bptt.torch_models.nonfinite.words import made, unseen
+from bptt.torch_models.nonfinite.words import of_operation, unseen
 from bptt.torch_models.untouched import untouched
 
 RECURRENT = (nn.RNNBase, nn.RNNCellBase)
@@ -55,8 +55,11 @@ def where_not_finite(model: nn.Module, batch: Any, loss: Callable[[nn.Module, An
         for parameter in (p for module in modules for p in module.parameters()):
             parameter.requires_grad_(True)  # also of a layer that is not trained
         sources = Sources(model, batch)
-        with watch.watching():
-            E = loss(model, batch)
+        try:
+            with watch.watching():
+                E = loss(model, batch)
+        except Exception as error:  # what is known already is the better error
+            return f"Run once more, the loss raised {type(error).__name__}: pass a batch that can be read twice."
         if not finite(E):
             last = watch.maker(E)
             return _words([last] if last is not None else [], E, watch, model, sources)
@@ -87,14 +90,14 @@ def _words(
         if not operation.parents and not operation.constant:
             if is_recurrent(operation):
                 return overflow(operation, watch, model)
-            return made(operation, watch, model)
+            return of_operation(operation, watch, model)
     if not ancestors:
         return sources.among([value]) or sources.in_batch() or CONSTANT
     # Infinities that were written on purpose: the first operation that makes a NaN of them, or the last that reads.
     for operation in ancestors:
         if has_nan(operation.bad) and not operation.constant:
-            return made(operation, watch, model)
-    return sources.in_batch() or made(ancestors[-1], watch, model)
+            return of_operation(operation, watch, model)
+    return sources.in_batch() or of_operation(ancestors[-1], watch, model)
 
 
 def _ancestors(ends: Iterable[Operation]) -> list[Operation]:

@@ -74,7 +74,7 @@ def quoted(line: tuple[str, int]) -> str:
     return f"`{code}` ({where})" if where else f"`{code}`"
 
 
-def made(operation: Operation, watch: Watch, model: nn.Module) -> str:
+def of_operation(operation: Operation, watch: Watch, model: nn.Module) -> str:
     """What an operation made of finite numbers, where, and what to do about it."""
     out, visit = operation.bad, operation.visit
     of = _of_what(operation, out)
