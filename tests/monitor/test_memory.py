@@ -196,3 +196,23 @@ def test_a_weight_that_is_computed_does_not_end_the_training(caplog):
     assert [line["step"] for line in lines] == [0, 1, 2]
     assert not caplog.records
     assert all(line["bptt/rnn.0/horizon"] > 0 for line in lines)
+
+
+class BesideAStream(Stateful):
+    """Its state lies beside something that cannot be copied."""
+
+    def __init__(self):
+        super().__init__("GRU")
+        self.box = {"h": None, "stream": (n for n in range(3))}
+
+    def forward(self, x):
+        out, h = self.rnn(x, self.box["h"])
+        self.box["h"] = h.detach()
+        return self.out(out)
+
+
+def test_a_memory_that_cannot_be_kept_is_named_before_training():
+    with pytest.raises(
+        OptionError, match=r"every measurement, got model\.box\['stream'\] \(generator\)"
+    ):
+        bptt.Monitor(BesideAStream(), batch(), loss)

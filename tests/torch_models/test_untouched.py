@@ -3,6 +3,7 @@
 import random
 from collections import OrderedDict, defaultdict, deque, namedtuple
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import pytest
@@ -53,6 +54,12 @@ class Box:
 class Slotted:
     h: object = None
     c: object = None
+
+
+class Labelled(dict):
+    """With an attribute beside its entries."""
+
+    last = None
 
 
 class Cupboard:
@@ -107,6 +114,10 @@ KINDS = {
     "an ordered dict": (
         lambda m, h, c: (m.memory.clear(), m.memory.update(h=h, c=c)), lambda m: tuple(m.memory.values()) or None,
         OrderedDict,
+    ),
+    "a dict with attributes": (
+        lambda m, *state: (setattr(m.memory, "last", state), m.memory.update(n=len(m.memory))),
+        lambda m: m.memory.last, Labelled,
     ),
     "a default dict of lists": (
         lambda m, *state: m.memory["states"].append(state), lambda m: m.memory["states"][-1] if m.memory["states"] else None,
@@ -166,8 +177,11 @@ def picture(thing, path="", seen=None):
             parts[".grad"] = thing.grad
     elif isinstance(thing, np.ndarray):
         facts[path] += [thing.tobytes()]
+    elif isinstance(thing, count):
+        facts[path] += [repr(thing)]
     elif isinstance(thing, dict):
-        parts = {f"[{n}: {key!r}]": value for n, (key, value) in enumerate(thing.items())}
+        parts = {f".{key}": value for key, value in getattr(thing, "__dict__", {}).items()}
+        parts |= {f"[{n}: {key!r}]": value for n, (key, value) in enumerate(thing.items())}
     elif isinstance(thing, list | tuple | deque | set):
         parts = {f"[{n}]": value for n, value in enumerate(thing)}
     elif isinstance(thing, torch.Generator):
@@ -222,7 +236,7 @@ class Restless(nn.Module):
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
         self.register_buffer("mean", torch.zeros(I))
         self.register_buffer("unset", None)
-        self.calls, self.names = 0, {"a"}
+        self.calls, self.names, self.counters = 0, {"a"}, [count(), count(2.5, 0.5)]
         self.generator = torch.Generator().manual_seed(3)
         self.numpys, self.pythons = np.random.default_rng(3), random.Random(3)
         self.own = torch.randn(I, requires_grad=True)
@@ -233,6 +247,7 @@ class Restless(nn.Module):
     def forward(self, x):
         self.calls += 1
         self.steps += 1
+        next(self.counters[0]), next(self.counters[1])
         self.names.add(f"call {self.calls}")
         z = self.norm(self.spectral(self.frozen(self.words(x))).flatten(0, 1)).unflatten(0, x.shape)
         self.mean = 0.9 * self.mean + 0.1 * z.mean((0, 1))
@@ -394,8 +409,12 @@ def test_what_an_evaluation_in_inference_mode_left_behind():
     model = Remembers(set_memory, copies_or_none)
     with torch.inference_mode():
         model(x())
-    hidden = model.memory
-    bptt.diagnose(model, x(), loss)
+    hidden, batch = model.memory, x()
+    expected = bptt.diagnose(model, batch, loss)
+    assert model.memory is hidden
+    for mode in (torch.inference_mode, torch.no_grad):
+        with mode():
+            assert bptt.diagnose(model, batch, loss).diagnosis.E == expected.diagnosis.E
     assert model.memory is hidden
 
 

@@ -27,6 +27,7 @@ PLAIN = (
     type(None), bool, int, float, complex, str, bytes, range, slice, type(...), torch.dtype, torch.device, torch.layout,
     np.generic, np.dtype, Enum, PurePath,
 )  # fmt: skip
+_BUILT_IN = {dict, list, tuple, set, frozenset, deque}
 _ATOMS = {type(None), bool, int, float, str, bytes}
 _OUTSIDE = (
     type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.GeneratorType,
@@ -104,7 +105,7 @@ def _children(thing: Any) -> Iterator[tuple[Callable[[], str], Any]]:
     elif isinstance(thing, partial):
         yield from ((partial(".args[{}]".format, n), value) for n, value in enumerate(thing.args))
         yield from _named(thing.keywords)
-    elif not isinstance(thing, GENERATORS):
+    if type(thing) not in _BUILT_IN and not isinstance(thing, (*GENERATORS, np.ndarray, partial)):
         for name, value in getattr(thing, "__dict__", {}).items():
             inside = isinstance(thing, nn.Module) and name in REGISTRIES
             yield from _named(value if inside else {name: value})

@@ -41,14 +41,13 @@ def kept(thing: Any) -> list[Kept]:
     if isinstance(thing, Tensor):
         own = [KeptContents(vars(thing), _Entries())] if vars(thing) else []
         return [KeptTensor(thing), *own]
-    for kinds, contents in _CONTENTS:
-        if isinstance(thing, kinds):
-            return [KeptContents(thing, contents())]
     if isinstance(thing, np.ndarray):
         return [KeptArray(thing)]
     if isinstance(thing, GENERATORS):
         return [KeptGenerator(thing)]
-    parts: list[Kept] = []
+    parts: list[Kept] = [
+        KeptContents(thing, own()) for kinds, own in _CONTENTS if isinstance(thing, kinds)
+    ]
     if isinstance(thing, nn.Module):
         parts += [KeptKind(thing)]
         parts += [

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from bptt.errors import OptionError
 from bptt.torch_models.copied import copied
 from bptt.torch_models.held import held
 from bptt.torch_models.kept import KeptContents
@@ -24,8 +25,9 @@ _NOTHING = object()  # in the place of an attribute that is not there
 
 @dataclass(frozen=True, eq=False)
 class _Place:
-    """An attribute: whose, and its name."""
+    """An attribute: its path in the model, whose it is, and its name there."""
 
+    path: str
     contents: KeptContents
     name: Any
     buffer: bool
@@ -80,19 +82,22 @@ class Memory:
 
     def _copied(self, values: list[Any]) -> list[Any]:
         shared = _NOTHING, *self.model.modules(), *self.model.parameters(), *self.model.buffers()
-        named: dict[Any, list[Any]] = {place.name: [] for place in self._places}
-        for place, value in zip(self._places, values, strict=True):
-            named[place.name].append(value)
         why = "what it remembers is put back for every measurement"
-        again = {name: iter(own) for name, own in copied(named, shared, "model", why).items()}
-        return [next(again[place.name]) for place in self._places]
+        try:
+            return copied(values, shared, "model", why)
+        except OptionError:
+            for place, value in zip(self._places, values, strict=True):
+                copied(value, shared, f"model{place.path}", why)  # with the name of the attribute
+            raise
 
 
 def _changed(model: nn.Module, snapshot: Snapshot) -> list[_Place]:
     """The attributes that hold the memory."""
     fixed = {id(t) for t in (*model.parameters(), *model.buffers())}
     places, tensors = [], False
-    for module in [thing for _, thing in held(model) if isinstance(thing, nn.Module)]:
+    for path, module in held(model):
+        if not isinstance(module, nn.Module):
+            continue
         registries = module._parameters, module._modules
         for contents in snapshot.of(module):
             if not isinstance(contents, KeptContents) or any(contents.of is r for r in registries):
@@ -104,7 +109,9 @@ def _changed(model: nn.Module, snapshot: Snapshot) -> list[_Place]:
                     old is new and not _changed_within(old, snapshot, fixed)
                 ):
                     continue
-                places.append(_Place(contents, name, contents.of is module._buffers))
+                places.append(
+                    _Place(f"{path}.{name}", contents, name, contents.of is module._buffers)
+                )
                 tensors = tensors or _holds_numbers(old) or _holds_numbers(new)
     return places if tensors else []
 

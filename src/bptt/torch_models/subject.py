@@ -126,7 +126,12 @@ class ModuleSubject:
         losses: list[float] = []
         norms: list[float] = []
         stopped, stamps = None, [perf_counter()]
-        with random_numbers_kept(), eagerly(model), torch.enable_grad():
+        with (
+            random_numbers_kept(),
+            eagerly(model),
+            torch.inference_mode(False),
+            torch.enable_grad(),
+        ):
             with memory.watching(self.batch):
                 self.loss(model, self.batch)
             _seed(settings.seed)

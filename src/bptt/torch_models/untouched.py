@@ -9,8 +9,10 @@ backward pass through it would free it.
 """
 
 import random
+from ast import literal_eval
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -72,6 +74,8 @@ class Snapshot:
                 if all(a is b for a, b in zip(parts, value, strict=True)):
                     return value
                 return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+            if isinstance(value, count):  # its number cannot be put back, so another one counts on
+                return count(*literal_eval(f"({repr(value)[len('count(') : -1]},)"))
             return value
 
         for each in self.kept:
@@ -95,8 +99,10 @@ def untouched(*roots: Any) -> Iterator[Snapshot]:
     Args:
         roots: the user's model, or whatever else is not to be changed.
     """
-    snapshot = Snapshot(*roots)
     with ExitStack() as stack:
+        # Whoever asks within inference mode, between two validations for one, asks of the training all the same.
+        stack.enter_context(torch.inference_mode(False))
+        snapshot = Snapshot(*roots)
         stack.callback(snapshot.put_back)
         stack.enter_context(random_numbers_kept())
         snapshot.without_past()
