@@ -339,6 +339,13 @@ def test_numbers_that_are_too_large(x):
     assert text.endswith("float32 ends at 3.4028e+38: scale the numbers down.")
 
 
+def test_a_norm_of_numbers_that_are_too_large(x):
+    model = Reader(head=nn.LayerNorm(H))
+    text = where_not_finite(model, x, lambda m, x: m.head(1e25 * m.rnn(x)[0]).sum())
+    assert "The output of head (LayerNorm) is the first that is not finite: nan" in text
+    assert text.endswith("float32 ends at 3.4028e+38: scale the numbers down.")
+
+
 def test_a_state_that_the_model_keeps(x):
     class Remembers(Reader):
         def __init__(self):

@@ -117,8 +117,11 @@ def _overflows(operation: Operation, out: Tensor) -> bool:
     """Whether large numbers became infinite, and not a function at a place where it has no value."""
     sizes = [float(v.detach().abs().max()) for v in operation.inputs if readable(v) and v.numel()]
     sizes += [abs(float(n)) for n in operation.args if isinstance(n, int | float)]
-    infinite = out.is_floating_point() and math.isinf(out.detach()[first_index(out)].item())
-    return infinite and all(map(math.isfinite, sizes)) and max(sizes, default=0) > LARGE
+    if not all(map(math.isfinite, sizes)) or out.is_complex():
+        return False
+    infinite = math.isinf(out.detach()[first_index(out)].item())
+    # A NaN comes of it where a square of theirs is infinite, in a variance for example.
+    return max(sizes, default=0) > (LARGE if infinite else torch.finfo(out.dtype).max ** 0.5)
 
 
 def largest(model: nn.Module) -> str | None:
