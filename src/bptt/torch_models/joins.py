@@ -18,6 +18,7 @@ from bptt.arrays import Array
 from bptt.torch_models.calls import Call
 from bptt.torch_models.carry import back_through
 from bptt.torch_models.dependence import Reach, direct, nodes_of
+from bptt.torch_models.gates import Gate
 from bptt.torch_models.numbers import states_of
 
 Row = tuple[int, int]  # index of a call, and a sequence of its batch
@@ -101,7 +102,7 @@ def chains_of(calls: Sequence[Call]) -> list[Chain]:
     for call in calls:
         if call.state_gate is not None:
             before = direct(call.state_gate.entries, nodes)
-            starts[call.index].before = _acting(call, before) if len(before) > 1 else before
+            starts[call.index].before = _acting(call.state_gate, before)
         for earlier in _chaining(call, starts[call.index], nodes):
             a, b = sorted((find(call.index), find(earlier.index)))
             root[b] = a
@@ -115,17 +116,17 @@ def chains_of(calls: Sequence[Call]) -> list[Chain]:
     return result
 
 
-def _acting(call: Call, before: list[Call]) -> list[Call]:
-    """Those of some calls that the initial states of another really depend on.
+def _acting(gate: Gate, calls: list[Call]) -> list[Call]:
+    """Those of some calls that what passed a gate really depends on.
 
     States that are kept together in one tensor, and taken out of it one by one, only seem to depend on all of them.
     """
-    assert call.state_gate is not None
-    errors = [_random_like(call.states[n]) for n in call.gated]
-    back = back_through(call.state_gate.entries, errors, before)
+    if len(calls) < 2:
+        return calls
+    back = back_through(gate.entries, [_random_like(tensor) for tensor in gate.out], calls)
     return [
-        other
-        for other, grads in zip(before, back, strict=True)
+        call
+        for call, grads in zip(calls, back, strict=True)
         if any(grad is not None and bool(grad.any()) for grad in grads)
     ]
 
@@ -140,7 +141,7 @@ def _chaining(call: Call, start: Start, nodes: dict[object, Call]) -> list[Call]
     if call.input_gate is None or call.steps > 1 or start.before:
         return start.before
     # One step that reads the last one's output, with no state of its own: a recurrence all the same.
-    reads = direct(call.input_gate.entries, nodes)
+    reads = _acting(call.input_gate, direct(call.input_gate.entries, nodes))
     return [other for other in reads if other.path == call.path]
 
 
@@ -154,7 +155,7 @@ def _feeding(chain: Chain, nodes: dict[object, Call]) -> None:
         call = start.call
         if call.input_gate is None or not reach.of(call.input_gate.entries):
             continue
-        reads = direct(call.input_gate.entries, nodes)
+        reads = _acting(call.input_gate, direct(call.input_gate.entries, nodes))
         others = [r for r in reads if r.index not in own]
         gates = [gate for r in others for gate in (r.input_gate, r.state_gate) if gate is not None]
         is_past = any(reach.of(gate.entries) for gate in gates)
