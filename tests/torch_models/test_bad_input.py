@@ -37,12 +37,36 @@ def test_no_loss(wrong):
         lambda m, x: torch.no_grad()(m)(*x),
         lambda m, x: m(*x).detach(),
         lambda m, x: (m.rnn.weight_ih_l0**2).sum(),
-        lambda m, x: m(*x) * 0 + m.rnn(*x)[0].detach().sum(),
     ],
 )
 def test_a_loss_that_does_not_depend_on_the_layer(wrong):
-    with pytest.raises(OptionError, match="depends on the recurrent layer"):
+    with pytest.raises(OptionError, match="expected one that depends on the recurrent layer"):
         bptt.diagnose(Reader(make("GRU")), (X,), wrong)
+
+
+def ctc(model, x):
+    """Targets that are longer than the outputs: infinite, and taken for zero."""
+    scores = model.rnn(x)[0].log_softmax(2)
+    targets = torch.ones(4, 20, dtype=torch.long)
+    lengths = torch.full((4,), 9), torch.full((4,), 20)
+    return nn.functional.ctc_loss(scores, targets, *lengths, zero_infinity=True)
+
+
+@pytest.mark.parametrize(
+    "flat",
+    [
+        ctc,
+        lambda m, x: m(x) * 0,
+        lambda m, x: nn.functional.relu(m(x) * 0 - 1),
+        lambda m, x: (m.rnn(x)[0] * torch.zeros(9, 4, 1)).sum(),
+        lambda m, x: m(x).clamp(1e9, 2e9),
+    ],
+)
+def test_a_loss_whose_gradient_is_zero_throughout_depends_on_the_layer_all_the_same(flat):
+    with pytest.raises(
+        OptionError, match="expected a gradient that is not zero, got one that is zero"
+    ):
+        bptt.diagnose(Reader(make("GRU")), X, flat)
 
 
 def test_a_loss_that_is_no_number():

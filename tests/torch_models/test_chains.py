@@ -90,9 +90,26 @@ def test_encoder_and_decoder_are_one_chain_of_lag(kind, bridge):
     assert profiles["encoder.0"].first_lag == 1
     assert len(profiles["encoder.0"].norm) == 10
     assert "states that are passed from encoder to decoder" in parts.remarks[0]
+    alone = bptt.by_lag(*_alone(model, x)).horizon()
+    sentence = (
+        f"Within encoder.0 alone, from where it hands its states over, lags 0 to {alone} hold 95 %"
+    )
+    assert any(remark.startswith(sentence) for remark in parts.remarks)
     report = bptt.diagnose(model, x, lambda model, x: model(x))
     assert report.layers["encoder.0"].needed_lag == 1 + 3
     assert report.layers["decoder.0"].needed_lag == 2
+
+
+def _alone(model, x):
+    """The encoder's forward pass, and autograd's gradient at its final state."""
+    _, final = model.encoder(x[:6])
+    state = model.start(final)
+    E = (model.decoder(x[6:], state)[0] ** 2).sum()
+    grads = torch.autograd.grad(E, state_of(final))
+    layer = bptt.from_torch(model.encoder)
+    dh = np.zeros((6, B, H * len(grads)))
+    dh[-1] = torch.cat([grad[0] for grad in grads], 1).numpy()
+    return layer.forward(x[:6].numpy()), dh
 
 
 @pytest.mark.parametrize("two", [False, True])
