@@ -1,14 +1,13 @@
 """What a thing holds, kept so that it can be put back: the very objects, and the numbers in tensors and arrays."""
 
-from collections import OrderedDict, deque
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bptt.torch_models.held import GENERATORS, REGISTRIES, of_class, own_classes, slots
+from bptt.torch_models.held import GENERATORS, REGISTRIES, own_classes, slots
+from bptt.torch_models.kept_contents import attributes, entries, of_container
 
 _HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
 
@@ -39,81 +38,22 @@ def kept(thing: Any) -> list[Kept]:
         thing: as ``held`` yields it.
     """
     if isinstance(thing, Tensor):
-        own = [KeptContents(vars(thing), _Entries())] if vars(thing) else []
+        own = [entries(vars(thing))] if vars(thing) else []
         return [KeptTensor(thing), *own]
     if isinstance(thing, np.ndarray):
         return [KeptArray(thing)]
     if isinstance(thing, GENERATORS):
         return [KeptGenerator(thing)]
-    parts: list[Kept] = [
-        KeptContents(thing, own()) for kinds, own in _CONTENTS if isinstance(thing, kinds)
-    ]
+    parts: list[Kept] = [*of_container(thing)]
     if isinstance(thing, nn.Module):
         parts += [KeptKind(thing)]
-        parts += [
-            KeptContents(vars(thing)[name], _Entries())
-            for name in REGISTRIES
-            if name in vars(thing)
-        ]
+        parts += [entries(vars(thing)[name]) for name in REGISTRIES if name in vars(thing)]
     if hasattr(thing, "__dict__"):
-        parts.append(KeptContents(vars(thing), _Entries()))
+        parts.append(entries(vars(thing)))
     if slots(thing):
-        parts.append(
-            KeptContents(thing, _Attributes(slots, object.__setattr__, object.__delattr__))
-        )
-    parts += [
-        KeptContents(kind, _Attributes(of_class, setattr, delattr)) for kind in own_classes(thing)
-    ]
+        parts.append(attributes(thing))
+    parts += [attributes(kind) for kind in own_classes(thing)]
     return parts
-
-
-class KeptContents:
-    """The very objects in a container, under their names.
-
-    Attributes:
-        names: of what it holds, where they have names.
-        values: what it held.
-        given: what stands in the place of that until it is put back.
-    """
-
-    def __init__(self, of: Any, contents: Any) -> None:
-        self.of, self._contents = of, contents
-        self.names, self.values = contents.read(of)
-        self.given = self.values
-
-    def changed(self) -> bool:
-        """Whether it holds others, or in another order."""
-        return not self._holds(self.given)
-
-    def put_back(self) -> None:
-        """Let it hold what it held."""
-        if not self._holds(self.values):
-            self._contents.write(self.of, self.names, self.values)
-
-    def replace(self, by: Callable[[Any], Any]) -> None:
-        """Let it hold, in the place of each value, what ``by`` makes of it."""
-        self.given = [by(value) for value in self.values]
-        if not _same(self.given, self.values):
-            self._contents.write(self.of, self.names, self.given)
-
-    def now(self) -> dict[Any, Any]:
-        """What it holds by now, by name; nothing where there are none."""
-        return dict(zip(*self._contents.read(self.of), strict=False))
-
-    def set(self, name: Any, value: Any) -> None:
-        """Let it hold a value under a name."""
-        now = self.now() | {name: value}
-        self._contents.write(self.of, [*now], [*now.values()])
-
-    def remove(self, name: Any) -> None:
-        """Let it hold nothing under a name."""
-        now = self.now()
-        del now[name]
-        self._contents.write(self.of, [*now], [*now.values()])
-
-    def _holds(self, values: list[Any]) -> bool:
-        names, now = self._contents.read(self.of)
-        return _same(names, self.names) and _same(now, values)
 
 
 class KeptKind:
@@ -228,82 +168,6 @@ def _state(generator: Any) -> Any:
     if isinstance(generator, torch.Generator | np.random.RandomState):
         return generator.get_state()
     return generator.getstate()
-
-
-class _Entries:
-    """Of a dict. An OrderedDict keeps its order beside, so its own methods must write."""
-
-    def read(self, of: dict[Any, Any]) -> tuple[list[Any], list[Any]]:
-        return list(of.keys()), list(of.values())
-
-    def write(self, of: dict[Any, Any], names: list[Any], values: list[Any]) -> None:
-        own: Any = OrderedDict if isinstance(of, OrderedDict) else dict
-        if not _same(list(of.keys()), names):
-            own.clear(of)
-        for name, value in zip(names, values, strict=True):
-            own.__setitem__(of, name, value)
-
-
-class _Sequence:
-    """Of a list or a deque."""
-
-    def read(self, of: Any) -> tuple[list[Any], list[Any]]:
-        return [], list(of)
-
-    def write(self, of: Any, names: list[Any], values: list[Any]) -> None:
-        own: Any = list if isinstance(of, list) else deque
-        own.clear(of)
-        own.extend(of, values)
-
-
-class _Members:
-    """Of a set."""
-
-    def read(self, of: set[Any]) -> tuple[list[Any], list[Any]]:
-        return [], list(of)
-
-    def write(self, of: set[Any], names: list[Any], values: list[Any]) -> None:
-        set.clear(of)
-        set.update(of, values)
-
-
-class _Bytes:
-    """Of a bytearray."""
-
-    def read(self, of: bytearray) -> tuple[list[Any], list[Any]]:
-        return [], list(of)
-
-    def write(self, of: bytearray, names: list[Any], values: list[Any]) -> None:
-        of[:] = bytes(values)
-
-
-class _Attributes:
-    """Of an object or a class, by their names."""
-
-    def __init__(self, names: Any, write: Any, delete: Any) -> None:
-        self._names, self._write, self._delete = names, write, delete
-
-    def read(self, of: Any) -> tuple[list[Any], list[Any]]:
-        names = self._names(of)
-        return names, [
-            vars(of)[name] if isinstance(of, type) else getattr(of, name) for name in names
-        ]
-
-    def write(self, of: Any, names: list[Any], values: list[Any]) -> None:
-        for name in set(self._names(of)) - set(names):
-            self._delete(of, name)
-        for name, value in zip(names, values, strict=True):
-            self._write(of, name, value)
-
-
-_CONTENTS: tuple[tuple[Any, Any], ...] = (
-    (dict, _Entries), ((list, deque), _Sequence), (set, _Members), (bytearray, _Bytes),
-)  # fmt: skip
-
-
-def _same(a: list[Any], b: list[Any]) -> bool:
-    """Whether two lists hold the very same objects."""
-    return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
 
 
 def _same_place(a: Tensor, b: Tensor) -> bool:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from bptt.errors import OptionError
 from bptt.torch_models.copied import copied
 from bptt.torch_models.held import held
-from bptt.torch_models.kept import KeptContents
+from bptt.torch_models.kept_contents import KeptContents
 from bptt.torch_models.untouched import Snapshot, untouched
 
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from bptt.torch_models.held import held
-from bptt.torch_models.kept import Kept, KeptContents, kept
+from bptt.torch_models.kept import Kept, kept
+from bptt.torch_models.kept_contents import KeptContents
 
 
 class Snapshot:
@@ -112,17 +113,19 @@ def untouched(*roots: Any) -> Iterator[Snapshot]:
 @contextmanager
 def random_numbers_kept() -> Iterator[None]:
     """Afterwards PyTorch, NumPy and Python draw what they would have drawn."""
-    states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
+    own = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
     devices = [getattr(torch, name) for name in ("cuda", "xpu") if _in_use(name)]
-    of_devices = [device.get_rng_state_all() for device in devices]
+    of_devices = [(device.set_rng_state_all, device.get_rng_state_all()) for device in devices]
+    if torch.backends.mps.is_available():
+        of_devices.append((torch.mps.set_rng_state, torch.mps.get_rng_state()))
     try:
         yield
     finally:
-        torch.set_rng_state(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
-        random.setstate(states[2])
-        for device, state in zip(devices, of_devices, strict=True):
-            device.set_rng_state_all(state)
+        torch.set_rng_state(own[0])
+        np.random.set_state(own[1])  # noqa: NPY002
+        random.setstate(own[2])
+        for put_back, state in of_devices:
+            put_back(state)
 
 
 def _in_use(name: str) -> bool:
