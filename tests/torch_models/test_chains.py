@@ -510,8 +510,10 @@ class Chunked(nn.Module):
 
 def test_an_error_that_is_booked_at_the_border_does_not_pass_the_check(monkeypatch):
     """The sum over lags still agrees then; the split does not."""
-    monkeypatch.setattr("bptt.torch_models.joins.Start.sources", property(lambda self: []))
-    monkeypatch.setattr("bptt.torch_models.capture.shut", lambda gates: contextlib.nullcontext())
+    monkeypatch.setattr("bptt.torch_models.capture.joins.Start.sources", property(lambda self: []))
+    monkeypatch.setattr(
+        "bptt.torch_models.capture.observed.shut", lambda gates: contextlib.nullcontext()
+    )
     with pytest.raises(AgreementError, match=r"copy of the weights per call.*stands MulBackward0"):
         bptt.diagnose(Chunked(), torch.randn(9, B, I, dtype=D), lambda m, x: m(x))
 

@@ -60,7 +60,7 @@ def agree(model, batch, loss=loss, tolerance=1e-10):
     compared = 0
     for path, module in parts.modules.items():
         for name, W_hr in zip(
-            suffixes(module), calls[path].recurrence.projections or itertools.repeat(None), strict=False
+            suffixes(module), calls[path].acting.projections or itertools.repeat(None), strict=False
         ):  # fmt: skip
             dW = parts.profiles[compared].dW_R
             dW = dW if W_hr is None else dW @ W_hr.detach().double().numpy().T

@@ -54,7 +54,7 @@ def from_torch(module: Any) -> Layer | Bidirectional | Stack:
             "module", "an LSTM without projection", f"proj_size={module.proj_size}",
             "Pass the model itself to bptt.diagnose: no layer here has a projection.",
         )  # fmt: skip
-    stack = stack_of(recurrence_of(module))
+    stack = stack_of(acting_layers(module))
     if len(stack.levels) > 1:
         return stack
     level: Layer | Bidirectional = stack.levels[0]
@@ -132,8 +132,8 @@ def write_weights(module: Any, suffix: str, layer: Layer) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Recurrence:
-    """What makes a recurrent layer, as PyTorch's functions take it.
+class ActingLayers:
+    """The layers of a recurrent call with the weights that act, as PyTorch's functions take them.
 
     Attributes:
         mode: "rnn_tanh", "rnn_relu", "lstm" or "gru".
@@ -168,7 +168,7 @@ class Recurrence:
         return self.weights[0].shape[0] // gates
 
 
-def recurrence_of(module: Any) -> Recurrence:
+def acting_layers(module: Any) -> ActingLayers:
     """A module's, with its parameters as they are now."""
     names = ["weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if module.bias else ())]
     if getattr(module, "proj_size", 0):
@@ -177,23 +177,23 @@ def recurrence_of(module: Any) -> Recurrence:
     kind = next(kind for kind, *modules in PAIRS if isinstance(module, tuple(modules)))
     mode = f"rnn_{module.nonlinearity}" if kind is RNN else kind.cell.name
     layers, two = getattr(module, "num_layers", 1), getattr(module, "bidirectional", False)
-    return Recurrence(mode, weights, bool(module.bias), layers, two)
+    return ActingLayers(mode, weights, bool(module.bias), layers, two)
 
 
-def stack_of(recurrence: Recurrence) -> Stack:
+def stack_of(acting: ActingLayers) -> Stack:
     """Its levels; projections folded into the recurrent weights and those of the level above."""
     levels: list[Layer | Bidirectional] = []
-    per_layer, step = recurrence.per_layer, 1 + recurrence.two
-    projections = [to_numpy(W) for W in recurrence.projections]
+    per_layer, step = acting.per_layer, 1 + acting.two
+    projections = [to_numpy(W) for W in acting.projections]
     for number in range(0, len(per_layer), step):
         own = slice(number, number + step)
         below = projections[number - step : number] if number else []
         W_hr: list[Array | None] = [*projections[own]] or [None] * step
         layers = [
-            _layer(recurrence, weights, W, _joined(below))
+            _layer(acting, weights, W, _joined(below))
             for weights, W in zip(per_layer[own], W_hr, strict=True)
         ]
-        levels.append(Bidirectional(*layers) if recurrence.two else layers[0])
+        levels.append(Bidirectional(*layers) if acting.two else layers[0])
     return Stack(levels)
 
 
@@ -204,9 +204,9 @@ def suffixes(module: Any) -> list[str]:
     return _suffixes(module.num_layers, module.bidirectional)
 
 
-def suffixes_of(recurrence: Recurrence, is_cell: bool) -> list[str]:
+def suffixes_of(acting: ActingLayers, is_cell: bool) -> list[str]:
     """The same of what a function was given."""
-    return [""] if is_cell else _suffixes(recurrence.layers, recurrence.two)
+    return [""] if is_cell else _suffixes(acting.layers, acting.two)
 
 
 def _suffixes(layers: int, two: bool) -> list[str]:
@@ -244,7 +244,7 @@ def _joined(below: list[Array]) -> Array | None:
 
 
 def _layer(
-    recurrence: Recurrence,
+    acting: ActingLayers,
     weights: tuple[Tensor, ...],
     projection: Array | None,
     inputs: Array | None,
@@ -252,17 +252,17 @@ def _layer(
     """One level and direction.
 
     Args:
-        recurrence: of which it is a part.
+        acting: of which it is a part.
         weights: its own.
         projection: its W_hr, or None.
         inputs: what makes its inputs of the states of the level below, or None for the inputs themselves.
     """
-    names = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if recurrence.biases else ()))
+    names = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if acting.biases else ()))
     arrays = {name: to_numpy(W) for name, W in zip(names, weights, strict=False)}
     if inputs is not None:
         arrays["weight_ih"] = arrays["weight_ih"] @ inputs
     if projection is not None:
         arrays["weight_hh"] = arrays["weight_hh"] @ projection
-    mode, _, nonlinearity = recurrence.mode.partition("_")
+    mode, _, nonlinearity = acting.mode.partition("_")
     kind = next(kind for kind, *_ in PAIRS if kind.cell.name == mode)
     return layer_of(kind, arrays, nonlinearity or None)

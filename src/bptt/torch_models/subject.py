@@ -16,7 +16,7 @@ from bptt.errors import OptionError
 from bptt.gradients.by_lag import LagProfile
 from bptt.layers import Layer, Trace
 from bptt.remedies import Settings, Trial
-from bptt.torch_models.convert import recurrence_of, stack_of
+from bptt.torch_models.convert import acting_layers, stack_of
 from bptt.torch_models.copied import copied
 from bptt.torch_models.decompose import Decomposed, decompose
 from bptt.torch_models.diagnose import diagnose_module
@@ -66,7 +66,7 @@ class ModuleSubject:
     def layers(self) -> list[Layer]:
         """Of every recurrent module that the loss reaches, in the order of the diagnosis."""
         modules = self._forward.modules.values()
-        return [layer for m in modules for layer in stack_of(recurrence_of(m)).layers]
+        return [layer for m in modules for layer in stack_of(acting_layers(m)).layers]
 
     @property
     def names(self) -> list[str]:

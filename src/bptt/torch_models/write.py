@@ -12,7 +12,7 @@ from bptt.errors import OptionError
 from bptt.layers import Layer
 from bptt.models.state_dict.layer_weights import weights_of
 from bptt.torch_models.capture import recurrent_modules
-from bptt.torch_models.convert import nonlinearity, recurrence_of, stack_of, suffixes
+from bptt.torch_models.convert import acting_layers, nonlinearity, stack_of, suffixes
 
 
 def write_layers(model: nn.Module, modules: Sequence[str], layers: Sequence[Layer]) -> None:
@@ -39,7 +39,7 @@ def write_layers(model: nn.Module, modules: Sequence[str], layers: Sequence[Laye
         own = [next(queue) for _ in suffixes(module)]
         _check(name, module, own)
         for suffix, now, layer in zip(
-            suffixes(module), stack_of(recurrence_of(module)).layers, own, strict=True
+            suffixes(module), stack_of(acting_layers(module)).layers, own, strict=True
         ):
             for weight, value in _changed(now, layer).items():
                 if module.bias or not weight.startswith("bias"):

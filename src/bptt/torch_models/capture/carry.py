@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from bptt.errors import AgreementError
-from bptt.torch_models.calls import Call
-from bptt.torch_models.dependence import operations
-from bptt.torch_models.gates import Gate
+from bptt.torch_models.capture.calls import Call
+from bptt.torch_models.capture.dependence import operations
+from bptt.torch_models.capture.gates import Gate
 
 Outputs = Sequence[GradientEdge | Tensor | None]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch.autograd.graph import GradientEdge
 
-from bptt.torch_models.calls import Call
+from bptt.torch_models.capture.calls import Call
 
 Entries = Iterable[GradientEdge | None]
 

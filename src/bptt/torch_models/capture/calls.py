@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from bptt.torch_models.convert import Recurrence
-from bptt.torch_models.gates import Gate
+from bptt.torch_models.capture.gates import Gate
+from bptt.torch_models.convert import ActingLayers
 
 OVER_SEQUENCES = {
     torch.lstm: "lstm", torch.gru: "gru", torch.rnn_tanh: "rnn_tanh", torch.rnn_relu: "rnn_relu",
@@ -34,7 +34,7 @@ class Call:
         index: its place among all calls.
         path: name of the module in the model.
         module: the module, or None where only the path of its weights is known.
-        recurrence: the weights that acted, each an alias of this call's own.
+        acting: the weights that acted, each an alias of this call's own.
         shared: aliases of the same weights that all calls share which were given the same tensors.
         is_cell: whether this is one step of a cell.
         batch_first: whether x and the outputs are (B, T, ·).
@@ -53,7 +53,7 @@ class Call:
     index: int
     path: str
     module: Any
-    recurrence: Recurrence
+    acting: ActingLayers
     shared: tuple[Tensor, ...]
     is_cell: bool
     batch_first: bool
@@ -155,7 +155,7 @@ class Calls(TorchFunctionMode):
         path = self._whose(weights[1])
         shared = self._aliases(path, weights)
         own = _own(shared)
-        recurrence = Recurrence(mode, own, biases, layers, two)
+        acting = ActingLayers(mode, own, biases, layers, two)
         dropout = dropout if train and layers > 1 else 0.0
         rng = _random_state(data) if dropout else None
         states = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
@@ -165,7 +165,7 @@ class Calls(TorchFunctionMode):
         rest = (given, list(own), biases, layers, dropout, train, two)
         outputs = func(x[0], batch_sizes, *rest) if is_packed else func(x[0], *rest, batch_first)
         return self._record(
-            path, recurrence, shared, False, batch_first, dropout, data, batch_sizes, states, rng,
+            path, acting, shared, False, batch_first, dropout, data, batch_sizes, states, rng,
             outputs, state_gate, input_gate,
         )  # fmt: skip
 
@@ -181,20 +181,20 @@ class Calls(TorchFunctionMode):
         outputs = func(x[0], given, *own, *[None] * (len(weights) - len(own)))
         is_alone = isinstance(outputs, Tensor)
         handed = self._record(
-            path, Recurrence(mode, own, len(own) > 2), shared, True, False, 0.0, data, None, states, None,
+            path, ActingLayers(mode, own, len(own) > 2), shared, True, False, 0.0, data, None, states, None,
             (outputs,) if is_alone else outputs, state_gate, input_gate,
         )  # fmt: skip
         return handed[0] if is_alone else handed
 
     def _record(
-        self, path: str, recurrence: Recurrence, shared: tuple[Tensor, ...], is_cell: bool, batch_first: bool, dropout: float,
+        self, path: str, acting: ActingLayers, shared: tuple[Tensor, ...], is_cell: bool, batch_first: bool, dropout: float,
         x: Tensor, batch_sizes: Tensor | None, states: tuple[Tensor, ...], rng: Tensor | None,
         outputs: tuple[Tensor, ...], state_gate: Gate | None, input_gate: Gate | None,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         out = Gate(tuple(outputs))
         gated = tuple(n for n, state in enumerate(states) if state.requires_grad)
         call = Call(
-            len(self.calls), path, self.modules.get(path), recurrence, shared, is_cell, batch_first,
+            len(self.calls), path, self.modules.get(path), acting, shared, is_cell, batch_first,
             dropout, x.detach().clone(), batch_sizes,
             tuple(state.detach().clone() for state in states), rng,
             tuple(output.detach() for output in outputs), state_gate, gated, input_gate, out,

@@ -14,17 +14,14 @@ from bptt.gradients.by_lag import LagProfile, by_lag
 from bptt.gradients.by_lag.linked import linked_by_lag
 from bptt.gradients.by_step import StepProfile, by_step, linked_by_step
 from bptt.layers import StackTrace, Trace
-from bptt.torch_models.capture import Captured, Loss, capturing
-from bptt.torch_models.checks import check_borders, check_sum
-from bptt.torch_models.copies import check_copies
+from bptt.torch_models.capture import Captured, Chain, Loss, capturing
+from bptt.torch_models.capture.numbers import layer_errors
+from bptt.torch_models.decompose.checks import check_borders, check_sum
+from bptt.torch_models.decompose.copies import check_copies
+from bptt.torch_models.decompose.words import in_words
 from bptt.torch_models.eagerly import without_wrappers
-from bptt.torch_models.joins import Chain
-from bptt.torch_models.links import Links
 from bptt.torch_models.nonfinite import where_not_finite
-from bptt.torch_models.numbers import layer_errors
-from bptt.torch_models.replay import Replay, replay
-from bptt.torch_models.strands import strands_of
-from bptt.torch_models.words import in_words
+from bptt.torch_models.replay import Links, Replay, replay, strands_of
 
 
 @dataclass(eq=False)
@@ -188,7 +185,7 @@ def _add(
         largest = max(own, key=lambda place: replays[place[0]].strand.lengths.sum())
         layer_trace = replays[largest[0]].trace.traces[largest[1]]
         timeline = replays[largest[0]].strand.timeline
-        two = replays[largest[0]].strand.calls[0].recurrence.two
+        two = replays[largest[0]].strand.calls[0].acting.two
         parts.names.append(name)
         parts.profiles.append(profile)
         parts.by_step.append(step)

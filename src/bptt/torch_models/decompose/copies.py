@@ -14,14 +14,12 @@ from bptt.arrays import Array
 from bptt.errors import AgreementError
 from bptt.gradients.by_lag.linked import linked_by_lag
 from bptt.presentation.formatting import counted
-from bptt.torch_models.calls import Call
-from bptt.torch_models.capture import Captured, Errors
-from bptt.torch_models.carry import gradients, shut
-from bptt.torch_models.checks import Members, between, or_zero, unprojected
+from bptt.torch_models.capture import Call, Captured, Chain, Errors, Start
+from bptt.torch_models.capture.carry import gradients, shut
 from bptt.torch_models.convert import to_numpy
-from bptt.torch_models.joins import Chain, Start
-from bptt.torch_models.links import Links
-from bptt.torch_models.replay import Replay, placed_errors
+from bptt.torch_models.decompose.checks import Members, between, or_zero, unprojected
+from bptt.torch_models.replay import Links
+from bptt.torch_models.replay.run_again import Replay, placed_errors
 
 MOST_COPIES = 64  # calls whose weights are copied in one comparison
 
@@ -51,7 +49,7 @@ def check_copies(
     sentences = []
     for chain in chains:
         calls = chain.calls
-        if not chain.is_joined or any(call.recurrence.two for call in calls):
+        if not chain.is_joined or any(call.acting.two for call in calls):
             continue
         late = [s for s in chain.starts if s.first and _last_errors(captured, s.call) is not None]
         if not late:
@@ -157,7 +155,7 @@ def _by_copies(
     chain: Chain, drawn: Start, last: list[Tensor | None], earlier: list[Start]
 ) -> dict[int, list[Array]]:
     """By the call's index: the gradient of each W_hh of its own, from the errors of one call."""
-    weights = [(s.call.index, layer[1]) for s in earlier for layer in s.call.recurrence.per_layer]
+    weights = [(s.call.index, layer[1]) for s in earlier for layer in s.call.acting.per_layer]
     edges = [
         edge for edge, grad in zip(drawn.call.out.edges, last, strict=True) if grad is not None
     ]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bptt.errors import DTypeError, NonFiniteError, OptionError
 from bptt.torch_models.nonfinite.numbers import finite, place
-from bptt.torch_models.recurrence import Parts, Recurrence
+from bptt.torch_models.own_step.recurrence import Parts, Recurrence
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from bptt.arrays import Array
-from bptt.torch_models.calls import Call
-from bptt.torch_models.carry import back_through
-from bptt.torch_models.dependence import Reach, direct, nodes_of
-from bptt.torch_models.gates import Gate
-from bptt.torch_models.numbers import states_of
+from bptt.torch_models.capture.calls import Call
+from bptt.torch_models.capture.carry import back_through
+from bptt.torch_models.capture.dependence import Reach, direct, nodes_of
+from bptt.torch_models.capture.gates import Gate
+from bptt.torch_models.capture.numbers import states_of
 
 Row = tuple[int, int]  # index of a call, and a sequence of its batch
 
@@ -220,7 +220,7 @@ def _taken_up(start: Start, taken: set[Row]) -> tuple[list[Row | None], list[boo
 
 def _alike(call: Call, earlier: Call) -> bool:
     """Whether the two could be one: the same module with the same weights, in one direction."""
-    if call.path != earlier.path or call.recurrence.two or earlier.recurrence.two:
+    if call.path != earlier.path or call.acting.two or earlier.acting.two:
         return False
     if call.batch_sizes is not None or earlier.batch_sizes is not None:
         return False

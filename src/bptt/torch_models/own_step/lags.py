@@ -18,8 +18,8 @@ from torch import Tensor
 from bptt.arrays import Array, as_number, as_whole
 from bptt.errors import NonFiniteError, ResidualError
 from bptt.torch_models.nonfinite.numbers import finite
-from bptt.torch_models.recurrence import Parts, recurrence
-from bptt.torch_models.step_graphs import StepGraph, graph_of, states_of, unrolled
+from bptt.torch_models.own_step.recurrence import Parts, recurrence
+from bptt.torch_models.own_step.step_graphs import StepGraph, graph_of, states_of, unrolled
 
 
 @dataclass(frozen=True, eq=False)

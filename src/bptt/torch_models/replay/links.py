@@ -14,11 +14,10 @@ from torch.autograd.graph import GradientEdge
 from bptt.arrays import Array
 from bptt.gradients.by_lag.linked import Arriving, Leaving
 from bptt.gradients.by_lag.scaled import Rows
-from bptt.torch_models.calls import Call
-from bptt.torch_models.carry import back_through
-from bptt.torch_models.joins import Start
-from bptt.torch_models.numbers import layer_errors, like_pytorch
-from bptt.torch_models.replay import Replay
+from bptt.torch_models.capture import Call, Start
+from bptt.torch_models.capture.carry import back_through
+from bptt.torch_models.capture.numbers import layer_errors, like_pytorch
+from bptt.torch_models.replay.run_again import Replay
 
 NO_SCALE = -(2**40)
 

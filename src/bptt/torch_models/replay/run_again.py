@@ -13,11 +13,10 @@ import torch
 from bptt.arrays import Array
 from bptt.errors import AgreementError, OptionError
 from bptt.layers import StackTrace
-from bptt.torch_models.calls import Call
-from bptt.torch_models.capture import Errors
+from bptt.torch_models.capture import Call, Errors
+from bptt.torch_models.capture.numbers import layer_errors, masks_of, states_of, time_first
 from bptt.torch_models.convert import stack_of, to_numpy
-from bptt.torch_models.numbers import layer_errors, masks_of, states_of, time_first
-from bptt.torch_models.strands import Strand
+from bptt.torch_models.replay.strands import Strand
 
 # How far PyTorch's numbers may lie from ours, relative to the largest, by the type it computed in.
 TOLERANCE = {
@@ -61,9 +60,9 @@ def replay(strand: Strand, immediate: Errors) -> Replay:
         OptionError: for dropout between levels of an LSTM with a projection.
     """
     calls, name = strand.calls, strand.path or "model"
-    recurrence = calls[0].recurrence
-    stack = stack_of(recurrence)
-    W_hr: list[Array | None] = [to_numpy(W) for W in recurrence.projections]
+    acting = calls[0].acting
+    stack = stack_of(acting)
+    W_hr: list[Array | None] = [to_numpy(W) for W in acting.projections]
     W_hr = W_hr or [None] * len(stack.layers)
     if W_hr[0] is not None and any(call.rng is not None for call in calls):
         raise OptionError(
@@ -123,7 +122,7 @@ def _masks(strand: Strand, dtype: np.dtype[Any]) -> list[Array | None] | None:
     drawn = {call.index: masks_of(call) for call in strand.calls}
     if not any(drawn.values()):
         return None
-    levels = strand.calls[0].recurrence.layers - 1
+    levels = strand.calls[0].acting.layers - 1
     sizes = [masks[0].shape[2] for masks in drawn.values() if masks]
     masks = [np.ones((strand.steps, len(strand.lengths), sizes[0]), dtype) for _ in range(levels)]
     for index, own in drawn.items():
@@ -144,7 +143,7 @@ def _compare(
     Raises:
         AgreementError: if they are not.
     """
-    two = strand.calls[0].recurrence.two
+    two = strand.calls[0].acting.two
     parts = np.split(trace.outputs, 1 + two, axis=2)
     ours = np.concatenate(
         [p if W is None else p @ W.T for p, W in zip(parts, W_hr[-1 - two :], strict=True)], axis=2

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from bptt.arrays import Array
 from bptt.layers.sequences import in_reverse
-from bptt.torch_models.calls import Call
+from bptt.torch_models.capture import Call
 from bptt.torch_models.convert import to_numpy
 
 Grads = Sequence[Tensor | None]  # one per output of a call; None for zero
@@ -58,13 +58,13 @@ def layer_errors(call: Call, grads: Grads) -> list[Array]:
             for out, grad in zip(call.outputs, grads, strict=True)
         ]
         return [np.concatenate(parts, axis=1)[None]]
-    W_hr = [to_numpy(W) for W in call.recurrence.projections]
-    layers, two = len(call.recurrence.per_layer), call.recurrence.two
+    W_hr = [to_numpy(W) for W in call.acting.projections]
+    layers, two = len(call.acting.per_layer), call.acting.two
     T, B = call.steps, len(call.lengths)
     of_c = len(call.states) == 2
     lengths, rows = np.array(call.lengths), np.arange(B)
     dtype = to_numpy(call.outputs[0][:0]).dtype
-    sizes = [call.outputs[call.final][0].shape[-1], call.recurrence.hidden]
+    sizes = [call.outputs[call.final][0].shape[-1], call.acting.hidden]
     errors = [np.zeros((T, B, sizes[0]), dtype) for _ in range(layers)]
     errors_c = [np.zeros((T, B, sizes[1]), dtype) for _ in range(layers)]
     if grads[0] is not None:
@@ -95,7 +95,7 @@ def masks_of(call: Call) -> list[Array]:
         torch.cuda.set_rng_state(call.rng, ones.device) if ones.is_cuda else torch.set_rng_state(
             call.rng
         )
-        for _ in range(call.recurrence.layers - 1):
+        for _ in range(call.acting.layers - 1):
             mask = functional.dropout(ones, call.dropout)
             drawn.append(time_first(call, mask) if call.batch_sizes is not None else to_numpy(mask))
     return drawn

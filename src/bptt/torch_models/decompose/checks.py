@@ -17,13 +17,11 @@ from bptt.gradients.by_lag import LagProfile
 from bptt.gradients.by_lag.linked import sweep
 from bptt.gradients.by_lag.walk import error_rows
 from bptt.presentation.formatting import counted
-from bptt.torch_models.calls import Call
-from bptt.torch_models.capture import Captured
+from bptt.torch_models.capture import Call, Captured, Start
+from bptt.torch_models.capture.dependence import operations
 from bptt.torch_models.convert import suffixes_of, to_numpy
-from bptt.torch_models.dependence import operations
-from bptt.torch_models.joins import Start
-from bptt.torch_models.links import Links, entries_of, state_tensors
 from bptt.torch_models.replay import Replay
+from bptt.torch_models.replay.links import Links, entries_of, state_tensors
 
 Members = Sequence[Sequence[tuple[int, int]]]
 
@@ -53,7 +51,7 @@ def check_sum(
         first = replays[own[0][0]]
         calls = [call for n, _ in own for call in replays[n].strand.calls]
         weight = _named(calls[0], layer)
-        per_layer = len(calls[0].shared) // len(calls[0].recurrence.per_layer)
+        per_layer = len(calls[0].shared) // len(calls[0].acting.per_layer)
         aliases = {
             id(call.shared[layer * per_layer + 1]): call.shared[layer * per_layer + 1]
             for call in calls
@@ -85,7 +83,7 @@ def check_sum(
 
 def _named(call: Call, layer: int) -> str:
     """The gradient that is compared with: of a parameter, or of what was made of one."""
-    weight = "weight_hh" + suffixes_of(call.recurrence, call.is_cell)[layer]
+    weight = "weight_hh" + suffixes_of(call.acting, call.is_cell)[layer]
     own = call.module is not None and weight in call.module._parameters
     return f"{weight}.grad" if own else f"gradient by {weight} as it acted"
 

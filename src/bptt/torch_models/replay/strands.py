@@ -12,8 +12,7 @@ import torch
 
 from bptt.arrays import Array
 from bptt.layers.timeline import Timeline
-from bptt.torch_models.calls import Call
-from bptt.torch_models.joins import Chain, Start
+from bptt.torch_models.capture import Call, Chain, Start
 
 
 @dataclass(eq=False)

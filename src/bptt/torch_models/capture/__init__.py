@@ -1,0 +1,16 @@
+"""One forward pass of the user's loss, the recurrent calls in it, and how they go on from one another."""
+
+from bptt.torch_models.capture.calls import Call
+from bptt.torch_models.capture.joins import Chain, Start
+from bptt.torch_models.capture.observed import Captured, Errors, Loss, capturing, recurrent_modules
+
+__all__ = [
+    "Call",
+    "Captured",
+    "Chain",
+    "Errors",
+    "Loss",
+    "Start",
+    "capturing",
+    "recurrent_modules",
+]

@@ -1,0 +1,5 @@
+"""A PyTorch model on a batch, taken apart by lag and checked against autograd."""
+
+from bptt.torch_models.decompose.take_apart import Decomposed, decompose
+
+__all__ = ["Decomposed", "decompose"]
