@@ -129,6 +129,6 @@ CASES = [
          "multiplied by 0 at an episode's start", recurrent_ppo, ("sb3_contrib",)),
     Case("torchrl", "LSTMModule", "sequences split where an episode starts", torchrl_module,
          ("torchrl", "tensordict")),
-    Case("cleanrl", "Agent of ppo_atari_lstm.py", "an LSTM stepped one at a time, states multiplied by "
+    Case("cleanrl", "Agent of ppo_atari_lstm.py, for vectors", "an LSTM stepped one at a time, states multiplied by "
          "0 at an episode's end", cleanrl_agent, (), in_ci=True),
 ]  # fmt: skip

@@ -111,6 +111,29 @@ def crdnn(kind):
     return Setup(whole, (x, torch.randint(1, 8, (3, 5))), loss, lags)
 
 
+def attentional_decoder(kind):
+    """speechbrain's decoder of its ASR recipes: cells on two levels, with a location-aware attention."""
+    from speechbrain.nnet.RNN import AttentionalRNNDecoder
+
+    torch.manual_seed(0)
+    model = AttentionalRNNDecoder(
+        rnn_type=kind, attn_type="location", hidden_size=8, attn_dim=6, num_layers=2, enc_dim=7,
+        input_size=5, channels=3, kernel_size=5, dropout=0.1,
+    )  # fmt: skip
+    batch = (
+        torch.randn(3, 14, 5),
+        torch.randn(3, 10, 7),
+        torch.tensor([1.0, 0.8, 0.6]),
+        torch.randn(3, 14, 8),
+    )
+
+    def loss(model, batch):
+        words, encoded, lengths, target = batch
+        return nn.functional.mse_loss(model(words, encoded, lengths)[0], target)
+
+    return Setup(model, batch, loss, {f"rnn.rnn_cells.{level}.0": 14 for level in (0, 1)})
+
+
 def open_unmix():
     from openunmix.model import OpenUnmix
 
@@ -152,6 +175,10 @@ CASES = [
          functools.partial(crdnn, "LSTM"), ("speechbrain", "torchaudio")),
     Case("speechbrain", "CRDNN, GRU", "convolutions, both directions, two levels with dropout, CTC",
          functools.partial(crdnn, "GRU"), ("speechbrain", "torchaudio")),
+    *(Case("speechbrain", f"AttentionalRNNDecoder, {kind}", "cells on two levels, all states in one tensor, an "
+           "attention that is fed back", functools.partial(attentional_decoder, kind),
+           ("speechbrain", "torchaudio"))
+      for kind in ("lstm", "gru")),
     Case("openunmix", "OpenUnmix", "both directions, two levels, dropout between them", open_unmix,
          ("openunmix",)),
     Case("transformers", "EncodecModel", "two LSTMs between convolutions, a residual past each", encodec,

@@ -1,7 +1,5 @@
 """What is special in a package, against a calculation of its own."""
 
-import warnings
-
 import numpy as np
 import pytest
 
@@ -10,7 +8,6 @@ pytest.importorskip("torch")
 import torch
 
 import bptt
-from bptt.errors import OptionError
 from tests.third_party import agents, series
 
 pytestmark = pytest.mark.filterwarnings("default")  # deprecations and hints of the packages
@@ -128,16 +125,3 @@ def test_a_forecast_that_is_fed_back_is_counted_at_its_lag():
             expected[t - s] += grad.numpy()
     norm = np.linalg.norm(expected, axis=(1, 2))
     np.testing.assert_allclose(report.layers["rnn.0"].profile.norm, norm, rtol=1e-9, atol=1e-15)
-
-
-def test_a_recurrence_of_a_packages_own_is_refused_with_the_way_to_measure_it():
-    """speechbrain's CRDNN has a light GRU of its own where nothing else is asked for."""
-    pytest.importorskip("speechbrain", reason="pip install speechbrain")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from speechbrain.lobes.models.CRDNN import CRDNN
-
-    x = torch.randn(2, 12, 8)
-    model = CRDNN(input_shape=x.shape, cnn_blocks=0, rnn_layers=1, rnn_neurons=6, dnn_blocks=0)
-    with pytest.raises(OptionError, match=r"nn\.LSTM.*CRDNN.*bptt\.torch_models\.by_lag"):
-        bptt.diagnose(model, x, lambda model, x: model(x).square().mean())

@@ -10,8 +10,9 @@ pytest.importorskip("torch")
 import torch
 
 import bptt
+from bptt.errors import OptionError
 from tests.third_party.autograd import module_of, recurrent_gradients
-from tests.third_party.everything import ALL
+from tests.third_party.everything import ALL, REFUSED
 
 # Deprecations and hints of the packages, which are theirs.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -129,3 +130,10 @@ def test_the_report_opens(case, tmp_path):
     for layer in setup.lags:
         assert layer in page
         assert layer in str(report)
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=str)
+def test_a_recurrence_of_a_packages_own_is_refused_with_the_way_to_measure_it(case):
+    setup = build(case)
+    with pytest.raises(OptionError, match=r"nn\.LSTM.*bptt\.torch_models\.by_lag"):
+        bptt.diagnose(setup.model, setup.batch, setup.loss)
