@@ -1,6 +1,6 @@
 """One of two processes that train one model on their own halves of the data: python two_processes.py RANK FOLDER.
 
-Before that a monitor is asked for with a batch that does not fit on the second: both refuse it.
+Before that the first alone asks for a diagnosis and for remedies, and a monitor is asked for with a batch that does not fit on the second: both refuse it.
 """
 
 import json
@@ -24,6 +24,9 @@ def main(rank, folder):
     )
     model = nn.parallel.DistributedDataParallel(made().eval())
     batch, seen = vowels(8 * rank), []
+    if rank == 0:  # alone: the other one is not waited for
+        report = bptt.diagnose(model, batch, loss)
+        report.try_remedies(trial_updates=2, only=["update-bias"], progress=False)
     wrong = (batch[0][..., :5], batch[1]) if rank == 1 else batch
     try:
         bptt.Monitor(model, wrong, loss, log=folder / f"{rank}.jsonl")
