@@ -44,16 +44,16 @@ def opening(layer: LayerDiagnosis) -> str:
 
 
 def meaning(layer: LayerDiagnosis) -> str:
-    """What follows from it for learning."""
+    """What follows from it for a step of training; what will be learnt, the gradient of today does not say."""
     needed = counted(layer.needed_lag, "step")
     who, when = "the network", f"{needed} ago"
     if layer.name.endswith(".backward"):  # its past is the rest of the sequence
         who, when = "the backward direction", f"{needed} further on in the sequence"
     if layer.verdict == "vanishing":
-        return f"What {who} saw {when} has next to no say in how its weights change, so it will hardly learn from it."
+        return f"What {who} saw {when} has next to no say in how its weights change now."
     if layer.verdict == "exploding":
         return "What lies far back drowns what lies near, and a step of training can throw the weights far off."
-    return f"As far as the gradient is concerned, {who} can learn from what it saw {when}."
+    return f"What {who} saw {when} has a say in how its weights change now."
 
 
 def why(cause: Cause) -> str:
