@@ -32,8 +32,8 @@ def loss(model, batch):
     return nn.functional.mse_loss(model(batch[0]), batch[1])
 
 
-def made(kind=nn.RNN, **options):
-    torch.manual_seed(0)
+def made(kind=nn.RNN, seed=0, **options):
+    torch.manual_seed(seed)
     model = Model(kind, **options).double()
     batch = (torch.randn(8, T, 2).double(), torch.randn(8, 1).double())
     return model, batch
@@ -300,6 +300,20 @@ def test_wrapped_models(wrap):
     ranking = try_on(wrap(made()[0]), batch, trial_updates=3, only=["orthogonal"])
     assert ranking.named("orthogonal").trial.history == expected.named("orthogonal").trial.history
     ranking.apply("orthogonal")
+    tied = made()[0]
+    tied.other = nn.RNN(2, H).double()
+    tied.other.weight_hh_l0 = tied.rnn.weight_hh_l0
+    refused = dict(
+        try_on(
+            wrap(tied),
+            batch,
+            trial_updates=0,
+            only=["orthogonal", "clip"],
+            data=[batch, made(seed=1)[1]],
+        ).refused
+    )
+    assert refused["orthogonal"].startswith("rnn: expected weight_hh_l0 to be used here alone")
+    assert "one parameter as rnn.weight_hh_l0 and other.weight_hh_l0" in refused["orthogonal"]
 
 
 def test_distributed_data_parallel(tmp_path):

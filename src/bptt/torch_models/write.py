@@ -13,6 +13,7 @@ from bptt.layers import Layer
 from bptt.models.state_dict.layer_weights import weights_of
 from bptt.torch_models.capture import recurrent_modules
 from bptt.torch_models.convert import acting_layers, nonlinearity, stack_of, suffixes
+from bptt.torch_models.eagerly import without_wrappers
 
 
 def write_layers(model: nn.Module, modules: Sequence[str], layers: Sequence[Layer]) -> None:
@@ -35,7 +36,7 @@ def write_layers(model: nn.Module, modules: Sequence[str], layers: Sequence[Laye
     planned: list[tuple[Tensor, Array]] = []
     activations: list[tuple[Any, str]] = []
     for path in modules:
-        module, name = by_path[path], path or "model"
+        module, name = by_path[path], without_wrappers(path, model) or "model"
         own = [next(queue) for _ in suffixes(module)]
         _check(name, module, own)
         for suffix, now, layer in zip(
@@ -69,7 +70,8 @@ def _uses(model: nn.Module) -> dict[int, list[str]]:
     uses: dict[int, list[str]] = {}
     for path, module in model.named_modules():
         for name, parameter in module._parameters.items():
-            uses.setdefault(id(parameter), []).append(f"{path}.{name}".lstrip("."))
+            full = without_wrappers(f"{path}.{name}".lstrip("."), model)
+            uses.setdefault(id(parameter), []).append(full)
     return uses
 
 
