@@ -194,7 +194,10 @@ class Attends(nn.Module):
 
 def test_an_attention_decoder_with_input_feeding():
     model, x = Attends(), torch.randn(5, B, I, dtype=D)
-    _, profiles = lags_of(model, x)
+    parts, profiles = lags_of(model, x)
+    assert any(remark.startswith("Within encoder.0 alone") for remark in parts.remarks)
+    assert not any(remark.startswith("Within cell.0 alone") for remark in parts.remarks)
+    assert profiles["cell.0"].between_gain is not None
     other, losses = copy.deepcopy(model), []
     encoder, other.cell = PerCall(as_cell(model.encoder)), PerCall(other.cell)
     states = []

@@ -79,7 +79,7 @@ class Between(Protocol):
         ...
 
     def inner(self, stack: int) -> Array:
-        """(B,) which columns of a stack go on from others of layers with the same weights, and no others."""
+        """(B,) which columns of a stack go on from others of layers with the same weights."""
         ...
 
     def back(self, leaving: Sequence[Leaving]) -> Iterable[Arriving]:

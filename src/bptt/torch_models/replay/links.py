@@ -59,12 +59,12 @@ class Links:
         return any(start.feeds == "carried" for start in self.replays[stack].strand.starts)
 
     def inner(self, stack: int) -> Array:
-        """(columns,) which columns go on from calls of the same module alone."""
+        """(columns,) which columns go on from calls of the same module, whatever else they read."""
         strand = self.replays[stack].strand
         own = {
             start.call.index
             for start in strand.starts
-            if start.sources and all(call.path == strand.path for call in start.sources)
+            if any(call.path == strand.path for call in start.sources)
         }
         return np.isin(self._begins[stack], list(own))
 
