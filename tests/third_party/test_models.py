@@ -49,6 +49,30 @@ def test_the_lags_are_all_there_and_add_up_to_autograd(case, mode):
         assert layer.profile.signal[-1] > 0, f"{name}: the signal reaches the last lag"
 
 
+# Packages whose models here have neither dropout nor a normalisation over the batch.
+SAME_IN_EVAL = {
+    "sb3-contrib",
+    "torchrl",
+    "cleanrl",
+    "transformers",
+    "pytorch-crf",
+    "snntorch",
+    "skorch",
+}
+
+
+@pytest.mark.parametrize("case", [c for c in ALL if c.package in SAME_IN_EVAL], ids=str)
+def test_the_mode_changes_nothing_where_the_model_is_the_same_in_both(case):
+    setups = [build(case, mode) for mode in ("train", "eval")]
+    train, in_eval = (bptt.diagnose(s.model, s.batch, s.loss) for s in setups)
+    assert train.verdict == in_eval.verdict
+    assert train.diagnosis.E == in_eval.diagnosis.E
+    for name, layer in train.layers.items():
+        other = in_eval.layers[name]
+        assert layer.cause == other.cause
+        assert np.array_equal(layer.profile.norm, other.profile.norm)
+
+
 def tensors(value, place, seen):
     """Every tensor that a model holds, in attributes and what is nested in them, by its place."""
     if id(value) in seen:
