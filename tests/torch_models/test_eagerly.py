@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 
 import bptt
 from bptt.errors import OptionError
-from bptt.torch_models.eagerly import eagerly, unwrapped, without_wrappers
+from bptt.torch_models.as_found import eagerly, unwrapped, without_wrappers
 
 T, B, I, H = 12, 3, 4, 5
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 import bptt
-from bptt.torch_models.untouched import untouched
+from bptt.torch_models.as_found import untouched
 
 T, B, I, H = 7, 3, 2, 5
 Pair = namedtuple("Pair", "h c")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from bptt.torch_models.eagerly import without_wrappers
+from bptt.torch_models.as_found import without_wrappers
 
 
 def norm(parameters: Iterable[nn.Parameter]) -> float | None:

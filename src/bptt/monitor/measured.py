@@ -8,10 +8,8 @@ from torch import nn
 from bptt.errors import BpttError, OptionError
 from bptt.monitor.loggers import Figures
 from bptt.monitor.measure import measure
+from bptt.torch_models.as_found import Memory, eagerly, untouched
 from bptt.torch_models.capture import Loss, recurrent_modules
-from bptt.torch_models.eagerly import eagerly
-from bptt.torch_models.memory import Memory
-from bptt.torch_models.untouched import untouched
 
 
 class Measured:

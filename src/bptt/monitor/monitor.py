@@ -14,9 +14,9 @@ from bptt.monitor.loggers import Figures, logger_for
 from bptt.monitor.measure import plain
 from bptt.monitor.measured import Measured
 from bptt.monitor.watch import Watch
+from bptt.torch_models.as_found import unwrapped
 from bptt.torch_models.as_module import as_module
 from bptt.torch_models.capture import Loss
-from bptt.torch_models.eagerly import unwrapped
 
 LOGGER = logging.getLogger("bptt")
 

@@ -6,10 +6,10 @@ Only this package and ``monitor`` import PyTorch (extra ``torch``).
 from bptt.extras import needing
 
 with needing("torch", "bptt.torch_models"):
+    from bptt.torch_models.as_found import unwrapped
     from bptt.torch_models.as_module import as_module, is_module
     from bptt.torch_models.convert import from_torch, to_torch
     from bptt.torch_models.diagnose import diagnose_module
-    from bptt.torch_models.eagerly import unwrapped
     from bptt.torch_models.nonfinite import where_not_finite
     from bptt.torch_models.own_step import by_lag
     from bptt.torch_models.subject import ModuleSubject

@@ -16,13 +16,10 @@ from bptt.errors import OptionError
 from bptt.gradients.by_lag import LagProfile
 from bptt.layers import Layer, Trace
 from bptt.remedies import Settings, Trial
+from bptt.torch_models.as_found import Memory, copied, eagerly, random_numbers_kept
 from bptt.torch_models.convert import acting_layers, stack_of
-from bptt.torch_models.copied import copied
 from bptt.torch_models.decompose import Decomposed, decompose
 from bptt.torch_models.diagnose import diagnose_module
-from bptt.torch_models.eagerly import eagerly
-from bptt.torch_models.memory import Memory
-from bptt.torch_models.untouched import random_numbers_kept
 from bptt.torch_models.write import write_layers
 
 

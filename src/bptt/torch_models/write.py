@@ -11,9 +11,9 @@ from bptt.arrays import Array
 from bptt.errors import OptionError
 from bptt.layers import Layer
 from bptt.models.state_dict.layer_weights import weights_of
+from bptt.torch_models.as_found import without_wrappers
 from bptt.torch_models.capture import recurrent_modules
 from bptt.torch_models.convert import acting_layers, nonlinearity, stack_of, suffixes
-from bptt.torch_models.eagerly import without_wrappers
 
 
 def write_layers(model: nn.Module, modules: Sequence[str], layers: Sequence[Layer]) -> None:

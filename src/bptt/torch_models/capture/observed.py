@@ -17,12 +17,11 @@ from torch import Tensor, nn
 from torch.autograd.graph import get_gradient_edge
 
 from bptt.errors import OptionError
+from bptt.torch_models.as_found import eagerly, untouched
 from bptt.torch_models.capture.calls import Call, Calls
 from bptt.torch_models.capture.carry import at_outputs, gradients, shut
 from bptt.torch_models.capture.joins import Chain, chains_of, join
 from bptt.torch_models.convert import CellModule, Module
-from bptt.torch_models.eagerly import eagerly
-from bptt.torch_models.untouched import untouched
 
 Loss = Callable[[nn.Module, Any], Tensor]
 Errors = dict[int, list[Tensor | None]]  # by the call's index: one per output, None for zero

@@ -14,12 +14,12 @@ from bptt.gradients.by_lag import LagProfile, by_lag
 from bptt.gradients.by_lag.linked import linked_by_lag
 from bptt.gradients.by_step import StepProfile, by_step, linked_by_step
 from bptt.layers import StackTrace, Trace
+from bptt.torch_models.as_found import without_wrappers
 from bptt.torch_models.capture import Captured, Chain, Loss, capturing
 from bptt.torch_models.capture.numbers import layer_errors
 from bptt.torch_models.decompose.checks import check_borders, check_sum
 from bptt.torch_models.decompose.copies import check_copies
 from bptt.torch_models.decompose.words import in_words
-from bptt.torch_models.eagerly import without_wrappers
 from bptt.torch_models.nonfinite import where_not_finite
 from bptt.torch_models.replay import Links, Replay, replay, strands_of
 

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from bptt.presentation.formatting import percent
+from bptt.torch_models.as_found import without_wrappers
 from bptt.torch_models.capture import Chain
 from bptt.torch_models.capture.observed import Captured, Errors, of_its_own
-from bptt.torch_models.eagerly import without_wrappers
 
 LEAST_SHARE = 1e-3  # of the error: less is not worth a sentence
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from bptt.torch_models.eagerly import without_wrappers
-from bptt.torch_models.held import held
+from bptt.torch_models.as_found import without_wrappers
+from bptt.torch_models.as_found.held import held
 from bptt.torch_models.nonfinite.numbers import entries, entry_place, finite, place, storage
 
 CLEAN = "Clean the data, or mask what is missing."

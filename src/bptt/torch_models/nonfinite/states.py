@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bptt.torch_models.eagerly import without_wrappers
+from bptt.torch_models.as_found import without_wrappers
 from bptt.torch_models.nonfinite.numbers import finite, short, storage
 from bptt.torch_models.nonfinite.watch import Operation, Watch
 from bptt.torch_models.nonfinite.words import DIVERGED, call_of, largest

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 import bptt.errors
-from bptt.torch_models.eagerly import without_wrappers
+from bptt.torch_models.as_found import without_wrappers
 from bptt.torch_models.nonfinite.numbers import finite, has_nan, storage, tensors
 
 NOT_THE_USERS = tuple(f"{Path(each).parent}/" for each in (bptt.errors.__file__, torch.__file__))

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bptt.torch_models.eagerly import eagerly
+from bptt.torch_models.as_found import eagerly, untouched
 from bptt.torch_models.nonfinite.backward import backward_origin
 from bptt.torch_models.nonfinite.numbers import (
     finite,
@@ -21,7 +21,6 @@ from bptt.torch_models.nonfinite.sources import Sources
 from bptt.torch_models.nonfinite.states import is_recurrent, overflow
 from bptt.torch_models.nonfinite.watch import Operation, Watch
 from bptt.torch_models.nonfinite.words import of_operation, unseen
-from bptt.torch_models.untouched import untouched
 
 RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bptt.torch_models.eagerly import without_wrappers
+from bptt.torch_models.as_found import without_wrappers
 from bptt.torch_models.nonfinite.numbers import finite, first_index, place, readable, short
 from bptt.torch_models.nonfinite.watch import Operation, Visit, Watch
 

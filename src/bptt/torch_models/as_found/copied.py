@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 from torch import Tensor, nn
 
 from bptt.errors import OptionError
-from bptt.torch_models.eagerly import PARALLEL
-from bptt.torch_models.held import children, held
+from bptt.torch_models.as_found.eagerly import PARALLEL
+from bptt.torch_models.as_found.held import children, held
 
 Thing = TypeVar("Thing")
 

@@ -64,7 +64,7 @@ def without_wrappers(name: str, model: nn.Module) -> str:
         model: that it belongs to.
 
     >>> from torch import nn
-    >>> from bptt.torch_models.eagerly import without_wrappers
+    >>> from bptt.torch_models.as_found.eagerly import without_wrappers
     >>> without_wrappers("module.0.weight_hh_l0", nn.DataParallel(nn.Sequential(nn.GRU(2, 3))))
     '0.weight_hh_l0'
     """

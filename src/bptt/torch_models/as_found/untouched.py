@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from bptt.torch_models.held import held
-from bptt.torch_models.kept import Kept, kept
-from bptt.torch_models.kept_contents import KeptContents
+from bptt.torch_models.as_found.contents import KeptContents
+from bptt.torch_models.as_found.held import held
+from bptt.torch_models.as_found.kept import Kept, kept
 
 
 class Snapshot:

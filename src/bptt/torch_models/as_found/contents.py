@@ -4,7 +4,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
-from bptt.torch_models.held import of_class, slots
+from bptt.torch_models.as_found.held import of_class, slots
 
 
 class KeptContents:

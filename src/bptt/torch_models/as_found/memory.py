@@ -14,10 +14,10 @@ import numpy as np
 from torch import Tensor, nn
 
 from bptt.errors import OptionError
-from bptt.torch_models.copied import copied
-from bptt.torch_models.held import held
-from bptt.torch_models.kept_contents import KeptContents
-from bptt.torch_models.untouched import Snapshot, untouched
+from bptt.torch_models.as_found.contents import KeptContents
+from bptt.torch_models.as_found.copied import copied
+from bptt.torch_models.as_found.held import held
+from bptt.torch_models.as_found.untouched import Snapshot, untouched
 
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 _NOTHING = object()  # in the place of an attribute that is not there

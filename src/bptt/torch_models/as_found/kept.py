@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bptt.torch_models.held import GENERATORS, REGISTRIES, own_classes, slots
-from bptt.torch_models.kept_contents import attributes, entries, of_container
+from bptt.torch_models.as_found.contents import attributes, entries, of_container
+from bptt.torch_models.as_found.held import GENERATORS, REGISTRIES, own_classes, slots
 
 _HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
 

@@ -1,0 +1,16 @@
+"""A model is run as it is written, and left as it was found."""
+
+from bptt.torch_models.as_found.copied import copied
+from bptt.torch_models.as_found.eagerly import eagerly, unwrapped, without_wrappers
+from bptt.torch_models.as_found.memory import Memory
+from bptt.torch_models.as_found.untouched import random_numbers_kept, untouched
+
+__all__ = [
+    "Memory",
+    "copied",
+    "eagerly",
+    "random_numbers_kept",
+    "untouched",
+    "unwrapped",
+    "without_wrappers",
+]
