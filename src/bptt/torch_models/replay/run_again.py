@@ -13,7 +13,7 @@ import torch
 from bptt.arrays import Array
 from bptt.errors import AgreementError, OptionError
 from bptt.layers import StackTrace
-from bptt.torch_models.capture import Call, Errors
+from bptt.torch_models.capture import Errors
 from bptt.torch_models.capture.numbers import layer_errors, masks_of, states_of, time_first
 from bptt.torch_models.convert import stack_of, to_numpy
 from bptt.torch_models.replay.strands import Strand
@@ -41,11 +41,6 @@ class Replay:
     errors: list[Array]
     projections: list[Array | None]
     tolerance: float
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether its columns are pieces of longer sequences."""
-        return bool(self.strand.timeline.first.any())
 
 
 def replay(strand: Strand, immediate: Errors) -> Replay:
@@ -162,8 +157,3 @@ def _compare(
             f"a difference of {off / largest:.1e}",
             "Look for a weight or a state that changes on the way.",
         )  # fmt: skip
-
-
-def call_errors(call: Call, strand: Strand, arrays: Sequence[Array]) -> list[Array]:
-    """(B, S) per layer of what stands at a call's first steps, of arrays (T, columns, S)."""
-    return [array[strand.step[call.index], strand.column[call.index]] for array in arrays]
