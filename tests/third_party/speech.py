@@ -166,6 +166,25 @@ def encodec():
     return Setup(model, batch, loss, {f"{n}.{level}": 240 // 8 for n in names for level in (0, 1)})
 
 
+def slanet():
+    """The head that writes a table's structure: it reads the picture by an attention, and its own last token."""
+    from transformers import SLANetConfig
+    from transformers.models.slanet.modeling_slanet import SLANetSLAHead
+
+    torch.manual_seed(0)
+    config = SLANetConfig(
+        hidden_size=8, out_channels=6, post_conv_out_channels=5, max_text_length=12
+    )
+    model = SLANetSLAHead(config)
+    batch = torch.randn(3, 9, 5), torch.rand(3, 13, 6)
+
+    def loss(model, batch):
+        features, target = batch
+        return nn.functional.mse_loss(model(features).last_hidden_state, target)
+
+    return Setup(model, batch, loss, {"structure_attention_cell.rnn.0": 12 + 1})
+
+
 CASES = [
     Case("torchaudio", "DeepSpeech", "relu, both directions, CTC", deep_speech, ("torchaudio",)),
     Case("torchaudio", "Tacotron2", "two cells with an attention between them, dropout on the state; the "
@@ -182,5 +201,7 @@ CASES = [
     Case("openunmix", "OpenUnmix", "both directions, two levels, dropout between them", open_unmix,
          ("openunmix",)),
     Case("transformers", "EncodecModel", "two LSTMs between convolutions, a residual past each", encodec,
+         ("transformers",), in_ci=True),
+    Case("transformers", "SLANetSLAHead", "an attention whose query is the state before, tokens fed back", slanet,
          ("transformers",), in_ci=True),
 ]  # fmt: skip

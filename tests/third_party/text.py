@@ -117,6 +117,43 @@ def stanza_seq2seq(attention):
     return Setup(model, batch, loss, lags)
 
 
+def stanza_packed():
+    """The LSTM of stanza's taggers: cells over a packed batch, one mask of the state for all steps."""
+    from stanza.models.common.packed_lstm import PackedLSTM
+
+    torch.manual_seed(0)
+    model = PackedLSTM(
+        6, 8, 2, batch_first=True, bidirectional=True, pad=True, dropout=0.2, rec_dropout=0.3
+    )
+    x, lengths = torch.randn(4, 11, 6), [11, 9, 9, 4]
+
+    def loss(model, batch):
+        return model(*batch)[0].square().mean()
+
+    # A cell per level and direction: the states of the levels are not passed on, their outputs are.
+    return Setup(model, (x, lengths), loss, {f"lstm.cells.{number}.0": 11 for number in range(4)})
+
+
+def stanza_highway():
+    """The LSTM of stanza's parsers: a gated way past each level."""
+    from stanza.models.common.hlstm import HighwayLSTM
+
+    torch.manual_seed(0)
+    model = HighwayLSTM(
+        6, 8, 2, batch_first=True, bidirectional=True, dropout=0.1, rec_dropout=0.3,
+        highway_func=torch.tanh,
+    )  # fmt: skip
+    x, lengths = torch.randn(4, 11, 6), [11, 9, 9, 4]
+
+    def loss(model, batch):
+        x, lengths = batch
+        packed = pack_padded_sequence(x, lengths, batch_first=True)
+        return model(packed, lengths)[0].data.square().mean()
+
+    lags = {f"lstm.{level}.lstm.cells.{way}.0": 11 for level in (0, 1) for way in (0, 1)}
+    return Setup(model, (x, lengths), loss, lags)
+
+
 CASES = [
     Case("pytorch-crf", "BiLSTM-CRF", "packed, not sorted, both directions, a CRF on top", bilstm_crf,
          ("torchcrf",), in_ci=True),
@@ -128,4 +165,8 @@ CASES = [
          awd_lstm_classifier, ("fastai",)),
     Case("stanza", "Seq2SeqModel", "both directions of the encoder start a cell with an attention",
          functools.partial(stanza_seq2seq, "soft"), ("stanza",)),
+    Case("stanza", "PackedLSTM, rec_dropout", "cells over a batch that shrinks and grows, states kept row by row, "
+         "dropout on the state", stanza_packed, ("stanza",)),
+    Case("stanza", "HighwayLSTM", "the same on two levels, with a gated way past each", stanza_highway,
+         ("stanza",)),
 ]  # fmt: skip
