@@ -37,8 +37,8 @@ def as_cell(module):
     return cell
 
 
-def by_position(losses, copies):
-    """{lag: G} of copies at known positions, from losses at known positions, by separate backward passes."""
+def by_position(losses, copies, norms=True):
+    """G by lag of copies at known positions, from losses at known positions, by separate backward passes."""
     G = {}
     for t, value in losses:
         grads = torch.autograd.grad(
@@ -47,7 +47,11 @@ def by_position(losses, copies):
         for (s, _), grad in zip(copies, grads, strict=True):
             if grad is not None:
                 G[t - s] = G.get(t - s, 0) + grad.numpy()
-    return np.array([np.linalg.norm(G.get(k, np.zeros(1))) for k in range(max(G) + 1)])
+    return (
+        G
+        if not norms
+        else np.array([np.linalg.norm(G.get(k, np.zeros(1))) for k in range(max(G) + 1)])
+    )
 
 
 class EncoderDecoder(nn.Module):

@@ -102,7 +102,9 @@ def _copies(
         traces, placed, links, members, timelines, reach, keep_matrices=True
     )
     earlier = [s for s in chain.starts if loss_step - reach <= s.first <= loss_step]
-    stretches = _stretches(earlier)[-MOST_COPIES:]
+    is_whole = loss_step - reach <= 0
+    stretches = [own for own in _stretches(earlier) if is_whole or not any(map(_is_uneven, own))]
+    stretches = stretches[-MOST_COPIES:]
     earlier = [start for own in stretches for start in own]
     theirs = _by_copies(chain, drawn, last, earlier)
     off = 0.0
@@ -119,7 +121,7 @@ def _copies(
             mine = [s for s in stretch if s.call.path in paths]
             if not mine:
                 continue
-            first, end = min(s.first for s in mine), max(s.last for s in mine)
+            first, end = min(s.first for s in stretch), max(s.last for s in stretch)
             lags = slice(max(0, loss_step - end + 1), loss_step - first + 1)
             ours = unprojected(numbers[lags].sum(0), W_hr)
             expected = sum((theirs[s.call.index][layer] for s in mine), np.zeros(()))
@@ -140,15 +142,25 @@ def _copies(
 
 
 def _stretches(starts: list[Start]) -> list[list[Start]]:
-    """Calls in the order of their steps; those together whose steps overlap."""
+    """Calls in the order of their steps; those together that have lags in common.
+
+    Their steps overlap, or a sequence that ends early brings all before it nearer.
+    """
     stretches: list[list[Start]] = []
     end = -1
     for start in sorted(starts, key=lambda s: s.first):
-        if start.first >= end:
+        if _is_uneven(start):
+            stretches = [[other for own in stretches for other in own]]
+        elif start.first >= end:
             stretches.append([])
         stretches[-1].append(start)
         end = max(end, start.last)
     return stretches
+
+
+def _is_uneven(start: Start) -> bool:
+    """Whether its sequences differ in length."""
+    return len(set(start.call.lengths)) > 1
 
 
 def _by_copies(
