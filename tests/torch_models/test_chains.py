@@ -468,10 +468,14 @@ def test_a_cell_whose_state_is_lost_at_every_step():
     report = bptt.diagnose(Stepped(), x, lambda m, x: m(x))
     assert report.layers["first.0"].verdict == "vanishing"
     assert report.layers["first.0"].needed_lag == 6
-    assert any(
-        sentence.startswith("first was called 12 times, one step each, and no state goes from one")
-        for sentence in report.diagnosis.assumed
-    )
+    layer = report.layers["first.0"]
+    assert (layer.cause.name, layer.cause.number) == ("state not passed on", 12)
+    assert "called 12 times, one step each, and no state goes from one call" in layer.cause.sentence
+    assert [advice.sentence for advice in layer.advice] == [
+        "Pass the state on from one call to the next, and do not detach it or set it to zero in between."
+    ]
+    assert "lost between its steps" in report.html()
+    assert report.layers["second.0"].cause.name != "state not passed on"
 
 
 def test_means_are_over_the_steps_that_there_are():

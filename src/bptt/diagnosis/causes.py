@@ -29,7 +29,7 @@ class Cause:
 
     Attributes:
         name: "weights", "saturation", "activation slope", "gates closed", "non-normal transient",
-            "between the steps", "cancellation", "loss out of reach" or "none".
+            "between the steps", "state not passed on", "cancellation", "loss out of reach" or "none".
         number: the measured quantity behind it.
         sentence: what the number is and says.
     """

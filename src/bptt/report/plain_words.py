@@ -20,6 +20,7 @@ CAUSES = {
     "between the steps": "Between its steps the model does something with the state: dropout, a mask, a norm, a decay. "
     "Here this changes the size of the error signal most.",
     "cancellation": "What comes from different lags points in different directions, so that most of it cancels.",
+    "state not passed on": "The state of this layer is lost between its steps, so that no error signal can go back.",
     "loss out of reach": "No error is made where this layer has so long a past behind it.",
     "none": "Each step back in time multiplies the error signal by the recurrent weights, the matrix W_R, and by "
     "the slope of the activation, φ′. Together they change its size by less than a factor of 100.",

@@ -1,11 +1,15 @@
 """A PyTorch model on a batch, judged."""
 
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
 from bptt.diagnosis import (
+    Advice,
+    Cause,
     Diagnosis,
+    LayerDiagnosis,
     assumed_lags,
     diagnose_traces,
     needed_lags,
@@ -47,6 +51,9 @@ def diagnose_module(
     layers = diagnose_traces(
         parts.names, parts.traces, parts.profiles, parts.by_step, needed, parts.unbroken
     )
+    for name, calls in zip(parts.names, parts.calls, strict=True):
+        if calls and layers[name].verdict == "vanishing":
+            layers[name] = _not_passed_on(layers[name], calls)
     mode = "train" if model.training else "eval"
     assumed = (
         *assumed_lags(needed_lag, parts.names, parts.traces, parts.profiles, needed),
@@ -56,3 +63,16 @@ def diagnose_module(
     # Of several recurrent modules, the first: the inputs it reads are those of the model.
     memory = remembered(as_stack_trace(parts.traces[0]))
     return Diagnosis(layers, parts.E, assumed, None, tuple(parts.checked), memory, needed_lag)
+
+
+def _not_passed_on(layer: LayerDiagnosis, calls: int) -> LayerDiagnosis:
+    """A layer whose state is lost between its calls: that is the cause, whatever the numbers say."""
+    cause = Cause(
+        "state not passed on", float(calls),
+        f"It was called {calls} times, one step each, and no state goes from one call to the next: nothing goes back "
+        "in time.",
+    )  # fmt: skip
+    advice = Advice(
+        "Pass the state on from one call to the next, and do not detach it or set it to zero in between."
+    )
+    return replace(layer, cause=cause, advice=(advice,))

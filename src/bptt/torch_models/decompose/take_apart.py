@@ -35,6 +35,8 @@ class Decomposed:
         by_step: the gradient by step of each.
         traces: the forward pass of each, in the order of time.
         unbroken: the forward pass of each, in the pieces between which the model does something of its own.
+        calls: of each layer, how often its module was called, if that was for one step each and no state goes from
+            one call to the next; 0 if one does.
         modules: the recurrent modules by name.
         checked: what was compared with autograd, in sentences.
         remarks: what the numbers mean for this model, in sentences.
@@ -47,6 +49,7 @@ class Decomposed:
     by_step: list[StepProfile] = field(default_factory=list)
     traces: list[Trace] = field(default_factory=list)
     unbroken: list[Trace] = field(default_factory=list)
+    calls: list[int] = field(default_factory=list)
     modules: dict[str, Any] = field(default_factory=dict)
     checked: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -181,18 +184,32 @@ def _add(
     if any(chain.is_joined for chain in chains):
         parts.checked += check_borders(captured, replays, links)
         parts.checked += check_copies(captured, replays, links, chains, members, max_lag)
+    cut = _cut(chains)
     for name, profile, step, own in zip(names, profiles, steps, members, strict=True):
         largest = max(own, key=lambda place: replays[place[0]].strand.lengths.sum())
         layer_trace = replays[largest[0]].trace.traces[largest[1]]
         timeline = replays[largest[0]].strand.timeline
         two = replays[largest[0]].strand.calls[0].acting.two
         parts.names.append(name)
+        parts.calls.append(cut.get(replays[largest[0]].strand.path, 0))
         parts.profiles.append(profile)
         parts.by_step.append(step)
         parts.unbroken.append(layer_trace)
         parts.traces.append(layer_trace if two else timeline.in_order(layer_trace))
     for path in paths:
         parts.modules[path] = captured.modules[path]
+
+
+def _cut(chains: Sequence[Chain]) -> dict[str, int]:
+    """Modules that are stepped, without any state that goes from one step to the next; with their calls."""
+    counts: dict[str, int] = {}
+    joined: set[str] = set()
+    for chain in chains:
+        for call in chain.calls:
+            counts[call.path] = counts.get(call.path, 0) + 1
+            if call.steps > 1 or len(chain.starts) > 1:
+                joined.add(call.path)
+    return {path: count for path, count in counts.items() if count > 1 and path not in joined}
 
 
 def _alone(
@@ -213,8 +230,10 @@ def _alone(
     """
     sentences = []
     for number, (own, errors) in enumerate(zip(replays, entering, strict=True)):
-        if links.inner(number).any() or not all(np.isfinite(d).all() for d in errors):
-            continue  # its own steps are apart: within the module lag is counted as in the chain
+        if not own.strand.timeline.behind or links.inner(number).any():
+            continue  # the loss reads it, or its own steps are apart: its lags are those of the chain
+        if not all(np.isfinite(d).all() for d in errors):
+            continue
         names = _names(model, own.strand.path, own.trace)
         for name, profile in zip(names, by_lag(own.trace, errors, max_lag=max_lag), strict=True):
             sentences.append(

@@ -49,28 +49,11 @@ def in_words(model: nn.Module, captured: Captured, chains: Sequence[Chain]) -> l
         f"Lag is counted within each recurrent module{through if passing else ''}, from the step at which the rest "
         "of the model reads its states.",
     )
-    for path, count in _cut(captured, chains).items():
-        remarks.append(
-            f"{name(path)} was called {count} times, one step each, and no state goes from one call to the next: "
-            "nothing goes back in time. Pass the state on, and do not detach it."
-        )
     for path, kind in captured.unseen.items():
         remarks.append(
             f"{name(path)} was not measured: {kind} has a forward of its own. {of_its_own(path)}"
         )
     return list(dict.fromkeys(remarks))
-
-
-def _cut(captured: Captured, chains: Sequence[Chain]) -> dict[str, int]:
-    """Modules that are stepped, without any state that goes from one step to the next; with their calls."""
-    counts: dict[str, int] = {}
-    joined: set[str] = set()
-    for chain in chains:
-        for call in chain.calls:
-            counts[call.path] = counts.get(call.path, 0) + 1
-            if call.steps > 1 or len(chain.starts) > 1:
-                joined.add(call.path)
-    return {path: count for path, count in counts.items() if count > 1 and path not in joined}
 
 
 def _past(captured: Captured, chain: Chain) -> float:
