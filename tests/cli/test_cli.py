@@ -92,7 +92,7 @@ BAD = {
     "negative seed": (["verify", "--seed", "-1"], "seed: expected a whole number"),
     "no such text": (["train", "--data", "none.txt"], "none.txt: expected"),
     "no such model": (["diagnose", "--model", "none"], "none: expected a .safetensors file"),
-    "a folder for a model": (["diagnose", "--model", "."], ".: expected a .safetensors file, got is a"),
+    "a folder for a model": (["diagnose", "--model", "."], ".: expected a .safetensors file or a state dict that torch.save wrote, got a folder"),
     "a folder for a page": (["diagnose", "--report", "a.html"], "a.html: expected a place to write"),
     "a name too long": (["train", "--out", "x" * 300], "file name too long"),
     "a text that cannot be read": (["train", "--data", "/proc/self/mem"], "/proc/self/mem: expected"),
@@ -330,7 +330,7 @@ def test_a_pickle_is_not_opened(tmp_path):
     done = bptt("diagnose", "--model", "w.pt", "--data", "b.npz", cwd=tmp_path, code=2)
     (line,) = done.stderr.splitlines()
     assert line.startswith(
-        "bptt: w.pt: expected a state dict that torch.save wrote, got a pickled ob"
+        "bptt: w.pt: expected a .safetensors file or a state dict that torch.save wrote, got a pickled object"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["w.pt"]
 

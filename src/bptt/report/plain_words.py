@@ -23,7 +23,7 @@ CAUSES = {
     "state not passed on": "The state of this layer is lost between its steps, so that no error signal can go back.",
     "loss out of reach": "No error is made where this layer has so long a past behind it.",
     "none": "Each step back in time multiplies the error signal by the recurrent weights, the matrix W_R, and by "
-    "the slope of the activation, φ′. Together they change its size by less than a factor of 100.",
+    "the slope of the activation, φ′, or of the gates. Together they change its size by less than a factor of 100.",
 }
 
 
