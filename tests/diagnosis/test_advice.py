@@ -131,3 +131,12 @@ def test_a_backward_direction_with_too_short_a_past():
     ).layers
     (advice,) = layers["rnn.0.backward"].advice
     assert "take the loss earlier" in advice.sentence
+
+
+def test_a_bias_of_nearly_zero_has_no_sign():
+    layer = bptt.LSTM.init(3, 8, rng=0, dtype="float64")
+    layer.b = np.full_like(layer.b, -1e-4)
+    network = bptt.Network(layer, np.ones((1, 8)), np.zeros(1), "mse", loss_at="last")
+    x = np.random.default_rng(1).standard_normal((40, 4, 3))
+    report = bptt.diagnose(network, (x, np.zeros((4, 1))))
+    assert "b_f is 0.00 now" in report.diagnosis.decisive.advice[0].sentence

@@ -172,12 +172,12 @@ def _opened(evidence: Evidence, gate: str) -> str:
     )
     if now < bias:
         return (
-            f"{goal}, which a bias b_{gate} of {bias:.2f} gives. In the mean b_{gate} is {now:.2f} now and {gate} "
+            f"{goal}, which a bias b_{gate} of {bias:.2f} gives. In the mean b_{gate} is {now:z.2f} now and {gate} "
             f"is {mean:.2f}{_NOTES.get(evidence.cell.name, '')}. Or draw b_{gate} from the lags that "
             "the task has (chrono initialisation)."
         )
     return (
-        f"{goal}. Its bias would do, b_{gate} is {now:.2f} in the mean, but inputs and states close it: {gate} is "
+        f"{goal}. Its bias would do, b_{gate} is {now:z.2f} in the mean, but inputs and states close it: {gate} is "
         f"{mean:.2f} in the mean, and {evidence.passed_on:.2f} where the signal goes. Make what they add smaller: scale the inputs down, or regularise the "
         "weights of this gate."
     )
