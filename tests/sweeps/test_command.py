@@ -93,3 +93,21 @@ def test_bad_input_is_one_line(tmp_path, arguments, said):
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_summary_needs_no_charts(tmp_path):
+    code = (
+        "import sys\nsys.argv = ['bptt', 'sweep', '--gain', '0.5:3:3', '--input-variance', '0,1', *sys.argv[1:]]\n"
+        "from bptt.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('altair' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *SMALL],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "6 points over gain, input_variance" in done.stdout
+    assert "λ₁ = 0 at gain" in done.stdout
+    assert done.stdout.endswith("False\n")

@@ -111,8 +111,7 @@ class Sweep(Savable):
 
     def findings(self) -> list[str]:
         """Where λ₁ is zero, in sentences; none where the rows do not say."""
-        with needing("sweep", "findings"):
-            from bptt.sweeps.maps.page import findings
+        from bptt.sweeps.maps.sentences import findings
 
         return findings(self._rows)
 

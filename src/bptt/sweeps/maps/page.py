@@ -44,7 +44,7 @@ def page(
         title=sentences.counted(rows, varied),
         points=f"{len(rows):,} points",
         verdicts=sentences.verdicts(rows),
-        findings=findings(rows, x, y, split),
+        findings=sentences.findings(rows, x, y, split),
         facts=sentences.fixed(rows, varied),
         first=pictures[0],
         figures=pictures[1:],
@@ -89,10 +89,3 @@ def _figure(layout: Grid) -> Figure:
         lambda: sentences.finding(layout),
         lambda: sentences.table(layout),
     )
-
-
-def findings(
-    rows: Rows, x: str | None = None, y: str | None = None, split: str | Sequence[str] | None = None
-) -> list[str]:
-    """Where the gradient turns from vanishing to exploding, in sentences; none where nothing says so."""
-    return sentences.findings(grid(rows, x, y, "lyapunov", split)) if varied_in(rows) else []

@@ -1,6 +1,7 @@
 """A sweep in words and numbers: what was varied, what came out, what failed."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from bptt.diagnosis import VERDICT_CODES
 from bptt.presentation.figure import Table
 from bptt.presentation.formatting import percent, short, to_its_error
 from bptt.sweeps.maps.crossings import crossings
-from bptt.sweeps.maps.grid import Axis, Grid, Panel, Rows, words
+from bptt.sweeps.maps.grid import Axis, Grid, Panel, Rows, grid, varied_in, words
 from bptt.sweeps.point.rows import CONFIGURATION
 
 FEW = 5  # the most crossings that are written out
@@ -77,9 +78,23 @@ def zeros(layout: Grid, few: int = FEW) -> list[str]:
     return sentences
 
 
-def findings(layout: Grid) -> list[str]:
-    """The same, and a note on networks without inputs where there are any."""
-    sentences = zeros(layout)
+def findings(
+    rows: Rows, x: str | None = None, y: str | None = None, split: str | Sequence[str] | None = None
+) -> list[str]:
+    """Where the gradient turns from vanishing to exploding, in sentences; none where nothing says so.
+
+    Args:
+        rows: of the sweep.
+        x: the field along the map's horizontal axis; chosen if None.
+        y: the field along its vertical axis; chosen if None.
+        split: the fields that have a panel per value.
+
+    Raises:
+        OptionError: as ``grid``.
+    """
+    if not varied_in(rows):
+        return []
+    sentences = zeros(grid(rows, x, y, "lyapunov", split))
     if any("input variance 0;" in sentence for sentence in sentences):
         sentences.append(WITHOUT_INPUTS)
     return sentences

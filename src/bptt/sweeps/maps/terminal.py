@@ -10,7 +10,6 @@ from bptt.diagnosis import VERDICT_CODES
 from bptt.presentation.colours import VERDICT_TONES
 from bptt.sweeps.maps import sentences
 from bptt.sweeps.maps.grid import Rows
-from bptt.sweeps.maps.page import findings
 
 
 def render(rows: Rows, varied: tuple[str, ...]) -> Iterator[RenderableType]:
@@ -29,5 +28,5 @@ def render(rows: Rows, varied: tuple[str, ...]) -> Iterator[RenderableType]:
     yield table
     for error, count in sentences.errors(rows):
         yield Text(f"failed: {count:,} × {error}")
-    for sentence in findings(rows):
+    for sentence in sentences.findings(rows):
         yield Text(f"  • {sentence}")
