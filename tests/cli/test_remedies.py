@@ -93,13 +93,21 @@ def test_pytorch_weights_keep_their_names(run):
         (["--trial-updates", "-1"], "--trial-updates: expected"),
         (
             ["--only", "orthogonal", "--trial-updates", 0, "--apply", "--remedy", "gain"],
-            "it was not tried",
+            "one that is tried: orthogonal, got 'gain'",
         ),
+        (["--apply", "--remedy", "orthogonl"], "one that is tried: gain, orthogonal"),
     ],
 )
 def test_bad_input(run, words, said):
     with pytest.raises(BpttError, match=said):
         run(*[word for word in SMALL if word != "--no-report"], *words)
+
+
+@pytest.mark.parametrize("words", [("--only", "magic"), ("--apply", "--remedy", "magic")])
+def test_an_unknown_remedy_is_refused_before_the_model_is_read(run, words):
+    """The file is not there: whoever looked for it would say so first."""
+    with pytest.raises(BpttError, match="got 'magic'"):
+        run("remedies", "--model", "none.safetensors", "--no-report", *words)
 
 
 def test_an_existing_file_is_not_replaced(run, tmp_path):

@@ -110,6 +110,7 @@ def remedies(
     check_page(report, no_report)
     refuse(("remedy", "out", "overwrite"), not apply, "without --apply")
     _check_trials(trial_updates, names, apply)
+    _check_remedies(names, remedy)
     if apply:
         check_new(
             out,
@@ -150,6 +151,23 @@ def _check_trials(trial_updates: int | None, names: list[str] | None, apply: boo
     refuse(("candidates", "clip"), none, because)
     refuse(("lr",), none and not apply, because)
     refuse(("batch",), none and names is not None and "clip" not in names, because)
+
+
+def _check_remedies(names: list[str] | None, remedy: str | None) -> None:
+    """Refuse a remedy that there is not, or that will not be tried, before anything is.
+
+    Raises:
+        OptionError: naming those that there are.
+    """
+    from bptt.errors import OptionError
+    from bptt.remedies.catalogue import chosen
+
+    tried = [each.name for each in chosen(names)]
+    if remedy is not None and remedy not in tried:
+        raise OptionError(
+            "remedy", f"one that is tried: {', '.join(tried)}", repr(remedy),
+            "Choose from these." if names is None else "Choose from these, or add it to --only.",
+        )  # fmt: skip
 
 
 def _written(ranking: "RemedyReport", remedy: str | None, opened: "Model", out: Path) -> str:
