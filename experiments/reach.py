@@ -40,13 +40,12 @@ def measured(network, task):
     """What is known before training: of the layer, on held-out sequences."""
     batch = task.batch(32, np.random.default_rng(10_000), held_out=True).arguments()
     diagnosis = bptt.diagnose(network, batch, needed_lag=task.needed_lag).diagnosis
-    layer, memory = diagnosis.decisive, diagnosis.memory
-    remembered = memory.r2[task.needed_lag] if memory and task.needed_lag < len(memory.r2) else 0.0
+    layer = diagnosis.decisive
     return {
         "horizon": layer.horizon,
         "log10_attenuation": float(np.maximum(layer.log10_attenuation, -300)),
         "rate": layer.rate,
-        "remembered": float(max(0.0, remembered)),
+        "remembered": max(0.0, np.nan_to_num(diagnosis.remembered)),
         "verdict": layer.verdict,
     }
 

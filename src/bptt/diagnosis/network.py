@@ -54,6 +54,14 @@ class Diagnosis:
 
         return max(self.layers.values(), key=key)
 
+    @property
+    def remembered(self) -> float:
+        """R² of the input of the needed lag, read linearly off the state; NaN where it could not be measured."""
+        lag = self.decisive.needed_lag
+        if self.memory is None or lag >= len(self.memory.r2):
+            return float("nan")
+        return float(self.memory.r2[lag])
+
     def too_short(self, layer: LayerDiagnosis) -> bool:
         """Whether a layer has too few steps to be judged at the lag that the user named."""
         return self.needed_lag is not None and layer.needed_lag < self.needed_lag

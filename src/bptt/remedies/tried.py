@@ -60,10 +60,7 @@ class Tried:
     @property
     def remembered(self) -> float:
         """R² of the input of the needed lag, read off the state; NaN where it could not be measured."""
-        lag, memory = self.diagnosis.decisive.needed_lag, self.diagnosis.memory
-        if memory is None or lag >= len(memory.r2):
-            return float("nan")
-        return float(memory.r2[lag])
+        return self.diagnosis.remembered
 
 
 def order(tried: Tried) -> tuple[float, ...]:

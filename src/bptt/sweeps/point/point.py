@@ -9,7 +9,7 @@ from typing import Any
 
 from bptt.configuration import Built
 from bptt.data.tasks import Task
-from bptt.diagnosis import Diagnosis, diagnose_network
+from bptt.diagnosis import diagnose_network
 from bptt.errors import DivergenceError
 from bptt.sweeps.plan.plan import Point
 from bptt.sweeps.point.exponent import settled_exponents
@@ -56,16 +56,10 @@ def _measures(built: Built, point: Point) -> Row:
         "verdict": layer.verdict,
         "cause": layer.cause.name,
         "truncation": layer.profile.shortest_truncation(BIAS),
-        "memory": _remembered(diagnosis, layer.needed_lag),
+        "memory": _number(diagnosis.remembered),
         "E": _number(diagnosis.E),
         "residual": _number(layer.profile.residual),
     }
-
-
-def _remembered(diagnosis: Diagnosis, lag: int) -> float | None:
-    if diagnosis.memory is None or lag >= len(diagnosis.memory.r2):
-        return None
-    return _number(diagnosis.memory.r2[lag])
 
 
 def _trained(built: Built, point: Point) -> Row:
