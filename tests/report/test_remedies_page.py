@@ -24,9 +24,7 @@ def tried(net, batch, **options):
 
 
 def chart(report, key):
-    return {"gradients": gradients, "memories": memories, "trials": trials}[key](
-        report.tried
-    ).to_dict()
+    return {"gradients": gradients, "memories": memories, "trials": trials}[key](report).to_dict()
 
 
 def curves(small):
@@ -206,12 +204,12 @@ def test_curves_far_apart_share_a_frame():
         only=["orthogonal"], trial_updates=0, progress=False
     )
     assert report.before.diagnosis.memory is None
-    assert leaves_frame(report.tried)
+    assert leaves_frame(report)
     (small,) = chart(report, "gradients")["concat"]
     assert small["title"]["subtitle"][0] == "steady, below the frame"
     low, high = small["layer"][1]["encoding"]["y"]["scale"]["domain"]
     assert high - low <= 2 * DECADES + 2
-    assert memories(report.tried) is None
+    assert memories(report) is None
     assert "the batch is too small to fit it" in report.html()
 
 

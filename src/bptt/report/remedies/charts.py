@@ -1,6 +1,6 @@
 """Pictures of remedies: the gradient and the memory by lag before and after, and the trials."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import altair as alt
@@ -22,7 +22,7 @@ from bptt.presentation.chart_style import (
 )
 from bptt.presentation.colours import BLUE, GREEN, GREY, ORANGE
 from bptt.presentation.formatting import power_of_ten, r_squared
-from bptt.remedies import UNCHANGED, Tried
+from bptt.remedies import UNCHANGED, Ranking, Tried
 from bptt.report.remedies.sentences import judged_at
 
 PER_ROW, ACROSS, DOWN = 3, 192, 120
@@ -35,15 +35,15 @@ SHORT = "format(datum.value, datum.value >= 1e4 || datum.value < 1e-3 ? '.0e' : 
 LARGEST = 100.0  # loss shown, in units of the largest of the model as it is
 
 
-def redrawn(tried: Sequence[Tried]) -> list[Tried]:
+def redrawn(ranking: Ranking) -> list[Tried]:
     """Those that change the network; what changes the training alone leaves every curve as it is."""
-    before = _before(tried)
-    return [each for each in tried if each.subject is not before.subject]
+    before = ranking.before
+    return [each for each in ranking.tried if each.subject is not before.subject]
 
 
-def gradients(tried: Sequence[Tried]) -> Any:
+def gradients(ranking: Ranking) -> Any:
     """log10 ‖G_k‖ against k, before and after, of the layer that decides: a small chart per remedy."""
-    shown = _frame(tried)
+    shown = _frame(ranking)
     if shown is None:
         return None
     low, high = np.floor(shown[0]), np.ceil(shown[1])
@@ -52,7 +52,7 @@ def gradients(tried: Sequence[Tried]) -> Any:
         axis=alt.Axis(labelExpr="'1e' + datum.value", tickMinStep=1, tickCount=4),
     )  # fmt: skip
     return _multiples(
-        tried, curve_of_norms, y, "‖G_k‖",
+        ranking, curve_of_norms, y, "‖G_k‖",
         lambda each: [
             each.diagnosis.decisive.verdict + _outside(curve_of_norms(each.diagnosis), shown),
             f"signal × {power_of_ten(each.log10_attenuation)} at {judged_at([each])}",
@@ -60,17 +60,17 @@ def gradients(tried: Sequence[Tried]) -> Any:
     )  # fmt: skip
 
 
-def leaves_frame(tried: Sequence[Tried]) -> bool:
+def leaves_frame(ranking: Ranking) -> bool:
     """Whether a curve goes on beyond what ``gradients`` shows."""
-    shown, values = _frame(tried), _all_norms(tried)
+    shown, values = _frame(ranking), _all_norms(ranking)
     return shown is not None and bool(values.min() < shown[0] or values.max() > shown[1])
 
 
-def memories(tried: Sequence[Tried]) -> Any:
+def memories(ranking: Ranking) -> Any:
     """R² of the input of lag k against k, before and after: a small chart per remedy."""
     y = alt.Y("value:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(tickCount=3, format=".1f"))
     return _multiples(
-        tried, curve_of_memory, y, "R²",
+        ranking, curve_of_memory, y, "R²",
         lambda each: [
             each.diagnosis.decisive.verdict,
             f"R² {r_squared(each.remembered)} at {judged_at([each])}"
@@ -80,9 +80,9 @@ def memories(tried: Sequence[Tried]) -> Any:
     )  # fmt: skip
 
 
-def trials(tried: Sequence[Tried]) -> Any:
+def trials(ranking: Ranking) -> Any:
     """Loss against weight updates: the model as it is grey, the first-ranked remedies in colour."""
-    trained = [each for each in tried if each.trial is not None]
+    trained = [each for each in ranking.tried if each.trial is not None]
     names = [each.name for each in trained if each.name != UNCHANGED]
     of = {name: name if n < len(STYLES) else "others" for n, name in enumerate(names)}
     rows: list[Row] = []
@@ -138,18 +138,18 @@ def trials(tried: Sequence[Tried]) -> Any:
 
 
 def _multiples(
-    tried: Sequence[Tried],
+    ranking: Ranking,
     curve: Callable[[Diagnosis], Array],
     y: Any,
     title: str,
     subtitle: Callable[[Tried], list[str]],
 ) -> Any:
     """Small charts side by side on the same axes, each with the curve before (grey) and after (blue)."""
-    before = _before(tried)
+    before = ranking.before
     needed = before.diagnosis.decisive.needed_lag
     names = [UNCHANGED, "with the remedy"]
     start = _rows(curve(before.diagnosis), names[0])
-    changed = [(each, _rows(curve(each.diagnosis), names[1])) for each in redrawn(tried)]
+    changed = [(each, _rows(curve(each.diagnosis), names[1])) for each in redrawn(ranking)]
     if (not start and not any(rows for _, rows in changed)) or not changed:
         return None
     last = max([needed, *(row["lag"] for _, rows in [(None, start), *changed] for row in rows)])
@@ -192,13 +192,13 @@ def _rows(values: Array, of: str) -> list[Row]:
     return curve_rows(of, values, digits=3, most=POINTS)
 
 
-def _frame(tried: Sequence[Tried]) -> tuple[float, float] | None:
+def _frame(ranking: Ranking) -> tuple[float, float] | None:
     """Lowest and highest log10 ‖G_k‖ shown: all of them, within DECADES of the first before."""
-    values = _all_norms(tried)
+    values = _all_norms(ranking)
     if not len(values):
         return None
     first = float(
-        next((v for v in curve_of_norms(_before(tried).diagnosis) if np.isfinite(v)), values.max())
+        next((v for v in curve_of_norms(ranking.before.diagnosis) if np.isfinite(v)), values.max())
     )
     return max(float(values.min()), first - DECADES), min(float(values.max()), first + DECADES)
 
@@ -213,8 +213,8 @@ def _outside(values: Array, shown: tuple[float, float]) -> str:
     return ", below the frame" if values.max() < shown[0] else ""
 
 
-def _all_norms(tried: Sequence[Tried]) -> Array:
-    values: Array = np.concatenate([curve_of_norms(each.diagnosis) for each in tried])
+def _all_norms(ranking: Ranking) -> Array:
+    values: Array = np.concatenate([curve_of_norms(each.diagnosis) for each in ranking.tried])
     return values[np.isfinite(values)]
 
 
@@ -226,7 +226,3 @@ def curve_of_norms(diagnosis: Diagnosis) -> Array:
 def curve_of_memory(diagnosis: Diagnosis) -> Array:
     """(K,) R² by lag, not below 0; empty where it was not measured."""
     return np.empty(0) if diagnosis.memory is None else np.maximum(diagnosis.memory.r2, 0)
-
-
-def _before(tried: Sequence[Tried]) -> Tried:
-    return next(each for each in tried if each.name == UNCHANGED)

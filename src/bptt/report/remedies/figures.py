@@ -17,29 +17,29 @@ def figures(ranking: Ranking) -> list[Figure]:
     several = " Of several layers it is the one that the verdict is about." if layers > 1 else ""
     outside = (
         f" Where a curve leaves the frame it is off by more than a factor of 1e{DECADES} from lag 0 of the grey one."
-        if leaves_frame(ranking.tried)
+        if leaves_frame(ranking)
         else ""
     )
     small = "the batch is too small to fit it."
-    if not redrawn(ranking.tried):
+    if not redrawn(ranking):
         small = "every remedy changes the training alone."
     return [
         figure(
             "gradients", "Gradient by lag, before and after",
             "The size of the part of dW_R from k steps back, on a log scale: grey and dashed the model as it is, blue with "
             f"the remedy, in the order of the table. The dotted rule marks the lag that is needed.{several}{outside}{same}",
-            gradients(ranking.tried),
-            lambda: findings.gradients(ranking.tried),
-            lambda: findings.gradients_table(ranking.tried),
+            gradients(ranking),
+            lambda: findings.gradients(ranking),
+            lambda: findings.gradients_table(ranking),
             "every remedy changes the training alone, or every value is zero.",
         ),
         figure(
             "memories", "What the state remembers, before and after",
             "R² of the input of k steps ago, read linearly off the state of sequences that it was not fitted to. "
             f"Where the curve is 0 at lag {needed}, no single input of then can be read off; a sum of many still may be.",
-            memories(ranking.tried),
-            lambda: findings.memories(ranking.tried),
-            lambda: findings.memories_table(ranking.tried),
+            memories(ranking),
+            lambda: findings.memories(ranking),
+            lambda: findings.memories_table(ranking),
             small,
         ),
         figure(
@@ -48,9 +48,9 @@ def figures(ranking: Ranking) -> list[Figure]:
             "the model as it is. A low loss early says that the change helps this training, not where it ends. "
             "A cross marks where a training broke off. Losses over a hundred times that of the model as it is are "
             "above the frame.",
-            trials(ranking.tried),
-            lambda: findings.trials(ranking.tried),
-            lambda: findings.trials_table(ranking.tried),
+            trials(ranking),
+            lambda: findings.trials(ranking),
+            lambda: findings.trials_table(ranking),
             "nothing was trained."
             if ranking.before.trial is None
             else "no trial came as far as an update with a finite loss.",

@@ -1,6 +1,6 @@
 """What the charts of remedies show, in a sentence, and their numbers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -8,17 +8,17 @@ from bptt.arrays import Array
 from bptt.diagnosis import Diagnosis
 from bptt.presentation.figure import Table
 from bptt.presentation.formatting import power_of_ten, two_decimals
-from bptt.remedies import UNCHANGED, Tried
+from bptt.remedies import UNCHANGED, Ranking
 from bptt.report.charts.tables import COLUMNS, some
 from bptt.report.remedies.charts import curve_of_memory, curve_of_norms, redrawn
 from bptt.report.remedies.sentences import begins_at, judged_at
 from bptt.report.sentences import remembered_at
 
 
-def gradients(tried: Sequence[Tried]) -> str:
+def gradients(ranking: Ranking) -> str:
     """Which remedy carries the signal best to the needed lag, against the model as it is."""
-    before = _before(tried)
-    changed = redrawn(tried)
+    before = ranking.before
+    changed = redrawn(ranking)
     there, start = judged_at([before, *changed]), begins_at([before, *changed])
     steady = sum(each.diagnosis.decisive.verdict == "steady" for each in changed)
     nearest = min(changed, key=lambda each: abs(each.log10_attenuation))
@@ -29,11 +29,11 @@ def gradients(tried: Sequence[Tried]) -> str:
     )
 
 
-def memories(tried: Sequence[Tried]) -> str:
+def memories(ranking: Ranking) -> str:
     """Which remedy remembers the needed lag best."""
-    before = _before(tried)
+    before = ranking.before
     needed = before.diagnosis.decisive.needed_lag
-    measured = [each for each in redrawn(tried) if np.isfinite(each.remembered)]
+    measured = [each for each in redrawn(ranking) if np.isfinite(each.remembered)]
     own = remembered_at(before.diagnosis.memory, needed)
     if not measured:
         return f"At lag {needed} it was not measured."
@@ -44,14 +44,14 @@ def memories(tried: Sequence[Tried]) -> str:
     return f"At lag {needed} R² of the model as it is is {own}; the highest is that of {best.name}, {value}."
 
 
-def trials(tried: Sequence[Tried]) -> str:
+def trials(ranking: Ranking) -> str:
     """The lowest and the unchanged model's loss."""
     ended = [
         (each.trial.loss, each.name)
-        for each in tried
+        for each in ranking.tried
         if each.trial is not None and np.isfinite(each.trial.loss) and not each.trial.stopped
     ]
-    broke = sum(each.trial is not None and bool(each.trial.stopped) for each in tried)
+    broke = sum(each.trial is not None and bool(each.trial.stopped) for each in ranking.tried)
     sentences = [f"{len(ended)} finished" + (f", {broke} broke off" if broke else "")]
     if ended:
         loss, name = min(ended)
@@ -62,19 +62,21 @@ def trials(tried: Sequence[Tried]) -> str:
     return ". ".join(sentences) + "."
 
 
-def gradients_table(tried: Sequence[Tried]) -> Table:
+def gradients_table(ranking: Ranking) -> Table:
     """‖G_k‖ at some lags: a row per remedy."""
-    return _by_lag(tried, curve_of_norms, power_of_ten)
+    return _by_lag(ranking, curve_of_norms, power_of_ten)
 
 
-def memories_table(tried: Sequence[Tried]) -> Table:
+def memories_table(ranking: Ranking) -> Table:
     """R² at some lags: a row per remedy."""
-    return _by_lag(tried, curve_of_memory, two_decimals)
+    return _by_lag(ranking, curve_of_memory, two_decimals)
 
 
-def trials_table(tried: Sequence[Tried]) -> Table:
+def trials_table(ranking: Ranking) -> Table:
     """The loss at some updates: a row per trial."""
-    curves = [(each.name, dict(each.trial.history)) for each in tried if each.trial is not None]
+    curves = [
+        (each.name, dict(each.trial.history)) for each in ranking.tried if each.trial is not None
+    ]
     updates = sorted({update for _, losses in curves for update in losses})
     places = np.unique(np.linspace(0, len(updates) - 1, COLUMNS).round().astype(int))
     updates = [updates[i] for i in places]
@@ -88,10 +90,10 @@ def trials_table(tried: Sequence[Tried]) -> Table:
 
 
 def _by_lag(
-    tried: Sequence[Tried], curve: Callable[[Diagnosis], Array], written: Callable[[float], str]
+    ranking: Ranking, curve: Callable[[Diagnosis], Array], written: Callable[[float], str]
 ) -> Table:
-    before = _before(tried)
-    curves = [(each.name, curve(each.diagnosis)) for each in (before, *redrawn(tried))]
+    before = ranking.before
+    curves = [(each.name, curve(each.diagnosis)) for each in (before, *redrawn(ranking))]
     last = max(len(values) for _, values in curves) - 1
     lags = some(last, COLUMNS, extra=(before.diagnosis.decisive.needed_lag,))
     return Table(
@@ -101,7 +103,3 @@ def _by_lag(
             for name, values in curves
         ),
     )
-
-
-def _before(tried: Sequence[Tried]) -> Tried:
-    return next(each for each in tried if each.name == UNCHANGED)

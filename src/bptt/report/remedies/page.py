@@ -51,5 +51,5 @@ def page(ranking: Ranking, title: str, facts: tuple[tuple[str, str], ...]) -> st
         unchanged=UNCHANGED,
         figures=charts,
         remedies=remedies,
-        refused=[(name, why_not(name, why)[len(name) + 2 :]) for name, why in ranking.refused],
+        refused=[(name, why_not(name, why)) for name, why in ranking.refused],
     )

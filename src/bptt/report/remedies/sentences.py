@@ -108,8 +108,8 @@ def cost(ranking: Ranking, tried: Tried) -> str:
 
 
 def why_not(name: str, why: str) -> str:
-    """Why a remedy does not apply, with the remedy's name in front once."""
-    return why if why.startswith(f"{name}:") else f"{name}: {why}"
+    """Why a remedy does not apply, without the remedy's name in front."""
+    return why.removeprefix(f"{name}: ")
 
 
 def loss(trial: Trial) -> str:

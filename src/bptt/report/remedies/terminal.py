@@ -29,7 +29,7 @@ def render(ranking: Ranking) -> Iterator[RenderableType]:
     if ranking.refused:
         yield Text("What does not apply", style="bold")
         for name, why in ranking.refused:
-            yield Text(f"  • {why_not(name, why)}")
+            yield Text(f"  • {name}: {why_not(name, why)}")
     stopped = [t for t in ranking.tried if t.trial is not None and t.trial.stopped]
     if stopped:
         yield Text("Trials that broke off", style="bold")
