@@ -1,7 +1,6 @@
 """Arrays and notes in safetensors files: no code of a file is ever run."""
 
 import json
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +48,9 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
             pass
         with safe_open(path, framework="np") as file:
             names = list(file.keys())
-            halves = [name for name in names if file.get_slice(name).get_dtype() == "BF16"]
-            tensors = {name: file.get_tensor(name) for name in names if name not in halves}
-            notes = file.metadata() or {}
-        return tensors | (_bfloat16(path, halves) if halves else {}), notes
+            if not any(file.get_slice(name).get_dtype() == "BF16" for name in names):
+                return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+        return tensors_in(str(path), Path(path).read_bytes())
     except (OSError, ValueError) as error:
         raise FileError(
             str(path), "a .safetensors file", reason(error), "Check the path."
@@ -99,16 +97,6 @@ def tensors_in(name: str, content: bytes) -> tuple[dict[str, Array], dict[str, s
         tensors[tensor] = np.array(values).reshape(stored["shape"])
     header = int.from_bytes(content[:8], "little")  # its length; the parser has checked it
     return tensors, json.loads(content[8 : 8 + header]).get("__metadata__") or {}
-
-
-def _bfloat16(path: str | Path, names: Collection[str]) -> dict[str, Array]:
-    """Tensors of bfloat16, the upper half of a float32, as float32."""
-    arrays = {}
-    read: Any = safetensors.deserialize  # has no types
-    for name, tensor in read(Path(path).read_bytes()):
-        if name in names:
-            arrays[name] = _upper_halves(tensor["data"]).reshape(tensor["shape"])
-    return arrays
 
 
 def _upper_halves(data: bytes) -> Array:

@@ -16,7 +16,6 @@ bptt/loss                         on the batch that is measured
 A value that is not finite, or of which there is none, is None.
 """
 
-import math
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from bptt.arrays import Array
 from bptt.diagnosis import VERDICT_CODES, judged, needed_lags, needed_or_half
 from bptt.gradients.by_lag import LagProfile
 from bptt.monitor.loggers import Figures
+from bptt.presentation.jsonable import plain
 from bptt.torch_models.capture import Loss
 from bptt.torch_models.decompose import decompose
 
@@ -59,15 +59,6 @@ def measure(
     lags = [profile.overflow_lag for profile in parts.profiles]
     figures["bptt/first_nonfinite_lag"] = min((k for k in lags if k is not None), default=None)
     return {name: plain(value) for name, value in figures.items()}
-
-
-def plain(value: Any) -> float | int | str | None:
-    """A number or text as JSON knows it: NaN and ±inf become None."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, int | np.integer):
-        return int(value)
-    return float(value) if math.isfinite(value) else None
 
 
 def _of(profile: LagProfile, needed: int) -> dict[str, Any]:

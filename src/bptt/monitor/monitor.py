@@ -11,9 +11,9 @@ from bptt.arrays import as_whole
 from bptt.errors import BpttError, DTypeError, OptionError, ShapeError
 from bptt.monitor import gradients, ranks
 from bptt.monitor.loggers import Figures, logger_for
-from bptt.monitor.measure import plain
 from bptt.monitor.measured import Measured
 from bptt.monitor.watch import Watch
+from bptt.presentation.jsonable import plain
 from bptt.torch_models.as_found import unwrapped
 from bptt.torch_models.as_module import as_module
 from bptt.torch_models.capture import Loss

@@ -20,8 +20,8 @@ def plain(value: Any) -> Any:
         return {
             f.name: plain(getattr(value, f.name)) for f in fields(value) if f.name not in left_out
         }
-    if isinstance(value, np.integer):
-        return int(value)
+    if isinstance(value, np.generic):
+        return plain(value.item())
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value

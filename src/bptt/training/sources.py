@@ -81,7 +81,7 @@ class TextSource:
         """The n-th chunk, with the state carried unless the text starts (again) there."""
         codes, targets, start = chunk(self.stream, self.length, n)
         x = self.text.one_hot(codes, network.stack.dtype)
-        return carried(network, x, targets, at_rest(network, self.batch) if start else state)
+        return carried(x, targets, at_rest(network, self.batch) if start else state)
 
     def starts(self, n: int) -> bool:
         """Where the text starts (again)."""

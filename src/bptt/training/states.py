@@ -14,7 +14,7 @@ def at_rest(network: Network, batch: int) -> State:
     return [layer.initial_state(batch, None, None) for layer in network.stack.layers]
 
 
-def carried(network: Network, x: Array, targets: Array, state: State) -> dict[str, Any]:
+def carried(x: Array, targets: Array, state: State) -> dict[str, Any]:
     """The arguments of ``network.run`` with states carried in."""
     h0: Any = [part[0] for part in state]
     c0: Any = [part[1] if len(part) == 2 else None for part in state]
