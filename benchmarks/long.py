@@ -1,13 +1,14 @@
 """Long sequences: a gradient with and without checkpoints, and the decomposition; memory and time."""
 
 import json
+import os
 import subprocess
 import sys
 import time
 
 import numpy as np
 
-from benchmarks.worker import resident
+from benchmarks.worker import FIXED, resident
 
 GRADIENT = {"T": 1_000_000, "B": 1, "I": 8, "H": 64}
 BY_LAG = {"T": 100_000, "B": 1, "I": 8, "H": 64, "max_lag": 200}
@@ -20,7 +21,9 @@ def measure():
     for job in ("all states kept", "checkpoint_every", "by_lag"):
         for cell in ("RNN", "GRU", "LSTM"):
             command = [sys.executable, "-m", "benchmarks.long", job, cell]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            done = subprocess.run(
+                command, check=True, capture_output=True, text=True, env=os.environ | FIXED
+            )
             rows.append(json.loads(done.stdout))
     return rows
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.cases import SHAPES, Case, inputs
-from benchmarks.worker import THREADS, timed
+from benchmarks.worker import FIXED, THREADS, timed
 
 JOBS = ("RNN, gradient, S1", "RNN, gradient, S3", "RNN, update on text, T 64, B 32, H 128")
 WAYS = ("pool", "fresh arrays")
@@ -69,13 +69,10 @@ def serve(job, way):
 
 def measure(job, turns, seconds):
     """Median ms of either way, in turns."""
-    fixed = dict.fromkeys(
-        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BPTT_NUM_THREADS"), str(THREADS)
-    )
     processes = {
         way: subprocess.Popen(
             [sys.executable, "-m", "benchmarks.pool", "--serve", job, way], text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | fixed,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | FIXED,
             cwd=Path(__file__).parent.parent,
         )
         for way in WAYS

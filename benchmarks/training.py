@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-THREADS, LENGTH, BATCH, HIDDEN = 2, 64, 32, 128
+from benchmarks.worker import FIXED, THREADS
+
+LENGTH, BATCH, HIDDEN = 64, 32, 128
 CELLS = ("rnn", "lstm")
 COMPARED, TURNS, TURN = 50, 12, 25  # updates compared; turns, and updates of each
 
@@ -96,12 +98,11 @@ def serve(name, cell):
 
 def measure(cell):
     """Largest difference of the first losses, and the median ms of either, in turns."""
-    fixed = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "BPTT_NUM_THREADS"), str(THREADS))
     home = Path(__file__).parent.parent
     processes = {
         name: subprocess.Popen(
             [sys.executable, "-m", "benchmarks.training", name, cell], cwd=home, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | fixed,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | FIXED,
         )
         for name in ("bptt", "torch")
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """What looking costs: a diagnosis in weight updates of the same model, a monitor in training time."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -8,14 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.worker import THREADS
+from benchmarks.worker import FIXED, THREADS
 
 
 def measure():
     """Both, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.watching"]
     home = Path(__file__).parent.parent
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=home)
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, cwd=home, env=os.environ | FIXED
+    )
     return json.loads(done.stdout)
 
 

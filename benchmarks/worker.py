@@ -15,6 +15,9 @@ from benchmarks.cases import Case, Shape
 from benchmarks.contenders import prepare
 
 THREADS = 2
+FIXED = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BPTT_NUM_THREADS"), str(THREADS)
+)  # the threads of every process that is timed
 
 
 class Worker:
@@ -26,15 +29,12 @@ class Worker:
     """
 
     def __init__(self, name, **environment):
-        fixed = dict.fromkeys(
-            ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BPTT_NUM_THREADS"), str(THREADS)
-        )  # fmt: skip
         if name == "numpy":
             environment["BPTT_KERNELS"] = "numpy"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", name],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent,
-            env=os.environ | fixed | {"JAX_PLATFORMS": "cpu"} | environment,
+            env=os.environ | FIXED | {"JAX_PLATFORMS": "cpu"} | environment,
         )  # fmt: skip
 
     def ask(self, what, **arguments):
