@@ -189,13 +189,12 @@ def _add(
         largest = max(own, key=lambda place: replays[place[0]].strand.lengths.sum())
         layer_trace = replays[largest[0]].trace.traces[largest[1]]
         timeline = replays[largest[0]].strand.timeline
-        two = replays[largest[0]].strand.calls[0].acting.two
         parts.names.append(name)
         parts.calls.append(cut.get(replays[largest[0]].strand.path, 0))
         parts.profiles.append(profile)
         parts.by_step.append(step)
         parts.unbroken.append(layer_trace)
-        parts.traces.append(layer_trace if two else timeline.in_order(layer_trace))
+        parts.traces.append(timeline.in_order(layer_trace))
     for path in paths:
         parts.modules[path] = captured.modules[path]
 

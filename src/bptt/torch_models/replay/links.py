@@ -205,7 +205,12 @@ def _scaled(start: Start, own: Leaving, replay: Replay) -> tuple[int, list[Tenso
         *(state for state in states if state is not None),
         *([] if inputs is None else [inputs]),
     ]
-    tops = [int(e[D.any(-1)].max(initial=NO_SCALE)) for D, e in parts]
+    # The largest error is sent as a number near 1: half precision has no room for any other.
+    sizes = [e + np.frexp(np.abs(D).max(-1))[1] for D, e in parts]
+    tops = [
+        int(size[D.any(-1)].max(initial=NO_SCALE))
+        for (D, _), size in zip(parts, sizes, strict=True)
+    ]
     top = max(tops, default=NO_SCALE)
     if top == NO_SCALE:
         return None
