@@ -5,8 +5,8 @@ import pytest
 
 import bptt
 from bptt import errors
-from bptt.configuration import Configuration
-from bptt.data import tasks
+from bptt.configuration import Configuration, batch_shape, measured_batch
+from bptt.data import load, tasks
 from bptt.dynamics.mean_field import mean_field
 
 
@@ -88,3 +88,13 @@ def test_bad_input(options, named):
     with pytest.raises(errors.BpttError) as raised:
         Configuration(**options).build()
     assert raised.value.argument == named
+
+
+@pytest.mark.parametrize(
+    "name", ["text", "adding", "copy", pytest.param("vowels", marks=pytest.mark.needs("sktime"))]
+)
+@pytest.mark.parametrize("batch", [None, 3])
+def test_the_shape_of_a_batch_is_known_before_it_is_drawn(name, batch):
+    data = load(name)
+    x = measured_batch(data, None, batch, "float32")["x"]
+    assert batch_shape(data, None, batch) == x.shape[:2]

@@ -164,26 +164,44 @@ def measured_batch(
     Raises:
         OptionError: if there are not so many sequences.
     """
-    if batch is not None:
-        batch = as_whole("batch", batch, least=1)
+    steps, sequences = batch_shape(data, length, batch)
     seed = as_whole("seed", seed, least=0)
     if isinstance(data, Text):
-        parts = streams(data.held_out, 16 if batch is None else batch)
-        codes, targets, _ = chunk(parts, 128 if length is None else length, 0)
+        codes, targets, _ = chunk(streams(data.held_out, sequences), steps, 0)
         return {"x": data.one_hot(codes, dtype), "targets": targets}
     if isinstance(data, Task):
-        batch = max(1, min(16, 4000 // data.steps)) if batch is None else batch
         # A spawned seed: no batch that is trained on, whatever its seed, can be this one.
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
-        return data.batch(batch, rng, held_out=True).arguments(dtype)
-    longest = int(data.held_out.lengths.max())
-    sequences = len(data.held_out.lengths)
-    batch = max(1, min(16, sequences, 4000 // longest)) if batch is None else batch
-    if batch > sequences:
+        return data.batch(sequences, rng, held_out=True).arguments(dtype)
+    return data.held_out.part(slice(0, sequences)).arguments(dtype)
+
+
+def batch_shape(data: Data, length: int | None, batch: int | None) -> tuple[int, int]:
+    """(T, B) of what ``measured_batch`` gives, known before anything is drawn.
+
+    Args:
+        data: a text, series, task or noise.
+        length: as for ``measured_batch``.
+        batch: as for ``measured_batch``.
+
+    Raises:
+        OptionError: if there are not so many sequences.
+    """
+    if batch is not None:
+        batch = as_whole("batch", batch, least=1)
+    if isinstance(data, Text):
+        return 128 if length is None else length, 16 if batch is None else batch
+    if isinstance(data, Task):
+        return data.steps, max(1, min(16, 4000 // data.steps)) if batch is None else batch
+    lengths = data.held_out.lengths
+    most = len(lengths)
+    if batch is None:
+        batch = max(1, min(16, most, 4000 // int(lengths.max())))
+    if batch > most:
         raise OptionError(
-            "batch", f"from 1 to {sequences} sequences", str(batch), "Pass a smaller batch."
+            "batch", f"from 1 to {most} sequences", str(batch), "Pass a smaller batch."
         )
-    return data.held_out.part(slice(0, batch)).arguments(dtype)
+    return int(lengths[:batch].max()), batch
 
 
 def _scale_inputs(layer: Layer, x: Any, variance: float) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from bptt import files
-from bptt.configuration import Built, measured_batch
+from bptt.configuration import Built, batch_shape, measured_batch
 from bptt.data import Data, load, tasks
 from bptt.data.series import PACKAGED
 from bptt.data.tasks import Task
@@ -210,10 +210,7 @@ def _check_memory(network: Network, data: Data, length: int | None, batch: int |
     Raises:
         OptionError: if it needs too much memory.
     """
-    if isinstance(data, Task):
-        T, B = data.steps, batch or max(1, min(16, 4000 // data.steps))
-    else:
-        T, B = (128 if length is None else length), 16 if batch is None else batch
+    T, B = batch_shape(data, length, batch)
     outputs = len(network.b_O) * (1 if network.loss_at == "last" else T)
     numbers = sum(len(layer.b) + 2 * layer.hidden for layer in network.stack.layers)
     need = B * (T * (network.stack.inputs + numbers) + outputs) * network.stack.dtype.itemsize
