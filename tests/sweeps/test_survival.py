@@ -18,8 +18,8 @@ from bptt import sweeps
 from bptt.errors import BpttError
 
 COMMAND = [sys.executable, "-m", "bptt", "sweep"]
-# 120 points of some 20 ms each
-POINTS = ["--gain", "0.5:3:60", "--seed", "0:1", "--hidden", "16", "--length", "60"]
+# 120 points that take longer than a signal needs, also on a quiet machine
+POINTS = ["--gain", "0.5:3:60", "--seed", "0:1", "--hidden", "16", "--length", "240"]
 
 
 def start(folder, *more, **options):

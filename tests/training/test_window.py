@@ -24,7 +24,7 @@ def chunks(net, x, y, k1, k2):
     state, past, found = at_rest(net, B), [], []
     for first in range(0, T, k1):
         here = slice(first, first + k1)
-        run = net.run(**carried(net, x[here], y[here], state))
+        run = net.run(**carried(x[here], y[here], state))
         whole = joined(past, run)
         found.append(gradient(net, whole))
         state, past = final(run), kept(whole, k2 - k1)
@@ -61,7 +61,7 @@ def test_two_layers_every_parameter(cell, k1, k2, batch):
             s[1] if len(s) == 2 else None for s in state
         ])  # fmt: skip
         dh = np.zeros((last - first, B, H))
-        chunk = net.run(**carried(net, x[last - k1 : last], y[last - k1 : last], [
+        chunk = net.run(**carried(x[last - k1 : last], y[last - k1 : last], [
             tuple(part[last - k1] for part in t.states) for t in whole.traces
         ]))  # fmt: skip
         dh[-k1:] = chunk.dh
