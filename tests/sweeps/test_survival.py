@@ -87,7 +87,9 @@ def test_kill_9_of_a_worker(tmp_path):
 
 
 def test_stopped_by_hand(tmp_path):
-    process = start(tmp_path, start_new_session=True)
+    # What runs the tests may ignore the signal, and its children would too.
+    heeding = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    process = start(tmp_path, start_new_session=True, **heeding)
     when_there_are(15, tmp_path)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
     code, out, _ = ended(process)
