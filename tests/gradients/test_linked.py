@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import bptt
-from bptt.gradients.by_lag.linked import Arriving, linked_by_lag
+from bptt.gradients.by_lag.between_columns import Arriving
+from bptt.gradients.by_lag.linked import linked_by_lag
 from bptt.gradients.by_lag.scaled import Rows
 from bptt.gradients.by_step import linked_by_step
 from bptt.layers.stacked import as_stack_trace
@@ -28,13 +29,12 @@ class Factor:
 
     def back(self, leaving):
         for own in leaving:
-            (rows,) = own.states
             late = own.columns >= B
-            if rows is None or not rows.D[:, late].any():
-                continue
-            D = rows.D[:, late] * self.factor
-            at_end = Rows.of(CUT - 1, D, rows.e[:, late].copy(), rows.reach[:, late])
-            yield Arriving(0, 0, own.columns[late] - B, 0, at_end)
+            for layer, rows in enumerate(own.states):
+                if rows is not None and rows.D[:, late].any():
+                    D = rows.D[:, late] * self.factor
+                    at_end = Rows.of(CUT - 1, D, rows.e[:, late].copy(), rows.reach[:, late])
+                    yield Arriving(0, layer, own.columns[late] - B, 0, at_end)
 
 
 def halves(cell, dtype="float64"):
@@ -76,6 +76,35 @@ def test_halves_that_follow_one_another_are_the_whole(cell):
     assert np.allclose(profile.between_gain, 0, atol=1e-12)
     for name in ("norm", "share", "dW_R", "immediate", "total"):
         assert np.allclose(getattr(by_step, name), getattr(steps, name), rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+def test_both_levels_of_a_stack(cell):
+    """What the level above sends down is immediate for the level below, and what crosses the cut is not."""
+    rng = np.random.default_rng(0)
+    kind = getattr(bptt, cell)
+    stack = bptt.Stack([kind.init(n, H, rng=n, dtype="float64") for n in (I, H)])
+    x, dh = (rng.standard_normal((T, B, n)) for n in (I, H))
+    whole = stack.forward(x)
+    starts = [
+        [np.concatenate([np.zeros((B, H)), trace.states[part][CUT]]) for trace in whole.traces]
+        for part in range(len(whole.traces[0].states))
+    ]
+    cut = stack.forward(np.concatenate([x[:CUT], x[CUT:]], axis=1), *starts)
+    d = np.zeros((CUT, 2 * B, cut.traces[0].layer.state_size))
+    own = [d, d.copy()]
+    own[1][..., :H] = np.concatenate([dh[:CUT], dh[CUT:]], axis=1)
+    timeline = Timeline(np.repeat([0, CUT], B), np.tile(np.arange(B), 2), np.full(2 * B, CUT))
+    members = [[(0, 0)], [(0, 1)]]
+    profiles, swept = linked_by_lag([cut], [own], Factor(1.0), members, [timeline])
+    entering = [[rows.values() for rows in layers] for layers in swept.entering]
+    steps = linked_by_step([cut], entering, [own], members, [timeline])
+    both = bptt.by_lag(whole, dh), bptt.by_step(whole, dh)
+    for profile, by_step, expected, by_step_whole in zip(profiles, steps, *both, strict=True):
+        assert np.allclose(profile.norm, expected.norm, rtol=1e-11)
+        for name in ("norm", "share", "immediate", "total"):
+            ours, theirs = getattr(by_step, name), getattr(by_step_whole, name)
+            assert np.allclose(ours, theirs, rtol=1e-11, atol=1e-13), name
 
 
 @pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])

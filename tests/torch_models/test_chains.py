@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 import bptt
 from bptt.errors import AgreementError, OptionError
-from bptt.gradients.by_lag.linked import Arriving
+from bptt.gradients.by_lag.between_columns import Arriving
 from bptt.torch_models.decompose import decompose
 from tests.torch_models.stepping import PerCall, state_of
 

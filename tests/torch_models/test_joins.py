@@ -130,7 +130,7 @@ def test_chunks_have_the_lags_of_the_whole(kind, layers, name):
     parts, _ = lags_of(model, x)
     assert len(parts.profiles) == layers
     assert all(len(profile.norm) == 16 for profile in parts.profiles)
-    assert any("4 borders" in s or "3 borders" in s for s in parts.checked)
+    assert any("3 borders" in s for s in parts.checked)
     if name in ("as it is", "times ones", "clone", "slice"):
         whole = decompose(model, x, lambda model, x: model(x, 16))
         for ours, expected in zip(parts.profiles, whole.profiles, strict=True):

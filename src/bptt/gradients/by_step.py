@@ -99,15 +99,14 @@ def linked_by_step(
             descend(trace, errors, ARRAYS, _acting)[0]
             for trace, errors in zip(traces, entering, strict=True)
         ]
-        return [
-            _profile(
-                [
-                    acting[stack][layer].placed(immediate[stack][layer], timelines[stack])
-                    for stack, layer in own
-                ]
-            )
-            for own in members
+        placed = [
+            [
+                layer.placed(arrives - own, timeline)
+                for layer, arrives, own in zip(*of_stack, strict=True)
+            ]
+            for *of_stack, timeline in zip(acting, entering, immediate, timelines, strict=True)
         ]
+        return [_profile([placed[stack][layer] for stack, layer in own]) for own in members]
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,9 +127,9 @@ class _Acting:
     total: Array
     scale: int
 
-    def placed(self, immediate: Array, timeline: Timeline) -> "_Acting":
-        """The same in the order of time, with other immediate errors."""
-        lay = timeline.lay
+    def placed(self, arrived: Array, timeline: Timeline) -> "_Acting":
+        """The same in the order of time; what arrived from other columns is not immediate."""
+        lay, immediate = timeline.lay, self.immediate - arrived
         return _Acting(lay(self.dz), lay(self.h_prev), lay(immediate), lay(self.total), self.scale)
 
 

@@ -47,6 +47,7 @@ class Monitor:
         FileError: if the file cannot be written.
 
     >>> import bptt, torch
+    >>> seed = torch.manual_seed(0)
     >>> model, lines = torch.nn.RNN(2, 8), []
     >>> batch = torch.randn(20, 4, 2, generator=torch.Generator().manual_seed(0))
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

@@ -7,14 +7,14 @@ jumps over some steps on its way is as many lags older when it arrives.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Protocol
 
 import numpy as np
 
 from bptt.arrays import Array
+from bptt.gradients.by_lag.between_columns import Arriving, Between, Leaving
 from bptt.gradients.by_lag.between_levels import ROWS
 from bptt.gradients.by_lag.layer_walk import LayerWalk
 from bptt.gradients.by_lag.profile import LagProfile
@@ -26,65 +26,6 @@ from bptt.layers.descent import descend
 from bptt.layers.stacked import StackTrace, columns_of
 from bptt.layers.timeline import Timeline
 from bptt.layers.trace import Trace
-
-
-@dataclass(frozen=True, eq=False)
-class Leaving:
-    """Errors that leave columns of a stack at their beginning.
-
-    Attributes:
-        stack: number of the stack.
-        columns: (B,) which of its columns these are.
-        states: per layer the errors of the initial states, one row each, or None.
-        inputs: the errors at the stack's inputs, or None where they are not wanted.
-    """
-
-    stack: int
-    columns: Array
-    states: list[Rows | None]
-    inputs: Rows | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Arriving:
-    """Errors of the states of one layer of a stack that came from elsewhere.
-
-    Attributes:
-        stack: number of the stack.
-        layer: number of the layer.
-        columns: (B,) which of its columns these are.
-        later: lags that were jumped over.
-        rows: the errors, in the layer's own order.
-        inner: whether they come from columns of layers with the same weights.
-    """
-
-    stack: int
-    layer: int
-    columns: Array
-    later: int
-    rows: Rows
-    inner: bool = True
-
-
-class Between(Protocol):
-    """What lies between the columns of some stacks."""
-
-    @property
-    def order(self) -> list[tuple[int, Array]]:
-        """Number of a stack and some of its columns, every column once: before those that it goes on from."""
-        ...
-
-    def reads(self, stack: int) -> bool:
-        """Whether errors at the inputs of this stack are to be taken back too."""
-        ...
-
-    def inner(self, stack: int) -> Array:
-        """(B,) which columns of a stack go on from others of layers with the same weights."""
-        ...
-
-    def back(self, leaving: Sequence[Leaving]) -> Iterable[Arriving]:
-        """Where errors that leave columns arrive."""
-        ...
 
 
 @dataclass(eq=False)
@@ -128,10 +69,7 @@ def linked_by_lag(
     Raises:
         ResidualError: if the lags do not add up to the gradient.
     """
-    every = [
-        [error_rows(t, d) for t, d in zip(trace.traces, own, strict=True)]
-        for trace, own in zip(traces, errors, strict=True)
-    ]
+    every = _every(traces, errors)
     swept = sweep(traces, every, between)
     tallies: list[list[Tally]] = [[] for _ in traces]
     asked = []
@@ -212,6 +150,28 @@ def _receive(
     for arrived in arriving:
         trace = traces[arrived.stack].traces[arrived.layer]
         walks[arrived.stack][arrived.layer].receive(_placed(trace, arrived))
+
+
+def sweep_from(
+    traces: Sequence[StackTrace], errors: Sequence[Sequence[Array]], between: Between
+) -> Swept:
+    """``sweep`` from the immediate errors as arrays, (T, B, S) per stack and layer.
+
+    Args:
+        traces: the stacks' forward passes.
+        errors: per stack and layer, in its own order.
+        between: what lies between their columns.
+    """
+    return sweep(traces, _every(traces, errors), between)
+
+
+def _every(
+    traces: Sequence[StackTrace], errors: Sequence[Sequence[Array]]
+) -> list[list[Rows | None]]:
+    return [
+        [error_rows(t, d) for t, d in zip(trace.traces, own, strict=True)]
+        for trace, own in zip(traces, errors, strict=True)
+    ]
 
 
 def sweep(

@@ -84,6 +84,16 @@ class Call:
         sizes = self.batch_sizes.tolist()
         return tuple(sum(size > b for size in sizes) for b in range(sizes[0]))
 
+    def acts_as(self, other: "Call") -> bool:
+        """Whether the other is a call of the same module with the same weights."""
+        return (
+            self.path == other.path
+            and len(self.shared) == len(other.shared)
+            and all(
+                a is b or torch.equal(a, b) for a, b in zip(self.shared, other.shared, strict=True)
+            )
+        )
+
     @property
     def steps(self) -> int:
         """Of the longest sequence."""

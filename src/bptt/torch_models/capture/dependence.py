@@ -1,6 +1,6 @@
 """Which calls a tensor was made of, read off the graph."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from torch.autograd.graph import GradientEdge
@@ -17,38 +17,29 @@ def nodes_of(calls: Iterable[Call]) -> dict[Any, Call]:
 
 def direct(entries: Entries, nodes: dict[Any, Call]) -> list[Call]:
     """The calls that these tensors depend on with no other call in between, in order."""
-    calls: dict[int, Call] = {}
-    pending = [entry.node for entry in entries if entry is not None]
-    seen = set(pending)
-    while pending:
-        node = pending.pop()
-        if node in nodes:
-            calls[nodes[node].index] = nodes[node]
-            continue
-        for earlier, _ in node.next_functions:
-            if earlier is not None and earlier not in seen:
-                seen.add(earlier)
-                pending.append(earlier)
+    calls = {nodes[node].index: nodes[node] for node in _back_to(entries, nodes) if node in nodes}
     return [calls[index] for index in sorted(calls)]
 
 
 def operations(entries: Entries, calls: Iterable[Call]) -> list[str]:
     """The operations between these tensors and some calls, by their names in the graph."""
     stops = nodes_of(calls)
-    names: dict[str, None] = {}
+    inner = (node for node in _back_to(entries, stops) if node not in stops)
+    # Not the parameters that the graph ends in.
+    return list(dict.fromkeys(node.name() for node in inner if node.next_functions))[:8]
+
+
+def _back_to(entries: Entries, stops: dict[Any, Call]) -> Iterator[Any]:
+    """The nodes that these tensors were made of, back to the stops, which are among them."""
     pending = [entry.node for entry in entries if entry is not None]
     seen = set(pending)
     while pending:
         node = pending.pop()
-        if node in stops:
-            continue
-        if node.next_functions:  # not the parameters that the graph ends in
-            names[node.name()] = None
-        for earlier, _ in node.next_functions:
+        yield node
+        for earlier, _ in () if node in stops else node.next_functions:
             if earlier is not None and earlier not in seen:
                 seen.add(earlier)
                 pending.append(earlier)
-    return list(names)[:8]
 
 
 class Reach:

@@ -220,14 +220,8 @@ def _taken_up(start: Start, taken: set[Row]) -> tuple[list[Row | None], list[boo
 
 def _alike(call: Call, earlier: Call) -> bool:
     """Whether the two could be one: the same module with the same weights, in one direction."""
-    if call.path != earlier.path or call.acting.two or earlier.acting.two:
-        return False
-    if call.batch_sizes is not None or earlier.batch_sizes is not None:
-        return False
-    pairs = zip(call.shared, earlier.shared, strict=True)
-    return len(call.shared) == len(earlier.shared) and all(
-        a is b or torch.equal(a, b) for a, b in pairs
-    )
+    packed = call.batch_sizes is not None or earlier.batch_sizes is not None
+    return not packed and not call.acting.two and call.acts_as(earlier)
 
 
 def _sources(call: Call, earlier: Call) -> list[int | None] | None:

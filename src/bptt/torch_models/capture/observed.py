@@ -111,26 +111,24 @@ def capturing(model: nn.Module, batch: Any, loss: Loss) -> Iterator[Captured]:
 
 
 def _captured(E: Tensor, recorder: Calls, unseen: dict[str, str]) -> Captured:
-    calls = recorder.calls
+    calls, one = recorder.calls, [torch.ones_like(E)]
     shared = {id(W): W for call in calls for W in call.shared}
     gated = [call for call in calls if call.state_gate is not None]
-    read = [call for call in calls if call.input_gate is not None]
     edges = [edge for call in gated for edge in call.state_gate.edges]  # type: ignore[union-attr]
-    edges += [edge for call in read for edge in call.input_gate.edges]  # type: ignore[union-attr]
-    grads = iter(
-        gradients([E], [torch.ones_like(E)], [*map(get_gradient_edge, shared.values()), *edges])
-    )
+    edges += [edge for call in calls for edge in call.out.edges]
+    grads = iter(gradients([E], one, [*map(get_gradient_edge, shared.values()), *edges]))
     weights = {name: next(grads) for name in shared}
     at_states = {call.index: [next(grads) for _ in call.gated] for call in gated}
-    at_inputs = {call.index: next(grads) for call in read}
-    chains = chains_of(calls)
-    immediate: Errors = {}
+    # Of a chain in which no gate is to be shut this is all that reaches its calls.
+    immediate: Errors = {call.index: [next(grads) for _ in call.out.edges] for call in calls}
     past: Errors = {}
+    chains = chains_of(calls)
     for chain in chains:
         join(chain)
-        own, by_inputs = _immediate(E, chain, at_inputs)
-        immediate |= own
-        past |= by_inputs
+        if any(start.feeds or start.call.state_gate is not None for start in chain.starts):
+            own, by_inputs = _immediate(E, chain)
+            immediate |= own
+            past |= by_inputs
     captured = Captured(
         chains, float(E.detach()), immediate, past, at_states, weights, recorder.modules, unseen
     )
@@ -147,18 +145,18 @@ def _captured(E: Tensor, recorder: Calls, unseen: dict[str, str]) -> Captured:
     return captured
 
 
-def _immediate(E: Tensor, chain: Chain, at_inputs: dict[int, Any]) -> tuple[Errors, Errors]:
+def _immediate(E: Tensor, chain: Chain) -> tuple[Errors, Errors]:
     """The immediate errors at every call of a chain, and those that came by its inputs."""
-    calls = chain.calls
-    inputs = [start.call.input_gate for start in chain.starts if start.feeds]
-    read = [start.call for start in chain.starts if start.feeds == "past"]
+    calls, one = chain.calls, [torch.ones_like(E)]
+    gates = [start.call.input_gate for start in chain.starts if start.feeds]
+    read = [s.call.input_gate for s in chain.starts if s.feeds == "past" and s.call.input_gate]
+    at_inputs = gradients([E], one, [gate.edges[0] for gate in read])
     past: Errors = {}
-    with shut([*(call.state_gate for call in calls), *inputs]):
-        immediate = at_outputs([E], [torch.ones_like(E)], calls)
-        sent = [(call, at_inputs[call.index]) for call in read]
-        sent = [(call, error) for call, error in sent if error is not None]
+    with shut([*(call.state_gate for call in calls), *gates]):
+        immediate = at_outputs([E], one, calls)
+        sent = [(g, error) for g, error in zip(read, at_inputs, strict=True) if error is not None]
         if sent:
-            entries = [call.input_gate.entries[0] for call, _ in sent]  # type: ignore[union-attr]
+            entries = [gate.entries[0] for gate, _ in sent]
             by_inputs = at_outputs(entries, [error for _, error in sent], calls)
             past = {call.index: grads for call, grads in zip(calls, by_inputs, strict=True)}
     own = {call.index: grads for call, grads in zip(calls, immediate, strict=True)}

@@ -14,14 +14,13 @@ from torch import Tensor
 from bptt.arrays import Array
 from bptt.errors import AgreementError
 from bptt.gradients.by_lag import LagProfile
-from bptt.gradients.by_lag.linked import sweep
-from bptt.gradients.by_lag.walk import error_rows
+from bptt.gradients.by_lag.linked import Swept
 from bptt.presentation.formatting import counted
 from bptt.torch_models.capture import Call, Captured, Start
 from bptt.torch_models.capture.dependence import operations
 from bptt.torch_models.convert import suffixes_of, to_numpy
 from bptt.torch_models.replay import Replay
-from bptt.torch_models.replay.links import Links, entries_of, state_tensors
+from bptt.torch_models.replay.links import entries_of, state_tensors
 
 Members = Sequence[Sequence[tuple[int, int]]]
 
@@ -93,23 +92,19 @@ def unprojected(dW_R: Array, W_hr: Array | None) -> Array:
     return dW_R if W_hr is None else dW_R @ W_hr.T
 
 
-def check_borders(captured: Captured, replays: Sequence[Replay], links: Links) -> list[str]:
+def check_borders(captured: Captured, replays: Sequence[Replay], swept: Swept) -> list[str]:
     """That the whole gradient at the states that each call was given is autograd's.
 
     Args:
         captured: what autograd says.
         replays: the calls.
-        links: what lies between them.
+        swept: one backward pass over them.
 
     Raises:
         AgreementError: if one is not.
     """
-    errors = [
-        [error_rows(t, d) for t, d in zip(r.trace.traces, r.errors, strict=True)] for r in replays
-    ]
-    before = sweep([r.trace for r in replays], errors, links).before
     sentences = []
-    for replay, own in zip(replays, before, strict=True):
+    for replay, own in zip(replays, swept.before, strict=True):
         worst, count = 0.0, 0
         arrays = [rows.values() for rows in own]
         for start in replay.strand.starts:
@@ -121,7 +116,7 @@ def check_borders(captured: Captured, replays: Sequence[Replay], links: Links) -
                 continue
             count += 1
             worst = max(worst, off)
-            if not off <= 10 * replay.tolerance:
+            if not off <= replay.tolerance:
                 raise AgreementError(
                     start.call.path or "model",
                     f"the gradient that autograd has at the states given to call {start.call.index}",

@@ -51,12 +51,15 @@ def check_copies(
         calls = chain.calls
         if not chain.is_joined or any(call.acting.two for call in calls):
             continue
-        late = [s for s in chain.starts if s.first and _last_errors(captured, s.call) is not None]
-        if not late:
+        # From the later half if it has errors of its own: there more calls lie before.
+        later = [start for start in chain.starts if start.first]
+        cut = len(later) // 2
+        order = [*(cut + rng.permutation(len(later) - cut)), *rng.permutation(cut)]
+        candidates = ((later[n], _last_errors(captured, later[n].call)) for n in order)
+        drawn, last = next(((s, d) for s, d in candidates if d is not None), (None, None))
+        if drawn is None or last is None:
             continue
-        late = late[len(late) // 2 :]
-        drawn = late[int(rng.integers(len(late)))]
-        off, count = _copies(captured, replays, links, chain, drawn, members, max_lag)
+        off, count = _copies(replays, links, chain, drawn, last, members, max_lag)
         sentences.append(
             f"{drawn.call.path or 'model'}: of the error of call {drawn.call.index}, drawn with a seed, the part that acts "
             f"in each of {counted(count, 'earlier call')} is autograd's with a copy of the weights per call, to "
@@ -81,17 +84,15 @@ def _last_errors(captured: Captured, call: Call) -> list[Tensor | None] | None:
 
 
 def _copies(
-    captured: Captured,
     replays: Sequence[Replay],
     links: Links,
     chain: Chain,
     drawn: Start,
+    last: list[Tensor | None],
     members: Members,
     max_lag: int | None,
 ) -> tuple[float, int]:
     """The largest difference, and how many calls were compared."""
-    last = _last_errors(captured, drawn.call)
-    assert last is not None
     errors: Errors = {drawn.call.index: last}
     traces = [r.trace for r in replays]
     placed = [placed_errors(r.strand, r.trace, errors) for r in replays]
@@ -129,15 +130,15 @@ def _copies(
         largest = max((float(np.abs(b).max()) for _, b in pairs), default=0.0)
         if not largest or not np.isfinite(largest):
             continue
-        here = max(float(np.abs(a - b).max()) for a, b in pairs) / largest
-        if not here <= 10 * tolerance:
+        difference = max(float(np.abs(a - b).max()) for a, b in pairs) / largest
+        if not difference <= tolerance:
             raise AgreementError(
                 paths.pop() or "model",
                 "parts of the gradient that are autograd's with a copy of the weights per call",
-                f"a difference of {here:.1e} of the largest entry",
+                f"a difference of {difference:.1e} of the largest entry",
                 f"Between the calls stands {between(drawn)}: nothing is judged.",
             )  # fmt: skip
-        off = max(off, here)
+        off = max(off, difference)
     return off, len(earlier)
 
 

@@ -11,7 +11,7 @@ from torch import nn
 from bptt.arrays import Array
 from bptt.errors import NonFiniteError, OptionError
 from bptt.gradients.by_lag import LagProfile, by_lag
-from bptt.gradients.by_lag.linked import linked_by_lag
+from bptt.gradients.by_lag.linked import linked_by_lag, sweep_from
 from bptt.gradients.by_step import StepProfile, by_step, linked_by_step
 from bptt.layers import StackTrace, Trace
 from bptt.torch_models.as_found import without_wrappers
@@ -164,13 +164,13 @@ def _add(
         for own in of_path.values()
         for layer in range(len(replays[own[0]].trace.traces))
     ]
-    links = Links(replays)
-    alone = len(replays) == 1
-    if alone and not links.links_anything:
-        trace, errors = replays[0].trace, replays[0].errors
+    links, is_joined = Links(replays), any(chain.is_joined for chain in chains)
+    traces, errors_of = [r.trace for r in replays], [r.errors for r in replays]
+    if len(replays) == 1 and not links.links_anything:
+        (trace,), (errors,) = traces, errors_of
         profiles, steps = by_lag(trace, errors, max_lag=max_lag), by_step(trace, errors)
+        swept = sweep_from(traces, errors_of, links) if is_joined else None
     else:
-        traces, errors_of = [r.trace for r in replays], [r.errors for r in replays]
         timelines = [r.strand.timeline for r in replays]
         profiles, swept = linked_by_lag(traces, errors_of, links, members, timelines, max_lag)
         entering = [[rows.values() for rows in own] for own in swept.entering]
@@ -181,8 +181,8 @@ def _add(
         name for path in paths for name in _names(model, path, replays[of_path[path][0]].trace)
     ]
     parts.checked += check_sum(captured, replays, members, names, profiles)
-    if any(chain.is_joined for chain in chains):
-        parts.checked += check_borders(captured, replays, links)
+    if is_joined and swept is not None:
+        parts.checked += check_borders(captured, replays, swept)
         parts.checked += check_copies(captured, replays, links, chains, members, max_lag)
     cut = _cut(chains)
     for name, profile, step, own in zip(names, profiles, steps, members, strict=True):

@@ -3,16 +3,14 @@
 Every pass starts from the same random numbers, so that a dropout within the step is the same in each.
 """
 
-import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bptt.errors import DTypeError, NonFiniteError, OptionError
+from bptt.torch_models.as_found import random_numbers_kept
 from bptt.torch_models.nonfinite.numbers import finite, place
 from bptt.torch_models.own_step.recurrence import Parts, Recurrence
 
@@ -54,11 +52,11 @@ def states_of(run: Recurrence) -> tuple[Recurrence, Parts, Parts]:
         NonFiniteError: if a state is NaN or infinite.
     """
     with torch.no_grad():
-        with _same_draws():
+        with random_numbers_kept():
             after = run.after(run.params, tuple(part[0] for part in run.x), run.first)
         run = run.with_types_of(after)
         states = [run.first]
-        with _same_draws():
+        with random_numbers_kept():
             for t, x_t in enumerate(zip(*run.x, strict=True)):
                 states.append(run.after(run.params, x_t, states[-1]))
                 _check(run, states[-1], t)
@@ -88,7 +86,7 @@ def unrolled(run: Recurrence, d: Parts) -> dict[str, Tensor]:
     """
     leaves = _leaves(run)
     state, outputs = run.first, []
-    with _same_draws():
+    with random_numbers_kept():
         for x_t in zip(*run.x, strict=True):
             state = run.after(leaves, x_t, state)
             outputs += [part for part, carried in zip(state, run.carries, strict=True) if carried]
@@ -125,7 +123,7 @@ def graph_of(run: Recurrence, before: Parts, after: Parts) -> StepGraph:
     T, B = after[0].shape[:2]
     leaves = _leaves(run)
     inputs = _as_leaves(run, [part.flatten(0, 1) for part in before])
-    with _same_draws():
+    with random_numbers_kept():
         outputs = run.after(leaves, tuple(part.flatten(0, 1) for part in run.x), tuple(inputs))
     if all(map(_alike, outputs, after)):
         return StepGraph(
@@ -135,7 +133,7 @@ def graph_of(run: Recurrence, before: Parts, after: Parts) -> StepGraph:
         )  # fmt: skip
     every_input: list[Tensor] = []
     every_output: list[Tensor] = []
-    with _same_draws():
+    with random_numbers_kept():
         for t, x_t in enumerate(zip(*run.x, strict=True)):
             inputs = _as_leaves(run, [part[t] for part in before])
             every_input += _carried(run, inputs)
@@ -181,18 +179,3 @@ def _grads(
         return [None] * len(leaves)
     depending, sent = zip(*pairs, strict=True)
     return torch.autograd.grad(depending, leaves, sent, retain_graph=True, allow_unused=True)
-
-
-@contextmanager
-def _same_draws() -> Iterator[None]:
-    """Random numbers go back to where they were."""
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
-        torch.set_rng_state(states[2])
-        if devices:
-            torch.cuda.set_rng_state_all(devices)

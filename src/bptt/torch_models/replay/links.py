@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from bptt.arrays import Array
-from bptt.gradients.by_lag.linked import Arriving, Leaving
+from bptt.gradients.by_lag.between_columns import Arriving, Leaving
 from bptt.gradients.by_lag.scaled import Rows
 from bptt.torch_models.capture import Call, Start
 from bptt.torch_models.capture.carry import back_through

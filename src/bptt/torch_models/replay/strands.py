@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from bptt.arrays import Array
 from bptt.layers.timeline import Timeline
@@ -70,7 +69,7 @@ def strands_of(chains: Sequence[Chain]) -> list[Strand]:
     pairs = [(start, chain) for chain in chains for start in chain.starts]
     for start, chain in sorted(pairs, key=lambda pair: pair[0].call.index):
         for group in groups:
-            if _same(group[0][0].call, start.call):
+            if group[0][0].call.acts_as(start.call):
                 group.append((start, chain))
                 break
         else:
@@ -80,12 +79,6 @@ def strands_of(chains: Sequence[Chain]) -> list[Strand]:
         key = start.call.path, id(chain)
         beginnings[key] = min(beginnings.get(key, start.first), start.first)
     return [_strand(group, beginnings) for group in groups]
-
-
-def _same(a: Call, b: Call) -> bool:
-    if a.path != b.path or len(a.shared) != len(b.shared):
-        return False
-    return all(v is w or torch.equal(v, w) for v, w in zip(a.shared, b.shared, strict=True))
 
 
 def _strand(group: list[tuple[Start, Chain]], beginnings: dict[tuple[str, int], int]) -> Strand:
