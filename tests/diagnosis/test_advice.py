@@ -117,7 +117,7 @@ def test_a_backward_direction_read_at_its_own_first_step(kind):
         return torch.cat([out[-1, :, :6], out[0, :, 6:]], -1).square().mean()
 
     assert meaning(backward).startswith(
-        "What the backward direction saw 10 steps further on in the sequence has next to no say"
+        "What the backward direction saw 10 steps further on in the sequence has no say in"
     )
     followed = bptt.diagnose(model, x, read).layers
     assert all(layer.cause.name != "loss out of reach" for layer in followed.values())

@@ -181,3 +181,18 @@ def test_figures_have_findings_and_tables_in_every_case(report):
                     assert all(len(row) == len(figure.table.heads) for row in figure.table.rows)
                     assert 0 < len(figure.table.rows) < 20
         each.html()
+
+
+def test_an_axis_with_a_single_value_reads_as_a_number(tmp_path):
+    """A loss at the first step alone has one lag, and the axis one tick: no whole power of ten."""
+    layer = bptt.RNN.init(2, 6, rng=0, dtype="float64")
+    readout = np.full((1, 6), 0.3)
+    network = bptt.Network(layer, readout, np.zeros(1), "mse", loss_at=[0])
+    h0 = np.random.default_rng(2).standard_normal((4, 6))
+    x = np.random.default_rng(1).standard_normal((12, 4, 2))
+    report = bptt.diagnose(network, (x, np.zeros((1, 4, 1)), h0))
+    file = tmp_path / "by_lag.svg"
+    report.charts.by_lag.save(file)
+    ticks = re.findall(r">(1e[^<]*|[0-9.]+e[^<]*)<", file.read_text())
+    assert ticks
+    assert all(re.fullmatch(r"1e-?\d+|\d\.\de[-+−]\d+", tick) for tick in ticks), ticks

@@ -170,4 +170,5 @@ def test_a_decay_between_the_steps_is_named():
     layer = bptt.diagnose(model, x, lambda m, x: m(x), needed_lag=10).layers["cell.0"]
     assert (layer.verdict, layer.cause.name) == ("vanishing", "between the steps")
     assert "by 0.30 per step" in layer.cause.sentence
+    assert "of the signal goes by the carry, which passes on 0.9" in layer.cause.sentence
     assert "between the steps" in layer.advice[0].sentence

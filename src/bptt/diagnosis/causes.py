@@ -74,11 +74,14 @@ def _between(evidence: Evidence) -> Cause | None:
     by_between = evidence.by_between
     if not total or not by_between / total >= BULK:
         return None
-    per_step = float(np.exp(by_between / evidence.steps))
+    per_step, share = float(np.exp(by_between / evidence.steps)), evidence.carry_share
+    within = _numbers(evidence)
+    if share is not None and share >= 0.5:  # the numbers are those of the way through W_R
+        within = f"{percent(share)} of the signal goes by the carry, which passes on {evidence.passed_on:.2f} of it per step"
     return Cause(
         "between the steps", per_step,
         f"What the model does between the steps multiplies the signal by {_times(by_between)} over lags "
-        f"{evidence.first} to {evidence.last}, by {per_step:.2f} per step; within the steps, {_numbers(evidence)}.",
+        f"{evidence.first} to {evidence.last}, by {per_step:.2f} per step; within the steps, {within}.",
     )  # fmt: skip
 
 

@@ -51,7 +51,8 @@ def meaning(layer: LayerDiagnosis) -> str:
     if layer.name.endswith(".backward"):  # its past is the rest of the sequence
         who, when = "the backward direction", f"{needed} further on in the sequence"
     if layer.verdict == "vanishing":
-        return f"What {who} saw {when} has next to no say in how its weights change now."
+        say = "no" if layer.log10_attenuation == -np.inf else "next to no"
+        return f"What {who} saw {when} has {say} say in how its weights change now."
     if layer.verdict == "exploding":
         return "What lies far back drowns what lies near, and a step of training can throw the weights far off."
     return f"What {who} saw {when} has a say in how its weights change now."

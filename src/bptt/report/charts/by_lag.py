@@ -53,7 +53,11 @@ def lag_curves(source: Source, styles: Styles, title: str, *, points: bool) -> A
         title: of the upright axis.
         points: whether each point gets a mark.
     """
-    power = "datum.value == 0 ? '1' : '1e' + datum.value"
+    # A curve of a single value has one tick, where it stands: that is no whole power.
+    power = (
+        "datum.value == 0 ? '1' : datum.value == round(datum.value) ? '1e' + datum.value"
+        " : format(pow(10, datum.value), '.1e')"
+    )
     return lines(
         source("lines"),
         lag_axis("lag k (steps back from the loss)"),
