@@ -182,8 +182,10 @@ def picture(thing, path="", seen=None):
     elif isinstance(thing, dict):
         parts = {f".{key}": value for key, value in getattr(thing, "__dict__", {}).items()}
         parts |= {f"[{n}: {key!r}]": value for n, (key, value) in enumerate(thing.items())}
-    elif isinstance(thing, list | tuple | deque | set):
+    elif isinstance(thing, list | tuple | deque):
         parts = {f"[{n}]": value for n, value in enumerate(thing)}
+    elif isinstance(thing, set):  # has no order of its own
+        parts = {f"{{{value!r}}}": value for value in sorted(thing, key=repr)}
     elif isinstance(thing, torch.Generator):
         facts[path] += [bytes(thing.get_state())]
     elif isinstance(thing, Slotted):
