@@ -1,0 +1,24 @@
+"""Will it learn? A copy of a model trained a tenth of the way, and measured on data it has not seen."""
+
+from bptt.prognoses.agreement import Agreement
+from bptt.prognoses.foretell import BUDGET, prognosis_of
+from bptt.prognoses.learner import Learner, Pass
+from bptt.prognoses.look_ahead import Looked, look_ahead, updates_ahead
+from bptt.prognoses.measured import Measured, measure
+from bptt.prognoses.network_learner import NetworkLearner
+from bptt.prognoses.prognosis import Prognosis
+
+__all__ = [
+    "BUDGET",
+    "Agreement",
+    "Learner",
+    "Looked",
+    "Measured",
+    "NetworkLearner",
+    "Pass",
+    "Prognosis",
+    "look_ahead",
+    "measure",
+    "prognosis_of",
+    "updates_ahead",
+]

@@ -1,0 +1,116 @@
+r"""How much of the gradient from the far lags pulls the same way on independent data (coherence: Chatterjee 2020).
+
+With F_m the gradient from the far lags on group m of M, by all weights of the recurrent layers,
+
+    S = Σ_{m≠m'} ⟨F_m, F_m'⟩ / (M (M - 1))          an unbiased estimate of ‖E F‖²
+    coherence = S / E‖F‖²                           at the training's batch size; 1: every batch says the same, 0: noise
+
+The loss that these lags take off per update of Adam, as a part of the loss (g²_p: S of one weight, V_p: the second moment
+of its whole gradient, which Adam divides by, Kingma & Ba 2015):
+
+    rate = lr Σ_p g²_p / √V_p / E
+
+The output's mean error is taken out of every group: the readout's bias learns it, and it needs no past.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bptt import kernels
+from bptt.arrays import Array
+from bptt.layers.at_weights import AtWeights
+from bptt.prognoses.drawn import Drawn
+
+ADAM_EPS = 1e-8
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far the gradient from the far lags agrees over data.
+
+    Attributes:
+        coherence: from 0, noise, to 1, at the training's batch size; its estimate can lie a little below 0.
+        error: standard error of it.
+        rate: part of the loss that these lags take off per update.
+        size: √S, the size of the gradient that agrees.
+    """
+
+    coherence: float
+    error: float
+    rate: float
+    size: float
+
+
+NONE = Agreement(0.0, 0.0, 0.0, 0.0)
+
+
+def gradient(drawn: Drawn, at: list[AtWeights], least: int, most: int | None) -> Array:
+    """(P,) the gradient by all weights of the layers from lags ``least`` to ``most`` - 1, in float64.
+
+    Args:
+        drawn: the loss steps.
+        at: the errors at the weights of each layer.
+        least: the smallest lag.
+        most: the lag behind the largest; None for all from the smallest on.
+    """
+    steps, counted = drawn.between(least, most)
+    parts = []
+    for own in at:
+        dz_R, dz_F = own.dz_R[steps], own.dz_F[steps]
+        if counted is not None:
+            dz_R, dz_F = dz_R * counted[..., None], dz_F * counted[..., None]
+        parts += [
+            kernels.outer(dz_R, own.h[steps]).ravel(),
+            kernels.outer(dz_F, own.x[steps]).ravel(),
+            dz_F.sum((0, 1)),
+        ]
+    return np.concatenate(parts).astype(np.float64)
+
+
+def centred(drawn: Drawn) -> Array:
+    """(B, S) the drawn errors without their mean over the group; its bias taken off."""
+    taken = drawn.t >= 0
+    n = int(taken.sum())
+    mean = drawn.D[taken].mean(0)
+    D = np.where(taken[:, None], drawn.D - mean, 0)
+    return np.asarray(D * (n / max(1, n - 1)), drawn.D.dtype)
+
+
+def agreement(far: Array, whole: Array, *, E: float, each: int, batch: int, lr: float) -> Agreement:
+    """From the gradients of M independent groups.
+
+    Args:
+        far: (M, P) from the far lags.
+        whole: (M, P) from all lags.
+        E: the loss, or what is left of it.
+        each: sequences of a group.
+        batch: sequences of an update.
+        lr: of Adam.
+    """
+    M = len(far)
+    largest = float(np.abs(far).max())
+    if M < 2 or not largest > 0 or not np.isfinite(largest):
+        return NONE
+    F = far / largest
+    K = F @ F.T
+    noise = each / batch
+
+    def coherence(kept: Array) -> tuple[float, float]:
+        k = K[np.ix_(kept, kept)]
+        m = len(k)
+        S = float((k.sum() - np.trace(k)) / (m * (m - 1)))
+        one = float(np.trace(k) / m)
+        square = max(S, 0.0) + max(one - S, 0.0) * noise
+        return S, S / square if square > 0 else 0.0
+
+    S, value = coherence(np.arange(M))
+    error = 0.0
+    if M > 2:
+        parts = np.array([coherence(np.delete(np.arange(M), m))[1] for m in range(M)])
+        error = float(np.sqrt((M - 1) / M * ((parts - parts.mean()) ** 2).sum()))
+    g2 = (far.sum(0) ** 2 - (far**2).sum(0)) / (M * (M - 1))
+    V = whole.mean(0) ** 2 + whole.var(0, ddof=1) * noise
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate = lr * float((g2 / (np.sqrt(V) + ADAM_EPS)).sum()) / E if E > 0 else 0.0
+    return Agreement(value, error, rate, float(np.sqrt(max(S, 0.0)) * largest))

@@ -1,0 +1,131 @@
+r"""Can the network form what the task needs out of what lies far back? Its tangent features, tried on held-out data.
+
+Near its weights θ a network is linear in them (neural tangent kernel: Jacot, Gabriel & Hongler 2018): what a training
+can change at the states that the loss reads lies in the span of φ_i = ∂(v·h_i)/∂θ. The loss asks for a change e_i of
+the state, the error that it sends there. Taken beyond the near lags, do the features of a sequence express it?
+
+    R² of e by kernel ridge regression on K_ij = ⟨φ_i, φ_j⟩, each sequence predicted from the others
+
+v are the leading directions of the errors: one for a number or two classes, C - 1 for C classes with a linear readout.
+No target is read, so any loss will do. The features are never held whole: K is added up block of weights after block.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from bptt.arrays import Array
+from bptt.prognoses.drawn import Drawn
+
+BLOCK = 1024 * 1024  # numbers of a block of features
+DIRECTIONS, LEAST = (
+    3,
+    0.1,
+)  # of the errors that are tried, and the least part of them that one must hold
+STRENGTHS = 10.0 ** np.arange(
+    -4, 6
+)  # of the ridge, relative to the mean eigenvalue; less would fit rounding errors
+
+
+def form(groups: Sequence[Sequence[Drawn]], lag: int) -> float | None:
+    """R² of what the loss asks for, by the tangent features of lags from ``lag`` on; None if nothing is asked for.
+
+    Args:
+        groups: per group of sequences the draws of the model's parts.
+        lag: the smallest lag whose features count.
+    """
+    taken = [np.all([drawn.t >= 0 for drawn in parts], axis=0) for parts in groups]
+    D = np.concatenate(
+        [
+            np.concatenate([drawn.D[kept] for drawn in parts], axis=1)
+            for parts, kept in zip(groups, taken, strict=True)
+        ]
+    ).astype(np.float64)
+    largest = np.abs(D).max(initial=0.0)
+    if len(D) < 8 or not largest > 0 or not np.isfinite(largest):
+        return None
+    D = D / largest
+    D -= D.mean(0)
+    U, size, V = np.linalg.svd(D, full_matrices=False)
+    share = size**2 / (size**2).sum()
+    R2, held = 0.0, 0.0
+    for r in range(min(DIRECTIONS, len(size))):
+        if r and share[r] < LEAST:
+            break
+        K = _kernel(groups, taken, V[r], lag)
+        R2 += share[r] * max(0.0, left_out(K, U[:, r] * size[r]))
+        held += share[r]
+    return float(R2 / held)
+
+
+def _kernel(groups: Sequence[Sequence[Drawn]], taken: Sequence[Array], v: Array, lag: int) -> Array:
+    """(N, N) the tangent kernel of v·h at the drawn steps, up to a factor."""
+    N = int(sum(kept.sum() for kept in taken))
+    K = np.zeros((N, N))
+    first = 0
+    for number, drawn in enumerate(groups[0]):
+        S = drawn.D.shape[1]
+        own = v[first : first + S]
+        first += S
+        of_groups = []
+        for parts, kept in zip(groups, taken, strict=True):
+            part = parts[number]
+            steps, counted = part.between(lag, None)
+            by_layer = []
+            for at in part.at_weights(own.astype(part.D.dtype)):
+                dz_R, dz_F = at.dz_R[steps], at.dz_F[steps]
+                if counted is not None:
+                    dz_R, dz_F = dz_R * counted[..., None], dz_F * counted[..., None]
+                by_layer.append((dz_R, dz_F, at.h[steps], at.x[steps], kept))
+            of_groups.append(by_layer)
+        for layer in zip(*of_groups, strict=True):
+            _add(K, layer)
+    return K
+
+
+def _add(K: Array, layer: Sequence[tuple[Array, Array, Array, Array, Array]]) -> None:
+    """The part of one layer's weights, a block of rows of them at a time."""
+    largest = max(float(np.abs(dz).max(initial=0.0)) for dz, *_ in layer)
+    if not largest > 0:
+        return
+    rows = layer[0][0].shape[-1]
+    width = layer[0][2].shape[-1] + layer[0][3].shape[-1] + 1
+    few = max(1, BLOCK // (len(K) * width))
+    for first in range(0, rows, few):
+        block = slice(first, min(first + few, rows))
+        F = np.concatenate(list(_features(layer, block)))
+        K += (F @ F.T).astype(np.float64)
+
+
+def _features(
+    layer: Sequence[tuple[Array, Array, Array, Array, Array]], rows: slice
+) -> Iterator[Array]:
+    """(B, P) per group: the gradient of each sequence by some rows of W_R, W_F and b."""
+    for dz_R, dz_F, h, x, kept in layer:
+        zR, zF = (
+            np.ascontiguousarray(dz[..., rows][:, kept].transpose(1, 2, 0)) for dz in (dz_R, dz_F)
+        )
+        B = len(zR)
+        gR = np.matmul(zR, h[:, kept].transpose(1, 0, 2)).reshape(B, -1)
+        gF = np.matmul(zF, x[:, kept].transpose(1, 0, 2)).reshape(B, -1)
+        yield np.concatenate([gR, gF, zF.sum(2)], axis=1)
+
+
+def left_out(K: Array, y: Array) -> float:
+    """R² of kernel ridge regression of y (N,) on a kernel (N, N), each left out in turn; the best of ten strengths."""
+    N = len(y)
+    y = y - y.mean()
+    K = K - K.mean(0) - K.mean(1)[:, None] + K.mean()
+    if not np.abs(K).max() > 0 or not np.isfinite(K).all():
+        return 0.0
+    w, U = np.linalg.eigh(K / np.abs(K).max())
+    w = np.maximum(w, 0)
+    along, squares = U.T @ y, U**2
+    variance = float(((y * N / (N - 1)) ** 2).sum())
+    best = -np.inf
+    for strength in STRENGTHS:
+        shrunk = w / (w + strength * w.sum() / N)
+        leverage = squares @ shrunk + 1 / N
+        miss = (y - U @ (shrunk * along)) / np.maximum(1 - leverage, 1e-6)
+        best = max(best, 1 - float((miss**2).sum()) / variance)
+    return best

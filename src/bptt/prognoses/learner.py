@@ -1,0 +1,72 @@
+"""What a look ahead needs of a model: a copy that trains on, and held-out batches run through it.
+
+Two kinds of model can be one, a ``bptt.Network`` (``network_learner``) and a PyTorch module (``torch_models``).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from bptt.arrays import Array
+from bptt.layers import StackTrace
+
+GROUPS, EACH = 16, 32  # independent groups of held-out sequences, and sequences of each
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """A group of held-out sequences, run through the network once.
+
+    Attributes:
+        E: the loss.
+        blind: the loss of the same network where every sequence shows it the mean state: what it can do without
+            telling sequences apart, which stands for the best constant.
+        stacks: per recurrent part of the model its forward pass, and per layer of it the immediate errors
+            ∂⁺E/∂state, (T, B, S), each in the layer's own order. Empty where they cannot be had.
+    """
+
+    E: float
+    blind: float
+    stacks: tuple[tuple[StackTrace, list[Array]], ...]
+
+
+class Learner(Protocol):
+    """A copy of a model, somewhere in its training.
+
+    Attributes:
+        updates: made so far.
+        lr: of Adam, which a rate of learning is told for.
+        batch: sequences per update.
+        needed_lag: the lag that the task needs, in steps.
+        unit: of the loss; "" if it has no name.
+        remarks: what cannot be measured and why, in sentences.
+    """
+
+    @property
+    def updates(self) -> int: ...  # noqa: D102
+    @property
+    def lr(self) -> float: ...  # noqa: D102
+    @property
+    def batch(self) -> int: ...  # noqa: D102
+    @property
+    def needed_lag(self) -> int: ...  # noqa: D102
+    @property
+    def unit(self) -> str: ...  # noqa: D102
+    @property
+    def remarks(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    def advance(self, updates: int, note: Callable[[float], None]) -> None:
+        """Train on.
+
+        Args:
+            updates: how many.
+            note: called after every update with the loss on its batch.
+
+        Raises:
+            NonFiniteError: if loss or gradient stop being finite.
+        """
+        ...
+
+    def passes(self, groups: int) -> Iterator[Pass]:
+        """The first groups of the held-out sequences, the same at every call."""
+        ...

@@ -1,0 +1,68 @@
+"""A copy trained a tenth of the way, measured at its start, half-way and at its end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bptt.errors import NonFiniteError
+from bptt.prognoses.learner import GROUPS, Learner
+from bptt.prognoses.measured import Measured, measure
+
+PART = 0.1  # of the budget that is looked ahead
+FORM_GROUPS = 8  # of the groups, those whose tangent features are tried: their kernel is N × N
+POINTS = (0.0, 0.5, 1.0)  # of the look ahead, where it is measured
+MEASURING = {0.0: 8, 0.5: 8, 1.0: GROUPS}  # groups of sequences; the last decides
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What a look ahead saw.
+
+    Attributes:
+        measured: at its points, as far as it came.
+        losses: on the batch of every update, before it.
+        stopped: why it ended early, a sentence, or None.
+    """
+
+    measured: tuple[Measured, ...]
+    losses: tuple[float, ...]
+    stopped: str | None = None
+
+
+def updates_ahead(budget: int) -> int:
+    """Updates of a look ahead: a tenth of the budget."""
+    return max(2, round(PART * budget))
+
+
+def look_ahead(learner: Learner, updates: int, progress: Progress | None = None) -> Looked:
+    """Train a learner on, and measure it on the way.
+
+    Ctrl-C ends it; what is known by then is returned.
+
+    Args:
+        learner: from where it stands; it is trained.
+        updates: of the whole look ahead.
+        progress: called with (updates made, of, what is being done).
+    """
+    measured: list[Measured] = []
+    losses: list[float] = []
+    stopped = None
+
+    def note(E: float) -> None:
+        losses.append(E)
+        if progress:
+            progress(len(losses), updates, "training")
+
+    try:
+        for point in POINTS:
+            learner.advance(round(point * updates) - len(losses), note)
+            if progress:
+                progress(len(losses), updates, "measuring")
+            groups = MEASURING[point]
+            measured.append(measure(learner, groups, max(2, FORM_GROUPS * groups // GROUPS)))
+    except NonFiniteError as error:
+        stopped = f"The training broke off after {len(losses)} updates: {error}"
+    except KeyboardInterrupt:
+        stopped = f"Stopped by hand after {len(losses)} of {updates} updates."
+    return Looked(tuple(measured), tuple(losses), stopped)

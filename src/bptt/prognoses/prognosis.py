@@ -1,0 +1,117 @@
+"""Will it learn? What a look ahead saw, and what follows from it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from bptt.prognoses.calibration import calibration, evidence
+from bptt.prognoses.measured import Measured
+
+Outlook = Literal["will learn", "will not learn", "cannot tell"]
+Missing = Literal["reach", "agreement", "form"]
+SURE = 0.65  # a probability from which on it is called; below 1 - SURE it is called off
+LEARNT = 0.5  # of the loss without the past: what is left once the lag is learnt
+OF: dict[Missing, tuple[str, ...]] = {
+    "reach": ("reach", "growth"),
+    "agreement": ("agreement", "coherence"),
+    "form": ("form",),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Prognosis:
+    """Whether a network will learn what lies at the needed lag, from a look ahead on a copy.
+
+    Attributes:
+        needed_lag: the lag that the task needs, in steps.
+        budget: updates of the training that it is about.
+        measured: at the start, half-way and at the end of the look ahead, as far as it came.
+        losses: on the batch of every update of the look ahead, before it.
+        unit: of the losses; "" if it has no name.
+        stopped: why the look ahead ended early, a sentence, or None.
+        remarks: what was left out and why, in sentences.
+    """
+
+    needed_lag: int
+    budget: int
+    measured: tuple[Measured, ...]
+    losses: tuple[float, ...]
+    unit: str = ""
+    stopped: str | None = None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the training broke off: loss or gradient was not finite."""
+        return self.stopped is not None and "broke off" in self.stopped
+
+    @property
+    def learnt(self) -> bool:
+        """Whether the held-out loss is down already to half of what the network achieves without the past."""
+        return bool(self.measured) and self.measured[-1].loss <= LEARNT * self.measured[-1].blind
+
+    @cached_property
+    def evidence(self) -> dict[str, float]:
+        """The numbers that the probability rests on; empty where there are none."""
+        return evidence(self.measured, self.budget) if self.measured else {}
+
+    @cached_property
+    def probability(self) -> float:
+        """That it learns within the budget, calibrated on stored trainings; NaN if nothing was measured."""
+        if self.diverged:
+            return 0.0
+        if len(self.measured) < 2:
+            return float("nan")
+        return float(1 / (1 + np.exp(-calibration().score(self.evidence))))
+
+    @property
+    def verdict(self) -> Outlook:
+        """One of will learn, will not learn and cannot tell."""
+        if self.learnt or self.probability >= SURE:
+            return "will learn"
+        return "will not learn" if self.probability <= 1 - SURE else "cannot tell"
+
+    @property
+    def expected_step(self) -> int | None:
+        """The update at which it is expected to have learnt; None where it is not expected to."""
+        if self.verdict != "will learn":
+            return None
+        if self.learnt:
+            return self.measured[-1].update
+        intercept, slope = calibration().step
+        part = float(np.exp(intercept + slope * calibration().score(self.evidence)))
+        return int(np.clip(part * self.budget, self.measured[-1].update, self.budget))
+
+    @property
+    def missing(self) -> Missing | None:
+        """Which of reach, agreement and form stands in the way the most; None where it will learn."""
+        if self.verdict == "will learn" or not self.evidence:
+            return None
+        fit = calibration()
+        own, usual = fit.parts(self.evidence), fit.parts(fit.typical)
+        lack = {
+            name: sum(usual[part] - own[part] for part in parts)
+            for name, parts in OF.items()
+            if all(part in own for part in parts)
+        }
+        most = max(lack, key=lambda name: lack[name])
+        return most if lack[most] > 0 else None
+
+    @property
+    def curves(self) -> dict[str, list[float]]:
+        """Every number by update, as columns: ``pandas.DataFrame(prognosis.curves)``. NaN where it was left out."""
+        nan = float("nan")
+        columns: dict[str, list[float]] = {
+            "update": [m.update for m in self.measured],
+            "loss": [m.loss for m in self.measured],
+            "blind": [m.blind for m in self.measured],
+            "log10_attenuation": [m.log10_attenuation for m in self.measured],
+            "form": [nan if m.form is None else m.form for m in self.measured],
+        }
+        for name in ("coherence", "error", "rate"):
+            columns[f"agreement_{name}"] = [
+                nan if m.agreement is None else getattr(m.agreement, name) for m in self.measured
+            ]
+        return columns
