@@ -8,6 +8,7 @@ import numpy as np
 from bptt.diagnosis.already import is_identity_relu, is_orthogonal
 from bptt.diagnosis.causes import Cause
 from bptt.diagnosis.evidence import Evidence
+from bptt.dynamics import ENOUGH, bias_that_keeps
 
 ONE_SIDED = ("relu", "leaky_relu")  # their slope is small below zero only
 
@@ -163,7 +164,7 @@ def _gates(evidence: Evidence, cause: Cause, gate: str) -> Iterable[Advice]:
 def _opened(evidence: Evidence, gate: str) -> str:
     """To keep a tenth over K steps the carry must pass on f = 0.1^(1/K) per step: a bias of log(f / (1 - f))."""
     name, enough = evidence.cell.gates[gate], evidence.enough
-    bias = float(np.log(enough / (1 - enough)))
+    bias = bias_that_keeps(ENOUGH, evidence.steps)
     now = float(evidence.layer.gate(gate, "b").mean())
     mean = evidence.activity.carry_gate
     goal = (

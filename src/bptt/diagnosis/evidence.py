@@ -8,7 +8,7 @@ from bptt.arrays import Array
 from bptt.cells import Cell
 from bptt.diagnosis.activity import Activity
 from bptt.diagnosis.verdict import Verdict
-from bptt.dynamics import Spectrum
+from bptt.dynamics import ENOUGH, Spectrum, strength_that_keeps
 from bptt.gradients.by_lag import LagProfile
 from bptt.layers.parameters import Parameters
 
@@ -116,7 +116,7 @@ class Evidence:
     @property
     def enough(self) -> float:
         """0.1^(1/K): what a step must pass on so that a tenth of the signal is left after all of them."""
-        return float(0.1 ** (1 / self.steps))
+        return strength_that_keeps(ENOUGH, self.steps)
 
     @property
     def carry_share(self) -> float | None:

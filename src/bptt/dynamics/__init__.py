@@ -1,5 +1,6 @@
-"""Jacobians, Lyapunov exponents, mean field, and what the recurrent weights alone say (Q9, Q11)."""
+"""Jacobians, Lyapunov exponents, mean field, what carries keep, and what the recurrent weights alone say (Q9, Q11)."""
 
+from bptt.dynamics.carry import ENOUGH, bias_that_keeps, strength_that_keeps
 from bptt.dynamics.jacobians import Product, jacobian, jacobian_product
 from bptt.dynamics.lyapunov import Exponents, lyapunov, lyapunov_of
 from bptt.dynamics.mean_field import MeanField, critical_gain, mean_field
@@ -7,11 +8,13 @@ from bptt.dynamics.memory_function import MemoryFunction, memory_function
 from bptt.dynamics.spectrum import Spectrum, spectrum
 
 __all__ = [
+    "ENOUGH",
     "Exponents",
     "MeanField",
     "MemoryFunction",
     "Product",
     "Spectrum",
+    "bias_that_keeps",
     "critical_gain",
     "jacobian",
     "jacobian_product",
@@ -20,4 +23,5 @@ __all__ = [
     "mean_field",
     "memory_function",
     "spectrum",
+    "strength_that_keeps",
 ]
