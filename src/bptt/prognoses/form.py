@@ -22,6 +22,7 @@ DIRECTIONS, LEAST = (
     3,
     0.1,
 )  # of the errors that are tried, and the least part of them that one must hold
+Errors = tuple[Array, Array, Array, Array]  # (T, B, ·): dz_R, dz_F, h, x of one layer and group
 STRENGTHS = 10.0 ** np.arange(
     -4, 6
 )  # of the ridge, relative to the mean eigenvalue; less would fit rounding errors
@@ -59,55 +60,61 @@ def form(groups: Sequence[Sequence[Drawn]], lag: int) -> float | None:
 
 
 def _kernel(groups: Sequence[Sequence[Drawn]], taken: Sequence[Array], v: Array, lag: int) -> Array:
-    """(N, N) the tangent kernel of v·h at the drawn steps, up to a factor."""
-    N = int(sum(kept.sum() for kept in taken))
-    K = np.zeros((N, N))
+    """(N, N) the tangent kernel of v·h at the drawn steps, up to a factor; zero where no feature is left."""
+    layers: list[list[Errors]] = []
     first = 0
     for number, drawn in enumerate(groups[0]):
         S = drawn.D.shape[1]
-        own = v[first : first + S]
+        own = v[first : first + S].astype(drawn.D.dtype)
         first += S
-        of_groups = []
-        for parts, kept in zip(groups, taken, strict=True):
-            part = parts[number]
-            steps, counted = part.between(lag, None)
-            by_layer = []
-            for at in part.at_weights(own.astype(part.D.dtype)):
-                dz_R, dz_F = at.dz_R[steps], at.dz_F[steps]
-                if counted is not None:
-                    dz_R, dz_F = dz_R * counted[..., None], dz_F * counted[..., None]
-                by_layer.append((dz_R, dz_F, at.h[steps], at.x[steps], kept))
-            of_groups.append(by_layer)
-        for layer in zip(*of_groups, strict=True):
-            _add(K, layer)
+        of_groups = [
+            _errors(parts[number], own, lag, kept)
+            for parts, kept in zip(groups, taken, strict=True)
+        ]
+        layers += [list(layer) for layer in zip(*of_groups, strict=True)]
+    N = int(sum(kept.sum() for kept in taken))
+    K = np.zeros((N, N))
+    # One factor for all layers, so that their squares neither overflow nor vanish.
+    largest = max(np.abs(dz).max(initial=0.0) for layer in layers for e in layer for dz in e[:2])
+    if 0 < largest < np.inf:
+        for layer in layers:
+            _add(K, layer, largest)
     return K
 
 
-def _add(K: Array, layer: Sequence[tuple[Array, Array, Array, Array, Array]]) -> None:
+def _errors(drawn: Drawn, v: Array, lag: int, kept: Array) -> list[Errors]:
+    """Per layer the errors at the weights that v at the drawn steps causes, from ``lag`` on."""
+    steps, counted = drawn.between(lag, None)
+    by_layer = []
+    for at in drawn.at_weights(v):
+        dz_R, dz_F = at.dz_R[steps], at.dz_F[steps]
+        if counted is not None:
+            dz_R, dz_F = dz_R * counted[..., None], dz_F * counted[..., None]
+        by_layer.append((dz_R[:, kept], dz_F[:, kept], at.h[steps][:, kept], at.x[steps][:, kept]))
+    return by_layer
+
+
+def _add(K: Array, layer: Sequence[Errors], largest: float) -> None:
     """The part of one layer's weights, a block of rows of them at a time."""
-    largest = max(float(np.abs(dz).max(initial=0.0)) for dz, *_ in layer)
-    if not largest > 0:
-        return
     rows = layer[0][0].shape[-1]
     width = layer[0][2].shape[-1] + layer[0][3].shape[-1] + 1
     few = max(1, BLOCK // (len(K) * width))
     for first in range(0, rows, few):
         block = slice(first, min(first + few, rows))
-        F = np.concatenate(list(_features(layer, block)))
+        F = np.concatenate(list(_features(layer, block, largest)))
         K += (F @ F.T).astype(np.float64)
 
 
-def _features(
-    layer: Sequence[tuple[Array, Array, Array, Array, Array]], rows: slice
-) -> Iterator[Array]:
+def _features(layer: Sequence[Errors], rows: slice, largest: float) -> Iterator[Array]:
     """(B, P) per group: the gradient of each sequence by some rows of W_R, W_F and b."""
-    for dz_R, dz_F, h, x, kept in layer:
+    for dz_R, dz_F, h, x in layer:
         zR, zF = (
-            np.ascontiguousarray(dz[..., rows][:, kept].transpose(1, 2, 0)) for dz in (dz_R, dz_F)
+            np.ascontiguousarray(dz[..., rows].transpose(1, 2, 0)) / dz.dtype.type(largest)
+            for dz in (dz_R, dz_F)
         )
         B = len(zR)
-        gR = np.matmul(zR, h[:, kept].transpose(1, 0, 2)).reshape(B, -1)
-        gF = np.matmul(zF, x[:, kept].transpose(1, 0, 2)).reshape(B, -1)
+        gR = np.matmul(zR, h.transpose(1, 0, 2)).reshape(B, -1)
+        gF = np.matmul(zF, x.transpose(1, 0, 2)).reshape(B, -1)
         yield np.concatenate([gR, gF, zF.sum(2)], axis=1)
 
 
