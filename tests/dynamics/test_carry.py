@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bptt
-from bptt.dynamics import bias_that_keeps, strength_that_keeps
+from bptt.dynamics import bias_that_keeps, longest_memory, strength_that_keeps
 from bptt.errors import OptionError
 
 
@@ -41,3 +41,10 @@ def test_a_tenth_is_left_where_the_bias_alone_opens_the_gate(kind):
 def test_what_no_gate_can_keep_is_refused(part, lag, name):
     with pytest.raises(OptionError, match=name):
         bias_that_keeps(part, lag)
+
+
+@pytest.mark.parametrize("lag", [20, 150, 1000])
+def test_of_the_memories_that_chrono_draws_three_in_four_keep_a_tenth(lag):
+    b = np.log(np.random.default_rng(0).uniform(1, longest_memory(lag) - 1, 100_000))
+    kept = (1 + np.exp(-b)) ** -lag
+    assert (kept >= 0.1).mean() == pytest.approx(1 - 1 / (2 * math.log(10)), abs=0.03)

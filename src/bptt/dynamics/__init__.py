@@ -1,6 +1,6 @@
 """Jacobians, Lyapunov exponents, mean field, what carries keep, and what the recurrent weights alone say (Q9, Q11)."""
 
-from bptt.dynamics.carry import ENOUGH, bias_that_keeps, strength_that_keeps
+from bptt.dynamics.carry import ENOUGH, bias_that_keeps, longest_memory, strength_that_keeps
 from bptt.dynamics.jacobians import Product, jacobian, jacobian_product
 from bptt.dynamics.lyapunov import Exponents, lyapunov, lyapunov_of
 from bptt.dynamics.mean_field import MeanField, critical_gain, mean_field
@@ -18,6 +18,7 @@ __all__ = [
     "critical_gain",
     "jacobian",
     "jacobian_product",
+    "longest_memory",
     "lyapunov",
     "lyapunov_of",
     "mean_field",
