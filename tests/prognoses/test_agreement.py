@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bptt.prognoses.agreement import agreement
+from bptt.prognoses.agreement import Settings, agreement
 
 M, P = 8, 40
 
@@ -12,12 +12,9 @@ def groups(rng, mean, noise):
     return mean + noise * rng.standard_normal((M, P))
 
 
-def of(far, whole=None, **settings):
-    return agreement(
-        far,
-        far if whole is None else whole,
-        **{"E": 1.0, "each": 32, "batch": 32, "lr": 1e-3} | settings,
-    )
+def of(far, whole=None, **given):
+    settings = Settings(**{"E": 1.0, "each": 32, "batch": 32, "lr": 1e-3} | given)
+    return agreement(far, far if whole is None else whole, settings)
 
 
 def test_the_size_of_what_agrees_is_estimated_without_bias():

@@ -42,6 +42,23 @@ class Agreement:
     size: float
 
 
+@dataclass(frozen=True)
+class Settings:
+    """Of a training.
+
+    Attributes:
+        E: the loss.
+        each: sequences of a group that a gradient was measured on.
+        batch: sequences of an update.
+        lr: of Adam.
+    """
+
+    E: float
+    each: int
+    batch: int
+    lr: float
+
+
 NONE = Agreement(0.0, 0.0, 0.0, 0.0)
 
 
@@ -77,16 +94,13 @@ def centred(drawn: Drawn) -> Array:
     return np.asarray(D * (n / max(1, n - 1)), drawn.D.dtype)
 
 
-def agreement(far: Array, whole: Array, *, E: float, each: int, batch: int, lr: float) -> Agreement:
+def agreement(far: Array, whole: Array, settings: Settings) -> Agreement:
     """From the gradients of M independent groups.
 
     Args:
         far: (M, P) from the far lags.
         whole: (M, P) from all lags.
-        E: the loss, or what is left of it.
-        each: sequences of a group.
-        batch: sequences of an update.
-        lr: of Adam.
+        settings: of the training.
     """
     M = len(far)
     largest = float(np.abs(far).max())
@@ -94,7 +108,7 @@ def agreement(far: Array, whole: Array, *, E: float, each: int, batch: int, lr: 
         return NONE
     F = far / largest
     K = F @ F.T
-    noise = each / batch
+    noise = settings.each / settings.batch
 
     def coherence(kept: Array) -> tuple[float, float]:
         k = K[np.ix_(kept, kept)]
@@ -112,5 +126,6 @@ def agreement(far: Array, whole: Array, *, E: float, each: int, batch: int, lr: 
     g2 = (far.sum(0) ** 2 - (far**2).sum(0)) / (M * (M - 1))
     V = whole.mean(0) ** 2 + whole.var(0, ddof=1) * noise
     with np.errstate(divide="ignore", invalid="ignore"):
-        rate = lr * float((g2 / (np.sqrt(V) + ADAM_EPS)).sum()) / E if E > 0 else 0.0
+        fall = settings.lr * float((g2 / (np.sqrt(V) + ADAM_EPS)).sum())
+    rate = fall / settings.E if settings.E > 0 else 0.0
     return Agreement(value, error, rate, float(np.sqrt(max(S, 0.0)) * largest))

@@ -21,11 +21,10 @@ BLOCK = 1024 * 1024  # numbers of a block of features
 DIRECTIONS, LEAST = (
     3,
     0.1,
-)  # of the errors that are tried, and the least part of them that one must hold
+)  # of the errors that are tried; the least part of them that one must hold
 Errors = tuple[Array, Array, Array, Array]  # (T, B, ·): dz_R, dz_F, h, x of one layer and group
-STRENGTHS = 10.0 ** np.arange(
-    -4, 6
-)  # of the ridge, relative to the mean eigenvalue; less would fit rounding errors
+# Of the ridge, relative to the mean eigenvalue; less would fit rounding errors.
+STRENGTHS = 10.0 ** np.arange(-4, 6)
 
 
 def form(groups: Sequence[Sequence[Drawn]], lag: int) -> float | None:

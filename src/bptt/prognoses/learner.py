@@ -18,7 +18,7 @@ class Pass:
     """A group of held-out sequences, run through the network once.
 
     Attributes:
-        E: the loss.
+        E: the loss, whose gradient the errors are.
         blind: the loss of the same network where every sequence shows it the mean state: what it can do without
             telling sequences apart, which stands for the best constant.
         stacks: per recurrent part of the model its forward pass, and per layer of it the immediate errors
@@ -38,7 +38,8 @@ class Learner(Protocol):
         lr: of Adam, which a rate of learning is told for.
         batch: sequences per update.
         needed_lag: the lag that the task needs, in steps.
-        unit: of the loss; "" if it has no name.
+        unit: that losses are told in; "" if it has no name.
+        scale: how much of the loss one of it is.
         remarks: what cannot be measured and why, in sentences.
     """
 
@@ -53,6 +54,8 @@ class Learner(Protocol):
     @property
     def unit(self) -> str: ...  # noqa: D102
     @property
+    def scale(self) -> float: ...  # noqa: D102
+    @property
     def remarks(self) -> tuple[str, ...]: ...  # noqa: D102
 
     def advance(self, updates: int, note: Callable[[float], None]) -> None:
@@ -60,7 +63,7 @@ class Learner(Protocol):
 
         Args:
             updates: how many.
-            note: called after every update with the loss on its batch.
+            note: called after every update with the loss on its batch, in its unit.
 
         Raises:
             NonFiniteError: if loss or gradient stop being finite.

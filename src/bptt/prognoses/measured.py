@@ -7,7 +7,7 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.diagnosis import needed_lags
 from bptt.gradients.by_lag import by_lag
-from bptt.prognoses.agreement import Agreement, agreement, centred, gradient
+from bptt.prognoses.agreement import Agreement, Settings, agreement, centred, gradient
 from bptt.prognoses.drawn import Drawn, draw, independent, last_steps
 from bptt.prognoses.form import form
 from bptt.prognoses.learner import Learner, Pass
@@ -49,47 +49,40 @@ def measure(learner: Learner, groups: int, form_groups: int) -> Measured:
     near = max(1, lag // 2)
     E: list[float] = []
     blind: list[float] = []
-    far: list[Array] = []
-    mid: list[Array] = []
-    whole: list[Array] = []
+    bands: list[Array] = []
     drawn: list[list[Drawn]] = []
-    reach, each = -np.inf, 1
+    reach = -np.inf
     for number, one in enumerate(learner.passes(groups)):
         E.append(one.E)
         blind.append(one.blind)
         if number == 0:
             reach = signal(one, lag)
         parts = _drawn(one, lag, rng)
-        if parts is None:
-            continue
-        each = len(parts[0].t)
-        at = [part.at_weights(centred(part)) for part in parts]
-        bands = [
-            np.concatenate([gradient(p, a, *lags) for p, a in zip(parts, at, strict=True)])
-            for lags in ((lag, None), (near, lag), (0, near))
-        ]
-        for those, n in ((far, 1), (mid, 2), (whole, 3)):
-            those.append(np.sum(bands[:n], axis=0))
-        if number < form_groups:
+        if parts and len(parts) == len((drawn or [parts])[0]):  # with the same parts as the others
+            bands.append(_bands(parts, lag, near))
             drawn.append(parts)
     loss = float(np.mean(E))
-    if len(far) < 2:
-        return Measured(learner.updates, loss, float(np.mean(blind)), reach, None, None, None)
-
-    def agreed(bands: list[Array]) -> Agreement:
-        return agreement(
-            np.array(bands), np.array(whole), E=loss, each=each, batch=learner.batch, lr=learner.lr
-        )
-
+    common = (learner.updates, loss / learner.scale, float(np.mean(blind)) / learner.scale, reach)
+    if len(bands) < 2:
+        return Measured(*common, None, None, None)
+    whole, mid, far = np.array(bands).swapaxes(0, 1)
+    settings = Settings(loss, len(drawn[0][0].t), learner.batch, learner.lr)
     return Measured(
-        learner.updates,
-        loss,
-        float(np.mean(blind)),
-        reach,
-        agreed(far),
-        agreed(mid),
-        form(drawn, near) if drawn else None,
+        *common,
+        agreement(far, whole, settings),
+        agreement(mid, whole, settings),
+        form(drawn[:form_groups], near),
     )
+
+
+def _bands(parts: list[Drawn], lag: int, near: int) -> Array:
+    """(3, P) the gradient of one group from all lags, from half of the needed lag on, and from the needed lag on."""
+    at = [part.at_weights(centred(part)) for part in parts]
+    each = [
+        np.concatenate([gradient(p, a, *lags) for p, a in zip(parts, at, strict=True)])
+        for lags in ((lag, None), (near, lag), (0, near))
+    ]
+    return np.cumsum(each, axis=0)[::-1]
 
 
 def signal(one: Pass, needed_lag: int) -> float:
@@ -107,11 +100,11 @@ def signal(one: Pass, needed_lag: int) -> float:
     return float(weakest) if weakest < np.inf else float("-inf")
 
 
-def _drawn(one: Pass, lag: int, rng: np.random.Generator) -> list[Drawn] | None:
-    parts: list[Drawn] = []
-    for trace, errors in one.stacks:
-        for own in independent(trace, errors) or []:
-            part = draw(*own, lag, rng)
-            if part is not None:
-                parts.append(part)
-    return parts or None
+def _drawn(one: Pass, lag: int, rng: np.random.Generator) -> list[Drawn]:
+    """A draw of every part of the model that has loss steps with so much past."""
+    drawn = [
+        draw(*part, lag, rng)
+        for trace, errors in one.stacks
+        for part in independent(trace, errors) or []
+    ]
+    return [part for part in drawn if part is not None]

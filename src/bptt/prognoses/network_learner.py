@@ -108,7 +108,7 @@ class NetworkLearner:
             run = self.network.run(**arguments)
             errors = immediate_errors(run.stack_trace, run.dh)
             blind = _blind(run, batch, arguments["targets"])
-            yield Pass(run.E / self.scale, blind / self.scale, ((run.stack_trace, errors),))
+            yield Pass(run.E, blind, ((run.stack_trace, errors),))
 
 
 def _needed(data: Data, needed_lag: int | None, length: int) -> int:
