@@ -12,10 +12,11 @@ from bptt.data import tasks
 
 LEAST = {
     "adding": 2, "copy": 1, "order2": 10, "order3": 10, "permutation": 2, "memorisation": 1, "xor": 4,
-    "digits": 64,
+    "digits": 64, "events": 12,
 }  # fmt: skip
-RULES = [name for name in tasks.NAMES if name != "digits"]  # made by a rule, not of images
-EVERY = [*RULES, pytest.param("digits", marks=pytest.mark.needs("sklearn"))]
+# Made by a rule: neither of images nor in noise (test_events.py).
+RULES = [name for name in tasks.NAMES if name not in ("digits", "events")]
+EVERY = [*RULES, "events", pytest.param("digits", marks=pytest.mark.needs("sklearn"))]
 
 
 def drawn(task, sequences=50, seed=0, held_out=False):

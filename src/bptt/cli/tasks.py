@@ -20,6 +20,7 @@ REMEMBERED = {
     "memorisation": "five bits in order",
     "xor": "two marked bits",
     "digits": "the pixels of a digit",
+    "events": "a short event in noise",
 }
 
 

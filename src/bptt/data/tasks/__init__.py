@@ -5,6 +5,7 @@ from collections.abc import Callable
 from bptt.data.tasks.adding import adding
 from bptt.data.tasks.copy import copy
 from bptt.data.tasks.digits import PIXELS, digits
+from bptt.data.tasks.events import events
 from bptt.data.tasks.memorisation import memorisation
 from bptt.data.tasks.order import order2, order3
 from bptt.data.tasks.permutation import permutation
@@ -21,6 +22,7 @@ _TASKS: dict[str, Callable[..., Task]] = {
     "memorisation": memorisation,
     "xor": xor,
     "digits": digits,
+    "events": events,
 }
 NAMES = tuple(_TASKS)
 LEAST = {"digits": PIXELS}  # T of a task that cannot be made in 20 steps
@@ -32,6 +34,7 @@ __all__ = [
     "adding",
     "copy",
     "digits",
+    "events",
     "load",
     "memorisation",
     "order2",
