@@ -69,6 +69,14 @@ def test_the_rate_is_what_adam_takes_off_the_loss():
     assert of(far, 2 * far, E=2.0, lr=0.01).rate == pytest.approx(0.01 * 3.5 / 4.0)
 
 
+def test_the_error_of_the_rate_is_the_one_there_is():
+    rng = np.random.default_rng(0)
+    whole = groups(rng, 1.0, 0.1)
+    rates = [of(groups(rng, 0.0, 1.0), whole) for _ in range(200)]
+    errors = [one.rate_error for one in rates]
+    assert 0.5 < np.mean(errors) / np.std([one.rate for one in rates]) < 2.0
+
+
 @pytest.mark.parametrize("F", [np.zeros((M, P)), np.full((M, P), np.inf), np.ones((1, P))])
 def test_nothing_to_compare(F):
     assert of(F).coherence == of(F).rate == 0.0

@@ -13,6 +13,7 @@ of its whole gradient, which Adam divides by, Kingma & Ba 2015):
 The output's mean error is taken out of every group: the readout's bias learns it, and it needs no past.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,12 +34,14 @@ class Agreement:
         coherence: from 0, noise, to 1, at the training's batch size; its estimate can lie a little below 0.
         error: standard error of it.
         rate: part of the loss that these lags take off per update.
+        rate_error: standard error of it.
         size: √S, the size of the gradient that agrees.
     """
 
     coherence: float
     error: float
     rate: float
+    rate_error: float
     size: float
 
 
@@ -59,7 +62,7 @@ class Settings:
     lr: float
 
 
-NONE = Agreement(0.0, 0.0, 0.0, 0.0)
+NONE = Agreement(0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def gradient(drawn: Drawn, at: list[AtWeights], least: int, most: int | None) -> Array:
@@ -119,13 +122,26 @@ def agreement(far: Array, whole: Array, settings: Settings) -> Agreement:
         return S, S / square if square > 0 else 0.0
 
     S, value = coherence(np.arange(M))
-    error = 0.0
-    if M > 2:
-        parts = np.array([coherence(np.delete(np.arange(M), m))[1] for m in range(M)])
-        error = float(np.sqrt((M - 1) / M * ((parts - parts.mean()) ** 2).sum()))
-    g2 = (far.sum(0) ** 2 - (far**2).sum(0)) / (M * (M - 1))
+    g2 = _squares(far.sum(0), (far**2).sum(0), M)
     V = whole.mean(0) ** 2 + whole.var(0, ddof=1) * noise
-    with np.errstate(divide="ignore", invalid="ignore"):
-        fall = settings.lr * float((g2 / (np.sqrt(V) + ADAM_EPS)).sum())
-    rate = fall / settings.E if settings.E > 0 else 0.0
-    return Agreement(value, error, rate, float(np.sqrt(max(S, 0.0)) * largest))
+    part = settings.lr / (np.sqrt(V) + ADAM_EPS) / settings.E if settings.E > 0 else 0 * V
+    error, rate_error = 0.0, 0.0
+    if M > 2:  # each group left out in turn
+        kept = [np.delete(np.arange(M), m) for m in range(M)]
+        error = _jackknife([coherence(those)[1] for those in kept])
+        rest = _squares(far.sum(0) - far, (far**2).sum(0) - far**2, M - 1)
+        rate_error = _jackknife(rest @ part)
+    return Agreement(
+        value, error, float(g2 @ part), rate_error, float(np.sqrt(max(S, 0.0)) * largest)
+    )
+
+
+def _squares(total: Array, squares: Array, M: int) -> Array:
+    """The unbiased estimate of (E F)² of every weight, from sums over M groups."""
+    return np.asarray((total**2 - squares) / (M * (M - 1)))
+
+
+def _jackknife(values: Sequence[float] | Array) -> float:
+    """The standard error, from the values with each group left out in turn (Efron & Stein 1981)."""
+    parts = np.asarray(values)
+    return float(np.sqrt((len(parts) - 1) / len(parts) * ((parts - parts.mean()) ** 2).sum()))
