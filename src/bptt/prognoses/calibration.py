@@ -20,8 +20,7 @@ from bptt.prognoses.measured import Measured
 
 # Where a number says no more: what lies outside is taken as the limit.
 LIMITS = {
-    "loss": (-3.0, 0.2), "reach": (-8.0, 1.0), "growth": (-4.0, 8.0), "agreement": (-8.0, 1.0),
-    "coherence": (-2.0, 0.0), "form": (0.0, 1.0),
+    "loss": (-3.0, 0.2), "reach": (-8.0, 1.0), "agreement": (-8.0, 1.0), "certainty": (-2.0, 6.0), "form": (0.0, 1.0),
 }  # fmt: skip
 
 
@@ -58,30 +57,28 @@ class Calibration:
 
 
 def evidence(measured: Sequence[Measured], budget: int) -> dict[str, float]:
-    """The numbers that the probability rests on, by name.
+    """The numbers that the probability rests on, by name, at the end of a look ahead.
+
+    loss is ln of the held-out loss over what is reached blindly, reach log10 of the signal at the needed lag, agreement
+    log10 of the part of the loss that the lags from half of the needed one on can take off in the updates that are
+    left (what is measured and one standard error), certainty what is measured over its standard error, form R².
 
     Args:
         measured: of a look ahead, in order.
         budget: updates of the whole training.
     """
-    first, last = measured[0], measured[-1]
-    known: dict[str, float] = {
-        "loss": float(np.log(last.loss / last.blind)) if last.loss > 0 and last.blind > 0 else -3.0,
+    last = measured[-1]
+    known = {
+        "loss": float(np.log(max(last.loss, 1e-300) / max(last.blind, 1e-300))),
         "reach": last.log10_attenuation,
-        "growth": _difference(first.log10_attenuation, last.log10_attenuation),
     }
-    if last.agreement_mid is not None:
-        fall = max(last.agreement_mid.rate, 0.0) * max(0, budget - last.update)
-        known["agreement"] = float(np.log10(fall)) if fall > 0 else -np.inf
-        known["coherence"] = float(np.log10(max(last.agreement_mid.coherence, 1e-9)))
+    if (agreed := last.agreement_mid) is not None:
+        most = (max(agreed.rate, 0.0) + agreed.rate_error) * max(0, budget - last.update)
+        known["agreement"] = float(np.log10(most)) if most > 0 else -np.inf
+        known["certainty"] = agreed.rate / agreed.rate_error if agreed.rate_error > 0 else 0.0
     if last.form is not None:
         known["form"] = last.form
     return {name: float(np.clip(x, *LIMITS[name])) for name, x in known.items()}
-
-
-def _difference(before: float, after: float) -> float:
-    low, high = LIMITS["reach"]
-    return float(np.clip(after, 4 * low, high) - np.clip(before, 4 * low, high))
 
 
 @cache

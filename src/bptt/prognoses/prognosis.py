@@ -13,7 +13,10 @@ Outlook = Literal["will learn", "will not learn", "cannot tell"]
 Missing = Literal["reach", "agreement", "form"]
 SURE = 0.65  # a probability from which on it is called; below 1 - SURE it is called off
 LEARNT = 0.5  # of the loss without the past: what is left once the lag is learnt
-IN_ORDER: tuple[Missing, ...] = ("reach", "agreement", "form")  # each needs the one before
+# In this order, for each needs the one before; with the evidence that shows it.
+OF: dict[Missing, tuple[str, ...]] = {
+    "reach": ("reach",), "agreement": ("agreement", "certainty"), "form": ("form",),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +61,8 @@ class Prognosis:
         """That it learns within the budget, calibrated on stored trainings; NaN if nothing was measured."""
         if self.diverged:
             return 0.0
+        if self.learnt:
+            return 1.0
         if len(self.measured) < 2:
             return float("nan")
         return float(1 / (1 + np.exp(-calibration().score(self.evidence))))
@@ -65,7 +70,7 @@ class Prognosis:
     @property
     def verdict(self) -> Outlook:
         """One of will learn, will not learn and cannot tell."""
-        if self.learnt or self.probability >= SURE:
+        if self.probability >= SURE:
             return "will learn"
         return "will not learn" if self.probability <= 1 - SURE else "cannot tell"
 
@@ -90,8 +95,8 @@ class Prognosis:
         if self.verdict == "will learn":
             return None
         least = calibration().least
-        for name in IN_ORDER:
-            if self.evidence.get(name, np.inf) < least[name]:
+        for name in OF:
+            if any(self.evidence.get(of, np.inf) < least[of] for of in OF[name]):
                 return name
         return None
 
