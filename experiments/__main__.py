@@ -10,7 +10,16 @@ from importlib import import_module
 from experiments import tables
 from experiments.running import store
 
-NAMES = ("reach", "remedy", "pascanu", "truncation", "horizon", "crossings")
+NAMES = (
+    "reach",
+    "development",
+    "held_out",
+    "remedy",
+    "pascanu",
+    "truncation",
+    "horizon",
+    "crossings",
+)
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="experiments", description=__doc__)

@@ -9,31 +9,19 @@ import bptt
 from bptt.data import tasks
 from bptt.errors import DivergenceError
 from bptt.training import Adam, train
+from experiments.networks import fresh
 from experiments.running import in_parallel
 
 HIDDEN, BATCH, UPDATES = 100, 32, 2000
-NETWORKS = {
-    "tanh, PyTorch's init": {"scheme": "pytorch"},
-    "tanh, orthogonal": {"scheme": "orthogonal"},
-    "tanh, orthogonal × 1.1": {"scheme": "orthogonal", "gain": 1.1},
-    "relu, orthogonal": {"scheme": "orthogonal", "activation": "relu"},
-    "relu, identity": {"scheme": "identity", "activation": "relu"},
-    "relu, identity, W_F of PyTorch": {"scheme": "pytorch", "activation": "relu"},
-    "LSTM, PyTorch's init": {"scheme": "pytorch", "cell": "lstm"},
-    "GRU, PyTorch's init": {"scheme": "pytorch", "cell": "gru"},
-}
+NETWORKS = (
+    "tanh, PyTorch's init", "tanh, orthogonal", "tanh, orthogonal × 1.1", "relu, orthogonal",
+    "relu, identity", "relu, identity, W_F of PyTorch", "LSTM, PyTorch's init", "GRU, PyTorch's init",
+)  # fmt: skip
 
 
 def network_of(task, name, seed):
     """One of ``NETWORKS``, for the task."""
-    network = bptt.Network.init(
-        task.inputs, HIDDEN, task.outputs, loss=task.loss, loss_at=task.loss_at, rng=seed,
-        **NETWORKS[name],
-    )  # fmt: skip
-    if name.endswith("W_F of PyTorch"):
-        network.layer.W_R[...] = np.eye(HIDDEN)
-        network.layer.b[...] = 0
-    return network
+    return fresh(name, task, HIDDEN, seed=seed)
 
 
 def measured(network, task):

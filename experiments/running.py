@@ -40,10 +40,14 @@ def in_parallel(function, settings, label):
 
 
 def store(name, result):
-    """Keep a whole result."""
+    """Keep a whole result, a line for every network."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps(result, indent=1, default=float) + "\n")
+    lines = [json.dumps(run, default=float) for run in result["runs"]]
+    others = json.dumps(result | {"runs": []}, default=float)
+    path.write_text(
+        others.replace('"runs": []', '"runs": [\n' + ",\n".join(lines) + "\n]", 1) + "\n"
+    )
     return path
 
 

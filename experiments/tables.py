@@ -6,6 +6,8 @@ import numpy as np
 from benchmarks.tables import markdown
 
 from bptt.diagnosis import VERDICTS
+from experiments import foretold_tables
+from experiments.ranks import spearman
 from experiments.running import stored
 
 PAGE = Path(__file__).parent.parent / "docs" / "experiments.md"
@@ -26,18 +28,6 @@ def _mean(values):
 
 def _power(log10):
     return "0" if log10 <= -300 else f"1e{log10:.1f}" if log10 < -1 else f"{10**log10:.2f}"
-
-
-def _ranks(values):
-    """Ranks, equal values sharing the mean of theirs."""
-    values = np.asarray(values, float)
-    return np.array([np.mean(np.flatnonzero(np.sort(values) == v)) for v in values])
-
-
-def spearman(a, b):
-    """Rank correlation; NaN where one of them does not vary."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
 
 
 def reach(result):
@@ -190,9 +180,11 @@ TABLES = {
     "reach": reach, "correlation": correlation, "verdicts": verdicts, "remedy": remedy,
     "pascanu": pascanu, "long": long, "truncation": truncation, "horizon": horizon,
     "crossings": crossings,
-}  # fmt: skip
+} | foretold_tables.TABLES  # fmt: skip
 OF = {
     "reach": ("reach", "correlation", "verdicts"),
+    "development": ("foretold development",),
+    "held_out": ("foretold", "reliability", "calls", "misses", "foretold text", "cost"),
     "remedy": ("remedy",),
     "pascanu": ("pascanu", "long"),
     "truncation": ("truncation",),

@@ -4,7 +4,7 @@ r"""How likely a network learns, from what a look ahead measured: a logistic reg
 
 The numbers x_j are of one network alone (``evidence``). m, s, w and b were fitted on the trainings of ``experiments``,
 none of which is of the held-out kinds of work that the probability is checked on; ``calibration.json`` holds them, and
-``python -m experiments calibration`` writes it.
+``python -m experiments.calibration`` writes it.
 """
 
 import json

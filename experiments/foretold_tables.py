@@ -1,0 +1,211 @@
+"""The tables of the prognosis: how well it orders networks, calls them, and how often its probability is right."""
+
+from functools import cache
+
+import numpy as np
+from benchmarks.tables import markdown
+
+from bptt.prognoses import Prognosis
+from bptt.prognoses.calibration import calibration
+from experiments.ahead import POINTS, measured_of
+from experiments.calibration import fit, fit_without_own
+from experiments.foretold import (
+    balanced_accuracy,
+    calibration_error,
+    foretold,
+    learnt,
+    places,
+    reliability,
+)
+from experiments.outcomes import work_of
+from experiments.ranks import spearman
+from experiments.running import stored
+
+PARTS = POINTS[2:]
+HEAD = ["", "networks", "learnt", "rank correlation", "balanced accuracy", "calibration error"]
+
+
+def group_of(run):
+    """Of the development set: those of (a), the twelve kinds on eight tasks, or the others."""
+    if run["hidden"] == 100:
+        return "(a), adding"
+    return "twelve kinds, eight tasks" if run["updates"] == 1500 else "further ones"
+
+
+def _row(label, some, fits):
+    """One row from what is foretold of some networks, each by its own fit."""
+    solved = [one.solved for one in some]
+    p = [one.probability(own) for one, own in zip(some, fits, strict=True)]
+    score = [one.score(own) for one, own in zip(some, fits, strict=True)]
+    rho = spearman(np.maximum(score, -1e9), places([learnt(one.run) for one in some]))
+    called = [x > 0.5 for x in p]
+    return [
+        label, str(len(some)), str(sum(solved)), f"{rho:.2f}",
+        f"{balanced_accuracy(solved, called):.2f}", f"{calibration_error(p, solved):.2f}",
+    ]  # fmt: skip
+
+
+def _twins(label, runs):
+    """The ceiling: the same initial network, trained in full on other data."""
+    some = [
+        run | {"twin at": run["twin"][0], "twin loss": run["twin"][1]}
+        for run in runs
+        if "twin" in run
+    ]
+    if not some:
+        return []
+    rho = spearman(
+        places([learnt(run, "twin at", "twin loss") for run in some]),
+        places([learnt(run) for run in some]),
+    )
+    solved = [run["solved"] for run in some]
+    called = [run["twin at"] is not None for run in some]
+    return [[label, str(len(some)), str(sum(solved)), f"{rho:.2f}", f"{balanced_accuracy(solved, called):.2f}", ""]]  # fmt: skip
+
+
+def _before(label, runs):
+    """The signal at the needed lag before training."""
+    signal = [max(measured_of(run["ahead"][0]).log10_attenuation, -300) for run in runs]
+    rho = spearman(signal, places([learnt(run) for run in runs]))
+    solved = sum(run["solved"] for run in runs)
+    return [label, str(len(runs)), str(solved), f"{rho:.2f}", "", ""]
+
+
+def development(result):
+    """Every group at every part, by fits that saw no network of the same kind of work."""
+    runs, rows = result["runs"], []
+    fitted = {}
+    for part in PARTS:
+        every = [foretold(run, part) for run in runs]
+        fitted[part] = list(zip(every, fit_without_own(every), strict=True))
+    for name in dict.fromkeys(map(group_of, runs)):
+        group = [run for run in runs if group_of(run) == name]
+        rows.append(_before(f"{name}: signal before training", group))
+        for part in PARTS:
+            own = [pair for pair in fitted[part] if group_of(pair[0].run) == name]
+            rows.append(_row(f"{name}: after {100 * part:g} %", *zip(*own, strict=True)))
+        rows += _twins(f"{name}: twin trained in full", group)
+    return markdown(HEAD, rows)
+
+
+@cache
+def fit_at(part):
+    """The fit on the development set after a part of the budget; the library's own after a tenth."""
+    if part == POINTS[-1] or not stored("development"):
+        return calibration()
+    return fit([foretold(run, part) for run in stored("development")["runs"]])
+
+
+def marked(result):
+    """The held-out networks that can learn or not; text has no mark."""
+    return [run for run in result["runs"] if not run["work"].startswith("text")]
+
+
+def held_out(result):
+    """All, at every part of the budget; then by kind of work after a tenth."""
+    runs = marked(result)
+    rows = [_before("all: signal before training", runs)]
+    for part in PARTS:
+        some = [foretold(run, part) for run in runs]
+        rows.append(_row(f"all: after {100 * part:g} %", some, [fit_at(part)] * len(some)))
+    rows += _twins("all: twin trained in full", runs)
+    for work in dict.fromkeys(run["work"] for run in runs):
+        some = [foretold(run) for run in runs if run["work"] == work]
+        rows.append(_row(f"{work}: after 10 %", some, [calibration()] * len(some)))
+    return markdown(HEAD, rows)
+
+
+def diagram(result):
+    """The reliability diagram: of the networks with such a probability, how many learnt."""
+    some = [foretold(run) for run in marked(result)]
+    rows = [
+        [f"{p:.2f}", f"{part:.2f}", str(n), "█" * round(20 * part) or "▏"]
+        for p, part, n in reliability(
+            [one.probability(calibration()) for one in some], [one.solved for one in some]
+        )
+    ]
+    return markdown(["mean probability", "part that learnt", "networks", ""], rows)
+
+
+def prognosis_of(run):
+    """The library's prognosis of a stored network."""
+    seen = tuple(measured_of(row) for row in run["ahead"][::2])
+    return Prognosis(work_of(run).needed_lag, run["updates"], seen, (), stopped=_stopped(run))
+
+
+def _stopped(run):
+    return f"The training broke off: {run['broke_off']}" if run["broke_off"] else None
+
+
+def calls(result):
+    """What the verdict said, and what came."""
+    runs = marked(result)
+    verdicts = [prognosis_of(run).verdict for run in runs]
+    rows = []
+    for verdict in ("will learn", "cannot tell", "will not learn"):
+        some = [run for run, own in zip(runs, verdicts, strict=True) if own == verdict]
+        solved = sum(run["solved"] for run in some)
+        rows.append([verdict, str(len(some)), str(solved), str(len(some) - solved)])
+    return markdown(["verdict after 10 %", "networks", "learnt", "did not"], rows)
+
+
+def misses(result):
+    """Every network whose verdict was wrong."""
+    rows = []
+    for run in marked(result):
+        prognosis = prognosis_of(run)
+        wrong = {"will learn": not run["solved"], "will not learn": run["solved"]}
+        if wrong.get(prognosis.verdict):
+            came = f"learnt at {run['at']}" if run["solved"] else _left(run)
+            layers = f", {run['layers']} layers" if run["layers"] > 1 else ""
+            rows.append([
+                run["work"], f"{run['kind']}, {run['hidden']} units{layers}", str(run["seed"]),
+                f"{prognosis.probability:.2f}", prognosis.missing or "", f"{came} of {run['updates']}",
+            ])  # fmt: skip
+    return markdown(["work", "network", "seed", "probability", "missing", "what came"], rows)
+
+
+def _left(run):
+    if run["loss"] is None:
+        return "broke off"
+    return f"{run['loss'] / run['constant']:.0%} of the loss left at the end"
+
+
+def text(result):
+    """Networks that read text, by what they reach."""
+    runs = sorted(
+        (run for run in result["runs"] if run["work"].startswith("text")),
+        key=lambda run: run["loss"],
+    )
+    some = [foretold(run) for run in runs]
+    scores = [one.score(calibration()) for one in some]
+    rows = [
+        [run["kind"], str(run["hidden"]), f"{measured_of(run['ahead'][-1]).loss:.2f}", f"{score:.1f}", f"{run['loss']:.2f}"]
+        for run, score in zip(runs, scores, strict=True)
+    ]  # fmt: skip
+    early = [-measured_of(run["ahead"][-1]).loss for run in runs]
+    reached = [-run["loss"] for run in runs]
+    rows.append(["rank correlation with what is reached", "", f"{spearman(early, reached):.2f}",
+                 f"{spearman(scores, reached):.2f}", ""])  # fmt: skip
+    head = ["network", "units", "bits after 10 %", "score", "bits at the end"]
+    return markdown(head, rows)
+
+
+def cost(result):
+    """Of a look ahead with its measuring, as a part of the whole training's time; per kind of work the mean."""
+    rows = []
+    for work in dict.fromkeys(run["work"] for run in result["runs"]):
+        some = [run for run in result["runs"] if run["work"] == work and run.get("seconds")]
+        whole = [run["seconds"] * run["updates"] / run["curve"][-1][0] for run in some]
+        looked = [run["ahead_seconds"] for run in some]
+        rows.append([
+            work, str(len(some)), f"{np.mean(whole):.1f} s", f"{np.mean(looked):.1f} s",
+            f"{np.sum(looked) / np.sum(whole):.0%}",
+        ])  # fmt: skip
+    return markdown(["work", "networks", "training", "look ahead", "part"], rows)
+
+
+TABLES = {
+    "foretold development": development, "foretold": held_out, "reliability": diagram,
+    "calls": calls, "misses": misses, "foretold text": text, "cost": cost,
+}  # fmt: skip

@@ -1,0 +1,92 @@
+"""Which networks: the development set, on which the prognosis is chosen and fitted, and the held-out set.
+
+The development set is the 72 of (a), which ``experiments.reach`` trains, the 192 of ``tasks192`` and those of ``further``.
+"""
+
+from experiments import reach
+
+TWELVE = (
+    "tanh, PyTorch's init", "tanh, orthogonal", "tanh, gaussian × 1.5", "softsign, orthogonal × 1.3",
+    "relu, orthogonal", "leaky relu, orthogonal", "leaky relu, identity", "LSTM, PyTorch's init",
+    "LSTM, forget bias 1", "LSTM, orthogonal, forget bias 3", "GRU, PyTorch's init", "GRU, orthogonal",
+)  # fmt: skip
+CARRYING = ("LSTM, forget bias 5", "LSTM, chrono", "GRU, update bias 4")
+FOURTEEN = (
+    "tanh, PyTorch's init", "tanh, orthogonal", "tanh, gaussian × 1.5", "relu, orthogonal",
+    "relu, identity, W_F of PyTorch", "leaky relu, orthogonal", "LSTM, PyTorch's init",
+    "LSTM, forget bias 1", "LSTM, orthogonal, forget bias 3", "GRU, PyTorch's init", "GRU, orthogonal",
+    *CARRYING,
+)  # fmt: skip
+STACKED = (
+    "tanh, orthogonal", "relu, orthogonal", "LSTM, PyTorch's init", "LSTM, orthogonal, forget bias 3",
+    "LSTM, chrono", "GRU, PyTorch's init", "GRU, update bias 4",
+)  # fmt: skip
+SIZES = (32, 64, 100)
+
+
+def record(work, kind, hidden, layers, seed, updates, **how):
+    """The settings of one network."""
+    return {
+        "work": work, "kind": kind, "hidden": hidden, "layers": layers, "seed": seed, "updates": updates,
+    } | how  # fmt: skip
+
+
+def adding72():
+    """Those of (a)."""
+    return [
+        record(f"adding {T}", kind, reach.HIDDEN, 1, seed, reach.UPDATES)
+        for T in (50, 100, 200) for kind in reach.NETWORKS for seed in range(3)
+    ]  # fmt: skip
+
+
+def tasks192():
+    """Twelve kinds on eight tasks, two seeds."""
+    works = ("order2 30", "order2 50", "xor 14", "xor 20", "permutation 30", "permutation 60",
+             "adding 40", "adding 80")  # fmt: skip
+    return [
+        record(work, kind, 50, 1, seed, 1500)
+        for seed in (0, 1)
+        for work in works
+        for kind in TWELVE
+    ]
+
+
+def further():
+    """Events at short lags, stacks of two, and small real sets."""
+    events = ("events 40 lag 25", "events 80 lag 50", "events 120 lag 90")
+    kinds = TWELVE[1::2] + CARRYING
+    records = [record(work, kind, 50, 1, 0, 1000, rate=2e-3) for work in events for kind in kinds]
+    for work in ("order2 30", "xor 14", "permutation 30", "adding 40", events[1]):
+        records += [record(work, kind, 40, 2, 0, 1000) for kind in STACKED[:6]]
+    for work in ("italy_power_demand", "gunpoint", "basic_motions"):
+        records += [record(work, kind, 32, 1, 0, 400, batch=16) for kind in FOURTEEN]
+    return records
+
+
+def held_out():
+    """What nothing may be chosen on: two tasks of events, digits at two lengths, and two sets of real sequences."""
+    works = (
+        ("events 200 lag 150", 3, {"updates": 1500, "rate": 2e-3}),
+        ("events 100 lag 60", 3, {"updates": 1000, "rate": 2e-3}),
+        ("digits 64", 2, {"updates": 1000}),
+        ("digits 90", 2, {"updates": 1000}),
+        ("vowels", 2, {"updates": 300}),
+        ("acsf1", 1, {"updates": 600, "rate": 2e-3}),
+    )
+    records = []
+    for work, seeds, how in works:
+        for seed in range(seeds):
+            for n, kind in enumerate(FOURTEEN):
+                records.append(record(work, kind, SIZES[(n + seed) % 3], 1, seed, batch=16, **how))
+        for n, kind in enumerate(STACKED):
+            records.append(record(work, kind, SIZES[n % 2], 2, 0, batch=16, **how))
+    return records
+
+
+def text():
+    """Networks that read text, where learning has no mark: bits per character are what is predicted."""
+    kinds = FOURTEEN[::2] + FOURTEEN[5::4] + CARRYING[:2]
+    return [
+        record("text 64", kind, (64, 100)[n % 2], 1, 0, 1000, rate=2e-3, batch=16)
+        for n, kind in enumerate(kinds)
+    ]
