@@ -2,7 +2,7 @@
 
 from bptt.prognoses.agreement import Agreement
 from bptt.prognoses.foretell import BUDGET, prognosis_of
-from bptt.prognoses.learner import Learner, Pass
+from bptt.prognoses.learner import Joined, Learner, Pass, near_lag
 from bptt.prognoses.look_ahead import Looked, look_ahead, updates_ahead
 from bptt.prognoses.measured import Measured, measure
 from bptt.prognoses.network_learner import NetworkLearner
@@ -11,6 +11,7 @@ from bptt.prognoses.prognosis import Prognosis
 __all__ = [
     "BUDGET",
     "Agreement",
+    "Joined",
     "Learner",
     "Looked",
     "Measured",
@@ -19,6 +20,7 @@ __all__ = [
     "Prognosis",
     "look_ahead",
     "measure",
+    "near_lag",
     "prognosis_of",
     "updates_ahead",
 ]

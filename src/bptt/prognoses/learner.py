@@ -13,6 +13,28 @@ from bptt.layers import StackTrace
 GROUPS, EACH = 16, 32  # independent groups of held-out sequences, and sequences of each
 
 
+def near_lag(needed_lag: int) -> int:
+    """Half of the needed lag: from there on lags count as far, where the needed lag alone would say too little."""
+    return max(1, needed_lag // 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """A recurrent part of a model that is no stack: its states pass through something else on their way.
+
+    Attributes:
+        log10_attenuation: log10 of the error signal of the last loss step at the needed lag over that where it
+            starts, of the layer where it is weakest; None where it was not asked for.
+        bands: (3, P) the gradient by its weights of one drawn loss step from all lags, from half of the needed lag
+            on, and from the needed lag on; None where it could not be had.
+        sequences: that they were measured on.
+    """
+
+    log10_attenuation: float | None
+    bands: Array | None
+    sequences: int
+
+
 @dataclass(frozen=True, eq=False)
 class Pass:
     """A group of held-out sequences, run through the network once.
@@ -23,11 +45,13 @@ class Pass:
             telling sequences apart, which stands for the best constant.
         stacks: per recurrent part of the model its forward pass, and per layer of it the immediate errors
             ∂⁺E/∂state, (T, B, S), each in the layer's own order. Empty where they cannot be had.
+        joined: the parts that are no stacks.
     """
 
     E: float
     blind: float
     stacks: tuple[tuple[StackTrace, list[Array]], ...]
+    joined: tuple[Joined, ...] = ()
 
 
 class Learner(Protocol):

@@ -1,5 +1,6 @@
 """Reach, agreement and form of a learner at one moment of its training."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from bptt.gradients.by_lag import by_lag
 from bptt.prognoses.agreement import Agreement, Settings, agreement, centred, gradient
 from bptt.prognoses.drawn import Drawn, draw, independent, last_steps
 from bptt.prognoses.form import form
-from bptt.prognoses.learner import Learner, Pass
+from bptt.prognoses.learner import Joined, Learner, Pass, near_lag
 
 
 @dataclass(frozen=True)
@@ -46,43 +47,49 @@ def measure(learner: Learner, groups: int, form_groups: int) -> Measured:
     """
     rng = np.random.default_rng(0)
     lag = learner.needed_lag
-    near = max(1, lag // 2)
+    near = near_lag(lag)
     E: list[float] = []
     blind: list[float] = []
     bands: list[Array] = []
     drawn: list[list[Drawn]] = []
-    reach = -np.inf
+    reach, sequences = -np.inf, 0
     for number, one in enumerate(learner.passes(groups)):
         E.append(one.E)
         blind.append(one.blind)
         if number == 0:
             reach = signal(one, lag)
         parts = _drawn(one, lag, rng)
-        if parts and len(parts) == len((drawn or [parts])[0]):  # with the same parts as the others
-            bands.append(_bands(parts, lag, near))
-            drawn.append(parts)
+        own = _bands(parts, one.joined, lag, near)
+        if own.size and own.shape == (bands or [own])[0].shape:  # of the same parts as the others
+            bands.append(own)
+            sequences = len(parts[0].t) if parts else one.joined[0].sequences
+            if not one.joined:
+                drawn.append(parts)
     loss = float(np.mean(E))
     common = (learner.updates, loss / learner.scale, float(np.mean(blind)) / learner.scale, reach)
     if len(bands) < 2:
         return Measured(*common, None, None, None)
     whole, mid, far = np.array(bands).swapaxes(0, 1)
-    settings = Settings(loss, len(drawn[0][0].t), learner.batch, learner.lr)
+    settings = Settings(loss, sequences, learner.batch, learner.lr)
     return Measured(
         *common,
         agreement(far, whole, settings),
         agreement(mid, whole, settings),
-        form(drawn[:form_groups], near),
+        form(drawn[:form_groups], near) if drawn else None,
     )
 
 
-def _bands(parts: list[Drawn], lag: int, near: int) -> Array:
+def _bands(parts: list[Drawn], joined: Sequence[Joined], lag: int, near: int) -> Array:
     """(3, P) the gradient of one group from all lags, from half of the needed lag on, and from the needed lag on."""
+    bands = [own.bands for own in joined if own.bands is not None]
     at = [part.at_weights(centred(part)) for part in parts]
     each = [
-        np.concatenate([gradient(p, a, *lags) for p, a in zip(parts, at, strict=True)])
+        np.concatenate(
+            [np.zeros(0), *(gradient(p, a, *lags) for p, a in zip(parts, at, strict=True))]
+        )
         for lags in ((lag, None), (near, lag), (0, near))
     ]
-    return np.cumsum(each, axis=0)[::-1]
+    return np.concatenate([np.cumsum(each, axis=0)[::-1], *bands], axis=1)
 
 
 def signal(one: Pass, needed_lag: int) -> float:
@@ -97,6 +104,9 @@ def signal(one: Pass, needed_lag: int) -> float:
         for profile, lag in zip(profiles, lags, strict=True):
             left = lag < len(profile.log10_signal)
             weakest = min(weakest, profile.log10_attenuation(lag) if left else -np.inf)
+    for joined in one.joined:
+        if joined.log10_attenuation is not None:
+            weakest = min(weakest, joined.log10_attenuation)
     return float(weakest) if weakest < np.inf else float("-inf")
 
 

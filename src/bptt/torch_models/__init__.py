@@ -10,11 +10,12 @@ with needing("torch", "bptt.torch_models"):
     from bptt.torch_models.as_module import as_module, is_module
     from bptt.torch_models.convert import from_torch, to_torch
     from bptt.torch_models.diagnose import diagnose_module
+    from bptt.torch_models.learner import ModuleLearner, batches_of
     from bptt.torch_models.nonfinite import where_not_finite
     from bptt.torch_models.own_step import by_lag
     from bptt.torch_models.subject import ModuleSubject
 
 __all__ = [
-    "ModuleSubject", "as_module", "by_lag", "diagnose_module", "from_torch", "is_module", "to_torch", "unwrapped",
-    "where_not_finite",
+    "ModuleLearner", "ModuleSubject", "as_module", "batches_of", "by_lag", "diagnose_module", "from_torch", "is_module",
+    "to_torch", "unwrapped", "where_not_finite",
 ]  # fmt: skip

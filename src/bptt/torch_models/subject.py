@@ -1,6 +1,5 @@
 """A PyTorch model as what remedies are tried on, and how a change is written back into it."""
 
-import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,7 +15,7 @@ from bptt.errors import OptionError
 from bptt.gradients.by_lag import LagProfile
 from bptt.layers import Layer, Trace
 from bptt.remedies import Settings, Trial
-from bptt.torch_models.as_found import Memory, copied, eagerly, random_numbers_kept
+from bptt.torch_models.as_found import Memory, copied, eagerly, random_numbers_kept, seed_all
 from bptt.torch_models.convert import acting_layers, stack_of
 from bptt.torch_models.decompose import Decomposed, decompose
 from bptt.torch_models.diagnose import diagnose_module
@@ -131,7 +130,7 @@ class ModuleSubject:
         ):
             with memory.watching(self.batch):
                 self.loss(model, self.batch)
-            _seed(settings.seed)
+            seed_all(settings.seed)
             for batch in self._drawn(settings.updates):
                 memory.recall()  # no update goes on from where another one stopped
                 optimiser.zero_grad()
@@ -170,10 +169,3 @@ class ModuleSubject:
     def _modules(self) -> list[str]:
         """Paths of the recurrent modules that the loss reaches."""
         return list(self._forward.modules)
-
-
-def _seed(seed: int) -> None:
-    """Let every trial draw the same random numbers, whoever it asks for them."""
-    torch.manual_seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    random.seed(seed)

@@ -3,13 +3,16 @@
 from bptt.torch_models.as_found.copied import copied
 from bptt.torch_models.as_found.eagerly import eagerly, unwrapped, without_wrappers
 from bptt.torch_models.as_found.memory import Memory
-from bptt.torch_models.as_found.untouched import random_numbers_kept, untouched
+from bptt.torch_models.as_found.random_numbers import Stream, random_numbers_kept, seed_all
+from bptt.torch_models.as_found.untouched import untouched
 
 __all__ = [
     "Memory",
+    "Stream",
     "copied",
     "eagerly",
     "random_numbers_kept",
+    "seed_all",
     "untouched",
     "unwrapped",
     "without_wrappers",

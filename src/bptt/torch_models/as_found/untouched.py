@@ -8,14 +8,12 @@ What a model remembers from before comes in without its past, as if detached: th
 backward pass through it would free it.
 """
 
-import random
 from ast import literal_eval
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
@@ -23,6 +21,7 @@ from torch.nn.parameter import is_lazy
 from bptt.torch_models.as_found.contents import KeptContents
 from bptt.torch_models.as_found.held import held
 from bptt.torch_models.as_found.kept import Kept, kept
+from bptt.torch_models.as_found.random_numbers import random_numbers_kept
 
 
 class Snapshot:
@@ -108,27 +107,3 @@ def untouched(*roots: Any) -> Iterator[Snapshot]:
         stack.enter_context(random_numbers_kept())
         snapshot.without_past()
         yield snapshot
-
-
-@contextmanager
-def random_numbers_kept() -> Iterator[None]:
-    """Afterwards PyTorch, NumPy and Python draw what they would have drawn."""
-    own = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
-    devices = [getattr(torch, name) for name in ("cuda", "xpu") if _in_use(name)]
-    of_devices = [(device.set_rng_state_all, device.get_rng_state_all()) for device in devices]
-    if torch.backends.mps.is_available():
-        of_devices.append((torch.mps.set_rng_state, torch.mps.get_rng_state()))
-    try:
-        yield
-    finally:
-        torch.set_rng_state(own[0])
-        np.random.set_state(own[1])  # noqa: NPY002
-        random.setstate(own[2])
-        for put_back, state in of_devices:
-            put_back(state)
-
-
-def _in_use(name: str) -> bool:
-    """Whether a kind of device was used in this process: to ask it for more would wake it up."""
-    device = getattr(torch, name, None)
-    return device is not None and device.is_available() and device.is_initialized()

@@ -76,13 +76,16 @@ def recurrent_modules(model: nn.Module) -> dict[str, Any]:
 
 
 @contextmanager
-def capturing(model: nn.Module, batch: Any, loss: Loss) -> Iterator[Captured]:
+def capturing(
+    model: nn.Module, batch: Any, loss: Loss, *, flat_too: bool = False
+) -> Iterator[Captured]:
     """Run loss(model, batch) forward; within it, errors can be carried through its graph.
 
     Args:
         model: the user's.
         batch: whatever ``loss`` takes.
         loss: called as loss(model, batch), returns the loss before ``.backward()``.
+        flat_too: whether a gradient that is zero everywhere is a result.
 
     Raises:
         OptionError: if the model has no recurrent layer, or the loss is no number, does not depend on any of
@@ -107,10 +110,10 @@ def capturing(model: nn.Module, batch: Any, loss: Loss) -> Iterator[Captured]:
         unseen = _unseen(recorder)
         if not recorder.calls or not E.requires_grad:
             raise _of_their_own(unseen) if unseen and not recorder.calls else _independent()
-        yield _captured(E, recorder, unseen)
+        yield _captured(E, recorder, unseen, flat_too)
 
 
-def _captured(E: Tensor, recorder: Calls, unseen: dict[str, str]) -> Captured:
+def _captured(E: Tensor, recorder: Calls, unseen: dict[str, str], flat_too: bool) -> Captured:
     calls, one = recorder.calls, [torch.ones_like(E)]
     shared = {id(W): W for call in calls for W in call.shared}
     gated = [call for call in calls if call.state_gate is not None]
@@ -135,7 +138,7 @@ def _captured(E: Tensor, recorder: Calls, unseen: dict[str, str]) -> Captured:
     arrived = [grad for grads in immediate.values() for grad in grads if grad is not None]
     if not arrived:
         raise _independent()
-    if not any(bool(grad.any()) for grad in arrived):
+    if not flat_too and not any(bool(grad.any()) for grad in arrived):
         raise OptionError(
             "loss", "a gradient that is not zero", "one that is zero at every state",
             "The loss depends on the recurrent layer, but here it is flat: CTC with zero_infinity and targets "

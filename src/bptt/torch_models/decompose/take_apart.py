@@ -5,20 +5,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from bptt.arrays import Array
-from bptt.errors import NonFiniteError, OptionError
+from bptt.errors import NonFiniteError
 from bptt.gradients.by_lag import LagProfile, by_lag
 from bptt.gradients.by_lag.linked import linked_by_lag, sweep_from
 from bptt.gradients.by_step import StepProfile, by_step, linked_by_step
 from bptt.layers import StackTrace, Trace
 from bptt.torch_models.as_found import without_wrappers
 from bptt.torch_models.capture import Captured, Chain, Loss, capturing
-from bptt.torch_models.capture.numbers import layer_errors
 from bptt.torch_models.decompose.checks import check_borders, check_sum
 from bptt.torch_models.decompose.copies import check_copies
+from bptt.torch_models.decompose.grouped import (
+    check_steps,
+    members_of,
+    not_finite,
+    reached_chains,
+    together,
+)
 from bptt.torch_models.decompose.words import in_words
 from bptt.torch_models.nonfinite import where_not_finite
 from bptt.torch_models.replay import Links, Replay, replay, strands_of
@@ -73,79 +78,21 @@ def decompose(model: nn.Module, batch: Any, loss: Loss, max_lag: int | None = No
         if not np.isfinite(captured.E):
             bad = "loss", "a finite number", str(captured.E)
         else:
-            bad = _not_finite(captured)
+            bad = not_finite(captured)
         if bad is None:
             return _decomposed(model, captured, max_lag)
     raise NonFiniteError(*bad, where_not_finite(model, batch, loss))
 
 
-def _not_finite(captured: Captured) -> tuple[str, str, str] | None:
-    """The first call whose states are not finite, or that the loss sends something back to that is not."""
-    for call in (
-        c for chain in captured.chains if _is_reached(captured, chain) for c in chain.calls
-    ):
-        for state in call.outputs:
-            if not torch.isfinite(state).all():
-                kind = "nan" if torch.isnan(state).any() else "inf"
-                return call.path or "model", "finite states", f"{kind} among them"
-    firsts = {s.call.index: s.first for chain in captured.chains for s in chain.starts}
-    for call in captured.calls:
-        grads = captured.immediate[call.index]
-        if all(grad is None or bool(torch.isfinite(grad).all()) for grad in grads):
-            continue
-        with np.errstate(invalid="ignore"):  # it is multiplied by a projection, 0 · ∞
-            finite = [np.isfinite(error).all((1, 2)) for error in layer_errors(call, grads)]
-        step = firsts[call.index] + int(np.argmin(np.logical_and.reduce(finite)))
-        return call.path or "model", "a finite gradient on the states", f"{np.nan} at step {step}"
-    return None
-
-
 def _decomposed(model: nn.Module, captured: Captured, max_lag: int | None) -> Decomposed:
-    reached = [chain for chain in captured.chains if _is_reached(captured, chain)]
+    reached = reached_chains(captured)
     replays = [replay(strand, captured.immediate) for strand in strands_of(reached)]
     parts = Decomposed(captured.E, longest=max(s.last for chain in reached for s in chain.starts))
-    _steps(parts.longest, reached)
+    check_steps(parts.longest, reached)
     parts.remarks += in_words(model, captured, reached)
-    for own, chains in _together(replays, reached):
+    for own, chains in together(replays, reached):
         _add(model, captured, parts, own, chains, max_lag)
     return parts
-
-
-def _steps(longest: int, chains: Sequence[Chain]) -> None:
-    """Refuse a model none of whose recurrences goes a step back.
-
-    Raises:
-        OptionError: if it does not.
-    """
-    calls = [call for chain in chains for call in chain.calls]
-    if longest < 2 and len(calls) > 1:
-        raise OptionError(
-            "model", "states that go from one call to the next",
-            f"{len(calls)} calls of {calls[0].path or 'the model'}, one step each, with no state in between",
-            "Pass the state on, and do not detach it, or set it to zero, before every step.",
-        )  # fmt: skip
-
-
-def _is_reached(captured: Captured, chain: Chain) -> bool:
-    grads = [grad for call in chain.calls for grad in captured.immediate[call.index]]
-    return any(grad is not None and bool(grad.any()) for grad in grads)
-
-
-def _together(replays: list[Replay], chains: list[Chain]) -> list[tuple[list[Replay], list[Chain]]]:
-    """Replays that errors pass between, or that share a module; with their chains."""
-    groups: list[tuple[set[int], set[str], list[Replay]]] = []
-    of_call = {call.index: n for n, chain in enumerate(chains) for call in chain.calls}
-    for own in replays:
-        numbers, paths, members = (
-            {of_call[call.index] for call in own.strand.calls}, {own.strand.path}, [own],
-        )  # fmt: skip
-        for other in [g for g in groups if g[0] & numbers or g[1] & paths]:
-            groups.remove(other)
-            numbers, paths, members = (
-                other[0] | numbers, other[1] | paths, [*other[2], *members],
-            )  # fmt: skip
-        groups.append((numbers, paths, members))
-    return [(members, [chains[n] for n in sorted(numbers)]) for numbers, _, members in groups]
 
 
 def _add(
@@ -159,11 +106,7 @@ def _add(
     """Take the layers apart that belong together, check them, and write them down."""
     paths = list(dict.fromkeys(r.strand.path for r in replays))
     of_path = {path: [n for n, r in enumerate(replays) if r.strand.path == path] for path in paths}
-    members = [
-        [(n, layer) for n in own]
-        for own in of_path.values()
-        for layer in range(len(replays[own[0]].trace.traces))
-    ]
+    members = members_of(replays)
     links, is_joined = Links(replays), any(chain.is_joined for chain in chains)
     traces, errors_of = [r.trace for r in replays], [r.errors for r in replays]
     if len(replays) == 1 and not links.links_anything:

@@ -1,0 +1,6 @@
+"""A copy of a PyTorch model that a look ahead trains and measures."""
+
+from bptt.torch_models.learner.batches import Batches, batches_of
+from bptt.torch_models.learner.learner import ModuleLearner
+
+__all__ = ["Batches", "ModuleLearner", "batches_of"]

@@ -1,0 +1,203 @@
+"""A copy of a PyTorch model that is trained a while and measured on held-out sequences."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bptt.arrays import as_number
+from bptt.diagnosis import needed_or_half
+from bptt.errors import NonFiniteError, OptionError
+from bptt.prognoses import Pass
+from bptt.prognoses.drawn import independent
+from bptt.prognoses.network_learner import MIXED
+from bptt.torch_models.as_found import (
+    Memory,
+    Stream,
+    copied,
+    eagerly,
+    random_numbers_kept,
+    seed_all,
+    untouched,
+)
+from bptt.torch_models.capture import Loss
+from bptt.torch_models.decompose import Decomposed, decompose
+from bptt.torch_models.learner.batches import Batches, batches_of
+from bptt.torch_models.learner.passed import passed
+from bptt.torch_models.nonfinite import where_not_finite
+
+Step = Callable[[nn.Module, Any], Any]
+JOINED = (
+    "Form is left out: states pass through other parts of the model on their way from step to step."
+)
+
+
+class ModuleLearner:
+    """A copy of a PyTorch model, somewhere in its training; see ``bptt.prognoses.Learner``.
+
+    Training happens in train mode, measuring in eval mode.
+
+    Args:
+        model: it is not changed.
+        data: an iterable of batches, a DataLoader for example; a function that draws one; a single batch, whose sequences
+            are split; or what ``batches_of`` made of these, to be shared by several learners.
+        loss: called as loss(model, batch), returns the loss before ``.backward()``.
+        needed_lag: the lag that the task needs; half of the longest sequence if None.
+        lr: of Adam; with ``step``, that of your own optimiser.
+        batch: sequences per update, where batches are split.
+        clip: largest norm of the gradient; None never clips.
+        step: one update of your own, called as step(model, batch) with the copy; Adam if None.
+        seed: of dropout, of the random numbers that the data draw from, and of what is held out.
+
+    Raises:
+        OptionError: if the model cannot be copied, the data leave too little to hold out, or as ``bptt.diagnose``.
+        NonFiniteError: if the loss is not finite.
+    """
+
+    unit, scale = "", 1.0
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: Any,
+        loss: Loss,
+        *,
+        needed_lag: int | None = None,
+        lr: float = 1e-3,
+        batch: int = 32,
+        clip: float | None = 1.0,
+        step: Step | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._given, self.loss, self._step = model, loss, step
+        self.lr = as_number("lr", lr, "(0, ∞)")
+        self.clip = np.inf if clip is None else as_number("clip", clip, "(0, ∞]")
+        self.updates = 0
+        self.model = copied(model, why="it is a copy that is trained").train()
+        self._numbers = Stream(seed)
+        if not isinstance(data, Batches):
+            data = batches_of(data, self.model, loss, batch, seed)
+        self._batches = data
+        self._memory = Memory(self.model)
+        with self._looking(0):
+            with self._memory.watching(data.held[0]):
+                loss(self.model, data.held[0])
+            seen = self._first(needed_lag)
+        self.needed_lag = needed_or_half(needed_lag, seen.longest)
+        sequences = seen.traces[0].x.shape[1]
+        if sequences < 2:
+            raise OptionError(
+                "data", "batches of several sequences", "one sequence in a batch",
+                "Use a larger batch size: what pulls the same way in many sequences is measured.",
+            )  # fmt: skip
+        self.batch = max(1, round(sequences * data.per_group))
+        self._optimiser: torch.optim.Optimizer | None = None
+        self._remarks: set[str] = set()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What cannot be measured and why."""
+        return tuple(sorted(self._remarks))
+
+    def advance(self, updates: int, note: Callable[[float], None]) -> None:
+        """Train on; see ``Learner``.
+
+        Raises:
+            NonFiniteError: if loss or gradient stop being finite.
+            OptionError: if the data end, or ``step`` does not train the copy.
+        """
+        for _ in range(updates):
+            batch = self._batches.at(self.updates)
+            with self._numbers.drawing(), eagerly(self.model), _as_in_training():
+                self._memory.recall()  # no update goes on from where another one stopped
+                E = self._by_adam(batch) if self._step is None else self._by_step(batch)
+            self.updates += 1
+            note(E)
+
+    def passes(self, groups: int) -> Iterator[Pass]:
+        """The first groups of the held-out sequences; see ``Learner``."""
+        for number, batch in enumerate(self._batches.held[:groups]):
+            with self._looking(number):
+                self._memory.recall()
+                one = passed(self.model, batch, self.loss, self.needed_lag, number)
+            if one.joined:
+                self._remarks.add(JOINED)
+            if any(independent(*stack) is None for stack in one.stacks):
+                self._remarks.add(MIXED)
+            yield one
+
+    def _by_adam(self, batch: Any) -> float:
+        if self._optimiser is None:
+            self._optimiser = torch.optim.Adam(self.model.parameters(), self.lr)
+        self._optimiser.zero_grad()
+        E = self.loss(self.model, batch)
+        self._check(E, batch)
+        E.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
+        self._check(norm, batch, "gradient")
+        self._optimiser.step()
+        return float(E.detach())
+
+    def _by_step(self, batch: Any) -> float:
+        assert self._step is not None
+        before = None
+        with ExitStack() as stack:
+            if self.updates == 0:
+                before = [parameter.detach().clone() for parameter in self.model.parameters()]
+                stack.enter_context(untouched(self._given))
+            E = self._step(self.model, batch)
+        if before is not None and all(map(torch.equal, before, self.model.parameters())):
+            raise OptionError(
+                "step", "one update of the model that it is called with", "weights that are the same after it",
+                "Make the optimiser of the model that step is given, when it is given it first.",
+            )  # fmt: skip
+        if not isinstance(E, Tensor | float | int):
+            with untouched(self.model), torch.no_grad():
+                E = self.loss(self.model, batch)
+        self._check(E, batch)
+        return float(E.detach() if isinstance(E, Tensor) else E)
+
+    def _check(self, number: Any, batch: Any, name: str = "loss") -> None:
+        value = float(number.detach() if isinstance(number, Tensor) else number)
+        if np.isfinite(value):
+            return
+        raise NonFiniteError(
+            name, "a finite number", f"{value} in update {self.updates + 1}",
+            where_not_finite(self.model, batch, self.loss),
+        )  # fmt: skip
+
+    def _first(self, needed_lag: int | None) -> Decomposed:
+        """A group whose sequences are long enough for the lag; from here on it is the first."""
+        held = self._batches.held
+        parts = None
+        for number, batch in enumerate(held):
+            own = decompose(self.model, batch, self.loss, 0)
+            if parts is None or own.longest > parts.longest:
+                parts = own
+                held.insert(0, held.pop(number))
+            if needed_lag is None or not isinstance(needed_lag, int) or needed_lag < own.longest:
+                break
+        assert parts is not None
+        return parts
+
+    @contextmanager
+    def _looking(self, number: int) -> Iterator[None]:
+        """Around what measures: eval mode, and random numbers that are the same at every call."""
+        modes = {module: module.training for module in self.model.modules()}
+        self.model.eval()
+        with random_numbers_kept():
+            seed_all(number)
+            try:
+                yield
+            finally:
+                for module, training in modes.items():
+                    module.training = training
+
+
+@contextmanager
+def _as_in_training() -> Iterator[None]:
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
