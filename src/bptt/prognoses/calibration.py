@@ -2,9 +2,10 @@ r"""How likely a network learns, from what a look ahead measured: a logistic reg
 
     p = 1 / (1 + exp(-(b + Σ_j w_j (x_j - m_j) / s_j)))
 
-The numbers x_j are of one network alone (``evidence``). m, s, w and b were fitted on the trainings of ``experiments``,
-none of which is of the held-out kinds of work that the probability is checked on; ``calibration.json`` holds them, and
-``python -m experiments.calibration`` writes it.
+The numbers x_j are of one network alone (``evidence``). Reach is not among them: what does not reach does not agree, so
+agreement holds it, and beside agreement it told nothing more; it is told when it is what is missing. m, s, w and b were
+fitted on the trainings of ``experiments``, none of which is of the held-out kinds of work that the probability is checked
+on. ``calibration.json`` holds them, and ``python -m experiments.calibration`` writes it.
 """
 
 import json
@@ -45,10 +46,11 @@ class Calibration:
     step: tuple[float, float]
 
     def parts(self, evidence: dict[str, float]) -> dict[str, float]:
-        """What every number adds to the score, by name."""
+        """What every number adds to the score, by name; one that could not be measured adds nothing."""
         return {
-            name: self.weight[name] * (x - self.mean[name]) / self.deviation[name]
-            for name, x in evidence.items()
+            name: weight * (evidence[name] - self.mean[name]) / self.deviation[name]
+            for name, weight in self.weight.items()
+            if name in evidence
         }
 
     def score(self, evidence: dict[str, float]) -> float:
