@@ -2,7 +2,6 @@
 
 import ast
 import re
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -13,17 +12,25 @@ from typer.testing import CliRunner
 
 import bptt
 from bptt.cli import app
-from bptt.cli.advice_words import with_options
+from bptt.cli.advice_words import commands as commands_of
 from bptt.diagnosis import VERDICTS, Cause
 from bptt.diagnosis.activity import activity_of
 from bptt.diagnosis.advice import advice_on
+from bptt.diagnosis.drive import drive_of
 from bptt.diagnosis.evidence import Evidence
 from bptt.dynamics import spectrum
 from bptt.layers.kinds import KINDS
+from bptt.remedies import CATALOGUE
 
 CAUSES = {
     "vanishing": ("weights", "saturation", "activation slope", "gates closed", "between the steps"),
-    "exploding": ("weights", "activation slope", "non-normal transient", "between the steps"),
+    "exploding": (
+        "weights",
+        "activation slope",
+        "non-normal transient",
+        "between the steps",
+        "layers above",
+    ),
     "steady": ("cancellation", "none"),
 }
 
@@ -35,7 +42,9 @@ def everything():
         trace = layer.forward(np.ones((9, 2, 2), "f4"))
         profile = bptt.by_lag(trace, np.ones((9, 2, 4), "f4"))
         weights, activity = spectrum(layer.gate(layer.cell.candidate)), activity_of(trace)
-        evidence = Evidence(f"rnn.0.{way}", layer, profile, 3, verdict, weights, activity)
+        evidence = Evidence(
+            f"rnn.0.{way}", layer, profile, 3, verdict, weights, activity, drive_of(trace)
+        )
         for name in (*CAUSES[verdict], *["loss out of reach"] * (verdict == "vanishing")):
             yield from advice_on(evidence, Cause(name, 1.0, ""))
 
@@ -51,35 +60,41 @@ def test_every_option_that_is_named_exists_and_takes_the_value():
     commands = typer.main.get_command(app).commands
     seen = set()
     for each in everything():
-        words = with_options(each, "bptt diagnose")
-        for way in words.rpartition(": ")[2].split(" or ") if each.settings else []:
-            name, *options = re.findall(r"--\w+ \w+|diagnose|train", way)
+        for way in commands_of(each, "bptt diagnose").split(" or ") if each.settings else []:
+            _, name, *options = re.findall(r"--[\w-]+(?: [\w-]+)?|bptt|\w+", way)
             known = [option for p in commands[name].params for option in p.opts]
             for option in options:
-                assert option.split()[0] in known, words
+                assert option.split()[0] in known, way
                 seen.add(option)
-    assert seen >= {"--init orthogonal", "--init identity", "--cell lstm", "--clip 1"}
+    assert seen >= {"--init orthogonal", "--activation tanh", "--cell lstm", "--clip 1"}
+
+
+def test_every_remedy_that_is_named_is_in_the_catalogue():
+    names = {each.remedy for each in everything()}
+    assert names - {None} <= CATALOGUE.keys()
+    assert names >= {"chrono", "forget-bias", "update-bias", "orthogonal", "identity-relu", "gain"}
+    for each in everything():
+        if each.remedy is not None:
+            assert each.code == f'report.apply("{each.remedy}")'
+            assert f"--remedy {each.remedy} --apply" in commands_of(each, None)
 
 
 @pytest.mark.parametrize(
     ("command", "options"),
     [
-        ("", ": --init orthogonal or --init identity --activation relu."),
-        (
-            "bptt train",
-            ": bptt train --init orthogonal or bptt train --init identity --activation relu.",
-        ),
-        (None, "."),
+        ("", "--init orthogonal or "),
+        ("bptt train", "bptt train --init orthogonal or "),
+        (None, ""),
     ],
 )
 def test_the_command_that_makes_the_network_is_named(command, options):
-    first = next(each for each in everything() if len(each.settings) == 2)
-    first = replace(first, sentence="Start anew.")
-    assert with_options(first, command) == f"Start anew{options}"
+    first = next(each for each in everything() if each.remedy == "orthogonal")
+    remedied = "bptt remedies --only orthogonal --remedy orthogonal --apply"
+    assert commands_of(first, command) == options + remedied
 
 
-def test_diagnose_tells_its_user_the_option_and_nobody_else(tmp_path, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
+def test_diagnose_tells_its_user_the_command_and_nobody_else(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     model, page = str(tmp_path / "model.safetensors"), tmp_path / "report.html"
     bptt.Network.init(2, 8, 1, loss="mse", loss_at="last", rng=0).save(model)
     done = CliRunner().invoke(
@@ -88,9 +103,11 @@ def test_diagnose_tells_its_user_the_option_and_nobody_else(tmp_path, monkeypatc
     )
     assert done.exit_code == 0, done.output
     shown = " ".join(done.stdout.split())
-    start = "Start from an orthogonal W_R, or from the identity with relu"
-    assert f"{start}: bptt train --init orthogonal or bptt train --init identity" in shown
-    assert f"{start}.<" in page.read_text()
+    assert "bptt train --init orthogonal or bptt remedies --only orthogonal" in shown
+    assert "report.apply" not in shown
+    text = page.read_text()
+    assert "Draw W_R orthogonal: it turns the signal and keeps its length.<" in text
+    assert "report.apply" not in text  # there is no report in Python
 
 
 def options_in(path):

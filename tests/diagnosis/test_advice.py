@@ -36,10 +36,11 @@ def test_the_bias_is_computed_and_set_beside_what_it_is(kind, gate, name):
     report = module(kind, 1.0)
     words = report.advice[0].sentence
     assert (report.verdict, report.cause.name) == ("vanishing", "gates closed")
-    assert f"Open the {name} gate: to keep a tenth of the signal over 50 steps" in words
-    assert f"{gate} must be 0.955 or more, which a bias b_{gate} of 3.05 gives" in words
-    assert f"In the mean b_{gate} is 1.00 now and {gate} is 0.73" in words
-    assert "instead of 0" not in words
+    assert f"Open the {name} gate for this lag" in words
+    assert f"draw b_{gate} as ln U(1, 99)" in words
+    assert f"To keep a tenth of the signal over 50 steps, {gate} must be 0.955 or more" in words
+    assert f"it is 0.73 there, and b_{gate} is 1.00 in the mean" in words
+    assert f"set b_{gate} to 3.05 in every unit" in report.advice[1].sentence
 
 
 def test_the_bias_that_is_advised_is_enough():
@@ -55,8 +56,8 @@ def test_a_gate_that_inputs_close_is_not_told_of_its_bias():
     report = bptt.diagnose(model, torch.randn(100, 4, 3), lambda m, x: m(x)[0][-1].square().mean())
     words = report.advice[0].sentence
     assert report.cause.name == "gates closed"
-    assert "Its bias would do, b_f is 3.50 in the mean, but inputs and states close it" in words
-    assert "regularise the weights of this gate" in words
+    assert words.startswith("Scale W_F of the forget gate by 0.0")
+    assert "its bias would do, 3.50 in the mean. But inputs add" in words
 
 
 def test_a_layer_is_not_told_to_start_as_it_is():
@@ -81,7 +82,7 @@ def test_relu_is_not_told_to_become_relu():
     x = np.random.default_rng(2).normal(size=(80, 4, 3))
     report = bptt.diagnose(net, (x, np.zeros((4, 1))))
     assert (report.verdict, report.cause.name) == ("vanishing", "saturation")
-    assert "Keep more units on" in report.advice[0].sentence
+    assert "below zero this activation has next to no slope" in report.advice[0].sentence
     assert "with relu" not in advised(report)
 
 
@@ -139,4 +140,4 @@ def test_a_bias_of_nearly_zero_has_no_sign():
     network = bptt.Network(layer, np.ones((1, 8)), np.zeros(1), "mse", loss_at="last")
     x = np.random.default_rng(1).standard_normal((40, 4, 3))
     report = bptt.diagnose(network, (x, np.zeros((4, 1))))
-    assert "b_f is 0.00 now" in report.diagnosis.decisive.advice[0].sentence
+    assert "b_f is 0.00 in the mean" in report.diagnosis.decisive.advice[0].sentence

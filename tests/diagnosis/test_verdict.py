@@ -33,14 +33,20 @@ def test_small_weights():
     assert (report.verdict, report.cause.name) == ("vanishing", "weights")
     assert report.cause.number == pytest.approx(np.log(0.5), abs=1e-3)
     assert report.layers["rnn.0"].log10_attenuation == pytest.approx(30 * np.log10(0.5), abs=1e-2)
-    assert "orthogonal" in report.advice[0].sentence
+    assert [advice.remedy for advice in report.advice] == [
+        "identity-relu",
+        "orthogonal",
+        "gain",
+        None,
+    ]
 
 
 def test_large_weights():
     report = diagnose(1.2 * orthogonal(), "identity", scale=1e-3)
     assert (report.verdict, report.cause.name) == ("exploding", "weights")
     assert report.cause.number == pytest.approx(np.log(1.2), abs=1e-6)
-    assert "Clip" in report.advice[0].sentence
+    assert [advice.remedy for advice in report.advice] == ["orthogonal", "gain", None]
+    assert "Clip" in report.advice[-1].sentence
 
 
 def test_logistic():
@@ -192,7 +198,8 @@ def test_a_cell_of_ones_own_is_judged_like_those_that_are_built_in(bias, cause):
     assert of_layer.carry == "forget gate f"
     if cause == "gates closed":
         assert report.cause.number == pytest.approx(0.5, abs=0.02)
-        assert "which a bias b_f of 2.53 gives" in report.advice[0].sentence  # 0.1^(1/30) = 0.926
+        assert report.advice[0].number == 60  # T_max, twice the lag
+        assert "set b_f to 2.53" in report.advice[1].sentence  # 0.1^(1/30) = 0.926
 
 
 def test_slopes_of_every_gate():

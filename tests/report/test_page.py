@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ pytest.importorskip("altair")
 import bptt
 from bptt.diagnosis import diagnose_network
 from bptt.report.figures import figures
+from bptt.report.numbers import numbers
 from tests.report.conftest import random_case
 
 CHARTS = ("by_lag", "memory", "shares", "gains", "loss_steps")
@@ -187,3 +189,22 @@ def test_only_one_stage_overflows(tmp_path):
     assert report.verdict == "exploding"
     assert "none" in str(report)
     report.save(tmp_path / "report.html")
+
+
+def test_how_far_from_normal_is_a_row():
+    """Henrici: a chain of units that feed each the next has no eigenvalue but zero, all of its norm is departure."""
+    layer = bptt.RNN(np.eye(4), np.diag(np.ones(3), 1), np.zeros(4), "identity")
+    net = bptt.Network(layer, np.ones((1, 4)), np.zeros(1), "mse", "last")
+    report = bptt.diagnose(net, (np.ones((9, 2, 4)), np.zeros((2, 1))))
+    (of_layer,) = report.layers.values()
+    rows = dict(numbers(report.diagnosis, of_layer))
+    assert rows["departure of W_R from normality"] == "1.00"
+
+
+def test_the_lines_that_follow_advice_stand_below_it():
+    """Where there is a report in Python; escaped, like all that is shown."""
+    net = bptt.Network.init(3, 8, 2, cell="lstm", loss_at="last", rng=0)
+    x = np.random.default_rng(0).standard_normal((60, 4, 3)).astype("f4")
+    report = bptt.diagnose(net, (x, np.zeros(4, int)))
+    assert '<pre class="code">report.apply(&#34;chrono&#34;)</pre>' in report.html()
+    assert "report.apply" not in replace(report, subject=None).html()

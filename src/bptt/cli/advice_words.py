@@ -1,4 +1,4 @@
-"""How advice is followed on the command line: its sentence, and the options that do what it says."""
+"""How advice is followed on the command line: the commands and options that do what it says."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -10,18 +10,18 @@ OPTIONS = {"cell": "--cell", "init": "--init", "activation": "--activation"}  # 
 TRAINING = {"clip": "--clip"}  # of bptt train alone
 
 
-def with_options(advice: "Advice", command: str | None) -> str:
-    """The sentence, followed by the options.
+def commands(advice: "Advice", command: str | None) -> str:
+    """The options of a new network and the remedy that make the change, each a way to do it; "" where none does.
 
     Args:
         advice: what to change.
         command: which command's options make the new network: "" for the one that was called, None
             where no command makes one, as for the weights of a PyTorch model.
     """
-    if command is None or not advice.settings:
-        return advice.sentence
-    ways = " or ".join(_options(settings, command) for settings in advice.settings)
-    return f"{advice.sentence.removesuffix('.')}: {ways}."
+    ways = [] if command is None else [_options(each, command) for each in advice.settings]
+    if advice.remedy is not None:
+        ways.append(f"bptt remedies --only {advice.remedy} --remedy {advice.remedy} --apply")
+    return " or ".join(ways)
 
 
 def _options(settings: Mapping[str, str | float], command: str) -> str:

@@ -85,7 +85,7 @@ def diagnose(
 
     from rich.console import Console, Group
 
-    from bptt.cli.advice_words import with_options
+    from bptt.cli.advice_words import commands
     from bptt.data import Series, Task, Text
     from bptt.diagnosis import Diagnosis, diagnose_network
     from bptt.errors import NonFiniteError
@@ -152,7 +152,7 @@ def diagnose(
         return
     console = Console()
     command = "" if model is None else None if opened.from_pytorch else "bptt train"
-    console.print(Group(*render(measured.stages(), lambda advice: with_options(advice, command))))
+    console.print(Group(*render(measured.stages(), lambda advice: commands(advice, command))))
     console.print("\n" + ". ".join(f"{name}: {value}" for name, value in facts) + ".", markup=False)
     if not no_report:
         console.print(f"The page with the pictures: {report}", markup=False, soft_wrap=True)

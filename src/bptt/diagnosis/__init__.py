@@ -1,11 +1,11 @@
 """From numbers to a verdict, its cause, and advice."""
 
-from bptt.diagnosis.advice import Advice
 from bptt.diagnosis.already import is_identity_relu
 from bptt.diagnosis.causes import Cause
 from bptt.diagnosis.lags import assumed_lags, needed_lags, needed_or_half
 from bptt.diagnosis.layer import LayerDiagnosis, diagnose_traces
 from bptt.diagnosis.network import Diagnosis, batch_arguments, diagnose_network, remembered
+from bptt.diagnosis.piece import Advice, Edit
 from bptt.diagnosis.verdict import VERDICT_CODES, VERDICTS, Verdict, judged, severity
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Advice",
     "Cause",
     "Diagnosis",
+    "Edit",
     "LayerDiagnosis",
     "Verdict",
     "assumed_lags",

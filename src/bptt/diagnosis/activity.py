@@ -31,7 +31,7 @@ class Activity:
 
 def activity_of(trace: Trace) -> Activity:
     """The activity of a layer on the steps that its sequences really have."""
-    cell, phi, real = trace.weights.cell, trace.weights.phi, _real_steps(trace)
+    cell, phi, real = trace.weights.cell, trace.weights.phi, real_steps(trace)
     values = {gate: trace.gate(gate)[real] for gate in cell.gates}
     candidate = values.pop(cell.candidate)
     if cell.choose_phi:  # then what is saved is what φ acts on, not the gate itself
@@ -50,7 +50,7 @@ def activity_of(trace: Trace) -> Activity:
     )
 
 
-def _real_steps(trace: Trace) -> Array:
+def real_steps(trace: Trace) -> Array:
     """(T, B) True where a sequence has a step."""
     if trace.lengths is None:
         return np.ones(trace.x.shape[:2], bool)

@@ -1,67 +1,64 @@
-"""What to change, for a verdict and its cause. Nothing is advised that the layer has already."""
+"""What to change, for a verdict and its cause: what the catalogue of remedies would do, with its number for the needed lag.
+
+Nothing is advised that the layer has already, so that advice that was followed gives way to other advice.
+"""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from bptt.diagnosis.already import is_identity_relu, is_orthogonal
 from bptt.diagnosis.causes import Cause
 from bptt.diagnosis.evidence import Evidence
-from bptt.dynamics import ENOUGH, bias_that_keeps
+from bptt.diagnosis.gate_advice import open_carry
+from bptt.diagnosis.piece import Advice, Edit, by_edit, by_remedy
+from bptt.diagnosis.saturation_advice import make_smaller
+from bptt.diagnosis.verdict import LOG10_EXPLODED
 
+SPARE = 0.5  # log10 by which a signal is to stay below what counts as exploding
 ONE_SIDED = ("relu", "leaky_relu")  # their slope is small below zero only
 
-
-@dataclass(frozen=True)
-class Advice:
-    """One change that is worth a try.
-
-    Attributes:
-        sentence: the change in words, for whoever reads it.
-        settings: the same by names and values of a configuration or a training, such as
-            ``{"init": "orthogonal"}``; each entry is one way to do it. Empty where no setting does.
-    """
-
-    sentence: str
-    settings: tuple[Mapping[str, str | float], ...] = ()
-
-    def __str__(self) -> str:
-        """The sentence."""
-        return self.sentence
-
-
 ORTHOGONAL: Mapping[str, str | float] = {"init": "orthogonal"}
-IDENTITY_RELU: Mapping[str, str | float] = {"init": "identity", "activation": "relu"}
+TANH: Mapping[str, str | float] = {"activation": "tanh"}
 
-CLIP = Advice("Clip the gradient by its norm, at 1 for a start.", ({"clip": 1.0},))
-START_ORTHOGONAL = Advice("Start from an orthogonal W_R.", (ORTHOGONAL,))
-ORTHOGONAL_BLOCKS = Advice(
-    "Start the recurrent weights from orthogonal blocks.", (ORTHOGONAL,)
-)  # fmt: skip
-START_IDENTITY = Advice("Start W_R from the identity, with relu.", (IDENTITY_RELU,))
+CLIP = Advice(
+    "Clip the gradient by its norm in training, at 1 for a start: the signal stays as it is, but no update throws the "
+    "weights far off.",
+    number=1.0,
+    settings=({"clip": 1.0},),
+)
+TURNED = by_remedy(
+    "orthogonal",
+    "Draw W_R orthogonal: it turns the signal and keeps its length.",
+    settings=(ORTHOGONAL,),
+)
+TURNED_BLOCKS = by_remedy(
+    "orthogonal",
+    "Draw W_R orthogonal, the block of every gate: each turns what passes it and keeps its length.",
+    settings=(ORTHOGONAL,),
+)
+IDENTITY = by_remedy(
+    "identity-relu",
+    "Make W_R the identity, b zero and the activation relu: units above zero pass the signal on as it is.",
+)
+OTHER_SLOPE = by_remedy(
+    "activation",
+    "Use tanh, whose slope is 1 at zero and never more.",
+    settings=(TANH,),
+)
+TWO_SIDED = by_remedy(
+    "activation",
+    "Use tanh: below zero this activation has next to no slope, and too many units lie there. Or start b above zero.",
+    settings=(TANH,),
+)
 GATED_CELL = Advice(
-    "If the task needs more than a few dozen steps, use a gated cell, an LSTM or a GRU.",
-    ({"cell": "lstm"}, {"cell": "gru"}),
+    "If the task needs more than a few dozen steps, use a gated cell, an LSTM or a GRU, with the bias of its carry for "
+    "this lag.",
+    settings=({"cell": "lstm"}, {"cell": "gru"}),
 )
 LARGER_BATCHES = Advice(
     "Use larger batches or longer sequences: what is left is mostly noise."
 )  # fmt: skip
-SMALLER_INPUTS = Advice(
-    "Make the pre-activations smaller: scale the inputs or W_F down, or regularise the weights."
-)
-KEPT_ON = Advice(
-    "Keep more units on, since below zero relu has next to no slope: start b above zero, or use tanh.",
-    ({"activation": "tanh"},),
-)
-STEEPER = Advice(
-    "Use an activation whose slope reaches 1, such as tanh, or relu with W_R the identity.",
-    ({"activation": "tanh"}, IDENTITY_RELU),
-)
-FLATTER = Advice(
-    "Use an activation whose slope is at most 1, such as tanh.", ({"activation": "tanh"},)
-)
-
 LET_THROUGH = Advice(
     "Let more of the state through between the steps: drop or scale the outputs and not the state, and put norms and "
     "projections on the way to the outputs."
@@ -81,9 +78,11 @@ def advice_on(evidence: Evidence, cause: Cause) -> tuple[Advice, ...]:
     if cause.name == "loss out of reach":
         return (_further(evidence),)
     if cause.name == "between the steps":
-        return (CLIP, SCALE_LESS) if evidence.verdict == "exploding" else (LET_THROUGH,)
+        return (SCALE_LESS, CLIP) if evidence.verdict == "exploding" else (LET_THROUGH,)
+    if cause.name == "layers above":
+        return (_damped(evidence), CLIP)
     if evidence.verdict == "exploding":
-        return CLIP, *_against_growth(evidence, cause)
+        return *_against_growth(evidence, cause), CLIP
     if evidence.cell.carry_gate is not None:
         return tuple(_gates(evidence, cause, evidence.cell.carry_gate))
     return tuple(_against_fading(evidence, cause))
@@ -108,14 +107,23 @@ def _further(evidence: Evidence) -> Advice:
     )
 
 
+def _damped(evidence: Evidence) -> Advice:
+    """A little less per step, so that what adds up over the lags stays below what counts as exploding."""
+    excess = float(evidence.profile.log10_growth[evidence.last]) - LOG10_EXPLODED + SPARE
+    factor = float(f"{10 ** (-excess / evidence.steps):.3g}")
+    return by_edit(
+        f"Scale W_R of this layer and of those above by {factor:.3g}, so that what is handed down fades on its way.",
+        Edit("W_R", None, factor, above=True), evidence.number,
+    )  # fmt: skip
+
+
 def _against_growth(evidence: Evidence, cause: Cause) -> Iterable[Advice]:
     if cause.name == "activation slope":
-        yield FLATTER
-        return
+        yield OTHER_SLOPE
+    if not is_orthogonal(evidence.layer):
+        yield TURNED_BLOCKS if evidence.gated else TURNED
     if cause.name == "weights":
         yield from _scaled(evidence)
-    if not is_orthogonal(evidence.layer):
-        yield ORTHOGONAL_BLOCKS if evidence.gated else START_ORTHOGONAL
 
 
 def _against_fading(evidence: Evidence, cause: Cause) -> Iterable[Advice]:
@@ -124,70 +132,36 @@ def _against_fading(evidence: Evidence, cause: Cause) -> Iterable[Advice]:
     orthogonal, identity_relu = is_orthogonal(layer), is_identity_relu(layer)
     if evidence.gated:
         if not orthogonal:
-            yield ORTHOGONAL_BLOCKS
-    elif cause.name == "weights":
-        if not orthogonal:
-            yield Advice(
-                "Start from an orthogonal W_R, or from the identity with relu.",
-                (ORTHOGONAL, IDENTITY_RELU),
-            )
-        elif not identity_relu:
-            yield START_IDENTITY
-        yield from _scaled(evidence)
+            yield TURNED_BLOCKS
     elif cause.name == "activation slope":
-        yield STEEPER
-    elif layer.phi.name in ONE_SIDED:
-        yield KEPT_ON
+        yield OTHER_SLOPE
+        yield IDENTITY
+    elif cause.name == "saturation" and layer.phi.name in ONE_SIDED:
+        yield TWO_SIDED
     else:
-        yield SMALLER_INPUTS
-        yield Advice(
-            "Start W_R from the identity, with relu, which does not saturate above zero.",
-            (IDENTITY_RELU,),
-        )
+        if cause.name == "saturation":
+            yield from make_smaller(evidence)
+        if not identity_relu:
+            yield IDENTITY
+        if cause.name == "weights":
+            if not orthogonal:
+                yield TURNED
+            yield from _scaled(evidence)
     yield GATED_CELL
 
 
 def _gates(evidence: Evidence, cause: Cause, gate: str) -> Iterable[Advice]:
     """Of a cell with a carry: open its gate, by how much that takes."""
     if evidence.passed_on < evidence.enough:
-        yield Advice(_opened(evidence, gate))
+        yield from open_carry(evidence, gate)
     elif cause.name == "saturation":
-        yield SMALLER_INPUTS
+        yield from make_smaller(evidence)
     if cause.name == "gates closed":
         return
     if not is_orthogonal(evidence.layer):
-        yield ORTHOGONAL_BLOCKS
+        yield TURNED_BLOCKS
     elif cause.name == "weights":
         yield from _scaled(evidence)
-
-
-def _opened(evidence: Evidence, gate: str) -> str:
-    """To keep a tenth over K steps the carry must pass on f = 0.1^(1/K) per step: a bias of log(f / (1 - f))."""
-    name, enough = evidence.cell.gates[gate], evidence.enough
-    bias = bias_that_keeps(ENOUGH, evidence.steps)
-    now = float(evidence.layer.gate(gate, "b").mean())
-    mean = evidence.activity.carry_gate
-    goal = (
-        f"Open the {name} gate: to keep a tenth of the signal over {evidence.steps} steps, {gate} must be "
-        f"{enough:.3f} or more"
-    )
-    if now < bias:
-        return (
-            f"{goal}, which a bias b_{gate} of {bias:.2f} gives. In the mean b_{gate} is {now:z.2f} now and {gate} "
-            f"is {mean:.2f}{_NOTES.get(evidence.cell.name, '')}. Or draw b_{gate} from the lags that "
-            "the task has (chrono initialisation)."
-        )
-    return (
-        f"{goal}. Its bias would do, b_{gate} is {now:z.2f} in the mean, but inputs and states close it: {gate} is "
-        f"{mean:.2f} in the mean, and {evidence.passed_on:.2f} where the signal goes. Make what they add smaller: scale the inputs down, or regularise the "
-        "weights of this gate."
-    )
-
-
-_NOTES = {
-    "lstm": " (PyTorch adds two biases: b_f is their sum)",
-    "gru": " (z near 1 keeps the state; PyTorch adds two biases: b_z is their sum)",
-}
 
 
 def _scaled(evidence: Evidence) -> Iterable[Advice]:
@@ -195,7 +169,10 @@ def _scaled(evidence: Evidence) -> Iterable[Advice]:
     growth = evidence.growth
     if not np.isfinite(growth) or not growth > 0:
         return
-    yield Advice(
-        f"Scale W_R by about {1 / growth:.2f}: a step back multiplies the signal by {growth:.2f} in the mean. It is a "
-        "first guess, since the activation's slope changes with it; measure again."
+    yield by_remedy(
+        "gain",
+        f"Scale W_R by about {1 / growth:.2f}, until the signal keeps its size on this batch: a step back multiplies it by "
+        f"{growth:.2f} in the mean. That is a first guess, since the activation's slope changes with it; the remedy tries "
+        "factors and measures again.",
+        number=1 / growth,
     )

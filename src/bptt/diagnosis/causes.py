@@ -29,7 +29,7 @@ class Cause:
 
     Attributes:
         name: "weights", "saturation", "activation slope", "gates closed", "non-normal transient",
-            "between the steps", "state not passed on", "cancellation", "loss out of reach" or "none".
+            "between the steps", "layers above", "state not passed on", "cancellation", "loss out of reach" or "none".
         number: the measured quantity behind it.
         sentence: what the number is and says.
     """
@@ -87,6 +87,13 @@ def _between(evidence: Evidence) -> Cause | None:
 
 def _grown(evidence: Evidence) -> Cause:
     by_weights, by_slopes, numbers = evidence.by_weights, evidence.by_slopes, _numbers(evidence)
+    total = LN10 * float(evidence.profile.log10_growth[evidence.last])
+    if evidence.most_by_itself < BULK * total:
+        return Cause(
+            "layers above", total / LN10,
+            f"By itself this layer lets the signal grow by no more than {_times(evidence.most_by_itself)} up to lag "
+            f"{evidence.last}. Layers above hand errors down at every lag, and they add up to {_times(total)}.",
+        )  # fmt: skip
     if evidence.gated:
         per_step = float(np.exp(by_weights / evidence.steps))
         return Cause(

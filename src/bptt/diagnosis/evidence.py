@@ -1,5 +1,6 @@
 """What is measured of a layer before anything is said about it: causes and advice rest on this alone."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.cells import Cell
 from bptt.diagnosis.activity import Activity
+from bptt.diagnosis.drive import Drive
 from bptt.diagnosis.verdict import Verdict
 from bptt.dynamics import ENOUGH, Spectrum, strength_that_keeps
 from bptt.gradients.by_lag import LagProfile
@@ -28,6 +30,8 @@ class Evidence:
         verdict: on the layer.
         weights: what W_R alone says; of a gated cell the candidate's block of it.
         activity: where the units work on the data.
+        drive: what adds up to the pre-activations of each gate.
+        number: of the layer in its stack, from the bottom.
     """
 
     name: str
@@ -37,6 +41,8 @@ class Evidence:
     verdict: Verdict
     weights: Spectrum
     activity: Activity
+    drive: Mapping[str, Drive]
+    number: int = 0
 
     @property
     def cell(self) -> Cell:
@@ -89,6 +95,19 @@ class Evidence:
         """ln of what lies between the steps does to the signal; 0 where nothing does."""
         gain = self.profile.between_gain
         return 0.0 if gain is None else self.total(gain)
+
+    @property
+    def most_by_itself(self) -> float:
+        """ln of what the layer's own steps can make of a signal at most; layers above may hand down more at every lag.
+
+        Where a carry goes beside W_R the two ways are added per step: they may pull the same way.
+        """
+        way = self.along(self.profile.weight_gain) + self.along(self.profile.activation_gain)
+        if self.profile.carry_gain is not None:
+            way = np.logaddexp(way, self.along(self.profile.carry_gain))
+        if self.profile.between_gain is not None:
+            way = way + self.along(self.profile.between_gain)
+        return float(way[np.isfinite(way)].sum())
 
     @property
     def slope(self) -> float:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bptt.diagnosis.activity import activity_of
-from bptt.diagnosis.advice import Advice, advice_on
+from bptt.diagnosis.advice import advice_on
 from bptt.diagnosis.causes import Cause, cause_of
+from bptt.diagnosis.drive import drive_of
 from bptt.diagnosis.evidence import Evidence
+from bptt.diagnosis.piece import Advice
 from bptt.diagnosis.verdict import Verdict, judged
 from bptt.dynamics import Exponents, Spectrum, lyapunov, spectrum
 from bptt.gradients.by_lag import LagProfile
@@ -91,10 +93,11 @@ def diagnose_traces(
             of several: Lyapunov exponents are those of a piece.
     """
     each = zip(names, traces, profiles, by_step, needed, unbroken or traces, strict=True)
-    return {of_layer[0]: _diagnose_layer(*of_layer) for of_layer in each}
+    return {of_layer[0]: _diagnose_layer(n, *of_layer) for n, of_layer in enumerate(each)}
 
 
 def _diagnose_layer(
+    number: int,
     name: str,
     trace: Trace,
     profile: LagProfile,
@@ -105,7 +108,8 @@ def _diagnose_layer(
     layer, cell = trace.layer, trace.layer.cell
     verdict, attenuation = judged(profile, needed)
     evidence = Evidence(
-        name, layer, profile, needed, verdict, spectrum(layer.gate(cell.candidate)), activity_of(trace)
+        name, layer, profile, needed, verdict, spectrum(layer.gate(cell.candidate)), activity_of(trace),
+        drive_of(trace), number,
     )  # fmt: skip
     why = cause_of(evidence)
     activity, weights, carried_by = evidence.activity, evidence.weights, cell.carry_gate

@@ -1,5 +1,6 @@
 """Does it affect our training? Changes tried on copies of a model, measured on its batch, and ranked."""
 
+from bptt.remedies.applying import apply_remedy
 from bptt.remedies.catalogue import CATALOGUE, Remedy
 from bptt.remedies.network_subject import NetworkSubject
 from bptt.remedies.ranking import Ranking
@@ -18,6 +19,7 @@ __all__ = [
     "Subject",
     "Trial",
     "Tried",
+    "apply_remedy",
     "try_remedies",
     "usual_updates",
 ]

@@ -37,6 +37,7 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
         *_cell(layer),
         (f"spectral radius of W_R{part_of}", two_decimals(weights.radius)),
         (f"largest singular value of W_R{part_of}", two_decimals(weights.sigma_max)),
+        (f"departure of W_R from normality{part_of}", two_decimals(weights.departure)),
         (f"mean φ′{part_of}", two_decimals(layer.mean_slope)),
         ("saturated gates" if layer.gated else "saturated units", percent(layer.saturated)),
         ("K for 5 % bias, sliding window", shortest_truncation(profile, chunked=False)),

@@ -11,7 +11,10 @@ from bptt.report.sentences import headline, horizon
 
 
 def page(
-    stages: list[tuple[str, Diagnosis]], title: str, facts: tuple[tuple[str, str], ...]
+    stages: list[tuple[str, Diagnosis]],
+    title: str,
+    facts: tuple[tuple[str, str], ...],
+    with_code: bool = False,
 ) -> str:
     """The whole file as text.
 
@@ -19,6 +22,7 @@ def page(
         stages: (name, diagnosis) of the same network at different times, the one to judge last.
         title: what was measured.
         facts: (name, value) pairs about data and training.
+        with_code: whether to show the lines of Python that follow the advice.
     """
     judged = stages[-1][1]
     now = judged.decisive
@@ -32,6 +36,7 @@ def page(
         [first, memory, *(figure for layer in layers for figure in layer["figures"])],
         title=title,
         facts=facts,
+        with_code=with_code,
         judged=judged,
         now=now,
         opening=plain_words.opening(now),

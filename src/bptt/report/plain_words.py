@@ -19,6 +19,8 @@ CAUSES = {
     "matrix W_R. In the first steps they make it grow far more than they would in the long run.",
     "between the steps": "Between its steps the model does something with the state: dropout, a mask, a norm, a decay. "
     "Here this changes the size of the error signal most.",
+    "layers above": "The layers above hand errors down to this one at every step, each on its own way. Here they add up to "
+    "more than any step by itself makes of them.",
     "cancellation": "What comes from different lags points in different directions, so that most of it cancels.",
     "state not passed on": "The state of this layer is lost between its steps, so that no error signal can go back.",
     "loss out of reach": "No error is made where this layer has so long a past behind it.",

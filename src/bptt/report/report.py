@@ -13,7 +13,7 @@ from bptt.extras import needing
 from bptt.presentation.jsonable import plain
 from bptt.presentation.progress import bar
 from bptt.presentation.savable import Savable
-from bptt.remedies import Settings, Subject, try_remedies, usual_updates
+from bptt.remedies import Settings, Subject, apply_remedy, try_remedies, usual_updates
 from bptt.report.remedies.report import RemedyReport
 
 if TYPE_CHECKING:
@@ -101,6 +101,55 @@ class Report(Savable):
             [(stage, diagnosis.memory) for stage, diagnosis in stages],
         )
 
+    def apply(self, remedy: str | None = None, *, seed: int = 0) -> dict[str, Any]:
+        """Make the change of a remedy in the model itself, without trying it first.
+
+        The report goes on saying what was measured before: call ``bptt.diagnose`` again.
+
+        Args:
+            remedy: its name in ``bptt.remedies.CATALOGUE``; the first that ``advice`` names if None.
+            seed: of the weights that are drawn.
+
+        Returns:
+            what is to be set in the training too, by name: "clip", "window" or "omega".
+
+        Raises:
+            OptionError: if the report was not made by ``bptt.diagnose``, there is no such remedy, or it does not
+                apply; the error says why.
+
+        >>> import numpy as np, bptt
+        >>> net = bptt.Network.init(3, 16, 2, cell="lstm", loss_at="last", rng=0)
+        >>> batch = np.random.default_rng(0).standard_normal((60, 8, 3)).astype("float32"), np.zeros(8, int)
+        >>> report = bptt.diagnose(net, batch)
+        >>> report.verdict, report.advice[0].remedy, report.advice[0].code
+        ('vanishing', 'chrono', 'report.apply("chrono")')
+        >>> report.apply("chrono")
+        {}
+        >>> bptt.diagnose(net, batch).verdict
+        'steady'
+        """
+        if remedy is None:
+            remedy = next((each.remedy for each in self.advice if each.remedy is not None), None)
+        if remedy is None:
+            raise OptionError(
+                "remedy", "the name of one", "None, and no advice here names one",
+                "Follow the sentences of report.advice, or choose a name from bptt.remedies.CATALOGUE.",
+            )  # fmt: skip
+        return apply_remedy(self._with(None, Settings()), remedy, seed)
+
+    def _with(self, data: Any, settings: Settings) -> Subject:
+        """The model as remedies are tried on it.
+
+        Raises:
+            OptionError: if the report has no model.
+        """
+        if self.subject is None:
+            raise OptionError(
+                "report", "one that bptt.diagnose made", "one without its model",
+                "Call bptt.diagnose(model, batch) again.",
+            )  # fmt: skip
+        return self.subject(data, settings)
+
     def try_remedies(
         self,
         data: Any = None,
@@ -133,17 +182,12 @@ class Report(Savable):
         Raises:
             OptionError: if the report was not made by ``bptt.diagnose``, or no remedy applies.
         """
-        if self.subject is None:
-            raise OptionError(
-                "report", "one that bptt.diagnose made", "one without its model",
-                "Call bptt.diagnose(model, batch) again.",
-            )  # fmt: skip
         if trial_updates is None:
             settings = Settings(batch=batch)
-            trial_updates = usual_updates(self.subject(data, settings).steps, settings.batch)
+            trial_updates = usual_updates(self._with(data, settings).steps, settings.batch)
         trial_updates = as_whole("trial_updates", trial_updates, least=0, cure="0 trains nothing.")
         settings = Settings(trial_updates, lr, batch, clip, seed=seed)
-        subject = self.subject(data, settings)
+        subject = self._with(data, settings)
         with bar("remedies", shown=progress) as update:
             ranking = try_remedies(
                 subject, only=only, candidates=candidates, rng=seed, progress=update
@@ -170,10 +214,13 @@ class Report(Savable):
         with needing("pages", "report.html"):  # Altair is heavy: only where a page is made
             from bptt.report.page import page
 
-        return page(self.stages(), self.title, self.facts)
+        return page(self.stages(), self.title, self.facts, with_code=self.subject is not None)
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         """For a terminal that uses rich."""
         from bptt.report.terminal import render
 
-        yield from render(self.stages())
+        if self.subject is None:
+            yield from render(self.stages())
+        else:
+            yield from render(self.stages(), lambda advice: advice.code)

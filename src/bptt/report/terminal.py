@@ -20,13 +20,13 @@ DECADES = 8  # shown below the largest term; smaller ones have no bar
 
 
 def render(
-    stages: list[tuple[str, Diagnosis]], advised: Callable[[Advice], str] = str
+    stages: list[tuple[str, Diagnosis]], how: Callable[[Advice], str] = lambda advice: ""
 ) -> Iterator[RenderableType]:
     """The parts, from the verdict down to what was assumed; the last stage is the one judged.
 
     Args:
         stages: (name, diagnosis) pairs.
-        advised: what to print of each piece of advice; its sentence unless a front end adds its own words.
+        how: what to print under each piece of advice: how it is followed; "" for nothing.
     """
     judged = stages[-1][1]
     for name, now in judged.layers.items():
@@ -40,7 +40,8 @@ def render(
         yield _plot([(stage, diagnosis.layers[name]) for stage, diagnosis in stages])
         yield Text("What to change", style="bold")
         for advice in now.advice:
-            yield Text(f"  • {advised(advice)}")
+            yield Text(f"  • {advice}")
+            yield from (Text(f"    {line}", style="cyan") for line in how(advice).splitlines())
     for title, sentences in (("What was assumed", judged.assumed), ("Checked", judged.checked)):
         if sentences:
             yield Text(title, style="bold")

@@ -17,8 +17,10 @@ from bptt.diagnosis import (
     remembered,
 )
 from bptt.layers.stacked import as_stack_trace
+from bptt.torch_models.advised import in_pytorch
 from bptt.torch_models.capture import Loss
-from bptt.torch_models.decompose import decompose
+from bptt.torch_models.convert import suffixes
+from bptt.torch_models.decompose import Decomposed, decompose
 
 
 def diagnose_module(
@@ -51,9 +53,12 @@ def diagnose_module(
     layers = diagnose_traces(
         parts.names, parts.traces, parts.profiles, parts.by_step, needed, parts.unbroken
     )
-    for name, calls in zip(parts.names, parts.calls, strict=True):
-        if calls and layers[name].verdict == "vanishing":
-            layers[name] = _not_passed_on(layers[name], calls)
+    for name, (path, end), calls in zip(parts.names, _places(parts), parts.calls, strict=True):
+        layer = layers[name]
+        if calls and layer.verdict == "vanishing":
+            layers[name] = _not_passed_on(layer, calls)
+        else:
+            layers[name] = replace(layer, advice=in_pytorch(layer.advice, model, path, end))
     mode = "train" if model.training else "eval"
     assumed = (
         *assumed_lags(needed_lag, parts.names, parts.traces, parts.profiles, needed),
@@ -63,6 +68,11 @@ def diagnose_module(
     # Of several recurrent modules, the first: the inputs it reads are those of the model.
     memory = remembered(as_stack_trace(parts.traces[0]))
     return Diagnosis(layers, parts.E, assumed, None, tuple(parts.checked), memory, needed_lag)
+
+
+def _places(parts: Decomposed) -> list[tuple[str, str]]:
+    """(path of its module, how its parameters' names end) of each layer, in the order of the layers' names."""
+    return [(path, end) for path, module in parts.modules.items() for end in suffixes(module)]
 
 
 def _not_passed_on(layer: LayerDiagnosis, calls: int) -> LayerDiagnosis:

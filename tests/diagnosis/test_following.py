@@ -1,0 +1,162 @@
+"""Advice, followed by its code: the verdict is mended, or the next advice is another; never the same again."""
+
+import numpy as np
+import pytest
+
+import bptt
+from bptt.dynamics import bias_that_keeps
+from bptt.errors import OptionError
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+
+H, LAG, MOST = 12, 25, 5
+
+
+def followed(diagnose, model):
+    """The advice that was followed, in order, until the verdict is steady."""
+    names = []
+    for _ in range(MOST):
+        report = diagnose()
+        if report.verdict == "steady":
+            return names
+        first = report.advice[0]
+        assert first.code, first
+        names.append(first.sentence if first.remedy in (None, "gain") else first.remedy)
+        assert len(set(names)) == len(names), names
+        exec(first.code, {"model": model, "report": report, "torch": torch})
+    raise AssertionError(f"not steady after {names}")
+
+
+NETWORKS = [
+    ("rnn", "pytorch", 1.0, 1, "tanh", 0.1),
+    ("rnn", "pytorch", 1.0, 2, "tanh", 10.0),
+    ("rnn", "gaussian", 3.0, 1, "relu", 0.1),
+    ("rnn", "orthogonal", 1.5, 2, "relu", 1.0),
+    ("rnn", "orthogonal", 3.0, 2, "tanh", 10.0),
+    ("rnn", "identity", 1.0, 2, "logistic", 1.0),
+    ("rnn", "orthogonal", 1.0, 1, "softsign", 10.0),
+    ("lstm", "pytorch", 1.0, 2, None, 1.0),
+    ("lstm", "orthogonal", 1.0, 1, None, 30.0),
+    ("lstm", "gaussian", 3.0, 1, None, 0.1),
+    ("gru", "pytorch", 1.0, 1, None, 1.0),
+    ("gru", "gaussian", 3.0, 2, None, 10.0),
+]
+
+
+@pytest.mark.parametrize(("cell", "init", "gain", "layers", "activation", "size"), NETWORKS)
+def test_a_network(cell, init, gain, layers, activation, size):
+    more = {} if activation is None else {"activation": activation}
+    net = bptt.Network.init(
+        3, H, 2, init, cell=cell, layers=layers, gain=gain, loss_at="last", rng=1, **more
+    )
+    rng = np.random.default_rng(0)
+    batch = (
+        (size * rng.standard_normal((2 * LAG, 6, 3))).astype("f4"),
+        rng.integers(0, 2, 6),
+    )
+    followed(lambda: bptt.diagnose(net, batch, needed_lag=LAG), net)
+
+
+@pytest.mark.parametrize(
+    ("kind", "levels", "size"),
+    [(nn.RNN, 1, 0.1), (nn.RNN, 2, 10.0), (nn.LSTM, 2, 0.1), (nn.LSTM, 1, 30.0), (nn.GRU, 2, 10.0)],
+)
+def test_a_pytorch_model(kind, levels, size):
+    """Its code names the parameters of the module itself."""
+    torch.manual_seed(0)
+    model = nn.ModuleDict({"rnn": kind(3, H, levels), "out": nn.Linear(H, 2)})
+    batch = size * torch.randn(2 * LAG, 6, 3), torch.randint(0, 2, (6,))
+
+    def loss(model, batch):
+        return nn.functional.cross_entropy(model["out"](model["rnn"](batch[0])[0][-1]), batch[1])
+
+    followed(lambda: bptt.diagnose(model, batch, loss, LAG), model)
+
+
+def lstm_model(levels=2, **more):
+    torch.manual_seed(0)
+    model = nn.LSTM(3, H, levels, **more)
+    x = torch.randn(2 * LAG, 6, 3)
+    return model, bptt.diagnose(model, x, lambda m, x: m(x)[0][-1].square().mean(), LAG)
+
+
+def test_the_bias_of_the_lag_in_every_level():
+    """Two biases are added: the one holds the number, the other zero."""
+    model, report = lstm_model()
+    advice = next(each for each in report.advice if each.remedy == "forget-bias")
+    assert advice.number == pytest.approx(bias_that_keeps(0.1, LAG))
+    exec(advice.code, {"model": model, "torch": torch})
+    for level in range(2):
+        b_ih, b_hh = (getattr(model, f"bias_{way}_l{level}").detach() for way in ("ih", "hh"))
+        np.testing.assert_allclose(b_ih[H : 2 * H], 2.338, atol=0.001)  # f = 0.1^(1/25)
+        assert not b_hh[H : 2 * H].any()
+        assert b_hh[:H].all()
+        assert b_hh[2 * H :].all()
+
+
+def test_chrono_by_its_code_and_by_the_report():
+    """ln of 1 to 2k - 1 steps in the forget gate, the negative in the input gate."""
+    (by_code, report), (by_report, other) = lstm_model(), lstm_model()
+    exec(report.advice[0].code, {"model": by_code, "torch": torch})
+    assert other.advice[0].remedy == "chrono"
+    assert other.apply() == {}
+    for model in (by_code, by_report):
+        for level in range(2):
+            b = getattr(model, f"bias_ih_l{level}") + getattr(model, f"bias_hh_l{level}")
+            forget, shut = b[H : 2 * H].detach(), b[:H].detach()
+            assert ((forget >= 0) & (forget <= np.log(2 * LAG - 1))).all()
+            assert forget.std() > 0.1
+            np.testing.assert_allclose(shut, -forget, rtol=1e-5)
+
+
+def test_a_module_without_biases_is_told_to_have_some():
+    _, report = lstm_model(bias=False)
+    first = report.advice[0]
+    assert first.sentence.startswith("Build this LSTM with bias=True")
+    assert first.code == ""
+    assert not any("set b_f" in each.sentence for each in report.advice)
+    built, followed = lstm_model()
+    assert followed.advice[0].sentence != first.sentence
+    followed.apply()
+    again = bptt.diagnose(
+        built, torch.randn(2 * LAG, 6, 3), lambda m, x: m(x)[0][-1].square().mean(), LAG
+    )
+    assert again.verdict == "steady"
+
+
+def test_names_of_modules_within_modules():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.ModuleDict({"first": nn.GRU(3, H)}))
+    x = torch.randn(2 * LAG, 6, 3)
+
+    def loss(model, x):
+        return model[0]["first"](x)[0][-1].square().mean()
+
+    report = bptt.diagnose(model, x, loss, LAG)
+    assert "model[0].first.bias_ih_l0" in report.advice[0].code
+    exec(report.advice[0].code, {"model": model, "torch": torch})
+    assert bptt.diagnose(model, x, loss, LAG).verdict == "steady"
+
+
+def test_weights_that_are_computed_from_others_have_no_line():
+    torch.manual_seed(0)
+    model = nn.RNN(3, H)
+    nn.utils.parametrizations.weight_norm(model, "weight_hh_l0")
+    x = torch.randn(2 * LAG, 6, 3)
+    report = bptt.diagnose(model, x, lambda m, x: m(x)[0][-1].square().mean(), LAG)
+    (advice,) = (each for each in report.advice if each.remedy == "orthogonal")
+    assert advice.code == ""
+
+
+def test_what_apply_refuses():
+    net = bptt.Network.init(3, H, 2, loss_at="last", rng=0)
+    x = np.random.default_rng(0).standard_normal((60, 6, 3)).astype("f4")
+    report = bptt.diagnose(net, (x, np.zeros(6, int)))
+    with pytest.raises(OptionError, match=r"remedy: expected one of .*orthogonal.*got 'orthogonl'"):
+        report.apply("orthogonl")
+    with pytest.raises(OptionError, match="does not apply"):
+        report.apply("chrono")
+    steady = bptt.diagnose(net, (x, np.zeros(6, int)), needed_lag=0)
+    with pytest.raises(OptionError, match="no advice here names one"):
+        steady.apply()
