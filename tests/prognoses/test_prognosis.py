@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import bptt
-from bptt.data import Batch, Series, Text, tasks
+from bptt.data import Batch, Series, Text, load, tasks
 from bptt.errors import OptionError
-from bptt.prognoses import NetworkLearner, look_ahead, measure, prognosis_of
+from bptt.prognoses import NetworkLearner, enough_to_hold_out, look_ahead, measure, prognosis_of
 from bptt.prognoses.held_out import split
 
 
@@ -106,8 +106,10 @@ def test_one_batch_is_split():
     }
     assert prognosis_of(NetworkLearner(network, batch), 40).measured[-1].update == 4
     few = {name: value[:, :20] if name == "x" else value[:20] for name, value in batch.items()}
-    with pytest.raises(OptionError, match="at least 24 sequences"):
+    with pytest.raises(OptionError, match=r"^data: expected at least 24 sequences.* got 20"):
         NetworkLearner(network, few)
+    with pytest.raises(OptionError, match=r"^batch: .*Pass data="):
+        split(network, few, 0)
     with pytest.raises(OptionError, match="h0"):
         NetworkLearner(network, batch | {"h0": np.zeros((40, 8), "float32")})
 
@@ -217,3 +219,52 @@ def test_what_learns_and_what_does_not(adding, seen):
         bptt.training.train(stuck, far, updates=400, optimiser=bptt.training.Adam(1e-3)).score
         > 0.9 * far.baseline
     )
+
+
+REFUSED = {
+    "clip": ({"clip": -1}, "clip: expected a positive number, got -1"),
+    "omega": ({"omega": -0.5}, "omega: expected a number from 0, got -0.5"),
+    "window": ({"window": 30}, "window: expected a text"),
+    "lr": ({"lr": 0}, "lr: expected"),
+    "batch": ({"batch": 2.5}, "batch: expected a whole number"),
+    "seed": ({"seed": -1}, "seed: expected a whole number"),
+    "length": ({"length": 0}, "length: expected a whole number from 1, got 0"),
+    "needed_lag": ({"needed_lag": 20}, "needed_lag: expected a whole number from 0 to 19"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_number_outside_its_range(adding, name):
+    settings, message = REFUSED[name]
+    with pytest.raises(OptionError) as refused:
+        NetworkLearner(network_for(adding), adding, **settings)
+    assert str(refused.value).startswith(message)
+
+
+def test_omega_of_gates_is_refused(adding):
+    with pytest.raises(OptionError, match="omega: expected plain RNN layers, got lstm layers"):
+        NetworkLearner(network_for(adding, cell="lstm"), adding, omega=1.0)
+
+
+def test_that_noise_teaches_nothing_is_said(adding):
+    noise = load("noise", 20)
+    learner = NetworkLearner(network_for(noise), noise)
+    assert any("nothing in it to learn" in remark for remark in learner.remarks)
+    assert NetworkLearner(network_for(adding), adding).remarks == ()
+
+
+def test_whether_sequences_are_enough():
+    """Where none are kept apart 24 are needed, and else 8 that are held out."""
+    batch = Batch(np.zeros((5, 24, 1), "float32"), np.zeros(24, int), np.full(24, 5))
+
+    def enough(train, held_out):
+        parts = batch.part(slice(0, train)), batch.part(slice(0, held_out))
+        return enough_to_hold_out(Series("own", *parts, 2, "cross_entropy", "last"))
+
+    assert enough(16, 8)
+    assert not enough(24, 7)
+    whole = Series("own", batch, batch, 2, "cross_entropy", "last", apart=False)
+    assert enough_to_hold_out(whole)
+    few = batch.part(slice(0, 23))
+    assert not enough_to_hold_out(Series("own", few, few, 2, "cross_entropy", "last", apart=False))
+    assert enough_to_hold_out(tasks.adding(20))

@@ -2,6 +2,7 @@
 
 from bptt.prognoses.agreement import Agreement
 from bptt.prognoses.foretell import BUDGET, prognosis_of
+from bptt.prognoses.held_out import enough_to_hold_out
 from bptt.prognoses.learner import Joined, Learner, Pass, near_lag
 from bptt.prognoses.look_ahead import Looked, look_ahead, updates_ahead
 from bptt.prognoses.measured import Measured, measure
@@ -18,6 +19,7 @@ __all__ = [
     "NetworkLearner",
     "Pass",
     "Prognosis",
+    "enough_to_hold_out",
     "look_ahead",
     "measure",
     "near_lag",

@@ -14,6 +14,15 @@ from bptt.prognoses.learner import EACH, GROUPS
 FEWEST_TRAIN, FEWEST_HELD, PART_HELD = 16, 8, 0.3  # of the sequences of one batch
 
 
+def enough_to_hold_out(data: Data) -> bool:
+    """Whether data have sequences enough for a look ahead, to learn from some and measure on others."""
+    if not isinstance(data, Series):
+        return True
+    if data.apart:
+        return len(data.held_out.lengths) >= FEWEST_HELD
+    return len(data.train.lengths) >= FEWEST_TRAIN + FEWEST_HELD
+
+
 @dataclass(frozen=True, eq=False)
 class HeldOut:
     """Groups of held-out sequences.
@@ -70,13 +79,14 @@ def _of_text(text: Text, lag: int) -> Batch:
     return Batch(text.one_hot(stream[:-1]), stream[1:], np.full(pieces, T), per_step=True)
 
 
-def split(network: Network, batch: dict[str, Any], seed: int) -> Series:
+def split(network: Network, batch: dict[str, Any], seed: int, *, name: str = "batch") -> Series:
     """One batch as sequences to learn from and sequences held out.
 
     Args:
         network: that reads it.
         batch: the arguments of ``network.run`` by name.
         seed: of the split.
+        name: of the argument that the batch came by, for the errors; data can be passed beside a "batch".
 
     Raises:
         OptionError: if it is more than sequences and targets, or too few of them.
@@ -84,16 +94,16 @@ def split(network: Network, batch: dict[str, Any], seed: int) -> Series:
     more = sorted(set(batch) - {"x", "targets", "lengths"})
     if more:
         raise OptionError(
-            "batch", "x, targets and lengths only, to train on its sequences", ", ".join(more),
-            "Pass data to learn from.",
+            name, "x, targets and lengths only, to train on its sequences", ", ".join(more),
+            "Pass data to learn from." if name == "batch" else "Leave them out.",
         )  # fmt: skip
     x, targets = (np.asarray(batch[name]) for name in ("x", "targets"))
     B = x.shape[1]
     held = max(FEWEST_HELD, round(PART_HELD * B))
     if B - held < FEWEST_TRAIN:
         raise OptionError(
-            "batch", f"at least {FEWEST_TRAIN + FEWEST_HELD} sequences, to learn from some and measure on others",
-            str(B), "Pass data=…, or a larger batch.",
+            name, f"at least {FEWEST_TRAIN + FEWEST_HELD} sequences, to learn from some and measure on others",
+            str(B), "Pass data=…, or a larger batch." if name == "batch" else "Pass more sequences.",
         )  # fmt: skip
     lengths = np.asarray(batch.get("lengths", np.full(B, len(x))))
     at: Any = network.loss_at

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bptt.errors import NonFiniteError
+from bptt.presentation.formatting import counted
 from bptt.prognoses.learner import GROUPS, Learner
 from bptt.prognoses.measured import Measured, measure
 
@@ -62,7 +63,7 @@ def look_ahead(learner: Learner, updates: int, progress: Progress | None = None)
             groups = MEASURING[point]
             measured.append(measure(learner, groups, max(2, FORM_GROUPS * groups // GROUPS)))
     except NonFiniteError as error:
-        stopped = f"The training broke off after {len(losses)} updates: {error}"
+        stopped = f"The training broke off after {counted(len(losses), 'update')}: {error}"
     except KeyboardInterrupt:
         stopped = f"Stopped by hand after {len(losses)} of {updates} updates."
     return Looked(tuple(measured), tuple(losses), stopped)

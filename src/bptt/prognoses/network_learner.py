@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from bptt import kernels
+from bptt.arrays import as_whole
 from bptt.data import Batch, Data, Task, Text
 from bptt.diagnosis import needed_or_half
 from bptt.layers.levels import Bidirectional
@@ -16,6 +17,7 @@ from bptt.network.losses import as_targets, loss_where
 from bptt.prognoses.held_out import HeldOut, split
 from bptt.prognoses.learner import Pass
 from bptt.training import Adam, Constant, source_of
+from bptt.training.checked import checked, tail_of
 from bptt.training.checkpoint import Checkpoint
 from bptt.training.curriculum import Curriculum
 from bptt.training.states import at_rest
@@ -25,6 +27,7 @@ MIXED = (
     "Agreement and form are left out: where levels that run both ways follow one another, how far back a step lies "
     "depends on the way."
 )
+NOTHING = "No answer to {name} is better than a guess: there is nothing in it to learn."
 
 
 class NetworkLearner:
@@ -44,7 +47,8 @@ class NetworkLearner:
         seed: of the order of the data, and of what is held out.
 
     Raises:
-        OptionError: if the network does not fit the data, or they leave too little to hold out.
+        OptionError: if the network does not fit the data, they leave too little to hold out, or a number lies
+            outside its range.
     """
 
     def __init__(
@@ -63,16 +67,20 @@ class NetworkLearner:
         seed: int = 0,
     ) -> None:
         if isinstance(data, dict):
-            data = split(network, data, seed)
+            data = split(network, data, seed, name="data")
+        length = as_whole("length", length, least=1)
         source = source_of(data, length=length, batch=batch, seed=seed, curriculum=curriculum)
         source.check(network)
-        self.needed_lag = _needed(data, needed_lag, length if window is None else window)
+        clip, omega = checked(network, clip, omega)
+        tail = tail_of(window, length, isinstance(data, Text))
+        self.needed_lag = _needed(data, needed_lag, length + tail)
         optimiser = Adam(lr)
         self.lr, self.batch = lr, source.batch
         self.unit = source.unit
         self.scale = source.scale
+        guessed = isinstance(data, Task) and not data.learnable
+        self._of_data = (NOTHING.format(name=data.name),) if guessed else ()
         self.held_out = HeldOut.of(data, self.needed_lag, seed)
-        tail = 0 if window is None or not isinstance(data, Text) else window - length
         self._update = Update(source, optimiser, Constant(), clip, omega, tail)
         self._run = Checkpoint(network.copy(), optimiser.state, at_rest(network, source.batch))
 
@@ -83,11 +91,10 @@ class NetworkLearner:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What cannot be measured and why."""
+        """What cannot be measured, or learnt, and why."""
         levels = self.network.stack.levels
-        if len(levels) == 1 or not any(isinstance(level, Bidirectional) for level in levels):
-            return ()
-        return (MIXED,)
+        mixed = len(levels) > 1 and any(isinstance(level, Bidirectional) for level in levels)
+        return (*self._of_data, *((MIXED,) if mixed else ()))
 
     @property
     def updates(self) -> int:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bptt.arrays import as_number, as_whole
+from bptt.arrays import as_whole
 from bptt.data import Series, Text
 from bptt.data.tasks import Task
 from bptt.errors import DivergenceError, NonFiniteError, OptionError
 from bptt.network import Network
 from bptt.optimisers import Adam, Optimiser
-from bptt.regularisers.omega import defined_for
+from bptt.training.checked import checked, tail_of
 from bptt.training.checkpoint import Checkpoint
 from bptt.training.curriculum import Curriculum
 from bptt.training.divergence import check_finite, left
@@ -136,11 +136,11 @@ def train(
     optimiser = optimiser or Adam(2e-3)
     source = source_of(data, length=length, batch=batch, seed=seed, curriculum=curriculum)
     source.check(network)
-    clip, omega = _checked(network, clip, omega)
+    clip, omega = checked(network, clip, omega)
     stopping = Stopping(
         evaluate_every, patience, as_until(until, data), source.measure == "accuracy"
     )
-    tail = _tail(window, length, isinstance(data, Text))
+    tail = tail_of(window, length, isinstance(data, Text))
     update = Update(source, optimiser, schedule or Constant(), clip, omega, tail)
     settings = source.settings | update.settings | stopping.settings | {
         "levels": network.describe()["levels"], "hidden": network.stack.outputs,
@@ -217,30 +217,3 @@ def _score(
             f"update {run.done}", "a finite score", f"an overflow on the held-out part ({error})",
             f"Lower the learning rate.{left(path, saved)}", update=run.done,
         ) from error  # fmt: skip
-
-
-def _tail(window: int | None, length: int, on_text: bool) -> int:
-    """k2 - k1: time steps before a chunk that its gradient reaches."""
-    if window is None:
-        return 0
-    if not on_text:
-        raise OptionError(
-            "window", "a text, a stream that is cut into chunks", "sequences, which are seen whole",
-            "Leave window out.",
-        )  # fmt: skip
-    cure = f"Pass at least the length, {length}, or a smaller length."
-    return as_whole("window", window, least=length, cure=cure) - length
-
-
-def _checked(network: Network, clip: float | None, omega: float) -> tuple[float | None, float]:
-    """Both as Python's numbers, which a checkpoint can keep."""
-    if clip is not None:
-        clip = as_number("clip", clip, "(0, ∞]", "Pass 1.0, for example, or None.")
-    omega = as_number("omega", omega, "[0, ∞)", "Pass 2.0, for example; 0 leaves Ω out.")
-    gated = {layer.cell.name for layer in network.stack.layers if not defined_for(layer.cell)}
-    if omega and gated:
-        raise OptionError(
-            "omega", "plain RNN layers", f"{', '.join(sorted(gated))} layers",
-            "Leave omega out: gates are there to do what Ω does.",
-        )  # fmt: skip
-    return clip, omega
