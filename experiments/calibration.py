@@ -16,32 +16,50 @@ from experiments.foretold import foretold
 from experiments.running import stored
 
 FILE = Path(bptt.__file__).parent / "prognoses" / "calibration.json"
+RESTS_ON = ("loss", "agreement", "certainty", "form")  # reach says only what is missing
 ONE_IN_TEN = 0.1
 FEWEST = 5  # networks that learnt, and that did not, to fit on
 
 
 def fit(all_foretold):
-    """The calibration that fits best those networks that a look ahead leaves open."""
-    some = [one for one in all_foretold if one.evidence and one.learnt_already is None]
-    names = list(max((one.evidence for one in some), key=len))
-    x = np.array([[one.evidence.get(name, np.nan) for name in names] for one in some])
+    """The calibration that fits best those networks that a look ahead leaves open and measures whole.
+
+    A full training that broke off is left out: nobody knows what it would have learnt.
+    """
+    some = [
+        one
+        for one in all_foretold
+        if one.learnt_already is None
+        and set(RESTS_ON) <= set(one.evidence)
+        and one.run["loss"] is not None
+    ]
     solved = np.array([one.solved for one in some])
-    mean, deviation = np.nanmean(x, 0), np.nanstd(x, 0)
-    z = np.nan_to_num((x - mean) / deviation)  # what was not measured counts as the mean
+
+    def column(name):
+        return np.array([one.evidence[name] for one in some])
+
+    x = np.stack([column(name) for name in RESTS_ON], axis=1)
+    mean, deviation = x.mean(0), x.std(0)
+    z = (x - mean) / deviation
     regression = LogisticRegression(C=1.0).fit(z, solved)
     score = regression.decision_function(z)
     part = np.array([one.run["at"] / one.run["updates"] for one in some if one.solved])
     slope, intercept = np.polyfit(score[solved], np.log(part), 1)
+    least = {name: np.quantile(column(name)[solved], ONE_IN_TEN) for name in (*RESTS_ON, "reach")}
 
     def by_name(values):
-        return {name: round(float(v), 4) for name, v in zip(names, values, strict=True)}
+        return dict(zip(RESTS_ON, map(short, values), strict=True))
 
     return Calibration(
         mean=by_name(mean), deviation=by_name(deviation), weight=by_name(regression.coef_[0]),
-        bias=round(float(regression.intercept_[0]), 4),
-        least=by_name(np.nanquantile(x[solved], ONE_IN_TEN, axis=0)),
-        step=(round(float(intercept), 4), round(float(slope), 4)),
+        bias=short(regression.intercept_[0]), least={name: short(x) for name, x in least.items()},
+        step=(short(intercept), short(slope)),
     )  # fmt: skip
+
+
+def short(x):
+    """Four decimals."""
+    return round(float(x), 4)
 
 
 def fit_without_own(all_foretold):

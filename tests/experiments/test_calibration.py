@@ -1,0 +1,53 @@
+"""The fit that the library ships with is that of the stored development set."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+
+from experiments.calibration import RESTS_ON, fit, fit_without_own
+from experiments.foretold import Foretold, foretold
+from experiments.running import stored
+
+from bptt.prognoses.calibration import calibration
+
+
+def test_what_is_shipped_was_fitted_on_what_is_stored():
+    shipped, again = (asdict(one) for one in (
+        calibration(), fit([foretold(run) for run in stored("development")["runs"]])
+    ))  # fmt: skip
+    for name, values in again.items():
+        assert shipped[name] == pytest.approx(values, abs=1e-3), name
+
+
+def made_up(family, seed, slope=2.0, n=400):
+    """Networks of which one learns with a probability that is known."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, len(RESTS_ON)))
+    solved = rng.random(n) < 1 / (1 + np.exp(-(0.5 + slope * x[:, 1])))
+    return [
+        Foretold(
+            {"work": f"{family} 9", "at": 50 if s else None, "updates": 100, "loss": 0.5, "solved": bool(s)},
+            dict(zip((*RESTS_ON, "reach"), (*map(float, row), 0.0), strict=True)), None,
+        )
+        for row, s in zip(x, solved, strict=True)
+    ]  # fmt: skip
+
+
+def test_the_fit_finds_the_law_that_networks_were_made_by():
+    fitted = fit(made_up("xor", 0, n=4000))
+    weight = np.array(list(fitted.weight.values())) / np.array(list(fitted.deviation.values()))
+    assert weight == pytest.approx([0, 2, 0, 0], abs=0.15)
+    at_zero = fitted.score(dict.fromkeys(RESTS_ON, 0.0))
+    assert at_zero == pytest.approx(0.5, abs=0.15)
+    assert fitted.step == pytest.approx((np.log(0.5), 0.0), abs=1e-4)
+
+
+def test_a_kind_of_work_is_told_by_the_others():
+    """Two kinds that follow opposite laws: each is told by the other's."""
+    one, other = made_up("xor", 1), made_up("adding", 2, slope=-2.0)
+    fits = fit_without_own(one + other)
+    assert fits[0].weight["agreement"] < -1
+    assert fits[-1].weight["agreement"] > 1
