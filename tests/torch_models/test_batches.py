@@ -121,6 +121,12 @@ def test_a_batch_whose_loss_takes_it_only_as_a_whole():
         batches_of(numbered(0, 40), Model(), fixed)
 
 
+def test_a_batch_as_a_list_is_taken_for_several():
+    with pytest.raises(Exception) as caught:  # noqa: PT011, the loss's own error
+        batches_of(list(numbered(0, 40)), Model(), loss)
+    assert "For a single batch of several tensors pass a tuple." in caught.value.__notes__[0]
+
+
 def test_batches_of_one_sequence_are_refused():
     with pytest.raises(OptionError, match="data: expected batches of several sequences"):
         ModuleLearner(Model(), [numbered(n, 1) for n in range(20)], loss)

@@ -43,7 +43,13 @@ class Batches(Protocol):
 
 
 def batches_of(
-    data: Any, model: nn.Module, loss: Loss, batch: int = EACH, seed: int = 0
+    data: Any,
+    model: nn.Module,
+    loss: Loss,
+    batch: int = EACH,
+    seed: int = 0,
+    *,
+    shared: bool = True,
 ) -> Batches:
     """Part some data into batches to train on and groups to measure on.
 
@@ -54,6 +60,7 @@ def batches_of(
         loss: called as loss(model, batch).
         batch: sequences per update, where batches are split.
         seed: of the random numbers that the data draw from, and of what is held out.
+        shared: whether several learners ask for the same batches; those that a function drew are kept then.
 
     Raises:
         OptionError: if there are too few batches, or too few sequences in them.
@@ -65,7 +72,7 @@ def batches_of(
         )  # fmt: skip
     single = isinstance(data, Tensor | np.ndarray | Mapping | tuple | PackedSequence)
     if not single and not isinstance(data, Iterable) and callable(data):
-        return _Drawn(data, seed)
+        return _Drawn(data, seed, shared)
     read = _Read([data] if single or not isinstance(data, Iterable) else data, seed)
     return read if read.held else _Split(read.first, model, loss, batch, seed)
 
@@ -75,15 +82,19 @@ class _Drawn:
 
     per_group = 1.0
 
-    def __init__(self, draw: Callable[[], Any], seed: int) -> None:
-        self._draw, self._stream = draw, Stream(seed)
-        self._train: list[Any] = []
+    def __init__(self, draw: Callable[[], Any], seed: int, shared: bool) -> None:
+        self._draw, self._stream, self._shared = draw, Stream(seed), shared
+        self._train: dict[int, Any] = {}
+        self._count = 0
         self.held = [self._next() for _ in range(GROUPS)]
 
     def at(self, number: int) -> Any:
         """See ``Batches``."""
-        while len(self._train) <= number:
-            self._train.append(self._next())
+        while self._count <= number:
+            if not self._shared:
+                self._train.clear()
+            self._train[self._count] = self._next()
+            self._count += 1
         return self._train[number]
 
     def _next(self) -> Any:
@@ -91,7 +102,7 @@ class _Drawn:
             try:
                 return self._draw()
             except StopIteration:
-                raise _ended(len(self._train)) from None
+                raise _ended(self._count) from None
 
 
 class _Read:

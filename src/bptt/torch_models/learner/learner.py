@@ -79,7 +79,7 @@ class ModuleLearner:
         self.model = copied(model, why="it is a copy that is trained").train()
         self._numbers = Stream(seed)
         if not isinstance(data, Batches):
-            data = batches_of(data, self.model, loss, batch, seed)
+            data = batches_of(data, self.model, loss, batch, seed, shared=False)
         self._batches = data
         self._memory = Memory(self.model)
         with self._looking(0):
