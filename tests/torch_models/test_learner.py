@@ -305,3 +305,72 @@ def test_a_model_that_cannot_be_trained(change, match):
     change(own)
     with pytest.raises((NonFiniteError, OptionError), match=match):
         ModuleLearner(own, drawing(), mse)
+
+
+class Above(nn.Module):
+    """Two GRUs on top of one another, as modules, as cells in a loop, or as one module of two levels."""
+
+    def __init__(self, form, between=None, residual=False):
+        super().__init__()
+        torch.manual_seed(2)
+        whole, self.form, self.residual = nn.GRU(2, H, num_layers=2), form, residual
+        self.between = between or nn.Dropout(0.3)
+        self.out = nn.Linear(H, 1)
+        if form == "one":
+            self.rnn = whole
+            return
+        kind = nn.GRUCell if form == "cells" else nn.GRU
+        self.low, self.high = kind(2, H), kind(H, H)
+        for level, own in enumerate((self.low, self.high)):
+            for name, parameter in own.named_parameters():
+                parameter.data.copy_(getattr(whole, f"{name.removesuffix('_l0')}_l{level}"))
+
+    def forward(self, x):
+        if self.form == "one":
+            return self.out(self.rnn(x)[0])[[3, -1]]
+        if self.form == "modules":
+            below = self.low(x)[0]
+            top = self.high(self.between(below))[0]
+            return self.out(top + below if self.residual else top)[[3, -1]]
+        g, h, top = *torch.zeros(2, x.shape[1], H).to(x), []
+        for x_t in x:
+            g = self.low(x_t, g)
+            h = self.high(self.between(g), h)
+            top.append(self.out(h))
+        return torch.stack(top)[[3, -1]]
+
+
+def two_losses(model, batch):
+    return nn.functional.mse_loss(model(batch[0]), batch[1].expand(2, -1, -1))
+
+
+@pytest.fixture(scope="module")
+def of_one_module():
+    return measure(
+        ModuleLearner(Above("one").double(), in_double(drawing()), two_losses, needed_lag=8), 4, 3
+    )
+
+
+@pytest.mark.parametrize("form", ["modules", "cells"])
+def test_modules_on_top_of_one_another_are_one_stack(form, of_one_module):
+    own = measure(
+        ModuleLearner(Above(form).double(), in_double(drawing()), two_losses, needed_lag=8), 4, 3
+    )
+    assert own.log10_attenuation == pytest.approx(of_one_module.log10_attenuation, abs=1e-9)
+    assert own.form == pytest.approx(of_one_module.form, rel=1e-6)
+    for name in ("coherence", "error", "size"):
+        for part in ("agreement", "agreement_mid"):
+            expected = getattr(getattr(of_one_module, part), name)
+            assert getattr(getattr(own, part), name) == pytest.approx(expected, rel=1e-9), name
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [({}, 1), ({"residual": True}, 1), ({"between": nn.Identity()}, 1), ({"between": nn.LayerNorm(H)}, 2), ({"between": nn.Tanh()}, 2)],
+)  # fmt: skip
+def test_modules_with_something_between_them_are_measured_one_by_one(options, parts):
+    learner = ModuleLearner(Above("modules", **options), drawing(), two_losses, needed_lag=8)
+    one = next(learner.passes(1))
+    assert len(one.stacks) == parts
+    reached = [np.flatnonzero(errors[-1].any((1, 2))).tolist() for _, errors in one.stacks]
+    assert reached[-1] == [3, T - 1]  # where the loss reads the top

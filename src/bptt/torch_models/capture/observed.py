@@ -34,6 +34,7 @@ class Captured:
     Attributes:
         chains: the calls, by what goes on from what.
         E: the loss.
+        root: the same with its graph.
         immediate: the error at each call's outputs that no other call of its chain sent.
         past: the part of it that came by way of an input of the chain.
         at_states: the whole gradient at the states that each call was given, by its index; None for none.
@@ -44,6 +45,7 @@ class Captured:
 
     chains: list[Chain]
     E: float
+    root: Tensor
     immediate: Errors
     past: Errors
     at_states: Errors
@@ -133,7 +135,7 @@ def _captured(E: Tensor, recorder: Calls, unseen: dict[str, str], flat_too: bool
             immediate |= own
             past |= by_inputs
     captured = Captured(
-        chains, float(E.detach()), immediate, past, at_states, weights, recorder.modules, unseen
+        chains, float(E.detach()), E, immediate, past, at_states, weights, recorder.modules, unseen
     )
     arrived = [grad for grads in immediate.values() for grad in grads if grad is not None]
     if not arrived:

@@ -13,8 +13,9 @@ from bptt.torch_models.capture import Captured, Loss, capturing
 from bptt.torch_models.decompose import not_finite, reached_chains, together
 from bptt.torch_models.learner.blind import blind_loss
 from bptt.torch_models.learner.joined import joined
+from bptt.torch_models.learner.stacked import stacked
 from bptt.torch_models.nonfinite import where_not_finite
-from bptt.torch_models.replay import Links, replay, strands_of
+from bptt.torch_models.replay import Links, Replay, replay, strands_of
 
 
 def passed(model: nn.Module, batch: Any, loss: Loss, lag: int, number: int) -> Pass:
@@ -50,12 +51,12 @@ def _parts(
     """The calls that the loss reaches: modules by themselves, and those whose states pass through something between."""
     reached = reached_chains(captured)
     replays = [replay(strand, captured.immediate) for strand in strands_of(reached)]
-    stacks: list[tuple[StackTrace, list[Array]]] = []
+    alone: list[Replay] = []
     parts: list[Joined] = []
     for own, _ in together(replays, reached):
         links = Links(own)
         if links.links_anything:
             parts.append(joined(own, links, lag, number))
         else:
-            stacks += [(each.trace, each.errors) for each in own]
-    return tuple(stacks), tuple(parts)
+            alone += own
+    return tuple(stacked(alone, captured)), tuple(parts)
