@@ -121,10 +121,10 @@ def test_a_batch_whose_loss_takes_it_only_as_a_whole():
         batches_of(numbered(0, 40), Model(), fixed)
 
 
-def test_a_batch_as_a_list_is_taken_for_several():
-    with pytest.raises(Exception) as caught:  # noqa: PT011, the loss's own error
-        batches_of(list(numbered(0, 40)), Model(), loss)
-    assert "For a single batch of several tensors pass a tuple." in caught.value.__notes__[0]
+def test_a_batch_may_be_a_list_as_a_loader_gives_it():
+    one, several = list(numbered(0, 40)), [numbered(0, 40)]
+    expected = numbers(batches_of(several, Model(), loss).held)
+    assert numbers(batches_of(one, Model(), loss).held) == expected
 
 
 def test_batches_of_one_sequence_are_refused():

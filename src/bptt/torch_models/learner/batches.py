@@ -13,7 +13,7 @@ from bptt.arrays import Array
 from bptt.errors import OptionError
 from bptt.prognoses.held_out import FEWEST_HELD, FEWEST_TRAIN, PART_HELD
 from bptt.prognoses.learner import EACH, GROUPS
-from bptt.torch_models.as_found import Stream
+from bptt.torch_models.as_found import Stream, eagerly, untouched
 from bptt.torch_models.capture import Loss
 from bptt.torch_models.learner.sequences import Sequences
 
@@ -55,7 +55,7 @@ def batches_of(
 
     Args:
         data: an iterable of batches, a DataLoader for example; a function that draws one; or a single batch: tensors in a
-            tuple or a dict.
+            tuple, a list or a dict.
         model: a copy of the user's, to tell the sequences of a batch apart.
         loss: called as loss(model, batch).
         batch: sequences per update, where batches are split.
@@ -74,7 +74,22 @@ def batches_of(
     if not single and not isinstance(data, Iterable) and callable(data):
         return _Drawn(data, seed, shared)
     read = _Read([data] if single or not isinstance(data, Iterable) else data, seed)
-    return read if read.held else _Split(read.first, model, loss, batch, seed)
+    if read.held:
+        return read
+    whole = (
+        isinstance(data, list) and _takes(model, data, loss) and not _takes(model, data[0], loss)
+    )
+    return _Split([data] if whole else read.first, model, loss, batch, seed)
+
+
+def _takes(model: nn.Module, batch: Any, loss: Loss) -> bool:
+    """Whether something is a batch: a list may be one, or hold several."""
+    try:
+        with untouched(model), eagerly(model):
+            loss(model, batch)
+    except Exception:
+        return False
+    return True
 
 
 class _Drawn:

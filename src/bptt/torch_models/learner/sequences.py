@@ -33,15 +33,7 @@ class Sequences:
 
     def __init__(self, model: nn.Module, batch: Any, loss: Loss) -> None:
         self.batch = batch
-        try:
-            self.count = _count(model, batch, loss)
-        except Exception as error:
-            if isinstance(batch, Tensor) and not isinstance(error, BpttError):
-                error.add_note(
-                    "bptt: data is read as an iterable of batches, and loss was called with the first tensor of it. "
-                    "For a single batch of several tensors pass a tuple."
-                )
-            raise
+        self.count = _count(model, batch, loss)
         half = np.arange(self.count // 2)
         try:
             of_half = _count(model, self.take(half), loss)
