@@ -12,7 +12,7 @@ from bptt.gradients.truncated import truncated_bptt
 from bptt.kernels.threads import get_num_threads, set_num_threads
 from bptt.layers import GRU, LSTM, RNN, Bidirectional, Grads, Stack, Trace
 from bptt.network import Network
-from bptt.report import Report, diagnose
+from bptt.report import Report, diagnose, prognosis
 from bptt.version import __version__
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ __all__ = [
     "from_torch",
     "get_num_threads",
     "lyapunov",
+    "prognosis",
     "set_num_threads",
     "sweep",
     "to_torch",

@@ -30,3 +30,9 @@ VERDICT_TONES = {
     "exploding": Tone("#B34700", "#FF9A5C", "red"),
     "steady": Tone("#00704F", "#46CFA4", "green"),
 }
+# Of what a look ahead foretells.
+OUTLOOK_TONES = {
+    "will learn": VERDICT_TONES["steady"],
+    "will not learn": VERDICT_TONES["exploding"],
+    "cannot tell": Tone("#5b5b66", "#a9a9b6", "yellow"),
+}

@@ -14,13 +14,14 @@ class Update(Protocol):
 
 
 @contextmanager
-def bar(label: str, *, shown: bool = True) -> Iterator[Update]:
+def bar(label: str, *, shown: bool = True, first: str = "") -> Iterator[Update]:
     """A bar: what is done, how fast, the time left.
 
     Args:
         label: what is being done, in front of the bar.
         shown: False draws nothing, for a caller that was asked to be silent. Without rich none is drawn either: a
             bar is no reason to fail.
+        first: a line to print before, such as what it will cost.
 
     Yields:
         a function of (done, total, note), the note for the end of the line.
@@ -41,7 +42,10 @@ def bar(label: str, *, shown: bool = True) -> Iterator[Update]:
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
         TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
     )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    console = Console(stderr=True)
+    if first:
+        console.print(first, markup=False, highlight=False)
+    with Progress(*columns, console=console) as progress:
         task = progress.add_task(label, total=None, speed="", note="")
 
         def update(done: int, total: int, note: str = "") -> None:

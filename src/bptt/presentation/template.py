@@ -8,9 +8,11 @@ import jinja2
 import vl_convert
 from markupsafe import Markup
 
-from bptt.presentation.colours import NAMES, ON_DARK, VERDICT_TONES
+from bptt.presentation.colours import NAMES, ON_DARK, OUTLOOK_TONES, VERDICT_TONES
 from bptt.presentation.figure import Figure
 from bptt.version import __version__
+
+TONES = VERDICT_TONES | OUTLOOK_TONES
 
 
 def drawable(figure: Figure, prefix: str = "") -> dict[str, Any]:
@@ -51,7 +53,7 @@ def rendered(template: str, drawn: list[dict[str, Any]], **values: Any) -> str:
         specs=_inside(specs),
         colours=_inside(NAMES),
         palette={name: (colour, ON_DARK[colour]) for colour, name in NAMES.items()},
-        tones=VERDICT_TONES,
+        tones={name.replace(" ", "-"): tone for name, tone in TONES.items()},
         script=Markup(_script()),
         version=__version__,
         **values,

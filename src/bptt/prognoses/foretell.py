@@ -21,9 +21,18 @@ def prognosis_of(
     Raises:
         OptionError: if the budget is no whole number from 20.
     """
-    budget = as_whole("budget", budget, least=FEWEST)
+    budget = as_budget(budget)
     seen = look_ahead(learner, updates_ahead(budget), progress)
     return Prognosis(
         learner.needed_lag, budget, seen.measured, seen.losses, learner.unit, seen.stopped,
         learner.remarks,
     )  # fmt: skip
+
+
+def as_budget(budget: int) -> int:
+    """A budget, checked.
+
+    Raises:
+        OptionError: if it is no whole number from 20.
+    """
+    return as_whole("budget", budget, least=FEWEST, cure="A look ahead trains for a tenth of it.")

@@ -1,12 +1,13 @@
 """``bptt.diagnose``: a model and a batch in, a report out."""
 
-import sys
 from typing import Any
 
 from bptt.diagnosis import diagnose_network
-from bptt.errors import OptionError
 from bptt.network import Network
+from bptt.prognoses import Learner
 from bptt.remedies import NetworkSubject
+from bptt.report.modules import module_with_loss, none_of_its_own
+from bptt.report.prognosis import Training, learner_of
 from bptt.report.report import Report
 
 
@@ -43,42 +44,28 @@ def diagnose(
     >>> report.verdict, report.cause.name
     ('vanishing', 'weights')
     """
+
+    def learner(data: Any, training: Training) -> Learner:
+        return learner_of(model, batch if data is None else data, loss, needed_lag, training)
+
     if isinstance(model, Network):
-        if loss is not None:
-            raise OptionError(
-                "loss", "None for a bptt.Network, which has its own", repr(loss), "Leave it out."
-            )
+        none_of_its_own(loss=loss)
         return Report(
             diagnose_network(model, batch, needed_lag, max_lag=max_lag),
             title=repr(model),
             subject=lambda data, settings: NetworkSubject.of(
                 model, batch, needed_lag, data, settings
             ),
+            learner=learner,
         )
-    known = "torch" in sys.modules  # whoever has such a model has imported it
-    if known:
-        from bptt.torch_models import (
-            ModuleSubject,
-            as_module,
-            diagnose_module,
-            is_module,
-            unwrapped,
-        )
-    if not known or not is_module(model):
-        raise OptionError(
-            "model", "a bptt.Network or a torch.nn.Module", type(model).__name__,
-            "Build one: bptt.Network(bptt.RNN(W_F, W_R, b), W_O, b_O).",
-        )  # fmt: skip
-    model = as_module(model)
-    if not callable(loss):
-        raise OptionError(
-            "loss", "a function, called as loss(model, batch)", repr(loss),
-            "For example lambda model, batch: criterion(model(batch[0]), batch[1]).",
-        )  # fmt: skip
+    model = module_with_loss(model, loss)
+    from bptt.torch_models import ModuleSubject, diagnose_module, unwrapped
+
     return Report(
         diagnose_module(model, batch, loss, needed_lag, max_lag=max_lag),
         title=type(unwrapped(model)).__name__,
         subject=lambda data, settings: ModuleSubject.of(
             model, batch, loss, needed_lag, data, settings
         ),
+        learner=learner,
     )

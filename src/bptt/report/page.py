@@ -4,9 +4,11 @@ from typing import Any
 
 from bptt.diagnosis import Diagnosis
 from bptt.presentation.template import drawable, rendered
+from bptt.prognoses import Prognosis
 from bptt.report import plain_words
 from bptt.report.figures import figures
 from bptt.report.numbers import numbers
+from bptt.report.prognosis.page import box
 from bptt.report.sentences import headline, horizon
 
 
@@ -15,6 +17,7 @@ def page(
     title: str,
     facts: tuple[tuple[str, str], ...],
     with_code: bool = False,
+    prognosis: Prognosis | None = None,
 ) -> str:
     """The whole file as text.
 
@@ -23,6 +26,7 @@ def page(
         title: what was measured.
         facts: (name, value) pairs about data and training.
         with_code: whether to show the lines of Python that follow the advice.
+        prognosis: of the same network, where a look ahead was made.
     """
     judged = stages[-1][1]
     now = judged.decisive
@@ -31,9 +35,10 @@ def page(
     # what the verdict rests on, and what the whole network remembers, stand before the layers
     first, memory = of_decisive[:2]
     del of_decisive[:2]
+    ahead, drawn = (None, []) if prognosis is None else box(prognosis)
     return rendered(
         "page.html.j2",
-        [first, memory, *(figure for layer in layers for figure in layer["figures"])],
+        [*drawn, first, memory, *(figure for layer in layers for figure in layer["figures"])],
         title=title,
         facts=facts,
         with_code=with_code,
@@ -47,6 +52,7 @@ def page(
         memory=memory,
         stages=[stage for stage, _ in stages],
         layers=layers,
+        ahead=ahead,
     )
 
 

@@ -13,7 +13,9 @@ from bptt.extras import needing
 from bptt.presentation.jsonable import plain
 from bptt.presentation.progress import bar
 from bptt.presentation.savable import Savable
+from bptt.prognoses import BUDGET, Learner
 from bptt.remedies import Settings, Subject, apply_remedy, try_remedies, usual_updates
+from bptt.report.prognosis import PrognosisReport, Training, as_budget, report_of
 from bptt.report.remedies.report import RemedyReport
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ class Report(Savable):
         title: what was measured, in a line.
         facts: (name, value) pairs about data and training, for the head of the page.
         subject: (data, settings) to the model as remedies are tried on it, or None.
+        learner: (data, training) to a copy of the model as a look ahead trains it, or None.
+        ahead: the prognosis that ``prognosis`` made last, which the page shows then; None before.
     """
 
     diagnosis: Diagnosis
@@ -40,6 +44,8 @@ class Report(Savable):
     title: str = "A recurrent network"
     facts: tuple[tuple[str, str], ...] = ()
     subject: Callable[[Any, Settings], Subject] | None = field(default=None, repr=False)
+    learner: Callable[[Any, Training], Learner] | None = field(default=None, repr=False)
+    ahead: PrognosisReport | None = field(default=None, repr=False)
 
     @property
     def layers(self) -> dict[str, LayerDiagnosis]:
@@ -150,6 +156,55 @@ class Report(Savable):
             )  # fmt: skip
         return self.subject(data, settings)
 
+    def prognosis(
+        self,
+        data: Any = None,
+        budget: int = BUDGET,
+        *,
+        lr: float = 1e-3,
+        batch: int = 32,
+        clip: float | None = 1.0,
+        length: int | None = None,
+        window: int | None = None,
+        omega: float = 0.0,
+        curriculum: Any = None,
+        step: Callable[[Any, Any], Any] | None = None,
+        seed: int = 0,
+        progress: bool = True,
+    ) -> PrognosisReport:
+        """Say whether the network will learn what lies at the needed lag, from a look ahead on a copy.
+
+        From then on the report shows it too, on its page, in the terminal and in its JSON. See ``bptt.prognosis``.
+
+        Args:
+            data: what the copy learns from, as for ``bptt.prognosis``; the batch itself, whose sequences are split, if
+                None.
+            budget: updates of the whole training that you plan.
+            lr: of Adam.
+            batch: sequences per update.
+            clip: largest norm of the gradient; None never clips.
+            length: of text: time steps per update.
+            window: of text: how far back its gradient reaches.
+            omega: weight of Pascanu's Ω in the loss.
+            curriculum: the length of a task's sequences from update to update.
+            step: as for ``bptt.prognosis``.
+            seed: of the order of the data, and of what is held out.
+            progress: whether to say what it costs, and to show a bar with the time left.
+
+        Raises:
+            OptionError: if the report was not made by ``bptt.diagnose``, or as for ``bptt.prognosis``.
+        """
+        if self.learner is None:
+            raise OptionError(
+                "report", "one that bptt.diagnose made", "one without its model",
+                "Call bptt.prognosis(model, data).",
+            )  # fmt: skip
+        budget = as_budget(budget)
+        training = Training(lr, batch, clip, length, window, omega, curriculum, step, seed)
+        ahead = report_of(self.learner(data, training), budget, title=self.title, progress=progress)
+        object.__setattr__(self, "ahead", ahead)  # the diagnosis stays as it is
+        return ahead
+
     def try_remedies(
         self,
         data: Any = None,
@@ -202,11 +257,13 @@ class Report(Savable):
 
     def to_json(self) -> str:
         """Everything that was measured, as JSON; -inf and NaN become null."""
-        document = {
+        document: dict[str, Any] = {
             "title": self.title,
             "facts": dict(self.facts),
             "stages": {name: plain(diagnosis) for name, diagnosis in self.stages()},
         }
+        if self.ahead is not None:
+            document["prognosis"] = self.ahead.document()
         return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
 
     def html(self) -> str:
@@ -214,12 +271,15 @@ class Report(Savable):
         with needing("pages", "report.html"):  # Altair is heavy: only where a page is made
             from bptt.report.page import page
 
-        return page(self.stages(), self.title, self.facts, with_code=self.subject is not None)
+        with_code = self.subject is not None
+        return page(self.stages(), self.title, self.facts, with_code, self.ahead)
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         """For a terminal that uses rich."""
         from bptt.report.terminal import render
 
+        if self.ahead is not None:
+            yield self.ahead
         if self.subject is None:
             yield from render(self.stages())
         else:

@@ -1,0 +1,170 @@
+"""What a look ahead foretells, in words and rounded numbers: the same on the terminal and on every page."""
+
+from collections.abc import Callable
+from math import isfinite, isnan
+
+from bptt.presentation.formatting import counted, power_of_ten, r_squared
+from bptt.prognoses import Agreement, Measured, Prognosis
+from bptt.prognoses.learner import EACH
+from bptt.prognoses.prognosis import SURE
+
+MEASURING = 100  # updates of 32 sequences that take as long as measuring at all three points
+# What is missing, in words; each needs the one before.
+MISSING = {
+    "reach": "The error signal does not arrive where it is needed, and does not grow while the network learns",
+    "agreement": "What the far lags pull at differs from batch to batch, so that it cancels over the training",
+    "form": "The network cannot put together what the loss asks for out of what lies that far back",
+}
+# What usually supplies it: the changes that the remedies try.
+SUPPLIED = {
+    "reach": "What carries the signal further supplies it: W_R orthogonal or the identity, a gate's bias computed for this "
+    "lag, an LSTM or a GRU.",
+    "agreement": "What averages the noise, or makes the pull clear, supplies it: a larger batch, more data, a smaller "
+    "learning rate, shorter sequences first.",
+    "form": "What can express more supplies it: more units, another activation, a gated cell, a layer on top.",
+}
+
+
+def opening(prognosis: Prognosis) -> tuple[str, str]:
+    """The sentence, in two parts: what is foretold, and with which numbers."""
+    lag, budget = f"lag {prognosis.needed_lag}", f"{prognosis.budget:,} updates"
+    if prognosis.diverged:
+        return f"The network will not learn {lag} in this way", f". {prognosis.stopped}"
+    if prognosis.learnt:
+        last = prognosis.measured[-1]
+        loss, blind = loss_in(prognosis, last.loss), loss_in(prognosis, last.blind)
+        return (
+            f"The network will learn {lag}",
+            f": after {last.update:,} of {budget} it has done so already. The held-out loss is {loss}; without the "
+            f"past it would be {blind}.",
+        )
+    chance = probability(prognosis)
+    if prognosis.verdict == "will learn":
+        return (
+            f"The network will learn {lag}",
+            f": by about update {prognosis.expected_step:,} of {prognosis.budget:,}, with a probability of {chance}.",
+        )
+    missing = f", and {prognosis.missing} is missing" if prognosis.missing else ""
+    if prognosis.verdict == "will not learn":
+        return (
+            f"The network will not learn {lag} within {budget}",
+            f": the probability that it does is {chance}{missing}.",
+        )
+    because = (
+        ": the look ahead ended too early."
+        if isnan(prognosis.probability)
+        else f": the probability that it does is {chance}{missing}."
+    )
+    return f"It cannot be told whether the network learns {lag} within {budget}", because
+
+
+def sentence(prognosis: Prognosis) -> str:
+    """What is foretold, in one sentence."""
+    return "".join(opening(prognosis))
+
+
+def probability(prognosis: Prognosis) -> str:
+    """That it learns within the budget, in per cent."""
+    p = prognosis.probability
+    if isnan(p):
+        return "unknown"
+    return "under 1 %" if p < 0.01 else "over 99 %" if p > 0.99 else f"{100 * p:.0f} %"
+
+
+def why(prognosis: Prognosis) -> str:
+    """What is missing and what it means, or that nothing stands out; nothing where it will learn."""
+    if prognosis.verdict == "will learn" or prognosis.diverged or not prognosis.measured:
+        return ""
+    if prognosis.missing is None:
+        return "Of reach, agreement and form none is so small that it alone would explain it."
+    return f"{MISSING[prognosis.missing]}. {SUPPLIED[prognosis.missing]}"
+
+
+def done(prognosis: Prognosis) -> str:
+    """What the look ahead did."""
+    last = prognosis.measured[-1].update if prognosis.measured else len(prognosis.losses)
+    measured = counted(len(prognosis.measured), "time")
+    return (
+        f"A copy was trained for {counted(last, 'update')} of a budget of {prognosis.budget:,} and measured {measured} "
+        "on data that it was not trained on."
+    )
+
+
+def cost(updates: int, budget: int, batch: int) -> str:
+    """What a look ahead will cost, before it starts.
+
+    Args:
+        updates: of the look ahead.
+        budget: of the training that it is about.
+        batch: sequences per update.
+
+    >>> print(cost(200, 2000, 32))
+    Trains a copy for 200 updates, a tenth of the budget of 2,000, and measures it 3 times: about as long as 300 updates.
+    """
+    as_long = updates + round(MEASURING * EACH / batch)
+    return (
+        f"Trains a copy for {updates:,} updates, a tenth of the budget of {budget:,}, and measures it 3 times: about as "
+        f"long as {as_long:,} updates."
+    )
+
+
+def how_sure() -> str:
+    """What the probability is."""
+    return (
+        "The probability is that of a logistic regression on stored trainings of other networks. From "
+        f"{100 * SURE:.0f} % on the page says that it will learn, up to {100 - 100 * SURE:.0f} % that it will not."
+    )
+
+
+def numbers(prognosis: Prognosis) -> tuple[list[str], list[list[str]]]:
+    """The table: heads, a column per measured update, and a row of text per number."""
+    lag, near = prognosis.needed_lag, near_lag(prognosis)
+    heads = ["", *(_after(m) for m in prognosis.measured)]
+    rows = [
+        [f"reach: signal at lag {lag}", *_each(prognosis, reach_of)],
+        [f"agreement: coherence from lag {near} on", *_each(prognosis, coherence_of)],
+        [f"form: R² from lag {near} on", *_each(prognosis, form_of)],
+        ["held-out loss", *_each(prognosis, lambda m: loss_in(prognosis, m.loss))],
+        ["the same without the past", *_each(prognosis, lambda m: loss_in(prognosis, m.blind))],
+    ]
+    return heads, rows
+
+
+def reach_of(measured: Measured) -> str:
+    """The signal that arrives, as a part of its size where it starts."""
+    return power_of_ten(measured.log10_attenuation)
+
+
+def coherence_of(measured: Measured) -> str:
+    """The coherence with its error; a dash where it was left out."""
+    own = measured.agreement_mid
+    return "-" if own is None else coherence(own)
+
+
+def coherence(agreement: Agreement) -> str:
+    """With its standard error; no minus zero."""
+    return f"{round(agreement.coherence, 2) + 0.0:.2f} ± {agreement.error:.2f}"
+
+
+def form_of(measured: Measured) -> str:
+    """R²; a dash where it was left out."""
+    return "-" if measured.form is None else r_squared(measured.form)
+
+
+def loss_in(prognosis: Prognosis, value: float) -> str:
+    """A loss and its unit, where that has a name."""
+    digits = f"{value:.3g}" if isfinite(value) else "not finite"
+    return f"{digits} {prognosis.unit}" if prognosis.unit in ("bits", "nats") else digits
+
+
+def near_lag(prognosis: Prognosis) -> int:
+    """From where on lags count as far, for agreement and form."""
+    return max(1, prognosis.needed_lag // 2)
+
+
+def _after(measured: Measured) -> str:
+    return "at the start" if measured.update == 0 else f"after {measured.update:,}"
+
+
+def _each(prognosis: Prognosis, written: Callable[[Measured], str]) -> list[str]:
+    return [written(measured) for measured in prognosis.measured]
