@@ -52,6 +52,10 @@ def entropy(model, batch):
     return nn.functional.cross_entropy(model(batch[0]).flatten(0, -2), batch[1].flatten())
 
 
+def in_double(draw):
+    return lambda: tuple(t.double() for t in draw())
+
+
 def drawing(seed=0, batch=B, steps=T):
     """A function that draws batches: the sum of the first inputs, which lies far back."""
     generator = torch.Generator().manual_seed(seed)
@@ -264,10 +268,6 @@ def test_an_encoder_and_its_decoder_are_measured_as_the_one_network_that_they_ar
     assert measure(two, 3, 2).log10_attenuation == pytest.approx(weakest, abs=1e-9)
 
 
-def in_double(draw):
-    return lambda: tuple(t.double() for t in draw())
-
-
 @pytest.mark.parametrize("between", [nn.LayerNorm(H), nn.Dropout(0.5), nn.Linear(H, H)])
 def test_states_that_pass_through_something_else(between):
     seen = prognosis_of(ModuleLearner(Halves(between), drawing(), mse, needed_lag=8), 40)
@@ -305,6 +305,38 @@ def test_a_model_that_cannot_be_trained(change, match):
     change(own)
     with pytest.raises((NonFiniteError, OptionError), match=match):
         ModuleLearner(own, drawing(), mse)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"lr": 0}, "lr: expected a positive number"),
+        ({"clip": -1}, "clip: expected a positive number"),
+        ({"seed": -1}, "seed: expected a whole number from 0"),
+        ({"batch": 0}, "batch: expected a whole number from 1"),
+        ({"needed_lag": T}, f"needed_lag: expected a whole number from 0 to {T - 1}"),
+        ({"step": 3}, "step: expected a function"),
+        ({"data": None}, "data: expected an iterable of batches"),
+        ({"data": "text"}, "data: expected an iterable of batches"),
+        ({"loss": lambda m, b: torch.zeros(())}, "loss: expected one that depends on the recurrent layer"),
+        ({"model": nn.Linear(2, 1)}, "a module with PyTorch's nn.RNN"),
+        ({"model": model().requires_grad_(False)}, "model: expected parameters that are trained"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_at_the_door(options, match):
+    given = {"model": model(), "data": drawing(), "loss": mse} | options
+    with pytest.raises(OptionError, match=match):
+        ModuleLearner(given.pop("model"), given.pop("data"), given.pop("loss"), **given)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_it_trains_where_autograd_is_switched_off(mode):
+    def look():
+        return look_ahead(ModuleLearner(model(), drawing(), mse), 2).losses
+
+    with mode():
+        inside = look()
+    assert inside == look()
 
 
 class Above(nn.Module):

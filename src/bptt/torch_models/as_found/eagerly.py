@@ -49,6 +49,13 @@ def eagerly(model: nn.Module) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def recording() -> Iterator[None]:
+    """Within it, autograd records, whoever switched that off outside."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
 def unwrapped(model: nn.Module) -> nn.Module:
     """The user's own module within wrappers such as DistributedDataParallel or a compiled module."""
     while (inner := _inner(model)) is not None:

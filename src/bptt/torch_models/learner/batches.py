@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from bptt.arrays import Array
+from bptt.arrays import Array, as_whole
 from bptt.errors import OptionError
 from bptt.prognoses.held_out import FEWEST_HELD, FEWEST_TRAIN, PART_HELD
 from bptt.prognoses.learner import EACH, GROUPS
-from bptt.torch_models.as_found import Stream, eagerly, untouched
+from bptt.torch_models.as_found import Stream, eagerly, recording, untouched
 from bptt.torch_models.capture import Loss
 from bptt.torch_models.learner.sequences import Sequences
 
@@ -70,6 +70,12 @@ def batches_of(
             "data", "batches", f"a {type(data).__name__}, which holds single samples",
             "Pass DataLoader(dataset, batch_size=32, shuffle=True).",
         )  # fmt: skip
+    if data is None or isinstance(data, str | bytes | int | float):
+        raise OptionError(
+            "data", "an iterable of batches, a function that draws one, or a batch of tensors", repr(data),
+            "Pass a DataLoader, for example.",
+        )  # fmt: skip
+    batch, seed = as_whole("batch", batch, least=1), as_whole("seed", seed, least=0, most=2**32 - 1)
     single = isinstance(data, Tensor | np.ndarray | Mapping | tuple | PackedSequence)
     if not single and not isinstance(data, Iterable) and callable(data):
         return _Drawn(data, seed, shared)
@@ -113,7 +119,7 @@ class _Drawn:
         return self._train[number]
 
     def _next(self) -> Any:
-        with self._stream.drawing():
+        with self._stream.drawing(), recording():
             try:
                 return self._draw()
             except StopIteration:
@@ -132,7 +138,7 @@ class _Read:
         self._stream, self._again = Stream(seed), not isinstance(data, Iterator)
         generator = data.generator if isinstance(data, DataLoader) else None
         before = None if generator is None else generator.get_state()
-        with self._stream.drawing():
+        with self._stream.drawing(), recording():
             self._rest = iter(data)
             self.first = list(islice(self._rest, ONE_IN * GROUPS))
         if generator is not None and before is not None:
@@ -152,7 +158,7 @@ class _Read:
 
     def at(self, number: int) -> Any:
         """See ``Batches``."""
-        with self._stream.drawing():
+        with self._stream.drawing(), recording():
             wanted = number + 1 - len(self._train)
             self._train += islice(self._rest, max(0, wanted))
         if number >= len(self._train) and not self._again:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bptt.arrays import as_number
+from bptt.arrays import as_number, as_whole
 from bptt.diagnosis import needed_or_half
 from bptt.errors import NonFiniteError, OptionError
 from bptt.prognoses import Pass
@@ -20,10 +20,11 @@ from bptt.torch_models.as_found import (
     copied,
     eagerly,
     random_numbers_kept,
+    recording,
     seed_all,
     untouched,
 )
-from bptt.torch_models.capture import Loss
+from bptt.torch_models.capture import Loss, recurrent_modules
 from bptt.torch_models.decompose import Decomposed, decompose
 from bptt.torch_models.learner.batches import Batches, batches_of
 from bptt.torch_models.learner.passed import passed
@@ -72,20 +73,35 @@ class ModuleLearner:
         step: Step | None = None,
         seed: int = 0,
     ) -> None:
+        if step is not None and not callable(step):
+            raise OptionError(
+                "step",
+                "a function, called as step(model, batch)",
+                repr(step),
+                "Leave it out for Adam.",
+            )
+        if not any(parameter.requires_grad for parameter in model.parameters()):
+            raise OptionError(
+                "model", "parameters that are trained", "none that needs a gradient",
+                "Call model.requires_grad_(True).",
+            )  # fmt: skip
+        recurrent_modules(model)
         self._given, self.loss, self._step = model, loss, step
         self.lr = as_number("lr", lr, "(0, ∞)")
         self.clip = np.inf if clip is None else as_number("clip", clip, "(0, ∞]")
         self.updates = 0
-        self.model = copied(model, why="it is a copy that is trained").train()
-        self._numbers = Stream(seed)
-        if not isinstance(data, Batches):
-            data = batches_of(data, self.model, loss, batch, seed, shared=False)
-        self._batches = data
-        self._memory = Memory(self.model)
-        with self._looking(0):
-            with self._memory.watching(data.held[0]):
-                loss(self.model, data.held[0])
-            seen = self._first(needed_lag)
+        self._optimiser: torch.optim.Optimizer | None = None
+        self._remarks: set[str] = set()
+        self._numbers = Stream(as_whole("seed", seed, least=0, most=2**32 - 1))
+        with recording():
+            self.model = copied(model, why="it is a copy that is trained").train()
+            if not isinstance(data, Batches):
+                data = batches_of(data, self.model, loss, batch, seed, shared=False)
+            self._batches, self._memory = data, Memory(self.model)
+            with self._looking(0):
+                with self._memory.watching(data.held[0]):
+                    loss(self.model, data.held[0])
+                seen = self._first(needed_lag)
         self.needed_lag = needed_or_half(needed_lag, seen.longest)
         sequences = seen.traces[0].x.shape[1]
         if sequences < 2:
@@ -94,8 +110,6 @@ class ModuleLearner:
                 "Use a larger batch size: what pulls the same way in many sequences is measured.",
             )  # fmt: skip
         self.batch = max(1, round(sequences * data.per_group))
-        self._optimiser: torch.optim.Optimizer | None = None
-        self._remarks: set[str] = set()
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -111,7 +125,7 @@ class ModuleLearner:
         """
         for _ in range(updates):
             batch = self._batches.at(self.updates)
-            with self._numbers.drawing(), eagerly(self.model), _as_in_training():
+            with self._numbers.drawing(), eagerly(self.model), recording():
                 self._memory.recall()  # no update goes on from where another one stopped
                 E = self._by_adam(batch) if self._step is None else self._by_step(batch)
             self.updates += 1
@@ -195,9 +209,3 @@ class ModuleLearner:
             finally:
                 for module, training in modes.items():
                     module.training = training
-
-
-@contextmanager
-def _as_in_training() -> Iterator[None]:
-    with torch.inference_mode(False), torch.enable_grad():
-        yield
