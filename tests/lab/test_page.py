@@ -382,3 +382,21 @@ def test_the_file_of_a_sweep_shows_its_map(lab, reset, tmp_path):
     lab.page.wait_for_function(
         "find('[role=alert]').some(e => e.textContent.includes('other.sqlite'))"
     )
+
+
+def test_the_look_ahead_says_what_the_library_says(lab, reset):
+    """The last one on the page: its charts stay there."""
+    lab.control("updates of the whole", "[role=slider]").press("ArrowLeft")
+    lab.page.get_by_role("button", name="Look ahead").first.click()
+    network = replace(FIRST, data="adding").build().network
+    ahead = bptt.prognosis(network, bptt.data.tasks.adding(100), budget=500, progress=False)
+    lab.page.wait_for_function(
+        "words => find('[role=alert]').some(e => e.textContent === words)", arg=ahead.sentence
+    )
+    lab.page.wait_for_function(
+        "find('marimo-vega, .vega-embed').filter(e => !e.closest('.live')).length >= 3"
+    )
+    text = lab.text()
+    for figure in ("reach", "agreement", "form"):
+        finding = getattr(ahead.charts, figure).description.partition(". ")[2]
+        assert finding in text

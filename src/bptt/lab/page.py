@@ -20,18 +20,17 @@ def _():
     from bptt.configuration import Configuration
     from bptt.derivation import Derivation
     from bptt.errors import BpttError
-    from bptt.lab import cliff, maps, pictures, scalar, texts, upload
+    from bptt.lab import ahead, asking, cliff, maps, pictures, scalar, texts, upload
     from bptt.lab.card import Card
     from bptt.lab.controls import CELLS, activation_of, resting
-    from bptt.lab.exercises import EXERCISES
     from bptt.lab.live import Live
     from bptt.lab.measured import measure, report_of
 
     # What is measured here is small: one thread is as fast as several, and waits for nobody.
     set_num_threads(1)
     return (
-        ACTIVATIONS, BpttError, Card, Derivation, EXERCISES, Live, SCHEMES, Configuration,
-        CELLS, activation_of, cliff, maps, measure, mo, np, pictures, report_of, resting, scalar, texts, upload,
+        ACTIVATIONS, BpttError, Card, Derivation, Live, SCHEMES, Configuration,
+        CELLS, activation_of, ahead, asking, cliff, maps, measure, mo, np, pictures, report_of, resting, scalar, texts, upload,
     )  # fmt: skip
 
 
@@ -130,7 +129,9 @@ def _(Card, Live, first, measure, pictures):
     card = Card()
     card.show(_shown, f"the sliders' network on {first.data}")
     live = {picture.key: Live(picture, _shown) for picture in pictures.OF_NETWORK}
-    now = {"setting": first}  # for the exercises, which look only when an answer comes
+    now = {
+        "setting": first
+    }  # for what looks only when it is asked: the exercises and the look ahead
     return card, live, now
 
 
@@ -222,40 +223,20 @@ def _(limit, mo, rate, texts, wall, wide_w):
 
 
 @app.cell
-def _(EXERCISES, mo, now):
+def _(asking, mo, now):
     checked, set_checked = mo.state({})
 
-    def _answered(exercise):
-        def check(answer):
-            result = exercise.check(answer, now["setting"])
-            set_checked(lambda before: before | {exercise.key: result})
+    def _answered(exercise, answer):
+        result = exercise.check(answer, now["setting"])
+        set_checked(lambda before: before | {exercise.key: result})
 
-        return check
-
-    def _asked(number, exercise):
-        label = f"your answer to {number}"
-        one = (
-            mo.ui.dropdown(exercise.choices, label=label)
-            if exercise.choices
-            else mo.ui.text(label=label)
-        )
-        return one.form(bordered=False, submit_button_label="Check", on_change=_answered(exercise))
-
-    answers = {one.key: _asked(number, one) for number, one in enumerate(EXERCISES, 1)}
+    answers = asking.forms(_answered)
     return answers, checked
 
 
 @app.cell
-def _(EXERCISES, answers, checked, mo, texts):
-    def _shown(number, exercise):
-        result = checked().get(exercise.key)
-        kind = "success" if result and result.right else "warn"
-        verdict = [mo.callout(mo.Html(texts.announced(result.sentence)), kind)] if result else []
-        hint = mo.accordion({"A hint": mo.md(exercise.hint)})
-        asked = mo.md(f"### {number}. {exercise.title}\n\n{exercise.question}")
-        return mo.vstack([asked, answers[exercise.key], *verdict, hint])
-
-    mo.vstack([mo.md(texts.EXERCISES), *(_shown(i, e) for i, e in enumerate(EXERCISES, 1))])
+def _(answers, asking, checked, mo, texts):
+    mo.vstack([mo.md(texts.EXERCISES), *asking.asked(answers, checked())])
 
 
 @app.cell
@@ -272,6 +253,26 @@ def _(file, mo, report_of, setting, shown):
         "report.html", "text/html", disabled=shown is None,
         label="Download the report of what is shown",
     )  # fmt: skip
+
+
+@app.cell
+def _(ahead, mo):
+    budget = mo.ui.slider(
+        steps=ahead.BUDGETS, value=ahead.USUAL, label="updates of the whole training", show_value=True
+    )  # fmt: skip
+    look = mo.ui.run_button(label="Look ahead")
+    return budget, look
+
+
+@app.cell
+def _(budget, look, mo, now, texts):
+    now["budget"] = budget.value
+    mo.vstack([mo.md(texts.AHEAD), mo.hstack([budget, look], justify="start", gap=2, wrap=True)])
+
+
+@app.cell
+def _(ahead, look, now):
+    ahead.shown(now["setting"], now["budget"]) if look.value else None
 
 
 @app.cell

@@ -180,6 +180,19 @@ sliders of the weights have no effect, as the card on the left says. To come bac
 runs this page; it is read as numbers, never as code. Long sequences and *permutation*, *digits* or *acsf1* can take some seconds.
 """
 
+AHEAD = r"""
+## Will it learn?
+
+How far the gradient reaches says what a network can hear of the past at this moment. Whether it learns from it shows only while it
+learns. Choose how many weight updates its training would have, and press the button: a copy of the sliders' network is
+trained for a tenth of them, on the task that is chosen above, and measured at the start, half-way and at the end, on sequences
+that it never learns from. That takes some seconds; with 128 units, long sequences or *digits*, up to a minute.
+
+Three things must come together. **Reach**: the error signal arrives at the needed lag. **Agreement**: what it says there is
+the same on other sequences, and not noise that cancels. **Form**: the network can make what the task asks for out of what
+lies so far back. Where one is missing, it is named.
+"""
+
 EXERCISES = r"""
 ## Try yourself
 
