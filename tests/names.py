@@ -11,14 +11,14 @@ from bptt.cells import Weights
 from bptt.data import tasks
 from bptt.dynamics.memory_function import MemoryFunction
 from bptt.network import Run
-from bptt.prognoses import Prognosis
+from bptt.report.prognosis import PrognosisReport
 from bptt.report.remedies.report import RemedyReport
 
 # What the docs' examples call their objects.
 OWNERS = {
     "bptt": bptt, "profile": bptt.LagProfile, "report": bptt.Report, "trace": bptt.Trace, "stack": bptt.Stack,
     "layer": bptt.RNN, "network": bptt.Network, "Network": bptt.Network, "run": Run, "memory": MemoryFunction,
-    "prognosis": Prognosis, "ranking": RemedyReport, "tasks": tasks, "weights": Weights,
+    "prognosis": PrognosisReport, "ranking": RemedyReport, "tasks": tasks, "weights": Weights,
 }  # fmt: skip
 # Of PyTorch and other libraries, of the user, or made when they are asked for.
 FOREIGN = {
