@@ -109,7 +109,7 @@ SEQUENCE = r"""
 ### Where that is in the sequence
 
 How much each step of the sequence moves $W_R$, as a share of what all steps do. The horizon and the needed lag are
-counted back from the last loss. With a loss at the last step only, what lies left of the horizon is hardly learnt from.
+counted back from the last loss. With a loss at the last step only, what lies left of the horizon hardly moves $W_R$.
 """
 
 ACTIVATION = r"""
