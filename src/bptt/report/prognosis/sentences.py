@@ -42,7 +42,8 @@ def opening(prognosis: Prognosis) -> tuple[str, str]:
     if prognosis.verdict == "will learn":
         return (
             f"The network will learn {lag}",
-            f": by about update {prognosis.expected_step:,} of {prognosis.budget:,}, with a probability of {chance}.",
+            f": by about update {_rounded(prognosis.expected_step):,} of {prognosis.budget:,}, with a probability of "
+            f"{chance}.",
         )
     missing = f", and {prognosis.missing} is missing" if prognosis.missing else ""
     if prognosis.verdict == "will not learn":
@@ -160,6 +161,11 @@ def loss_in(prognosis: Prognosis, value: float) -> str:
 def near_lag(prognosis: Prognosis) -> int:
     """From where on lags count as far, for agreement and form."""
     return max(1, prognosis.needed_lag // 2)
+
+
+def _rounded(update: int | None) -> int:
+    """To two digits: it is an estimate."""
+    return int(float(f"{update or 0:.2g}"))
 
 
 def _after(measured: Measured) -> str:
