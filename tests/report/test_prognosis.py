@@ -48,7 +48,7 @@ def asked():
          r"The network will learn lag 30: after 200 of 2,000 updates it has done so already\. The held-out loss is "
          r"0\.08; without the past it would be 0\.17\."),
         (foretold(measured(0), measured(200)),
-         r"The network will learn lag 30: by about update [\d,]+ of 2,000, with a probability of (over )?\d\d %\."),
+         r"The network will learn lag 30: by about update (\d00|1,\d00) of 2,000, with a probability of (over )?\d\d %\."),
         (foretold(measured(0, reach=-9.0), measured(200, reach=-9.0, rate=0.0, coherence=0.0, form=0.0)),
          r"The network will not learn lag 30 within 2,000 updates: the probability that it does is (under )?\d+ %, and "
          r"reach is missing\."),
@@ -183,6 +183,8 @@ def test_nothing_measured_and_no_signal(tmp_path, visit):
         assert seen.complaints == []
         json.loads(case.to_json())
     assert "Stopped by hand after 0 of 200 updates." in str(early)
+    once = foretold(measured(0), stopped="Stopped by hand after 7 of 200 updates.")
+    assert why(once) == why(early) == ""  # one moment explains nothing
     assert "no error signal arrives there at all" in dead.html()
 
 

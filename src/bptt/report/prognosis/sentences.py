@@ -74,7 +74,7 @@ def probability(prognosis: Prognosis) -> str:
 
 def why(prognosis: Prognosis) -> str:
     """What is missing and what it means, or that nothing stands out; nothing where it will learn."""
-    if prognosis.verdict == "will learn" or prognosis.diverged or not prognosis.measured:
+    if prognosis.verdict == "will learn" or prognosis.diverged or isnan(prognosis.probability):
         return ""
     if prognosis.missing is None:
         return "Of reach, agreement and form none is so small that it alone would explain it."
@@ -112,8 +112,9 @@ def cost(updates: int, budget: int, batch: int) -> str:
 def how_sure() -> str:
     """What the probability is."""
     return (
-        "The probability is that of a logistic regression on stored trainings of other networks. From "
-        f"{100 * SURE:.0f} % on the page says that it will learn, up to {100 - 100 * SURE:.0f} % that it will not."
+        "The probability is that of a logistic regression on stored trainings of other networks, most of which had a "
+        "budget of 1,000 updates or more: of a much smaller one it says less. From "
+        f"{100 * SURE:.0f} % on it is said that the network will learn, up to {100 - 100 * SURE:.0f} % that it will not."
     )
 
 
