@@ -52,7 +52,10 @@ def test_a_loader_is_gone_through_again_without_what_is_held_out(shuffle):
     x, y = numbered(0, 120)
     dataset = TensorDataset(x.transpose(0, 1), y)
     generator = torch.Generator().manual_seed(5)
-    loader = DataLoader(dataset, batch_size=4, shuffle=shuffle, generator=generator)
+    loader = DataLoader(
+        dataset, batch_size=4, shuffle=shuffle, generator=generator,
+        collate_fn=lambda rows: (torch.stack([x for x, _ in rows], 1), torch.stack([y for _, y in rows])),
+    )  # fmt: skip
     before = generator.get_state()
     parts = batches_of(loader, Model(), loss)
     trained = [parts.at(n) for n in range(100)]
@@ -64,6 +67,23 @@ def test_a_loader_is_gone_through_again_without_what_is_held_out(shuffle):
     assert numbers(again.held) == numbers(parts.held)
     assert numbers(batches_of(loader, Model(), loss, seed=1).held) != numbers(parts.held)
     assert parts.per_group == 1
+
+
+def test_a_few_batches_are_held_out_in_parts():
+    """A spread cannot be told from two or three groups."""
+    parts = batches_of([numbered(20 * n, 20) for n in range(12)], Model(), loss)
+    assert [len(y) for _, y in parts.held] == [10] * 6
+    assert parts.per_group == 2
+    assert len(numbers(parts.held)) == 60
+    assert not numbers(parts.held) & numbers([parts.at(n) for n in range(18)])
+    learner = ModuleLearner(Model(), parts, loss)
+    assert learner.batch == 20
+
+    def only_as_a_whole(model, batch):
+        return loss(model, batch) + (batch[1] - torch.zeros(20)).mean()
+
+    whole = batches_of([numbered(20 * n, 20) for n in range(12)], Model(), only_as_a_whole)
+    assert [len(y) for _, y in whole.held] == [20] * 3
 
 
 def test_a_function_draws_what_is_held_out_first():

@@ -18,7 +18,11 @@ from bptt.torch_models.capture import Loss
 from bptt.torch_models.learner.sequences import Sequences
 
 ONE_IN = 5  # batches is held out
-FEWEST_BATCHES = 2 * ONE_IN  # fewer are split into sequences: two groups at least are compared
+FEWEST_BATCHES = 2 * ONE_IN  # fewer are split into sequences
+FEWEST_GROUPS, LEAST = (
+    8,
+    8,
+)  # groups that a spread can be told from, and sequences of a part of a batch
 
 
 @runtime_checkable
@@ -81,11 +85,28 @@ def batches_of(
         return _Drawn(data, seed, shared)
     read = _Read([data] if single or not isinstance(data, Iterable) else data, seed)
     if read.held:
+        if len(read.held) < FEWEST_GROUPS:
+            read.held, read.per_group = _finer(read.held, model, loss)
         return read
     whole = (
         isinstance(data, list) and _takes(model, data, loss) and not _takes(model, data[0], loss)
     )
     return _Split([data] if whole else read.first, model, loss, batch, seed)
+
+
+def _finer(held: list[Any], model: nn.Module, loss: Loss) -> tuple[list[Any], float]:
+    """A few groups as more and smaller ones, if their sequences can be told apart; and ``per_group``."""
+    try:
+        parts = [Sequences(model, each, loss) for each in held]
+    except OptionError:
+        return held, 1.0
+    pieces = min(-(-FEWEST_GROUPS // len(held)), min(part.count for part in parts) // LEAST)
+    if pieces < 2:
+        return held, 1.0
+    rows = [
+        (part, piece) for part in parts for piece in np.array_split(np.arange(part.count), pieces)
+    ]
+    return [part.take(piece) for part, piece in rows], float(pieces)
 
 
 def _takes(model: nn.Module, batch: Any, loss: Loss) -> bool:
@@ -132,9 +153,8 @@ class _Read:
     What was read is kept: an order that is drawn anew every time would bring what is held out into the training.
     """
 
-    per_group = 1.0
-
     def __init__(self, data: Iterable[Any], seed: int) -> None:
+        self.per_group = 1.0
         self._stream, self._again = Stream(seed), not isinstance(data, Iterator)
         generator = data.generator if isinstance(data, DataLoader) else None
         before = None if generator is None else generator.get_state()
@@ -152,7 +172,7 @@ class _Read:
         self._train: list[Any] = []
         if len(self.first) >= FEWEST_BATCHES:
             order = _rng(seed).permutation(len(self.first))
-            out = set(order[: len(self.first) // ONE_IN].tolist())
+            out = set(order[: max(3, len(self.first) // ONE_IN)].tolist())
             self.held = [batch for n, batch in enumerate(self.first) if n in out]
             self._train = [batch for n, batch in enumerate(self.first) if n not in out]
 
