@@ -35,6 +35,14 @@ IGNORED = {
     "remedies --trial-updates 0 --candidates 3 --clip 2": "--candidates and --clip",
     "remedies --trial-updates 0 --lr 0.1": "--lr",
     "remedies --trial-updates 0 --only gain --batch 8": "--batch",
+    "prognosis --model own --cell lstm --layers 2 --hidden 5 --bidirectional --init glorot --gain 2":
+        "--cell, --layers, --hidden, --bidirectional, --init and --gain",
+    "prognosis --cell lstm --activation tanh": "--activation",
+    "prognosis --recurrent rnn --readout fc": "--recurrent and --readout",
+    "prognosis --data b.npz --length 9": "--length",
+    "prognosis --data adding --window 80": "--window",
+    "prognosis --curriculum drawn:5:9": "--curriculum",
+    "prognosis --no-report --report a.html": "--report",
     "train --resume --out own --cell lstm --layers 2 --hidden 5 --bidirectional --activation relu":
         "--cell, --layers, --hidden, --bidirectional and --activation",
     "train --resume --out own --init glorot --gain 2 --seed 3 --init-from own --overwrite":
@@ -68,6 +76,7 @@ IGNORED = {
 # Options that always have an effect, or are refused above their choices by the library itself.
 ALWAYS = {
     "diagnose": "model data needed_lag truncation max_lag batch no_report json",
+    "prognosis": "model data needed_lag budget lr batch clip omega seed no_report json",
     "remedies": "model data needed_lag only trial_updates seed apply no_report json",
     "train": "data out init_from updates curriculum batch optimizer lr schedule clip omega evaluate_every "
     "patience until checkpoint_every resume json",

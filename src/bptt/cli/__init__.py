@@ -12,6 +12,7 @@ from bptt.cli.command import Command, Group
 from bptt.cli.derive import derive
 from bptt.cli.diagnose import diagnose
 from bptt.cli.lab import lab
+from bptt.cli.prognosis import prognosis
 from bptt.cli.remedies import remedies
 from bptt.cli.sweep import sweep
 from bptt.cli.tasks import tasks
@@ -27,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (diagnose, remedies, train, lab, sweep, tasks, verify, derive):
+for command in (diagnose, prognosis, remedies, train, lab, sweep, tasks, verify, derive):
     app.command(cls=Command)(command)
 
 

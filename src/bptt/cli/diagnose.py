@@ -1,11 +1,12 @@
 """``bptt diagnose``: the main job."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bptt.cli.models import open_model, refuse_length
+from bptt.cli.next_command import next_command
 from bptt.cli.options import (
     Bidirectional,
     Cell,
@@ -26,6 +27,10 @@ from bptt.cli.options import (
     training_bar,
 )
 from bptt.cli.output import check_page
+from bptt.cli.prognosis import prognosis
+
+if TYPE_CHECKING:
+    from bptt.data import Data as AnyData
 
 BATCH = 32  # of the brief training
 CHUNK = 64  # steps of the brief training on text, which is truncated there
@@ -154,5 +159,19 @@ def diagnose(
     command = "" if model is None else None if opened.from_pytorch else "bptt train"
     console.print(Group(*render(measured.stages(), lambda advice: commands(advice, command))))
     console.print("\n" + ". ".join(f"{name}: {value}" for name, value in facts) + ".", markup=False)
+    ahead = _look_ahead(loaded)
+    if ahead is not None:
+        console.print(f"Will it learn? A look ahead says: {ahead}", markup=False, soft_wrap=True)
     if not no_report:
         console.print(f"The page with the pictures: {report}", markup=False, soft_wrap=True)
+
+
+def _look_ahead(data: "AnyData") -> str | None:
+    """The command that says whether the same network learns; None where nothing can be learnt or held out."""
+    from bptt.data import Task, Text
+    from bptt.prognoses import enough_to_hold_out
+
+    if not enough_to_hold_out(data) or (isinstance(data, Task) and not data.learnable):
+        return None
+    measured = ("batch", "length") if isinstance(data, Text) else ("batch",)  # here, not trained on
+    return next_command(prognosis, without=measured)
