@@ -6,14 +6,21 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import altair as alt
+from experiments.foretold import foretold, reliability
+from experiments.foretold_tables import marked
+from experiments.running import stored
 from tests.chromium import chromium
 from tests.lab.driver import opened
 
 import bptt
 from bptt.configuration import Configuration
-from bptt.data import Text
+from bptt.data import Text, tasks
 from bptt.data.text import chunk, streams
 from bptt.diagnosis import diagnose_network
+from bptt.presentation.chart_style import DASHED, data
+from bptt.presentation.colours import BLUE, GREY
+from bptt.prognoses.calibration import calibration
 from bptt.training import train
 
 IMAGES = Path(__file__).parent / "images"
@@ -48,6 +55,39 @@ def first_screen() -> None:
         page = report().save(Path(folder) / "report.html").as_uri()
         for scheme in ("light", "dark"):
             screenshot(page, IMAGES / f"report-{scheme}.png", scheme, "body[data-drawn]")
+
+
+def looked_ahead() -> None:
+    """What one sees who opens the report of a look ahead, light and dark."""
+    task = tasks.adding(40)
+    network = bptt.Network.init(2, 32, 1, cell="gru", loss="mse", loss_at="last", rng=0)
+    ahead = bptt.prognosis(network, task, budget=1000, lr=5e-3)
+    with tempfile.TemporaryDirectory() as folder:
+        page = ahead.save(Path(folder) / "prognosis.html").as_uri()
+        for scheme in ("light", "dark"):
+            screenshot(page, IMAGES / f"prognosis-{scheme}.png", scheme, "body[data-drawn]")
+
+
+def how_often_right() -> None:
+    """The reliability diagram: of the held-out networks with such a probability, how many learnt."""
+    some = [foretold(run) for run in marked(stored("held_out"))]
+    p = [one.probability(calibration()) for one in some]
+    rows = [
+        {"p": mean, "part": part, "networks": n}
+        for mean, part, n in reliability(p, [one.solved for one in some])
+    ]
+    ends = alt.Scale(domain=[0, 1])
+    at = {
+        "x": alt.X("p:Q", title="probability that was foretold", scale=ends),
+        "y": alt.Y("part:Q", title="part that learnt", scale=ends),
+    }
+    right = alt.Chart(data([{"p": x, "part": x} for x in (0, 1)])).mark_line(
+        color=GREY, strokeDash=DASHED
+    )
+    points = alt.Chart(data(rows)).mark_circle(color=BLUE, opacity=1)
+    size = alt.Size("networks:Q", scale=alt.Scale(range=[40, 600]))
+    chart = right.encode(**at) + points.encode(**at, size=size)
+    chart.properties(width=320, height=320).save(IMAGES / "reliability.svg")
 
 
 def live_page() -> None:
@@ -87,6 +127,8 @@ def screenshot(address: str, path: Path, scheme: str, ready: str) -> None:
 PICTURES: dict[str, Callable[[], None]] = {
     "by_lag": by_lag,
     "report": first_screen,
+    "prognosis": looked_ahead,
+    "reliability": how_often_right,
     "lab": live_page,
     "phase": phase,
 }
