@@ -22,27 +22,40 @@ from experiments.ranks import spearman
 from experiments.running import stored
 
 PARTS = POINTS[2:]
-HEAD = ["", "networks", "learnt", "rank correlation", "balanced accuracy", "calibration error"]
+ADDING = "(a), adding"
+HEAD = [
+    "",
+    "networks",
+    "learnt",
+    "partly",
+    "rank correlation",
+    "balanced accuracy",
+    "calibration error",
+]
 
 
 def group_of(run):
     """Of the development set: those of (a), the twelve kinds on eight tasks, or the others."""
     if run["hidden"] == 100:
-        return "(a), adding"
+        return ADDING
     return "twelve kinds, eight tasks" if run["updates"] == 1500 else "further ones"
+
+
+def _counts(label, runs):
+    """How many there are, how many learnt, and how many got at least below the best constant."""
+    places_of = [learnt(run)[0] for run in runs]
+    return [label, str(len(runs)), str(places_of.count(0)), str(places_of.count(1))]
 
 
 def _row(label, some, fits):
     """One row from what is foretold of some networks, each by its own fit."""
-    solved = [one.solved for one in some]
+    runs, solved = [one.run for one in some], [one.solved for one in some]
     p = [one.probability(own) for one, own in zip(some, fits, strict=True)]
     score = [one.score(own) for one, own in zip(some, fits, strict=True)]
-    rho = spearman(np.maximum(score, -1e9), places([learnt(one.run) for one in some]))
-    called = [x > 0.5 for x in p]
-    return [
-        label, str(len(some)), str(sum(solved)), f"{rho:.2f}",
-        f"{balanced_accuracy(solved, called):.2f}", f"{calibration_error(p, solved):.2f}",
-    ]  # fmt: skip
+    rho = spearman(np.maximum(score, -1e9), places([learnt(run) for run in runs]))
+    accuracy = balanced_accuracy(solved, [x > 0.5 for x in p])
+    numbers = (rho, accuracy, calibration_error(p, solved))
+    return [*_counts(label, runs), *(f"{number:.2f}" for number in numbers)]
 
 
 def _twins(label, runs):
@@ -54,21 +67,19 @@ def _twins(label, runs):
     ]
     if not some:
         return []
-    rho = spearman(
-        places([learnt(run, "twin at", "twin loss") for run in some]),
-        places([learnt(run) for run in some]),
+    twins = [learnt(run, "twin at", "twin loss") for run in some]
+    rho = spearman(places(twins), places([learnt(run) for run in some]))
+    accuracy = balanced_accuracy(
+        [run["solved"] for run in some], [run["twin at"] is not None for run in some]
     )
-    solved = [run["solved"] for run in some]
-    called = [run["twin at"] is not None for run in some]
-    return [[label, str(len(some)), str(sum(solved)), f"{rho:.2f}", f"{balanced_accuracy(solved, called):.2f}", ""]]  # fmt: skip
+    return [[*_counts(label, some), f"{rho:.2f}", f"{accuracy:.2f}", ""]]
 
 
 def _before(label, runs):
     """The signal at the needed lag before training."""
     signal = [max(measured_of(run["ahead"][0]).log10_attenuation, -300) for run in runs]
     rho = spearman(signal, places([learnt(run) for run in runs]))
-    solved = sum(run["solved"] for run in runs)
-    return [label, str(len(runs)), str(solved), f"{rho:.2f}", "", ""]
+    return [*_counts(label, runs), f"{rho:.2f}", "", ""]
 
 
 def development(result):
@@ -84,6 +95,11 @@ def development(result):
         for part in PARTS:
             own = [pair for pair in fitted[part] if group_of(pair[0].run) == name]
             rows.append(_row(f"{name}: after {100 * part:g} %", *zip(*own, strict=True)))
+        for work in dict.fromkeys(run["work"] for run in group) if name == ADDING else ():
+            some = [pair for pair in own if pair[0].run["work"] == work]
+            rows.append(_row(f"{work}, 100 units: after 10 %", *zip(*some, strict=True)))
+        some = [one for one, _ in own]
+        rows.append(_row(f"{name}: after 10 %, the shipped fit", some, [calibration()] * len(some)))
         rows += _twins(f"{name}: twin trained in full", group)
     return markdown(HEAD, rows)
 
@@ -150,25 +166,32 @@ def calls(result):
 
 
 def misses(result):
-    """Every network whose verdict was wrong."""
-    rows = []
+    """Every network whose verdict was wrong, those of a kind of work in one row.
+
+    Behind each its probability, and at which part of the budget it learnt or how much of the constant's loss was left.
+    """
+    wrong = {}
     for run in marked(result):
         prognosis = prognosis_of(run)
-        wrong = {"will learn": not run["solved"], "will not learn": run["solved"]}
-        if wrong.get(prognosis.verdict):
-            came = f"learnt at {run['at']}" if run["solved"] else _left(run)
-            layers = f", {run['layers']} layers" if run["layers"] > 1 else ""
-            rows.append([
-                run["work"], f"{run['kind']}, {run['hidden']} units{layers}", str(run["seed"]),
-                f"{prognosis.probability:.2f}", prognosis.missing or "", f"{came} of {run['updates']}",
-            ])  # fmt: skip
-    return markdown(["work", "network", "seed", "probability", "missing", "what came"], rows)
+        if {"will learn": not run["solved"], "will not learn": run["solved"]}.get(
+            prognosis.verdict
+        ):
+            layers = "2 × " if run["layers"] > 1 else ""
+            line = f"{run['kind']}, {layers}{run['hidden']} ({prognosis.probability:.2f}; {_came(run)})"
+            wrong.setdefault((run["work"], prognosis.verdict), []).append(line)
+    rows = [
+        [work, verdict, str(len(networks)), "; ".join(networks)]
+        for (work, verdict), networks in wrong.items()
+    ]
+    return markdown(["work", "verdict", "wrong", "networks"], rows)
 
 
-def _left(run):
+def _came(run):
     if run["loss"] is None:
         return "broke off"
-    return f"{run['loss'] / run['constant']:.0%} of the loss left at the end"
+    if run["solved"]:
+        return f"after {run['at'] / run['updates']:.0%}"
+    return f"{run['loss'] / run['constant']:.0%} left"
 
 
 def text(result):
