@@ -18,7 +18,7 @@ from bptt.report.remedies.report import RemedyReport
 OWNERS = {
     "bptt": bptt, "profile": bptt.LagProfile, "report": bptt.Report, "trace": bptt.Trace, "stack": bptt.Stack,
     "layer": bptt.RNN, "network": bptt.Network, "Network": bptt.Network, "run": Run, "memory": MemoryFunction,
-    "prognosis": PrognosisReport, "ranking": RemedyReport, "tasks": tasks, "weights": Weights,
+    "monitor": bptt.Monitor, "prognosis": PrognosisReport, "ranking": RemedyReport, "tasks": tasks, "weights": Weights,
 }  # fmt: skip
 # Of PyTorch and other libraries, of the user, or made when they are asked for.
 FOREIGN = {

@@ -1,10 +1,12 @@
 """A callback for the Trainer of Hugging Face transformers: it sees the gradients after clipping."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bptt.monitor.loggers import DEFAULT, nowhere
 from bptt.monitor.monitor import Monitor, whole_numbers
+from bptt.monitor.outlook import Training
 from bptt.torch_models.capture import Loss
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ class TrainerCallback(_Callback):
         log: as in ``bptt.Monitor``; None for bptt.jsonl in the Trainer's output_dir.
         needed_lag: as in ``bptt.Monitor``.
         max_lag: as in ``bptt.Monitor``.
+        budget: as in ``bptt.Monitor``.
+        lr: as in ``bptt.Monitor``.
+        sequences: as in ``bptt.Monitor``.
     """
 
     def __init__(
@@ -37,12 +42,16 @@ class TrainerCallback(_Callback):
         *,
         needed_lag: int | None = None,
         max_lag: int | None = None,
+        budget: int | None = None,
+        lr: float = 1e-3,
+        sequences: int = 32,
     ) -> None:
         super().__init__()
         self._log = log
         every, needed_lag, max_lag = whole_numbers(every, needed_lag, max_lag)
         self._options = {
-            "batch": batch, "loss": loss, "every": every, "needed_lag": needed_lag, "max_lag": max_lag
+            "batch": batch, "loss": loss, "every": every, "needed_lag": needed_lag, "max_lag": max_lag,
+            **asdict(Training(budget, lr, sequences)),
         }  # fmt: skip
         self._monitor: Monitor | None = None
 

@@ -1,12 +1,14 @@
 """A callback for the Trainer of PyTorch Lightning: it sees the gradients before clipping."""
 
 import sys
+from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bptt.monitor import gradients
 from bptt.monitor.loggers import nowhere
 from bptt.monitor.monitor import Monitor, whole_numbers
+from bptt.monitor.outlook import Training
 from bptt.torch_models.capture import Loss
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ class LightningCallback(Callback):
         log: as in ``bptt.Monitor``; None for the Trainer's loggers, or bptt.jsonl if it has none.
         needed_lag: as in ``bptt.Monitor``.
         max_lag: as in ``bptt.Monitor``.
+        budget: as in ``bptt.Monitor``.
+        lr: as in ``bptt.Monitor``.
+        sequences: as in ``bptt.Monitor``.
     """
 
     def __init__(
@@ -45,12 +50,16 @@ class LightningCallback(Callback):
         *,
         needed_lag: int | None = None,
         max_lag: int | None = None,
+        budget: int | None = None,
+        lr: float = 1e-3,
+        sequences: int = 32,
     ) -> None:
         super().__init__()
         self._log = log
         every, needed_lag, max_lag = whole_numbers(every, needed_lag, max_lag)
         self._options = {
-            "batch": batch, "loss": loss, "every": every, "needed_lag": needed_lag, "max_lag": max_lag
+            "batch": batch, "loss": loss, "every": every, "needed_lag": needed_lag, "max_lag": max_lag,
+            **asdict(Training(budget, lr, sequences)),
         }  # fmt: skip
         self._monitor: Monitor | None = None
 

@@ -12,6 +12,7 @@ bptt/<layer>/verdict_code         the same as -1, 0, 1
 bptt/<layer>/first_nonfinite_lag  first lag whose part of the gradient the number type cannot hold
 bptt/first_nonfinite_lag          the smallest of them
 bptt/loss                         on the batch that is measured
+bptt/needed_lag                   as given, or half of the longest sequence
 
 A value that is not finite, or of which there is none, is None.
 """
@@ -51,11 +52,11 @@ def measure(
             OptionError and ShapeError if model, batch and loss do not fit.
     """
     parts = decompose(model, batch, loss, max_lag)
-    needed_or_half(needed_lag, parts.longest, max_lag)
+    lag = needed_or_half(needed_lag, parts.longest, max_lag)
     needed = needed_lags(needed_lag, parts.traces, parts.profiles, max_lag)
-    figures: Figures = {"bptt/loss": parts.E}
-    for name, profile, lag in zip(parts.names, parts.profiles, needed, strict=True):
-        figures |= {f"bptt/{name}/{key}": value for key, value in _of(profile, lag).items()}
+    figures: Figures = {"bptt/loss": parts.E, "bptt/needed_lag": lag}
+    for name, profile, own in zip(parts.names, parts.profiles, needed, strict=True):
+        figures |= {f"bptt/{name}/{key}": value for key, value in _of(profile, own).items()}
     lags = [profile.overflow_lag for profile in parts.profiles]
     figures["bptt/first_nonfinite_lag"] = min((k for k in lags if k is not None), default=None)
     return {name: plain(value) for name, value in figures.items()}

@@ -8,6 +8,8 @@ from torch import nn
 from bptt.errors import BpttError, OptionError
 from bptt.monitor.loggers import Figures
 from bptt.monitor.measure import measure
+from bptt.monitor.outlook import Training, figures, look
+from bptt.prognoses import Measured as Looked
 from bptt.torch_models.as_found import Memory, eagerly, untouched
 from bptt.torch_models.capture import Loss, recurrent_modules
 
@@ -25,6 +27,10 @@ class Measured:
         needed_lag: as in ``bptt.Monitor``.
         max_lag: as in ``bptt.Monitor``.
 
+    Attributes:
+        needed_lag: the lag that the task needs, once the batch was measured.
+        looked: what was measured for a prognosis so far.
+
     Raises:
         OptionError: if the model has no recurrent layer, or the loss fails on the batch.
     """
@@ -40,6 +46,8 @@ class Measured:
             )  # fmt: skip
         self.model, self._batch, self._loss = model, batch, loss
         self._lags = needed_lag, max_lag
+        self.needed_lag = needed_lag or 0
+        self.looked: list[Looked] = []
         self._memory = Memory(model)
         try:
             with self._memory.watching(batch), eagerly(model), torch.enable_grad():
@@ -61,4 +69,22 @@ class Measured:
         """
         with untouched(*self._memory.roots, self._batch):
             self._memory.recall()
-            return measure(self.model, self._batch, self._loss, *self._lags)
+            measured = measure(self.model, self._batch, self._loss, *self._lags)
+        self.needed_lag = int(measured["bptt/needed_lag"] or 0)
+        return measured
+
+    def look(self, update: int, training: Training) -> Figures:
+        """The same for a prognosis; ``looked`` keeps it.
+
+        Args:
+            update: weight updates made so far.
+            training: that is watched.
+
+        Raises:
+            BpttError: as ``look``.
+        """
+        with untouched(*self._memory.roots, self._batch):
+            self._memory.recall()
+            seen = look(self.model, self._batch, self._loss, self.needed_lag, update, training)
+        self.looked.append(seen)
+        return figures(self.needed_lag, self.looked, training)

@@ -12,8 +12,10 @@ from bptt.errors import BpttError, DTypeError, OptionError, ShapeError
 from bptt.monitor import gradients, ranks
 from bptt.monitor.loggers import Figures, logger_for
 from bptt.monitor.measured import Measured
+from bptt.monitor.outlook import Training, foretold
 from bptt.monitor.watch import Watch
 from bptt.presentation.jsonable import plain
+from bptt.prognoses import BUDGET, Prognosis
 from bptt.torch_models.as_found import unwrapped
 from bptt.torch_models.as_module import as_module
 from bptt.torch_models.capture import Loss
@@ -40,6 +42,9 @@ class Monitor:
             writer, run or logger (TensorBoard, W&B, MLflow, Lightning, Aim, ClearML), or a list of them.
         needed_lag: how far back the task needs the gradient to reach; half of each layer's own steps if None.
         max_lag: the largest lag to compute; None goes back as far as there is a past.
+        budget: weight updates of the whole training; with it each line says whether the needed lag will be learnt.
+        lr: of Adam, which the rate of learning is told for.
+        sequences: of a training batch.
 
     Raises:
         OptionError: if an argument is not of the kind that is asked for, or the loss fails on the batch.
@@ -70,6 +75,9 @@ class Monitor:
         *,
         needed_lag: int | None = None,
         max_lag: int | None = None,
+        budget: int | None = None,
+        lr: float = 1e-3,
+        sequences: int = 32,
     ) -> None:
         refused: BpttError | None = None
         self._reported: set[str] = set()  # kinds of errors that were logged
@@ -79,6 +87,7 @@ class Monitor:
         self._finite = True  # the last gradient
         try:
             self.every, needed, largest = whole_numbers(every, needed_lag, max_lag)
+            self._training = Training(budget, lr, sequences)
             self.model = as_module(model)
             self._measured = Measured(self.model, batch, loss, needed, largest)
             self._log = logger_for(log)
@@ -183,12 +192,28 @@ class Monitor:
             figures["bptt/nonfinite"] = len(bad)
             figures |= {"bptt/first_nonfinite_lag": None, "bptt/problem": None}
             figures |= self._measured.figures()
+            if not alone:
+                figures |= self._measured.look(self.steps, self._training)
         # Whatever failed above, each rank is here: none waits for another in vain.
         with self.training_goes_on():
             if not alone:
                 figures = ranks.together(figures)
             if ranks.is_first():
                 self._log(figures, self.steps)
+
+    def prognosis(self, budget: int | None = None) -> Prognosis:
+        """Whether the training in progress will learn what lies at the needed lag, from what was measured so far.
+
+        It is made like that of a look ahead (``bptt.prognosis``), but from the monitor's own batch.
+
+        Args:
+            budget: weight updates of the whole training; the monitor's own if None, 2,000 if it has none.
+
+        Raises:
+            OptionError: if the budget is no whole number from 20.
+        """
+        given = Training(budget if budget is not None else self._training.budget)
+        return foretold(self._measured.needed_lag, self._measured.looked, given.budget or BUDGET)
 
     @contextmanager
     def training_goes_on(

@@ -58,7 +58,7 @@ def measure(learner: Learner, groups: int, form_groups: int) -> Measured:
         blind.append(one.blind)
         if number == 0:
             reach = signal(one, lag)
-        parts = _drawn(one, lag, rng)
+        parts = drawn_from(one, lag, rng)
         own = _bands(parts, one.joined, lag, near)
         if own.size and own.shape == (bands or [own])[0].shape:  # of the same parts as the others
             bands.append(own)
@@ -110,7 +110,7 @@ def signal(one: Pass, needed_lag: int) -> float:
     return float(weakest) if weakest < np.inf else float("-inf")
 
 
-def _drawn(one: Pass, lag: int, rng: np.random.Generator) -> list[Drawn]:
+def drawn_from(one: Pass, lag: int, rng: np.random.Generator) -> list[Drawn]:
     """A draw of every part of the model that has loss steps with so much past."""
     drawn = [
         draw(*part, lag, rng)

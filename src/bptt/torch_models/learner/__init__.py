@@ -2,5 +2,6 @@
 
 from bptt.torch_models.learner.batches import Batches, batches_of
 from bptt.torch_models.learner.learner import ModuleLearner
+from bptt.torch_models.learner.passed import passed
 
-__all__ = ["Batches", "ModuleLearner", "batches_of"]
+__all__ = ["Batches", "ModuleLearner", "batches_of", "passed"]
