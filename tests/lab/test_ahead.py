@@ -38,7 +38,7 @@ def test_a_text_is_read_in_pieces_of_the_length_of_the_sliders():
 def test_the_bar_is_told_every_update_once(monkeypatch):
     class Bar:
         def __init__(self, total, **_):
-            self.total, self.done, self.said = total, 0, []
+            self.total, self.done, self.words = total, 0, []
             bars.append(self)
 
         def __enter__(self):
@@ -49,13 +49,13 @@ def test_the_bar_is_told_every_update_once(monkeypatch):
 
         def update(self, increment, subtitle):
             self.done += increment
-            self.said.append(subtitle)
+            self.words.append(subtitle)
 
     bars = []
     monkeypatch.setattr(ahead.mo.status, "progress_bar", Bar)
     shown = ahead.shown(SMALL, 40)
     assert bars[0].total == bars[0].done == 4
-    assert bars[0].said[0] == "measuring, update 0 of 4"
+    assert bars[0].words[0] == "measuring, update 0 of 4"
     assert "lag 10" in shown.text
 
 

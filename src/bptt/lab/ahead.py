@@ -90,7 +90,7 @@ def section(setting: Configuration, prognosis: Prognosis) -> mo.Html:
     )
     if setting.data == "noise":
         whose += f" From noise there is nothing to learn: the task {TASK} took its place."
-    said = mo.callout(mo.Html(announced(sentence(prognosis))), KINDS[prognosis.verdict])
+    first = mo.callout(mo.Html(announced(sentence(prognosis))), KINDS[prognosis.verdict])
     more = [text for text in (why(prognosis), done(prognosis), whose, *prognosis.remarks) if text]
     charts = [
         mo.vstack(
@@ -105,4 +105,4 @@ def section(setting: Configuration, prognosis: Prognosis) -> mo.Html:
         for figure in three(prognosis)
     ]
     beside = mo.hstack(charts, justify="start", align="start", wrap=True)
-    return mo.vstack([said, mo.Html(paragraphs(*more)), beside])
+    return mo.vstack([first, mo.Html(paragraphs(*more)), beside])
