@@ -160,3 +160,22 @@ def test_what_apply_refuses():
     steady = bptt.diagnose(net, (x, np.zeros(6, int)), needed_lag=0)
     with pytest.raises(OptionError, match="no advice here names one"):
         steady.apply()
+
+
+def test_layers_of_two_kinds_each_get_their_own():
+    """A remedy for gates leaves the plain layer above as it is, and the other way round."""
+    rng = np.random.default_rng(0)
+    below, above = bptt.LSTM.init(3, H, rng=0), bptt.RNN.init(H, H, rng=1)
+    W_O = rng.standard_normal((2, H)).astype("f4")
+    net = bptt.Network(bptt.Stack([below, above]), W_O, np.zeros(2, "f4"), loss_at="last")
+    x = rng.standard_normal((2 * LAG, 6, 3)).astype("f4")
+    report = bptt.diagnose(net, (x, rng.integers(0, 2, 6)), needed_lag=LAG)
+    plain, gated = above.copy(), below.copy()
+    report.apply("chrono")
+    assert (below.gate("f", "b") >= 0).all()
+    np.testing.assert_array_equal(above.W_R, plain.W_R)
+    report.apply("identity-relu")
+    np.testing.assert_array_equal(above.W_R, np.eye(H))
+    np.testing.assert_array_equal(below.W_R, gated.W_R)
+    with pytest.raises(OptionError, match="update-bias: expected layers whose update gate"):
+        report.apply("update-bias")

@@ -7,6 +7,8 @@ import numpy as np
 from bptt.cells.initialise import random_generator
 from bptt.errors import OptionError
 from bptt.remedies.catalogue import CATALOGUE
+from bptt.remedies.change import Change
+from bptt.remedies.part import Part
 from bptt.remedies.subject import Subject
 
 
@@ -28,7 +30,38 @@ def apply_remedy(subject: Subject, name: str, rng: np.random.Generator | int = 0
         raise OptionError(
             "remedy", "one of " + ", ".join(CATALOGUE), repr(name), "Choose from these."
         )
-    change = CATALOGUE[name].make(subject, random_generator(rng))
+    generator = random_generator(rng)
+    whole: Subject = subject
+    try:
+        change = CATALOGUE[name].make(whole, generator)
+    except OptionError as refused:
+        whole, change = _in_part(subject, name, generator, refused)
     if change.layers is not None:
-        subject.take(change.layers)
+        whole.take(change.layers)
     return dict(change.settings)
+
+
+def _in_part(
+    subject: Subject, name: str, rng: np.random.Generator, refused: OptionError
+) -> tuple[Subject, Change]:
+    """The change of the layers of the first kind that takes it.
+
+    Args:
+        subject: the model on its batch.
+        name: of the remedy.
+        rng: of the weights that are drawn.
+        refused: why the whole model does not take it.
+
+    Raises:
+        OptionError: ``refused``, if all layers are of one kind, or none takes it.
+    """
+    kinds: dict[str, list[int]] = {}
+    for number, layer in enumerate(subject.layers):
+        kinds.setdefault(layer.kind, []).append(number)
+    for chosen in kinds.values() if len(kinds) > 1 else ():
+        part: Any = Part(subject, chosen)
+        try:
+            return part, CATALOGUE[name].make(part, rng)
+        except OptionError:
+            continue
+    raise refused

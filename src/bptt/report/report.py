@@ -108,7 +108,7 @@ class Report(Savable):
         )
 
     def apply(self, remedy: str | None = None, *, seed: int = 0) -> dict[str, Any]:
-        """Make the change of a remedy in the model itself, without trying it first.
+        """Make the change of a remedy in the model itself, without trying it first; of several kinds of layers in those it suits.
 
         The report goes on saying what was measured before: call ``bptt.diagnose`` again.
 
