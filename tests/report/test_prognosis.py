@@ -263,3 +263,9 @@ def test_a_pytorch_model(torch_case, tmp_path):
         bptt.prognosis(model, batches, progress=False)
     with pytest.raises(OptionError, match="window: expected none for a PyTorch model"):
         bptt.prognosis(model, batches, loss, window=8, progress=False)
+
+
+def test_the_page_says_how_far_its_probability_is_to_be_trusted(asked):
+    """As the diagram of docs/prognosis.md shows it: below the line, so that it promises too much."""
+    _, ahead, _ = asked
+    assert "promised too much" in ahead.html()

@@ -113,7 +113,8 @@ def how_sure() -> str:
     """What the probability is."""
     return (
         "The probability is that of a logistic regression on stored trainings of other networks, most of which had a "
-        "budget of 1,000 updates or more: of a much smaller one it says less. From "
+        "budget of 1,000 updates or more: of a much smaller one it says less. Checked on "
+        "other kinds of work it put networks in the right order, and was right where it was low, but promised too much. From "
         f"{100 * SURE:.0f} % on it is said that the network will learn, up to {100 - 100 * SURE:.0f} % that it will not."
     )
 
