@@ -19,9 +19,7 @@ def one(network, length, seed, updates):
     fresh = network_of(task, network, seed)
     batch = task.batch(32, np.random.default_rng(10_000), held_out=True).arguments()
     report = bptt.diagnose(fresh, batch, needed_lag=task.needed_lag)
-    ranking = report.try_remedies(
-        task, seed=seed, progress=False, trial_updates=100 if updates < UPDATES else None
-    )
+    ranking = report.try_remedies(task, seed=seed, progress=False, budget=updates)
     best = ranking.best
     after = None if best is None else learnt(ranking.model(), task, seed, updates)
     ranked = [tried.name for tried in ranking.tried]

@@ -57,12 +57,7 @@ CALLS = {
     "memory_function max_lag": lambda n: dynamics.memory_function(LONG, max_lag=n),
     "diagnose needed_lag": lambda n: bptt.diagnose(NETWORK, BATCH, needed_lag=n),
     "diagnose max_lag": lambda n: bptt.diagnose(NETWORK, BATCH, needed_lag=1, max_lag=n),
-    "try_remedies trial_updates": lambda n: bptt.diagnose(NETWORK, BATCH).try_remedies(
-        only=["orthogonal"], trial_updates=n, progress=False
-    ),
-    "try_remedies candidates": lambda n: bptt.diagnose(NETWORK, BATCH).try_remedies(
-        only=["orthogonal"], trial_updates=0, candidates=n, progress=False
-    ),
+    "Settings seed": lambda n: Settings(seed=n),
     "Settings batch": lambda n: Settings(batch=n),
     "train updates": lambda n: train(updates=n),
     "train batch": lambda n: train(batch=n),

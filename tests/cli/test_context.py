@@ -32,9 +32,6 @@ IGNORED = {
     "remedies --data b.npz --length 9": "--length",
     "remedies --no-report --report a.html": "--report",
     "remedies --remedy gain --out a --overwrite": "--remedy, --out and --overwrite",
-    "remedies --trial-updates 0 --candidates 3 --clip 2": "--candidates and --clip",
-    "remedies --trial-updates 0 --lr 0.1": "--lr",
-    "remedies --trial-updates 0 --only gain --batch 8": "--batch",
     "prognosis --model own --cell lstm --layers 2 --hidden 5 --bidirectional --init glorot --gain 2":
         "--cell, --layers, --hidden, --bidirectional, --init and --gain",
     "prognosis --cell lstm --activation tanh": "--activation",
@@ -43,6 +40,9 @@ IGNORED = {
     "prognosis --data adding --window 80": "--window",
     "prognosis --curriculum drawn:5:9": "--curriculum",
     "prognosis --no-report --report a.html": "--report",
+    "remedies --budget 0 --clip 2": "--clip",
+    "remedies --budget 0 --lr 0.1": "--lr",
+    "remedies --budget 0 --only gain --batch 8": "--batch",
     "train --resume --out own --cell lstm --layers 2 --hidden 5 --bidirectional --activation relu":
         "--cell, --layers, --hidden, --bidirectional and --activation",
     "train --resume --out own --init glorot --gain 2 --seed 3 --init-from own --overwrite":
@@ -77,7 +77,7 @@ IGNORED = {
 ALWAYS = {
     "diagnose": "model data needed_lag truncation max_lag batch no_report json",
     "prognosis": "model data needed_lag budget lr batch clip omega seed no_report json",
-    "remedies": "model data needed_lag only trial_updates seed apply no_report json",
+    "remedies": "model data needed_lag only budget seed apply no_report json",
     "train": "data out init_from updates curriculum batch optimizer lr schedule clip omega evaluate_every "
     "patience until checkpoint_every resume json",
     "verify": "model data seed length batch entries json",
@@ -155,7 +155,7 @@ def test_the_option_at_fault_is_named(folder):
         "train --optimizer lion": "--optimizer",
         "train --patience 0": "--patience",
         "train --clip -1": "--clip",
-        "remedies --only gain --trial-updates 1 --candidates 0": "--candidates",
+        "remedies --only gain --budget 3": "--budget",
     }.items():
         with pytest.raises(OptionError) as raised:
             invoke(words)

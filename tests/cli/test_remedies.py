@@ -30,7 +30,7 @@ def run(tmp_path, monkeypatch):
 
 
 def test_apply_then_train(run):
-    done = run(*SMALL, "--only", "identity-relu,orthogonal", "--trial-updates", 30, "--apply", "--remedy",
+    done = run(*SMALL, "--only", "identity-relu,orthogonal", "--budget", 60, "--apply", "--remedy",
                "identity-relu")  # fmt: skip
     assert done.exit_code == 0
     assert "bptt train --init-from remedied.safetensors --data adding --length 12" in (
@@ -43,14 +43,36 @@ def test_apply_then_train(run):
                   "--updates", 5)  # fmt: skip
     assert trained.exit_code == 0
     again = run("remedies", "--model", "model.safetensors", "--data", "adding", "--only", "orthogonal",
-                "--trial-updates", 0, "--json", "--no-report")  # fmt: skip
+                "--budget", 0, "--json", "--no-report")  # fmt: skip
     ranked = json.loads(again.stdout)["ranked"]
     assert {row["name"] for row in ranked} == {"as it is", "orthogonal"}
     assert {row["needed_lag"] for row in ranked} == {6}
 
 
+@pytest.mark.parametrize(
+    ("remedy", "words"),
+    [("curriculum", "--curriculum growing:3:12:30"), ("lr-up", "--lr 0.003 --until solved")],
+)
+def test_what_the_training_changes_is_in_the_next_command(run, remedy, words):
+    done = run(
+        *SMALL, "--only", remedy, "--budget", 60, "--batch", 4, "--apply", "--remedy", remedy
+    )
+    assert done.exit_code == 0, done.output
+    shown = " ".join(done.stdout.split())
+    assert words in shown
+    command = shown[shown.index("next: bptt ") + len("next: bptt ") :].split()
+    assert run(*command, "--updates", 3).exit_code == 0
+
+
+def test_another_cell_is_written_to_the_file(run):
+    done = run(*SMALL, "--only", "gru", "--budget", 0, "--apply", "--remedy", "gru")
+    assert done.exit_code == 0, done.output
+    network, _ = bptt.Network.load("remedied.safetensors")
+    assert [layer.kind for layer in network.stack.layers] == ["gru"]
+
+
 def test_the_page(run, tmp_path):
-    done = run(*SMALL[:-1], "--only", "gain", "--trial-updates", 0)
+    done = run(*SMALL[:-1], "--only", "gain", "--budget", 0)
     assert done.exit_code == 0
     assert "gain" in (tmp_path / "remedies.html").read_text()
 
@@ -66,10 +88,11 @@ def test_pytorch_weights_keep_their_names(run):
         "batch.npz", x=rng.standard_normal((30, 12, 3)).astype("f4"), targets=rng.integers(0, 2, 12)
     )
     done = run("remedies", "--model", "weights.pt", "--data", "batch.npz", "--readout", "head", "--only",
-               "forget-bias,identity-relu", "--trial-updates", 2, "--apply", "--remedy", "forget-bias",
+               "forget-bias,identity-relu", "--budget", 40, "--apply", "--remedy", "forget-bias",
                "--no-report", "--out", "opened.safetensors")  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "identity-relu" in done.stdout
+    assert "No trial: pass data=…" in done.stdout  # twelve sequences, and nothing held out
     before, (after, _) = (
         torch.nn.ModuleDict(modules).state_dict(),
         files.read_tensors("opened.safetensors"),
@@ -77,7 +100,7 @@ def test_pytorch_weights_keep_their_names(run):
     assert set(after) == set(before)
     for level in range(2):
         b = after[f"lstm.bias_ih_l{level}"] + after[f"lstm.bias_hh_l{level}"]
-        assert (b[8:16] == 1).all()
+        assert (1 + np.exp(-b[8:16])) ** -15 == pytest.approx(0.1, rel=1e-5)  # half of 30 steps
         assert (
             after[f"lstm.weight_hh_l{level}"] == before[f"lstm.weight_hh_l{level}"].numpy()
         ).all()
@@ -90,9 +113,10 @@ def test_pytorch_weights_keep_their_names(run):
     [
         (["--only", "magic"], "only: expected names among gain"),
         (["--report", "x.pdf"], "a name ending in .html"),
-        (["--trial-updates", "-1"], "--trial-updates: expected"),
+        (["--budget", "-1"], "--budget: expected"),
+        (["--budget", "20"], "--budget: expected at least 40 updates, or 0"),
         (
-            ["--only", "orthogonal", "--trial-updates", 0, "--apply", "--remedy", "gain"],
+            ["--only", "orthogonal", "--budget", 0, "--apply", "--remedy", "gain"],
             "one that is tried: orthogonal, got 'gain'",
         ),
         (["--apply", "--remedy", "orthogonl"], "one that is tried: gain, orthogonal"),

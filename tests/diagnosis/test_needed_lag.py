@@ -107,7 +107,7 @@ def test_the_monitor_judges_each_module_by_its_own_steps(translator):
 def test_the_gain_that_keeps_the_signal_is_found_beside_a_short_module(translator):
     """A lag that the decoder does not have was once a signal of nothing."""
     remedies = bptt.diagnose(*translator, needed_lag=20).try_remedies(
-        only=["gain"], trial_updates=0, progress=False
+        only=["gain"], budget=0, progress=False
     )
     assert not remedies.refused
 

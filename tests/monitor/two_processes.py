@@ -26,7 +26,7 @@ def main(rank, folder):
     batch, seen = vowels(8 * rank), []
     if rank == 0:  # alone: the other one is not waited for
         report = bptt.diagnose(model, batch, loss)
-        report.try_remedies(trial_updates=2, only=["update-bias"], progress=False)
+        report.try_remedies(budget=40, only=["update-bias"], progress=False)
     wrong = (batch[0][..., :5], batch[1]) if rank == 1 else batch
     try:
         bptt.Monitor(model, wrong, loss, log=folder / f"{rank}.jsonl")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import bptt
@@ -21,7 +22,7 @@ def test_a_gate_that_is_more_open_is_not_closed(name, cell):
     subject = subject_of(cell)
     layers = subject.layers
     layers[0].b[H : 2 * H] = 2.5
-    with pytest.raises(OptionError, match=r"below 1, got 2\.5 in the mean"):
+    with pytest.raises(OptionError, match=r"below 2\.10, got 2\.50 in the mean"):
         change(name, subject.changed(layers))
 
 
@@ -31,8 +32,20 @@ def test_of_two_layers_the_closed_one_is_opened():
     layers[0].b[H : 2 * H], layers[1].b[H : 2 * H] = 2.5, 0.25
     opened = change("forget-bias", subject.changed(layers))
     assert (opened.layers[0].b[H : 2 * H] == 2.5).all()
-    assert (opened.layers[1].b[H : 2 * H] == 1).all()
-    assert opened.sentences == ("b of the forget gate 1 instead of 0.25 in the mean",)
+    b = opened.layers[1].b[H]
+    assert (opened.layers[1].b[H : 2 * H] == b).all()
+    assert (1 + np.exp(-b)) ** -20 == pytest.approx(0.1)
+    assert opened.sentences == (
+        f"b of the forget gate {b:.2f} instead of 0.25 in the mean: alone it keeps 10 % of the signal over 20 steps",
+    )
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_chrono_is_not_drawn_again(cell):
+    subject = subject_of(cell)
+    subject = subject.changed(change("chrono", subject).layers)
+    with pytest.raises(OptionError, match="biases like these already"):
+        change("chrono", subject, seed=1)
 
 
 def test_the_lag_is_named_only_where_it_is_that_of_every_row():
@@ -53,7 +66,7 @@ def test_the_lag_is_named_only_where_it_is_that_of_every_row():
     report = bptt.diagnose(
         Translator(), torch.randn(40, 4, 3), lambda model, x: model(x)[-1].square().mean()
     )
-    ranking = report.try_remedies(only=["orthogonal"], trial_updates=0, progress=False)
+    ranking = report.try_remedies(only=["orthogonal"], budget=0, progress=False)
     before = ranking.before
     assert columns(ranking)[0][3] == "signal at lag 20"
     alone = {"decoder.0": before.diagnosis.layers["decoder.0"]}

@@ -33,11 +33,11 @@ def visit(browser):
         each.page.close()
 
 
-def random_case(seed, **options):
+def random_case(seed, B=4, **options):
     rng = np.random.default_rng(seed)
     net = bptt.Network.init(3, 16, 4, "gaussian", rng=rng, **options)
-    x = rng.normal(size=(40, 4, 3)).astype("float32")
-    return net, (x, rng.integers(4, size=(40, 4)))
+    x = rng.normal(size=(40, B, 3)).astype("float32")
+    return net, (x, rng.integers(4, size=(40, B)))
 
 
 @pytest.fixture(scope="session")

@@ -10,21 +10,26 @@ pytest.importorskip("altair")
 
 
 import bptt
-from bptt.report.remedies.charts import DECADES, gradients, leaves_frame, memories, trials
+from bptt.report.remedies.charts import DECADES, gradients, leaves_frame, memories
+from bptt.report.remedies.race_chart import TOP, race
 from bptt.report.remedies.sentences import columns
 from tests.report.conftest import random_case
 
 TRIED = ["orthogonal", "identity-relu", "activation", "clip", "forget-bias"]
-STEPS = 60
+BUDGET = 240
 
 
-def tried(net, batch, **options):
-    report = bptt.diagnose(net, batch, needed_lag=12)
-    return report.try_remedies(progress=False, **({"trial_updates": 0} | options))
+def tried(net, sequences, **options):
+    report = bptt.diagnose(net, sequences, needed_lag=12)
+    return report.try_remedies(progress=False, **({"budget": 0} | options))
 
 
 def chart(report, key):
-    return {"gradients": gradients, "memories": memories, "trials": trials}[key](report).to_dict()
+    return {"gradients": gradients, "memories": memories, "race": race}[key](report).to_dict()
+
+
+def race_lines(report):
+    return next(layer for layer in chart(report, "race")["layer"] if "detail" in layer["encoding"])
 
 
 def curves(small):
@@ -37,8 +42,8 @@ def curves(small):
 
 @pytest.fixture(scope="module")
 def remedies():
-    net, batch = random_case(0)
-    return tried(net, batch, only=TRIED, trial_updates=STEPS)
+    net, batch = random_case(0, B=30)
+    return tried(net, batch, only=TRIED, budget=BUDGET, batch=8)
 
 
 def test_every_chart_is_drawn_and_nothing_is_fetched(remedies, visit, tmp_path):
@@ -48,7 +53,7 @@ def test_every_chart_is_drawn_and_nothing_is_fetched(remedies, visit, tmp_path):
         seen = visit(path, scheme)
         assert seen.requests == [path.as_uri()]
         assert seen.complaints == []
-        for key in ("gradients", "memories", "trials"):
+        for key in ("race", "gradients", "memories"):
             svg = seen.page.locator(f"#chart-{key} svg.marks")
             assert svg.bounding_box()["height"] > 150
             assert svg.locator(".mark-line path").count() >= 4, key
@@ -64,12 +69,19 @@ def test_the_table_says_what_json_says(remedies, visit, tmp_path):
     assert len(rows) == len(ranked) == 5  # four that apply, and the model as it is
     for number, (row, of) in enumerate(zip(rows, ranked, strict=True), 1):
         shown = row.locator("th, td").all_inner_texts()
-        assert shown[:3] == [str(number), of["name"], of["verdict"]]
-        assert float(shown[3]) == pytest.approx(10 ** of["log10_attenuation"], rel=0.05)
-        assert shown[4] == str(of["horizon"])
-        assert float(shown[5]) == pytest.approx(max(0, of["remembered"]), abs=0.005)
-        assert float(shown[6]) == pytest.approx(of["trial"]["loss"], rel=1e-3)
-        assert of["trial"]["updates"] == STEPS
+        seen_ahead = of["prognosis"]
+        curves = seen_ahead["curves"]
+        assert shown[:3] == [str(number), of["name"], seen_ahead["verdict"]]
+        chance = 100 * seen_ahead["probability"]
+        assert (
+            shown[3] == "under 1 %" if chance < 1 else shown[3] in (f"{chance:.0f} %", "over 99 %")
+        )
+        assert shown[4] == (seen_ahead["missing"] or "")
+        assert float(shown[5]) == pytest.approx(curves["loss"][-1], rel=1e-3)
+        assert float(shown[6]) == pytest.approx(10 ** curves["log10_attenuation"][-1], rel=0.06)
+        assert shown[7] == str(seen_ahead["updates"]) == str(curves["update"][-1])
+    spent = sum(of["prognosis"]["updates"] for of in ranked)
+    assert f"{spent} updates of a budget of {BUDGET}" in seen.page.inner_text(".verdict")
 
 
 def test_the_page_says_what_each_remedy_is(remedies, visit, tmp_path):
@@ -113,61 +125,88 @@ def test_the_charts_hold_the_measured_numbers(remedies):
         now = remedies.named(small["title"]["text"]).diagnosis.memory.r2
         got = curves(small)["with the remedy"]
         assert all(abs(v - max(0, now[k])) < 1e-3 for k, v in got.items())
-    lines = chart(remedies, "trials")["data"]["values"]
+    rows = race_lines(remedies)["data"]["values"]
     for each in remedies.tried:
-        own = [(row["update"], row["loss"]) for row in lines if row["name"] == each.name]
-        assert [update for update, _ in own] == [25, 50, 60]
-        assert np.allclose([v for _, v in own], [v for _, v in each.trial.history], rtol=1e-4)
+        own = [
+            (row["update"], row["loss"], row["ratio"]) for row in rows if row["name"] == each.name
+        ]
+        points = each.prognosis.measured
+        assert [update for update, *_ in own] == [m.update for m in points]
+        assert np.allclose([loss for _, loss, _ in own], [m.loss for m in points], rtol=1e-3)
+        assert np.allclose([r for *_, r in own], [m.loss / m.blind for m in points], rtol=1e-3)
 
 
-def test_a_trial_that_broke_off_is_marked(remedies, visit, tmp_path):
-    """Not a number in it, an end before the others', or no point at all: drawn as far as it goes."""
-    ends = {
-        "orthogonal": [(25, 1.3), (50, 7.0)],
-        "activation": [(25, float("nan"))],
-        "identity-relu": [],
-    }
+def altered(each, **prognosis):
+    return replace(each, prognosis=replace(each.prognosis, **prognosis))
+
+
+def test_a_training_that_broke_off_is_marked(remedies, visit, tmp_path):
+    """With points, or with none at all: drawn as far as it goes."""
+    why = "The training broke off after 7 updates: it went to infinity"
+    ends = {"orthogonal": remedies.named("orthogonal").prognosis.measured[:2], "activation": ()}
     changed = tuple(
-        replace(
-            each,
-            trial=replace(
-                each.trial,
-                history=ends[each.name],
-                loss=float("inf"),
-                stopped="it went to infinity",
-            ),
-        )
-        if each.name in ends
-        else each
+        altered(each, measured=ends[each.name], stopped=why) if each.name in ends else each
         for each in remedies.tried
     )
     report = replace(remedies, tried=changed)
-    layers = chart(report, "trials")["layer"]
-    (cross,) = layers[1]["data"]["values"]
-    assert (cross["name"], cross["update"], cross["loss"]) == ("orthogonal", 50, 7.0)
+    (cross,) = chart(report, "race")["layer"][-1]["data"]["values"]
+    last = ends["orthogonal"][-1]
+    assert (cross["name"], cross["update"]) == ("orthogonal", last.update)
     seen = visit(report.save(tmp_path / "remedies.html"))
     assert seen.complaints == []
     assert "it went to infinity" in seen.page.inner_text("#remedy-orthogonal")
-    assert seen.page.locator("td", has_text="broke off").count() == 3
+    assert seen.page.locator("td", has_text="broke off").count() == 2
     assert json.loads(report.to_json())["ranked"]
+    assert why in str(report).replace("\n", " ")
 
 
-def test_more_trials_than_colours(remedies):
+def test_more_copies_than_colours(remedies):
     """Six in a colour and dash of their own, in the order of the ranking; the rest share one."""
     one = remedies.named("orthogonal")
     many = tuple(replace(one, name=f"remedy {n}") for n in range(9))
     report = replace(remedies, tried=(*many[:2], remedies.before, *many[2:]))
-    drawn = chart(report, "trials")["encoding"]
+    drawn = race_lines(report)["encoding"]
     colours, dashes = (drawn[channel]["scale"] for channel in ("color", "strokeDash"))
     assert colours["domain"] == ["as it is", *(f"remedy {n}" for n in range(6)), "others"]
     assert dashes["domain"] == colours["domain"]
     looks = {(c, *dash) for c, dash in zip(colours["range"], dashes["range"], strict=True)}
     assert len(looks) == 8
-    rows = chart(report, "trials")["data"]["values"]
+    rows = race_lines(report)["data"]["values"]
     assert {row["name"] for row in rows if row["of"] == "others"} == {
         "remedy 6", "remedy 7", "remedy 8",
     }  # fmt: skip
     assert len(chart(report, "gradients")["concat"]) == 9
+
+
+def test_the_words_follow_the_prognosis(remedies, visit, tmp_path):
+    """Learnt, foretold, called off and open: in the box, and nothing of it where nothing was trained."""
+    first = remedies.named("orthogonal")
+    last = first.prognosis.measured[-1]
+    measured = first.prognosis.measured[:-1]
+    learnt = altered(first, measured=(*measured, replace(last, loss=0.4 * last.blind)))
+    hopeless = altered(first, measured=(*measured, replace(last, loss=last.blind, log10_attenuation=-9.0)))  # fmt: skip
+    for each, words in (
+        (learnt, f"With it the network has learnt lag 12 after {last.update} updates"),
+        (hopeless, "None of the remedies is expected to do: nearest comes orthogonal"),
+    ):
+        report = replace(remedies, tried=(each, remedies.before))
+        box = visit(report.save(tmp_path / "remedies.html")).page.inner_text(".verdict")
+        assert words in box
+    report = replace(remedies, tried=(remedies.before, hopeless))
+    assert "No remedy did better than the model as it is" in str(report)
+    net, batch = random_case(0)
+    untried = str(tried(net, batch, only=["orthogonal"]))
+    for word in ("will learn", "will not learn", "probability"):
+        assert word not in untried
+
+
+def test_too_few_sequences_to_hold_any_out(visit, tmp_path):
+    net, batch = random_case(0)
+    report = tried(net, batch, only=["orthogonal"], budget=BUDGET)
+    box = visit(report.save(tmp_path / "remedies.html")).page.inner_text(".verdict")
+    assert "No trial: pass data=…" in box
+    assert "No trial: pass data=…" in str(report)
+    assert json.loads(report.to_json())["no_trial"].startswith("pass data=…")
 
 
 def test_nothing_trained_and_all_signals_zero(visit, tmp_path):
@@ -179,7 +218,7 @@ def test_nothing_trained_and_all_signals_zero(visit, tmp_path):
     text = seen.page.inner_text("body")
     assert "Nothing was trained" in text
     assert "Nothing to draw: nothing was trained." in text
-    assert "trial loss" not in text
+    assert "held-out loss" not in text
     assert seen.complaints == []
 
 
@@ -201,7 +240,7 @@ def test_curves_far_apart_share_a_frame():
     net = bptt.Network(layer, np.ones((1, 2), "f4"), np.zeros(1, "f4"), "mse", "last")
     batch = (np.full((100, 1, 2), 1e-3, "f4"), np.ones((1, 1), "f4"))
     report = bptt.diagnose(net, batch, needed_lag=60).try_remedies(
-        only=["orthogonal"], trial_updates=0, progress=False
+        only=["orthogonal"], budget=0, progress=False
     )
     assert report.before.diagnosis.memory is None
     assert leaves_frame(report)
@@ -218,9 +257,7 @@ def test_a_curve_outside_the_frame_is_said_to_be():
     net = bptt.Network.init(3, 48, 4, "gaussian", gain=3.0, rng=0, loss_at="last")
     rng = np.random.default_rng(0)
     batch = rng.normal(size=(100, 2, 3)).astype("f4"), rng.integers(4, size=2)
-    report = bptt.diagnose(net, batch).try_remedies(
-        only=["activation"], trial_updates=0, progress=False
-    )
+    report = bptt.diagnose(net, batch).try_remedies(only=["activation"], budget=0, progress=False)
     relu = report.named("activation").diagnosis.decisive.profile.log10_norm
     first = report.before.diagnosis.decisive.profile.log10_norm[0]
     assert relu[np.isfinite(relu)].min() > first + DECADES
@@ -230,13 +267,11 @@ def test_a_curve_outside_the_frame_is_said_to_be():
 
 
 def test_a_huge_loss_does_not_flatten_the_others(remedies):
-    last = remedies.before.trial.history
-    far = replace(remedies.before.trial, history=[(update, 1e20) for update, _ in last])
-    orthogonal = replace(remedies.named("orthogonal"), trial=far)
-    rest = [t for t in remedies.tried if t.name != "orthogonal"]
-    scale = chart(replace(remedies, tried=(*rest, orthogonal)), "trials")["encoding"]["y"]["scale"]
-    assert scale["type"] == "log"
-    assert scale["domainMax"] == pytest.approx(100 * max(loss for _, loss in last), rel=1e-4)
+    one = remedies.named("orthogonal")
+    far = altered(one, measured=tuple(replace(m, loss=1e20) for m in one.prognosis.measured))
+    rest = [each for each in remedies.tried if each.name != "orthogonal"]
+    y = race_lines(replace(remedies, tried=(*rest, far)))["encoding"]["y"]
+    assert y["scale"]["domain"][1] == TOP
 
 
 def test_every_remedy_is_on_the_terminal(remedies):
@@ -256,7 +291,9 @@ def test_json(remedies, tmp_path):
     row = next(row for row in document["ranked"] if row["name"] == "orthogonal")
     assert row["memory"] == [None if np.isnan(v) else v for v in now.diagnosis.memory.r2]
     assert row["log10_norm"][:5] == now.diagnosis.decisive.profile.log10_norm[:5].tolist()
-    assert [tuple(point) for point in row["trial"]["history"]] == now.trial.history
+    assert row["prognosis"]["curves"]["loss"] == [m.loss for m in now.prognosis.measured]
+    assert row["prognosis"]["probability"] == now.prognosis.probability
+    assert document["race"]["updates"] == remedies.race.updates
 
 
 def test_apply_writes_into_the_model():

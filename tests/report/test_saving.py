@@ -115,7 +115,7 @@ def test_nothing_to_draw_says_why():
 def test_remedies(tmp_path):
     net, batch = random_case(0)
     report = bptt.diagnose(net, batch, needed_lag=12)
-    tried = report.try_remedies(progress=False, trial_updates=0, only=["orthogonal", "activation"])
+    tried = report.try_remedies(progress=False, budget=0, only=["orthogonal", "activation"])
     assert list(tried.charts) == ["gradients", "memories"]
     tried.charts.gradients.save(tmp_path / "gradients.svg")
     assert "orthogonal" in (tmp_path / "gradients.svg").read_text()
@@ -123,7 +123,7 @@ def test_remedies(tmp_path):
         r"At lag 12 the model as it is has [\d.e-]+", tried.charts.gradients.description
     )
     with pytest.raises(bptt.errors.OptionError, match="nothing was trained"):
-        _ = tried.charts.trials
+        _ = tried.charts.race
 
 
 def test_paper(visit, tmp_path):

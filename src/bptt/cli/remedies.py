@@ -1,7 +1,7 @@
 """``bptt remedies``: changes tried on the model, measured, ranked, and written to a file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,23 +46,17 @@ def remedies(
             help="Names of the remedies to try, separated by commas. The default is all of them."
         ),
     ] = None,
-    trial_updates: Annotated[
-        int | None,
-        typer.Option(
-            help="Weight updates of each trial; 0 measures without training. The default follows the data's "
-            "size."
-        ),
-    ] = None,
-    candidates: Annotated[
+    budget: Annotated[
         int,
         typer.Option(
-            help="How many of the remedies that change the network are trained: the best by reach."
+            help="Weight updates of the training that you plan. The race costs at most as many, those of all "
+            "copies together; 0 measures without training."
         ),
-    ] = 6,
-    lr: Annotated[float, typer.Option(help="Learning rate of the trials, with Adam.")] = 1e-3,
-    batch: Annotated[int, typer.Option(help="Batch size of the trials.")] = 32,
+    ] = 2000,
+    lr: Annotated[float, typer.Option(help="Learning rate of the training, with Adam.")] = 1e-3,
+    batch: Annotated[int, typer.Option(help="Batch size of the training.")] = 32,
     clip: Annotated[
-        float, typer.Option(help="Largest norm of the gradient in the trials; 0 never clips.")
+        float, typer.Option(help="Largest norm of the gradient in the training; 0 never clips.")
     ] = 1.0,
     cell: Cell = "rnn",
     layers: Layers = 1,
@@ -74,7 +68,7 @@ def remedies(
     init: Init = "pytorch",
     gain: Gain = 1.0,
     seed: Annotated[
-        int, typer.Option(help="Seed of the initial weights, and of all that the trials draw.")
+        int, typer.Option(help="Seed of the initial weights, and of all that the race draws.")
     ] = 0,
     apply: Annotated[
         bool,
@@ -91,15 +85,15 @@ def remedies(
     no_report: NoReport = False,
     json: Json = False,
 ) -> None:
-    """Try what could help, on copies of the model: measure each, train it briefly, rank them.
+    """Try what could help, on copies of the model: with which change will it learn what lies at the needed lag?
 
-    Each remedy is measured on the same batch: how much of the error signal arrives at the needed lag, how
-    much of the input of that lag the state still holds, and how far a short training comes.
+    All copies train a little, the better half goes on, and so forth: a race on held-out data. They are ranked by
+    what their look ahead foretells. Ctrl-C ends the race, and what is known by then is ranked.
 
     Examples:
       bptt remedies --cell lstm --data copy --length 50
       bptt remedies --data adding --apply
-      bptt remedies --model model.safetensors --only orthogonal,gain --trial-updates 0
+      bptt remedies --model model.safetensors --only orthogonal,gain --budget 0
     """
     from rich.console import Console
 
@@ -109,7 +103,7 @@ def remedies(
     names = only.split(",") if only else None
     check_page(report, no_report)
     refuse(("remedy", "out", "overwrite"), not apply, "without --apply")
-    _check_trials(trial_updates, names, apply)
+    _check_training(budget, names, apply)
     _check_remedies(names, remedy)
     if apply:
         check_new(
@@ -126,8 +120,7 @@ def remedies(
     if needed_lag is None:
         needed_lag = opened.needed_lag
     ranking = diagnose(opened.network, arguments, needed_lag=needed_lag).try_remedies(
-        opened.data, only=names, trial_updates=trial_updates, lr=lr,
-        batch=batch, clip=clip or None, candidates=candidates, seed=seed,
+        opened.data, only=names, budget=budget, lr=lr, batch=batch, clip=clip or None, seed=seed,
     )  # fmt: skip
     if not no_report:
         ranking.save(report)
@@ -144,11 +137,10 @@ def remedies(
         console.print(_written(ranking, remedy, opened, out), markup=False, soft_wrap=True)
 
 
-def _check_trials(trial_updates: int | None, names: list[str] | None, apply: bool) -> None:
-    """Refuse what is about trials where there are none; the remedy clip looks at batches all the same."""
-    none = trial_updates == 0
-    because = "with --trial-updates 0, which trains nothing"
-    refuse(("candidates", "clip"), none, because)
+def _check_training(budget: int, names: list[str] | None, apply: bool) -> None:
+    """Refuse what is about the training where there is none; the remedy clip looks at batches all the same."""
+    none, because = budget == 0, "with --budget 0, which trains nothing"
+    refuse(("clip",), none, because)
     refuse(("lr",), none and not apply, because)
     refuse(("batch",), none and names is not None and "clip" not in names, because)
 
@@ -189,5 +181,14 @@ def _next(chosen: "Tried", opened: "Model", out: Path) -> str:
     words += [f"--lr {chosen.settings.lr:g}"]
     if on_task:
         words += ["--until solved"]
-    words += [f"--{name} {value:g}" for name, value in chosen.changes.items()]
+    words += [f"--{name} {_word(value)}" for name, value in chosen.changes.items() if name != "lr"]
     return " ".join(words)
+
+
+def _word(value: Any) -> str:
+    """A setting as an option of bptt train."""
+    from bptt.training import Growing
+
+    if isinstance(value, Growing):
+        return f"growing:{value.first}:{value.last}:{value.updates}"
+    return f"{value:g}"

@@ -8,11 +8,12 @@ from bptt.prognoses.look_ahead import Looked, look_ahead, updates_ahead
 from bptt.prognoses.measured import Measured, measure
 from bptt.prognoses.network_learner import NetworkLearner
 from bptt.prognoses.one_batch import measure_batch
-from bptt.prognoses.prognosis import Prognosis
+from bptt.prognoses.prognosis import LEARNT, Prognosis
 
 __all__ = [
     "BUDGET",
     "FEWEST",
+    "LEARNT",
     "Agreement",
     "Joined",
     "Learner",

@@ -3,9 +3,11 @@
 from bptt.remedies.applying import apply_remedy
 from bptt.remedies.catalogue import CATALOGUE, Remedy
 from bptt.remedies.network_subject import NetworkSubject
+from bptt.remedies.racing import Race
 from bptt.remedies.ranking import Ranking
+from bptt.remedies.rounds import planned, updates_of
+from bptt.remedies.settings import Settings
 from bptt.remedies.subject import Subject
-from bptt.remedies.trial import Settings, Trial, usual_updates
 from bptt.remedies.tried import UNCHANGED, Tried
 from bptt.remedies.trying import try_remedies
 
@@ -13,13 +15,14 @@ __all__ = [
     "CATALOGUE",
     "UNCHANGED",
     "NetworkSubject",
+    "Race",
     "Ranking",
     "Remedy",
     "Settings",
     "Subject",
-    "Trial",
     "Tried",
     "apply_remedy",
+    "planned",
     "try_remedies",
-    "usual_updates",
+    "updates_of",
 ]

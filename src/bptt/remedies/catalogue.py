@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bptt.errors import OptionError
-from bptt.remedies import gates, training, weights
+from bptt.remedies import cells, gates, inputs, training, weights
 from bptt.remedies.change import Make
 
 
@@ -47,16 +47,34 @@ CATALOGUE = {
             "Engelken 2023", weights.flossing,
         ),
         Remedy(
-            "forget-bias", "start the forget gate's bias at 1",
+            "forget-bias", "open the forget gate as far as the lag asks for",
             "Gers 2000; Jozefowicz 2015", gates.forget_bias,
         ),
         Remedy(
-            "update-bias", "start the update gate's bias at 1",
+            "update-bias", "open the update gate as far as the lag asks for",
             "after Gers 2000", gates.update_bias,
         ),
         Remedy(
-            "chrono", "draw the gates' biases from the lags of the task",
+            "chrono", "draw the gates' biases for memories up to twice the needed lag",
             "Tallec & Ollivier 2018", gates.chrono,
+        ),
+        Remedy(
+            "lstm", "LSTM layers, open as far as the lag asks for, in the place of plain ones",
+            "Hochreiter & Schmidhuber 1997; Gers 2000", cells.lstm,
+        ),
+        Remedy(
+            "gru", "GRU layers, open as far as the lag asks for, in the place of plain ones",
+            "Cho 2014", cells.gru,
+        ),
+        Remedy(
+            "input-scale", "scale W_F so that the units are not saturated",
+            "LeCun 1998", inputs.input_scale,
+        ),
+        Remedy("lr-up", "three times the learning rate", "Bengio 2012", training.lr_up),
+        Remedy("lr-down", "a third of the learning rate", "Bengio 2012", training.lr_down),
+        Remedy(
+            "curriculum", "begin with short sequences and let them grow",
+            "Bengio 2009", training.curriculum,
         ),
         Remedy("clip", "clip at the median norm observed", "Pascanu 2013", training.clip),
         Remedy(

@@ -28,6 +28,20 @@ class Change:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
+def span(values: Sequence[float], digits: int | None = None) -> str:
+    """One number for all of some layers, or the smallest and the largest.
+
+    Args:
+        values: one per layer.
+        digits: behind the point; None for whole numbers as they are.
+
+    >>> span([20, 20]), span([2.071, 3.049], 2)
+    ('20', '2.07 to 3.05')
+    """
+    ends = [f"{v:d}" if digits is None else f"{v:.{digits}f}" for v in (min(values), max(values))]
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
+
+
 Make = Callable[[Subject, np.random.Generator], Change]
 
 

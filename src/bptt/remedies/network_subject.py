@@ -2,21 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from time import perf_counter
 from typing import Any
 
-import numpy as np
-
-from bptt.data import Batch, Series, Text
-from bptt.data.tasks import Task
+from bptt.data import Data, Series, Task, Text
 from bptt.diagnosis import Diagnosis, batch_arguments, diagnose_network, needed_or_half
-from bptt.errors import NonFiniteError, OptionError
+from bptt.errors import OptionError
 from bptt.gradients.by_lag import LagProfile, by_lag
 from bptt.layers import Layer, Trace
 from bptt.layers.build import replaced
 from bptt.network import Network
-from bptt.remedies.trial import Settings, Trial
+from bptt.prognoses import NetworkLearner
+from bptt.prognoses.held_out import split
+from bptt.remedies.settings import Settings
 from bptt.training import Adam, train
+
+STILL = 1e-30  # a learning rate that leaves weights as they are
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,16 +27,17 @@ class NetworkSubject:
         network: the model.
         batch: as ``bptt.diagnose`` takes it.
         needed_lag: as given; half the sequence if None.
-        data: what a trial learns from; the batch itself if None.
-        settings: how it trains.
+        data: what copies learn from; the batch itself, split, if None.
+        settings: how they train.
     """
 
     network: Network
     batch: dict[str, Any]
     needed_lag: int | None = None
-    data: Text | Series | Task | None = None
+    data: Data | None = None
     settings: Settings = field(default_factory=Settings)
     takes_omega = True
+    takes_cells = True
 
     @classmethod
     def of(
@@ -48,8 +49,8 @@ class NetworkSubject:
             network: the model.
             batch: (x, targets), (x, targets, h0), or a dict of ``network.run``'s arguments by name.
             needed_lag: how far back the task needs the gradient to reach; half the sequence if None.
-            data: what a trial learns from; the batch itself if None.
-            settings: how it trains.
+            data: what copies learn from; the batch itself, split, if None.
+            settings: how they train.
 
         Raises:
             OptionError: if the batch has another form.
@@ -95,7 +96,17 @@ class NetworkSubject:
         return replace(self, network=changed)
 
     def take(self, layers: Sequence[Layer]) -> None:
-        """Write layers into the network itself."""
+        """Write layers into the network itself.
+
+        Raises:
+            OptionError: if they are of another kind: a network keeps its layers.
+        """
+        for own, new in zip(self.network.stack.layers, layers, strict=True):
+            if type(own) is not type(new):
+                raise OptionError(
+                    "remedy", f"a change of the weights of {own.kind} layers, which can be written into the network",
+                    f"{new.kind} layers in their place", "Take the copy: network = ranking.model().",
+                )  # fmt: skip
         for own, new in zip(self.network.stack.layers, layers, strict=True):
             for name, value in own.parameters().items():
                 value[...] = new.parameters()[name]
@@ -114,51 +125,45 @@ class NetworkSubject:
         """The forward pass of every layer on the batch."""
         return list(self.network.run(**self.batch).stack_trace.traces)
 
-    def train(self, settings: Settings) -> Trial:
-        """Train a copy of the network."""
-        losses: list[float] = []
-        norms: list[float] = []
-        unit = ""
-        stopped = None
+    @property
+    def has_data(self) -> bool:
+        """Whether there are data beside the batch, with some of them held out."""
+        return not isinstance(self._sequences, dict)
 
-        def note(progress: Any) -> None:
-            nonlocal unit
-            unit = progress.unit
-            losses.append(progress.loss)
-            norms.append(progress.norm)
-            stamps.append(perf_counter())
+    @property
+    def _sequences(self) -> Data | dict[str, Any]:
+        """What is learnt from; as one batch, which is to be split, where nothing is held out."""
+        if isinstance(self.data, Series) and not self.data.apart:
+            return self.data.train.arguments(self.network.stack.dtype)
+        return self.batch if self.data is None else self.data
 
-        more: dict[str, Any] = {}
-        if self.on_text:
-            more = {"length": settings.length, "window": settings.window}
-        stamps = [perf_counter()]
-        try:
-            train(
-                self.network, self.data if self.data is not None else self._own_data(),
-                updates=settings.updates, batch=settings.batch, optimiser=Adam(settings.lr),
-                clip=settings.clip, omega=settings.omega, seed=settings.seed, progress=note,
-                **more,
-            )  # fmt: skip
-        except NonFiniteError as error:
-            stopped = str(error)
-        return Trial.of(losses, norms, unit, stamps, stopped)
+    @property
+    def task(self) -> Task | None:
+        """The data, if they are a task."""
+        return self.data if isinstance(self.data, Task) else None
 
-    def _own_data(self) -> Series:
-        """The batch, as the sequences to learn.
+    def learner(self, settings: Settings) -> NetworkLearner:
+        """A copy that trains; without data that are kept apart on a part of the batch, the rest held out.
 
         Raises:
-            OptionError: if it is more than sequences and targets.
+            OptionError: if there is too little to train on and hold out.
         """
-        more = sorted(set(self.batch) - {"x", "targets", "lengths"})
-        if more:
-            raise OptionError(
-                "batch", "x, targets and lengths only, to train on it", ", ".join(more),
-                "Pass data to learn from, or trial_updates=0.",
-            )  # fmt: skip
-        x, targets = (np.asarray(self.batch[name]) for name in ("x", "targets"))
-        lengths = np.asarray(self.batch.get("lengths", np.full(x.shape[1], len(x))))
-        at: Any = self.network.loss_at
-        whole = Batch(x, targets, lengths, per_step=at == "every")
-        return Series(
-            "the batch itself", whole, whole, len(self.network.b_O), self.network.loss, at, False
-        )
+        return NetworkLearner(
+            self.network, self._sequences, needed_lag=self.needed,
+            lr=settings.lr, batch=settings.batch, clip=settings.clip, length=settings.length, window=settings.window,
+            omega=settings.omega, curriculum=settings.curriculum, seed=settings.seed,
+        )  # fmt: skip
+
+    def norms(self, batches: int) -> list[float]:
+        """The norms of the gradient on the first batches of the training, at weights that stay as they are."""
+        norms: list[float] = []
+        own = self.settings
+        data = self._sequences
+        if isinstance(data, dict):
+            data = split(self.network, data, own.seed)
+        more: dict[str, Any] = {"length": own.length, "window": own.window} if self.on_text else {}
+        train(
+            self.network, data, updates=batches, batch=own.batch, optimiser=Adam(STILL), clip=None,
+            omega=own.omega, seed=own.seed, progress=lambda progress: norms.append(progress.norm), **more,
+        )  # fmt: skip
+        return norms

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bptt.errors import OptionError
+from bptt.remedies.racing import Race
 from bptt.remedies.tried import UNCHANGED, Tried
 
 
@@ -14,10 +15,14 @@ class Ranking:
     Attributes:
         tried: the remedies that apply and the model as it is, ranked.
         refused: (name, why it does not apply) of the others.
+        race: how it was run, or None.
+        no_trial: why nothing was trained, or None.
     """
 
     tried: tuple[Tried, ...]
     refused: tuple[tuple[str, str], ...] = ()
+    race: Race | None = None
+    no_trial: str | None = None
 
     @property
     def before(self) -> Tried:
@@ -61,10 +66,10 @@ class Ranking:
         """Write a remedy into the model itself, the first-ranked or the one named.
 
         Returns:
-            what is to be set in the training too, by name: "clip", "window" or "omega".
+            what is to be set in the training too, by name: "lr", "clip", "window", "omega" or "curriculum".
 
         Raises:
-            OptionError: as ``named``.
+            OptionError: as ``named``; if the cells are of another kind, which only ``model`` can give.
         """
         chosen = self.named(name)
         self.before.subject.take(chosen.subject.layers)

@@ -7,10 +7,12 @@ Two kinds of model can be a subject, a ``bptt.Network`` (``network_subject``) an
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from bptt.data import Task
 from bptt.diagnosis import Diagnosis
 from bptt.gradients.by_lag import LagProfile
 from bptt.layers import Layer, Trace
-from bptt.remedies.trial import Settings, Trial
+from bptt.prognoses import Learner
+from bptt.remedies.settings import Settings
 
 
 class Subject(Protocol):
@@ -23,9 +25,12 @@ class Subject(Protocol):
         needed_lag: the lag that the task needs, as it was given; None if nobody said.
         needed: the same; half of the longest sequence if nobody said.
         steps: time steps of the longest sequence.
-        settings: how a trial trains.
+        settings: how copies train.
+        has_data: whether data were given to learn from beside the batch.
+        task: which these are, if they can be drawn at any length; else None.
         on_text: whether training cuts a stream into chunks.
         takes_omega: whether training can add Ω to the loss.
+        takes_cells: whether layers of another kind can stand in the place of its own.
     """
 
     @property
@@ -43,6 +48,12 @@ class Subject(Protocol):
     def needed(self) -> int: ...  # noqa: D102
     @property
     def steps(self) -> int: ...  # noqa: D102
+    @property
+    def has_data(self) -> bool: ...  # noqa: D102
+    @property
+    def task(self) -> Task | None: ...  # noqa: D102
+    @property
+    def takes_cells(self) -> bool: ...  # noqa: D102
     @property
     def on_text(self) -> bool: ...  # noqa: D102
     @property
@@ -68,6 +79,14 @@ class Subject(Protocol):
         """The forward pass of every layer on the batch."""
         ...
 
-    def train(self, settings: Settings) -> Trial:
-        """Train a copy briefly."""
+    def learner(self, settings: Settings) -> Learner:
+        """A copy that trains, and is measured on held-out data.
+
+        Raises:
+            OptionError: if there is too little to train on and hold out.
+        """
+        ...
+
+    def norms(self, batches: int) -> list[float]:
+        """The norms of the gradient, before any clipping, on some batches of the training."""
         ...

@@ -1,17 +1,19 @@
 """Changes to the training that leave the network as it is."""
 
-from dataclasses import replace
-
 import numpy as np
 
+from bptt.data import Task
 from bptt.errors import OptionError
 from bptt.presentation.formatting import percent
+from bptt.prognoses import BUDGET
 from bptt.remedies.change import Change, plain_layers
 from bptt.remedies.subject import Subject
+from bptt.training import Growing
 
 BIAS = 0.05  # of the gradient, that truncating may cost
 BATCHES = 30  # whose norms are looked at
 OMEGA = 2.0  # Pascanu's α
+STEP = 3.0  # by which another learning rate is tried
 
 
 def clip(subject: Subject, rng: np.random.Generator) -> Change:
@@ -20,8 +22,7 @@ def clip(subject: Subject, rng: np.random.Generator) -> Change:
     Pascanu 2013, section 3.2: half to ten times the average norm is a good threshold. The median is not moved by
     the few enormous norms that clipping is for.
     """
-    still = replace(subject.settings, updates=BATCHES, lr=1e-30, clip=None)
-    norms = np.array(subject.train(still).norms)
+    norms = np.array(subject.norms(BATCHES))
     norms = norms[np.isfinite(norms)]
     if not len(norms) or not np.median(norms) > 0:
         raise OptionError(
@@ -69,3 +70,50 @@ def omega(subject: Subject, rng: np.random.Generator) -> Change:
             "It does not apply here. Add Ω to your own training loop.",
         )  # fmt: skip
     return Change((f"Ω with weight {OMEGA:g} in the loss",), None, {"omega": OMEGA})
+
+
+def lr_up(subject: Subject, rng: np.random.Generator) -> Change:
+    """A learning rate three times as large."""
+    return _lr(subject, STEP)
+
+
+def lr_down(subject: Subject, rng: np.random.Generator) -> Change:
+    """A third of the learning rate."""
+    return _lr(subject, 1 / STEP)
+
+
+def _lr(subject: Subject, by: float) -> Change:
+    before = subject.settings.lr
+    lr = float(f"{before * by:.3g}")
+    return Change((f"learning rate {lr:g} instead of {before:g}",), None, {"lr": lr})
+
+
+def curriculum(subject: Subject, rng: np.random.Generator) -> Change:
+    """Sequences that grow from a quarter of their length over half of the training (Bengio 2009)."""
+    task = subject.task
+    if task is None:
+        raise OptionError(
+            "curriculum", "a task, which can be drawn at any length", "data of the length that they have",
+            "It does not apply: nothing says what would be asked of shorter sequences.",
+        )  # fmt: skip
+    shortest = _shortest(task)
+    updates = max(1, (subject.settings.budget or BUDGET) // 2)
+    if shortest >= task.length:
+        raise OptionError(
+            "curriculum", "a task that can be shorter", f"{task.name} at length {task.length}",
+            "It does not apply: there is no shorter one.",
+        )  # fmt: skip
+    growing = Growing(shortest, task.length, updates)
+    sentence = f"sequences that grow from length {shortest} to {task.length} over the first {updates} updates"
+    return Change((sentence,), None, {"curriculum": growing})
+
+
+def _shortest(task: Task) -> int:
+    """A quarter of the length, or the least from there on that the task has."""
+    for length in range(max(1, task.length // 4), task.length):
+        try:
+            task.at(length)
+        except OptionError:
+            continue
+        return length
+    return task.length

@@ -1,14 +1,14 @@
 """A remedy, tried, and the order of several.
 
-A network learns what lies k steps back through a gradient that reaches it there and a state that holds it, once its
-weights have moved the right way. The first two are measured before any training, and training changes both; the
-third is a short training. The order, best first:
+What a network learns shows on data that it was not trained on, after a look ahead (``bptt.prognoses``); a gradient that
+reaches far before any training does not settle it, nor does the loss on what is trained on. The order, best first:
 
-    1. the loss of the trial, on a scale with steps of 5 %: losses on one step count as equal
-    2. a gradient that is steady at the needed lag before one that is not, then by how little it is changed
-    3. R² of the input of that lag, read linearly off the state
+    1. who learns or has a gradient left at the needed lag after the look ahead, before who has neither
+    2. who has learnt already, by the held-out loss; then by the score behind the probability of the prognosis
+    3. of equal ones the model as it is
 
-Without a trial 2 and 3 decide alone.
+Who was left behind in an earlier round stands behind those that went on. Without a race the gradient at the needed lag
+decides alone, then the R² of the input of that lag, read linearly off the state.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,13 @@ from typing import Any
 import numpy as np
 
 from bptt.diagnosis import Diagnosis
+from bptt.diagnosis.verdict import LOG10_VANISHED
+from bptt.prognoses import Prognosis
+from bptt.remedies.settings import Settings
 from bptt.remedies.subject import Subject
-from bptt.remedies.trial import Settings, Trial
 
 UNCHANGED = "as it is"
-EQUAL = 0.05  # steps of the scale of losses, in ln
+EQUAL = 0.1  # steps of the scale of scores, and of losses, in ln: those on one step count as equal
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +38,9 @@ class Tried:
         subject: the changed copy.
         settings: how it is to be trained.
         changes: the settings that differ from those of the model as it is, by name.
-        diagnosis: of the copy, on the same batch.
-        trial: the short training, or None.
+        diagnosis: of the copy, on the same batch, before any training.
+        prognosis: what the look ahead saw, as far as the copy raced; None if nothing was trained.
+        rounds: of the race that it ran in.
         seconds: that the change took to make.
     """
 
@@ -49,12 +52,13 @@ class Tried:
     settings: Settings
     changes: dict[str, Any]
     diagnosis: Diagnosis
-    trial: Trial | None
+    prognosis: Prognosis | None
     seconds: float
+    rounds: int = 0
 
     @property
     def log10_attenuation(self) -> float:
-        """Signal at the needed lag over that at lag 0, log10, of the decisive layer."""
+        """Signal at the needed lag over that at lag 0, log10, of the decisive layer, before any training."""
         return self.diagnosis.decisive.log10_attenuation
 
     @property
@@ -62,15 +66,46 @@ class Tried:
         """R² of the input of the needed lag, read off the state; NaN where it could not be measured."""
         return self.diagnosis.remembered
 
+    @property
+    def vanishes(self) -> bool:
+        """Whether less than a hundredth of the signal is left at the needed lag: after the race, if there was one."""
+        after = self.prognosis.measured if self.prognosis is not None else ()
+        left = after[-1].log10_attenuation if after else self.log10_attenuation
+        return bool(left < LOG10_VANISHED)
+
+    @property
+    def can_stand_first(self) -> bool:
+        """Whether it learns on held-out data, or still can: its gradient is left at the needed lag."""
+        if self.name == UNCHANGED:
+            return True
+        prognosis = self.prognosis
+        if prognosis is None:
+            return not self.vanishes
+        return not prognosis.diverged and (prognosis.verdict == "will learn" or not self.vanishes)
+
 
 def order(tried: Tried) -> tuple[float, ...]:
     """The key to sort by, best first."""
-    loss = float("inf") if tried.trial is None else tried.trial.loss
-    rank = np.round(np.log(loss) / EQUAL) if loss > 0 else -np.inf
-    remembered = 0.0 if np.isnan(tried.remembered) else tried.remembered
-    return (
-        float(rank),
-        tried.diagnosis.decisive.verdict != "steady",
-        float(np.round(abs(tried.log10_attenuation), 1)),
-        -remembered,
-    )
+    own = tried.name == UNCHANGED
+    if tried.prognosis is None:
+        remembered = 0.0 if np.isnan(tried.remembered) else tried.remembered
+        return (
+            not tried.can_stand_first,
+            tried.diagnosis.decisive.verdict != "steady",
+            float(np.round(abs(tried.log10_attenuation), 1)),
+            -remembered,
+            not own,
+        )
+    return not tried.can_stand_first, -tried.rounds, *strength(tried.prognosis), not own
+
+
+def strength(prognosis: Prognosis) -> tuple[float, float]:
+    """How it does, best first: who has learnt by the held-out loss, the others by the score of the prognosis."""
+    if prognosis.learnt:
+        last = prognosis.measured[-1]
+        return 0.0, float(np.round(np.log(max(last.loss, 1e-12) / last.blind) / EQUAL))
+    p = prognosis.probability
+    if np.isnan(p):
+        return 1.0, float("inf")
+    p = float(np.clip(p, 1e-12, 1 - 1e-12))
+    return 1.0, float(-np.round(np.log(p / (1 - p)) / EQUAL))

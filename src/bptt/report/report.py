@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from bptt.arrays import as_whole
 from bptt.diagnosis import Advice, Cause, Diagnosis, LayerDiagnosis, Verdict
 from bptt.errors import OptionError
 from bptt.extras import needing
@@ -14,7 +13,7 @@ from bptt.presentation.jsonable import plain
 from bptt.presentation.progress import bar
 from bptt.presentation.savable import Savable
 from bptt.prognoses import BUDGET, Learner
-from bptt.remedies import Settings, Subject, apply_remedy, try_remedies, usual_updates
+from bptt.remedies import Settings, Subject, apply_remedy, try_remedies
 from bptt.report.prognosis import PrognosisReport, Training, as_budget, report_of
 from bptt.report.remedies.report import RemedyReport
 
@@ -210,44 +209,42 @@ class Report(Savable):
         data: Any = None,
         *,
         only: Sequence[str] | None = None,
-        trial_updates: int | None = None,
+        budget: int = BUDGET,
         lr: float = 1e-3,
         batch: int = 32,
         clip: float | None = 1.0,
-        candidates: int = 6,
         seed: int = 0,
         progress: bool = True,
     ) -> RemedyReport:
-        """Try every remedy on a copy of the model, measure it on the same batch, train it briefly, rank them.
+        """Try every remedy on a copy of the model, let the copies race on held-out data, and rank them.
+
+        Each copy is measured on the same batch. Then all train a short look ahead, the better half a longer one, and
+        so on; they are ranked by their prognosis, which rests on data that none has trained on. Ctrl-C ends the race,
+        and what is known by then is ranked.
 
         Args:
-            data: what the trials learn from: of a ``bptt.Network`` a text, series or task as
-                ``bptt.training.train`` takes it, of a PyTorch model an iterable of batches. The batch itself
-                if None: then a low loss may be memorised.
+            data: what the copies learn from, and are measured on: of a ``bptt.Network`` a text, series or task as
+                ``bptt.training.train`` takes it, of a PyTorch model an iterable of batches. If None, the sequences of
+                the batch are split; where they are too few, nothing is trained.
             only: names of remedies (``bptt.remedies.CATALOGUE``); all if None.
-            trial_updates: weight updates of each trial; by the batch's size if None, 0 trains nothing.
+            budget: weight updates of the training that you plan. The race costs at most as many, those of all
+                copies together. 0 trains nothing.
             lr: of Adam.
             batch: sequences per update, where ``data`` is drawn from.
-            clip: largest norm of the gradient in the trials; None never clips.
-            candidates: how many of the remedies that change the network are trained: the best by reach and
-                memory.
-            seed: of the weights that are drawn, and of the order of the data.
+            clip: largest norm of the gradient; None never clips.
+            seed: of the weights that are drawn, of the order of the data, and of what is held out.
             progress: whether to show a bar with the time left.
 
         Raises:
-            OptionError: if the report was not made by ``bptt.diagnose``, or no remedy applies.
+            OptionError: if the report was not made by ``bptt.diagnose``, no remedy applies, or the data leave too
+                little to hold out.
         """
-        if trial_updates is None:
-            settings = Settings(batch=batch)
-            trial_updates = usual_updates(self._with(data, settings).steps, settings.batch)
-        trial_updates = as_whole("trial_updates", trial_updates, least=0, cure="0 trains nothing.")
-        settings = Settings(trial_updates, lr, batch, clip, seed=seed)
+        settings = Settings(budget, lr, batch, clip, seed=seed)
         subject = self._with(data, settings)
-        with bar("remedies", shown=progress) as update:
-            ranking = try_remedies(
-                subject, only=only, candidates=candidates, rng=seed, progress=update
-            )
-        return RemedyReport(ranking.tried, ranking.refused, self.title, self.facts)
+        cost = f"Remedies: a race of at most {settings.budget:,} updates, those of all copies together."
+        with bar("remedies", shown=progress, first=cost if settings.budget else "") as update:
+            ranking = try_remedies(subject, only=only, rng=settings.seed, progress=update)
+        return RemedyReport.of(ranking, self.title, self.facts)
 
     def stages(self) -> list[tuple[str, Diagnosis]]:
         """("before training", ...), ("after training", ...), or the one there is."""

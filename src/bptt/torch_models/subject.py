@@ -1,9 +1,8 @@
 """A PyTorch model as what remedies are tried on, and how a change is written back into it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,14 @@ import torch
 from torch import nn
 
 from bptt.diagnosis import Diagnosis, needed_or_half
-from bptt.errors import OptionError
 from bptt.gradients.by_lag import LagProfile
 from bptt.layers import Layer, Trace
-from bptt.remedies import Settings, Trial
+from bptt.remedies import Settings
 from bptt.torch_models.as_found import Memory, copied, eagerly, random_numbers_kept, seed_all
 from bptt.torch_models.convert import acting_layers, stack_of
 from bptt.torch_models.decompose import Decomposed, decompose
 from bptt.torch_models.diagnose import diagnose_module
+from bptt.torch_models.learner import Batches, ModuleLearner, batches_of
 from bptt.torch_models.write import write_layers
 
 
@@ -31,18 +30,21 @@ class ModuleSubject:
         batch: whatever ``loss`` takes.
         loss: called as loss(model, batch).
         needed_lag: as given; half the sequence if None.
-        batches: what a trial learns from, gone through again and again; the batch alone if None.
-        settings: how it trains.
+        batches: what copies learn from and are measured on, as ``bptt.prognosis`` takes it; the batch, split, if None.
+        settings: how they train.
     """
 
     model: nn.Module
     batch: Any
     loss: Callable[[nn.Module, Any], Any]
     needed_lag: int | None = None
-    batches: Iterable[Any] | None = None
+    batches: Any = None
     settings: Settings = field(default_factory=Settings)
+    _read: list[Batches] = field(default_factory=list, repr=False)  # of all changed copies
+    task = None
     on_text = False  # how the model's own training cuts its data is not known here
     takes_omega = False
+    takes_cells = False
 
     @classmethod
     def of(cls, *given: Any) -> "ModuleSubject":
@@ -105,23 +107,28 @@ class ModuleSubject:
         """The forward pass of every layer."""
         return self._forward.traces
 
-    def train(self, settings: Settings) -> Trial:
-        """Train a copy with Adam.
+    @property
+    def has_data(self) -> bool:
+        """Whether data were given to learn from beside the batch."""
+        return self.batches is not None
+
+    def learner(self, settings: Settings) -> ModuleLearner:
+        """A copy that trains with Adam; all that are compared share their batches.
 
         Raises:
-            OptionError: if there are no batches, or the settings ask for what only ``bptt.training`` does.
+            OptionError: if there is too little to train on and hold out.
         """
-        if settings.omega:
-            raise OptionError(
-                "omega", "0 for a PyTorch model", str(settings.omega),
-                "Add Ω to your own training loop.",
-            )  # fmt: skip
+        return ModuleLearner(
+            self.model, self._shared(settings), self.loss, needed_lag=self.needed, lr=settings.lr,
+            clip=settings.clip, seed=settings.seed,
+        )  # fmt: skip
+
+    def norms(self, batches: int) -> list[float]:
+        """The norms of the gradient on the first batches of the training, at weights that stay as they are."""
+        shared = self._shared(self.settings)
         model = copied(self.model).train()
         memory = Memory(model)
-        optimiser = torch.optim.Adam(model.parameters(), settings.lr)
-        losses: list[float] = []
         norms: list[float] = []
-        stopped, stamps = None, [perf_counter()]
         with (
             random_numbers_kept(),
             eagerly(model),
@@ -130,36 +137,22 @@ class ModuleSubject:
         ):
             with memory.watching(self.batch):
                 self.loss(model, self.batch)
-            seed_all(settings.seed)
-            for batch in self._drawn(settings.updates):
-                memory.recall()  # no update goes on from where another one stopped
-                optimiser.zero_grad()
-                E = self.loss(model, batch)
-                E.backward()
-                limit = np.inf if settings.clip is None else settings.clip
-                norms.append(float(nn.utils.clip_grad_norm_(model.parameters(), limit)))
-                losses.append(float(E.detach()))
-                if not np.isfinite(losses[-1]) or not np.isfinite(norms[-1]):
-                    stopped = f"update {len(losses)}: loss {losses[-1]}, gradient norm {norms[-1]}"
-                    break
-                optimiser.step()
-                stamps.append(perf_counter())
-        return Trial.of(losses, norms, "", stamps, stopped)
+            seed_all(self.settings.seed)
+            for number in range(batches):
+                memory.recall()  # no batch goes on from where another one stopped
+                model.zero_grad()
+                self.loss(model, shared.at(number)).backward()
+                norms.append(float(nn.utils.clip_grad_norm_(model.parameters(), np.inf)))
+        return norms
 
-    def _drawn(self, updates: int) -> Iterable[Any]:
-        done = 0
-        while done < updates:
-            before = done
-            for batch in [self.batch] if self.batches is None else self.batches:
-                yield batch
-                done += 1
-                if done == updates:
-                    return
-            if done == before:
-                raise OptionError(
-                    "batches", "batches to train on", "none",
-                    "Pass a list or a DataLoader: an iterator that was used is empty.",
-                )  # fmt: skip
+    def _shared(self, settings: Settings) -> Batches:
+        """What all copies learn from and are measured on, read once."""
+        if not self._read:
+            data = self.batch if self.batches is None else self.batches
+            self._read.append(
+                batches_of(data, copied(self.model), self.loss, settings.batch, settings.seed)
+            )
+        return self._read[0]
 
     @cached_property
     def _forward(self) -> Decomposed:

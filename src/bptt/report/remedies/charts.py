@@ -1,4 +1,4 @@
-"""Pictures of remedies: the gradient and the memory by lag before and after, and the trials."""
+"""Pictures of remedies: the gradient and the memory by lag before and after."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,17 +10,13 @@ from bptt.arrays import Array
 from bptt.diagnosis import Diagnosis
 from bptt.presentation.chart_style import (
     DASHED,
-    DOTTED,
-    FLUSH,
     SOLID,
     STROKE,
     Row,
     curve_rows,
     data,
-    sized,
-    told_apart,
 )
-from bptt.presentation.colours import BLUE, GREEN, GREY, ORANGE
+from bptt.presentation.colours import BLUE, GREY, ORANGE
 from bptt.presentation.formatting import power_of_ten, r_squared
 from bptt.remedies import UNCHANGED, Ranking, Tried
 from bptt.report.remedies.sentences import judged_at
@@ -29,10 +25,6 @@ PER_ROW, ACROSS, DOWN = 3, 192, 120
 POINTS = 120  # of a small curve
 # above and below lag 0 that small curves show; a factor beyond it is as good as any other
 DECADES = 12
-STYLES = [(colour, dash) for dash in (SOLID, DASHED) for colour in (BLUE, ORANGE, GREEN)]
-RATIO = 20.0  # of losses, from which they are shown on a log scale
-SHORT = "format(datum.value, datum.value >= 1e4 || datum.value < 1e-3 ? '.0e' : '~g')"
-LARGEST = 100.0  # loss shown, in units of the largest of the model as it is
 
 
 def redrawn(ranking: Ranking) -> list[Tried]:
@@ -78,63 +70,6 @@ def memories(ranking: Ranking) -> Any:
             else f"not measured at {judged_at([each])}",
         ],
     )  # fmt: skip
-
-
-def trials(ranking: Ranking) -> Any:
-    """Loss against weight updates: the model as it is grey, the first-ranked remedies in colour."""
-    trained = [each for each in ranking.tried if each.trial is not None]
-    names = [each.name for each in trained if each.name != UNCHANGED]
-    of = {name: name if n < len(STYLES) else "others" for n, name in enumerate(names)}
-    rows: list[Row] = []
-    ends: list[Row] = []
-    for each in trained:
-        history = [] if each.trial is None else each.trial.history
-        points = [
-            {"update": update, "loss": float(f"{loss:.5g}"), "name": each.name, "of": of.get(each.name, UNCHANGED)}
-            for update, loss in history
-            if np.isfinite(loss)
-        ]  # fmt: skip
-        rows += points
-        if points and each.trial is not None and each.trial.stopped:
-            ends.append(points[-1] | {"mark": "broke off"})
-    if not rows:
-        return None
-    known = {UNCHANGED: (GREY, SOLID), "others": (GREY, DOTTED)} | dict(
-        zip(names, STYLES, strict=False)
-    )
-    styles = {name: known[name] for name in dict.fromkeys([UNCHANGED, *of.values()])}
-    losses = np.array([row["loss"] for row in rows])
-    as_log = losses.min() > 0 and losses.max() > RATIO * losses.min()
-    unit = next(each.trial.unit for each in trained if each.trial is not None)
-    own = [row["loss"] for row in rows if row["of"] == UNCHANGED]
-    top = min(losses.max(), LARGEST * max(own)) if own and max(own) > 0 else losses.max()
-    kind: dict[str, Any] = {"type": "log"} if as_log else {"type": "linear", "zero": False}
-    if top < losses.max():
-        kind["domainMax"] = top
-    y = alt.Y(
-        "loss:Q", title=f"loss ({unit})" if unit else "loss", scale=alt.Scale(**kind),
-        axis=alt.Axis(labelExpr=SHORT, tickCount=6),
-    )  # fmt: skip
-    x = alt.X(
-        "update:Q", title="weight updates", scale=FLUSH, axis=alt.Axis(tickMinStep=1, tickCount=8)
-    )
-    coded = told_apart(styles, columns=4)
-    tooltip = ["name:N", "update:Q", "loss:Q"]
-    lines = (
-        alt.Chart(data(rows))
-        .mark_line(point=alt.OverlayMarkDef(size=14, strokeWidth=0, filled=True), clip=True)
-        .encode(
-            x=x, y=y, detail="name:N", tooltip=tooltip, **coded,
-            strokeWidth=alt.condition("datum.of == 'others'", alt.value(1), alt.value(2)),
-        )
-    )  # fmt: skip
-    chart = lines
-    if ends:
-        crosses = alt.Chart(data(ends)).mark_point(
-            shape="cross", angle=45, size=110, filled=True, clip=True
-        )
-        chart = lines + crosses.encode(x=x, y=y, color=coded["color"], tooltip=[*tooltip, "mark:N"])
-    return sized(chart, 300)
 
 
 def _multiples(

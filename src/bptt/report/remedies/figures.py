@@ -3,11 +3,12 @@
 from bptt.presentation.figure import Figure, figure
 from bptt.remedies import Ranking
 from bptt.report.remedies import findings
-from bptt.report.remedies.charts import DECADES, gradients, leaves_frame, memories, redrawn, trials
+from bptt.report.remedies.charts import DECADES, gradients, leaves_frame, memories, redrawn
+from bptt.report.remedies.race_chart import race
 
 
 def figures(ranking: Ranking) -> list[Figure]:
-    """The gradient by lag and the memory before and after, and the trials."""
+    """The race, and the gradient by lag and the memory before and after."""
     needed = ranking.before.diagnosis.decisive.needed_lag
     layers = len(ranking.before.diagnosis.layers)
     alone = [tried.name for tried in ranking.tried if tried.changes]
@@ -25,6 +26,19 @@ def figures(ranking: Ranking) -> list[Figure]:
         small = "every remedy changes the training alone."
     return [
         figure(
+            "race", "The race on held-out data",
+            "The loss on sequences that none has trained on, at the end of every round, over what the same network "
+            "achieves without the past: 1 where nothing of it is learnt. Grey is the model as it is. The better half "
+            "went on to the next round. Below the dotted rule the needed lag counts as learnt. A cross marks where a "
+            "training broke off.",
+            race(ranking),
+            lambda: findings.race(ranking),
+            lambda: findings.race_table(ranking),
+            "nothing was trained."
+            if ranking.race is None
+            else "no copy came as far as a held-out loss.",
+        ),
+        figure(
             "gradients", "Gradient by lag, before and after",
             "The size of the part of dW_R from k steps back, on a log scale: grey and dashed the model as it is, blue with "
             f"the remedy, in the order of the table. The dotted rule marks the lag that is needed.{several}{outside}{same}",
@@ -41,18 +55,5 @@ def figures(ranking: Ranking) -> list[Figure]:
             lambda: findings.memories(ranking),
             lambda: findings.memories_table(ranking),
             small,
-        ),
-        figure(
-            "trials", "A short training",
-            "The loss on the batches of every trial, each point the mean over the updates since the one before: grey "
-            "the model as it is. A low loss early says that the change helps this training, not where it ends. "
-            "A cross marks where a training broke off. Losses over a hundred times that of the model as it is are "
-            "above the frame.",
-            trials(ranking),
-            lambda: findings.trials(ranking),
-            lambda: findings.trials_table(ranking),
-            "nothing was trained."
-            if ranking.before.trial is None
-            else "no trial came as far as an update with a finite loss.",
         ),
     ]  # fmt: skip

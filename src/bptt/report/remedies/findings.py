@@ -11,6 +11,7 @@ from bptt.presentation.formatting import power_of_ten, two_decimals
 from bptt.remedies import UNCHANGED, Ranking
 from bptt.report.charts.tables import COLUMNS, some
 from bptt.report.remedies.charts import curve_of_memory, curve_of_norms, redrawn
+from bptt.report.remedies.race_chart import ratio
 from bptt.report.remedies.sentences import begins_at, judged_at
 from bptt.report.sentences import remembered_at
 
@@ -44,21 +45,23 @@ def memories(ranking: Ranking) -> str:
     return f"At lag {needed} R² of the model as it is is {own}; the highest is that of {best.name}, {value}."
 
 
-def trials(ranking: Ranking) -> str:
-    """The lowest and the unchanged model's loss."""
+def race(ranking: Ranking) -> str:
+    """Who learnt something, and the model as it is."""
     ended = [
-        (each.trial.loss, each.name)
+        (ratio(each.prognosis.measured[-1]), each.name)
         for each in ranking.tried
-        if each.trial is not None and np.isfinite(each.trial.loss) and not each.trial.stopped
-    ]
-    broke = sum(each.trial is not None and bool(each.trial.stopped) for each in ranking.tried)
-    sentences = [f"{len(ended)} finished" + (f", {broke} broke off" if broke else "")]
+        if each.prognosis is not None and len(each.prognosis.measured) > 1 and not each.prognosis.diverged
+    ]  # fmt: skip
+    broke = sum(each.prognosis is not None and each.prognosis.diverged for each in ranking.tried)
+    sentences = [f"{len(ended)} were measured" + (f", {broke} broke off" if broke else "")]
     if ended:
-        loss, name = min(ended)
-        sentences.append(f"The lowest loss is that of {name}, {loss:.4g}")
-    own = [loss for loss, name in ended if name == UNCHANGED]
+        least, name = min(ended)
+        sentences.append(
+            f"The lowest held-out loss is that of {name}, {least:.2g} of what it is without the past"
+        )
+    own = [value for value, name in ended if name == UNCHANGED]
     if own:
-        sentences.append(f"The model as it is has {own[0]:.4g}")
+        sentences.append(f"The model as it is has {own[0]:.2g}")
     return ". ".join(sentences) + "."
 
 
@@ -72,14 +75,14 @@ def memories_table(ranking: Ranking) -> Table:
     return _by_lag(ranking, curve_of_memory, two_decimals)
 
 
-def trials_table(ranking: Ranking) -> Table:
-    """The loss at some updates: a row per trial."""
+def race_table(ranking: Ranking) -> Table:
+    """The held-out loss at the end of every round: a row per remedy."""
     curves = [
-        (each.name, dict(each.trial.history)) for each in ranking.tried if each.trial is not None
+        (each.name, {m.update: m.loss for m in each.prognosis.measured})
+        for each in ranking.tried
+        if each.prognosis is not None
     ]
     updates = sorted({update for _, losses in curves for update in losses})
-    places = np.unique(np.linspace(0, len(updates) - 1, COLUMNS).round().astype(int))
-    updates = [updates[i] for i in places]
     return Table(
         ("", *(f"update {update}" for update in updates)),
         tuple(

@@ -9,8 +9,12 @@ from bptt.report.remedies.sentences import (
     columns,
     cost,
     done,
+    expected,
     how_ranked,
+    no_trial,
+    stopped,
     to_set,
+    tones,
     why_not,
 )
 
@@ -24,13 +28,14 @@ def page(ranking: Ranking, title: str, facts: tuple[tuple[str, str], ...]) -> st
         facts: (name, value) pairs about data and training.
     """
     heads, rows = columns(ranking)
-    verdicts = [tried.diagnosis.decisive.verdict for tried in ranking.tried]
+    toned = [tone.replace(" ", "-") for tone in tones(ranking)]
     remedies = [
         {
             "tried": tried,
+            "expected": expected(tried),
             "training": to_set(tried),
-            "cost": cost(ranking, tried),
-            "stopped": tried.trial.stopped if tried.trial is not None else None,
+            "cost": cost(tried),
+            "stopped": stopped(tried),
         }
         for tried in ranking.tried
         if tried.name != UNCHANGED
@@ -43,11 +48,12 @@ def page(ranking: Ranking, title: str, facts: tuple[tuple[str, str], ...]) -> st
         facts=facts,
         first=best_name(ranking),
         came_out=came_out(ranking),
+        no_trial=no_trial(ranking),
         done=done(ranking),
         how_ranked=how_ranked(ranking),
-        tone=verdicts[0],
+        tone=toned[0],
         heads=heads,
-        rows=list(zip(rows, verdicts, strict=True)),
+        rows=list(zip(rows, toned, strict=True)),
         unchanged=UNCHANGED,
         figures=charts,
         remedies=remedies,

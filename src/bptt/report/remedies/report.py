@@ -28,9 +28,20 @@ class RemedyReport(Ranking, Savable):
     title: str = "A recurrent network"
     facts: tuple[tuple[str, str], ...] = ()
 
+    @classmethod
+    def of(cls, ranking: Ranking, title: str, facts: tuple[tuple[str, str], ...]) -> "RemedyReport":
+        """A report of a ranking.
+
+        Args:
+            ranking: the remedies, ranked.
+            title: what was measured.
+            facts: (name, value) pairs.
+        """
+        return cls(ranking.tried, ranking.refused, ranking.race, ranking.no_trial, title, facts)
+
     @cached_property
     def charts(self) -> "Charts":
-        """The charts as Altair objects: ``charts.gradients``, ``charts.memories``, ``charts.trials``.
+        """The charts as Altair objects: ``charts.race``, ``charts.gradients``, ``charts.memories``.
 
         One that has nothing to draw raises OptionError and says why.
         """
@@ -48,6 +59,8 @@ class RemedyReport(Ranking, Savable):
             "facts": dict(self.facts),
             "ranked": [_row(tried) for tried in self.tried],
             "does_not_apply": dict(self.refused),
+            "race": plain(self.race),
+            "no_trial": self.no_trial,
         }
         return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
 
@@ -66,7 +79,7 @@ class RemedyReport(Ranking, Savable):
 
 
 def _row(tried: Tried) -> dict[str, Any]:
-    decisive, memory, trial = tried.diagnosis.decisive, tried.diagnosis.memory, tried.trial
+    decisive, memory, prognosis = tried.diagnosis.decisive, tried.diagnosis.memory, tried.prognosis
     row: dict[str, Any] = {
         "name": tried.name,
         "does": tried.does,
@@ -82,15 +95,19 @@ def _row(tried: Tried) -> dict[str, Any]:
         "remembered": tried.remembered,
         "memory": None if memory is None else memory.r2,
         "made_in_seconds": tried.seconds,
-        "trial": None,
+        "prognosis": None,
     }
-    if trial is not None:
-        row["trial"] = {
-            "loss": trial.loss,
-            "unit": trial.unit,
-            "updates": len(trial.norms),
-            "seconds_per_update": trial.seconds,
-            "stopped": trial.stopped,
-            "history": trial.history,
+    if prognosis is not None:
+        row["prognosis"] = {
+            "verdict": prognosis.verdict,
+            "probability": prognosis.probability,
+            "missing": prognosis.missing,
+            "expected_step": prognosis.expected_step,
+            "budget": prognosis.budget,
+            "rounds": tried.rounds,
+            "updates": len(prognosis.losses),
+            "unit": prognosis.unit,
+            "stopped": prognosis.stopped,
+            "curves": prognosis.curves,
         }
     return {name: plain(value) for name, value in row.items()}

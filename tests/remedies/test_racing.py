@@ -1,0 +1,216 @@
+"""Who goes on, who stands first, what it costs, and what is said where nothing can be trained."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import bptt
+from bptt.data import tasks
+from bptt.errors import NonFiniteError, OptionError
+from bptt.prognoses import Measured, NetworkLearner, Prognosis
+from bptt.remedies import NetworkSubject, Settings, Tried, planned, try_remedies, updates_of
+from bptt.remedies.tried import order
+from tests.remedies.test_remedies import subject_of
+
+TASK = tasks.adding(12)
+ONLY = ["orthogonal", "identity-relu", "omega", "lr-down"]
+
+
+def small(budget=60, seed=0, **options):
+    """A fresh network on short sums, which learns nothing in so few updates."""
+    network = bptt.Network.init(2, 8, 1, loss="mse", loss_at="last", rng=seed, **options)
+    batch = TASK.batch(16, np.random.default_rng(5)).arguments()
+    return NetworkSubject.of(network, batch, TASK.needed_lag, TASK, Settings(budget, batch=4))
+
+
+@pytest.mark.parametrize("candidates", [1, 2, 7, 14, 30])
+@pytest.mark.parametrize("budget", [100, 2000])
+def test_the_plan_halves_doubles_and_keeps_to_the_budget(candidates, budget):
+    rounds = planned(candidates, budget)
+    if candidates < 20:
+        assert rounds[0].depth == round(budget / 40)
+    assert rounds[0].candidates == candidates
+    for before, after in pairwise(rounds):
+        assert after.depth == 2 * before.depth
+        assert after.candidates == max(min(2, candidates), (before.candidates + 1) // 2)
+    spent = (candidates + 1) * rounds[0].depth
+    spent += sum((after.candidates + 1) * (after.depth - before.depth) for before, after in pairwise(rounds))  # fmt: skip
+    assert updates_of(rounds) == spent <= budget
+
+
+def test_every_update_is_counted_and_the_better_half_goes_on():
+    seen = []
+    ranking = try_remedies(small(200), only=ONLY, progress=lambda *done: seen.append(done))
+    race = ranking.race
+    assert race.updates == sum(len(each.prognosis.losses) for each in ranking.tried) <= 200
+    assert seen[-1][0] == seen[-1][1]
+    assert [done for done, *_ in seen] == sorted(done for done, *_ in seen)
+    depths = sorted((len(each.prognosis.losses) for each in ranking.tried), reverse=True)
+    last = race.rounds[-1]
+    assert depths[: last.candidates + 1] == [last.depth] * (last.candidates + 1)
+    assert len(ranking.before.prognosis.losses) == last.depth
+    out = [each for each in ranking.tried if each.rounds == 1]
+    assert len(out) == 2  # of four
+    for each in ranking.tried:  # measured at the start and at the end of every round
+        updates = [m.update for m in each.prognosis.measured]
+        assert updates == [0, *(r.depth for r in race.rounds[: each.rounds])]
+
+
+def test_the_same_seed_ranks_the_same_and_the_model_is_left_alone():
+    subject = small()
+    kept = {name: value.copy() for name, value in subject.network.parameters().items()}
+    first, again = (try_remedies(subject, only=ONLY, rng=0) for _ in range(2))
+    assert [each.name for each in first.tried] == [each.name for each in again.tried]
+    for a, b in zip(first.tried, again.tried, strict=True):
+        assert a.prognosis.losses == b.prognosis.losses
+        assert a.prognosis.measured == b.prognosis.measured
+    for name, value in subject.network.parameters().items():
+        assert (value == kept[name]).all()
+
+
+def test_a_copy_races_as_a_learner_does_that_trains_alone():
+    subject = small(100)
+    ranking = try_remedies(subject, only=["orthogonal"])
+    each = ranking.named("orthogonal")
+    alone = NetworkLearner(ranking.model("orthogonal"), TASK, needed_lag=6, batch=4)
+    losses = []
+    alone.advance(len(each.prognosis.losses), losses.append)
+    assert each.prognosis.losses == tuple(losses)
+
+
+def measured(update, loss, reach):
+    return Measured(update, loss, 1.0, reach, None, None, None)
+
+
+def tried(name, loss=1.0, reach=-0.5, rounds=3, stopped=None):
+    points = (measured(0, 1.0, reach), measured(200, loss, reach))
+    return Tried(
+        name, "", "", (), None, None, {}, None, Prognosis(50, 2000, points, (), "", stopped), 0.0, rounds
+    )  # fmt: skip
+
+
+def test_what_vanishes_and_does_not_learn_cannot_stand_first():
+    """By heart: a training loss of zero is read nowhere; the held-out loss and the reach decide."""
+    own = tried("as it is", reach=-9.0)
+    vanishing, steady = tried("vanishing", reach=-2.1, loss=0.99), tried("steady", loss=0.99)
+    learning = tried("learning", reach=-2.1, loss=0.4)  # learnt all the same
+    broken = tried("broken", stopped="The training broke off after 3 updates: infinity")
+    early = tried("left behind", rounds=1)
+    ranked = sorted([broken, vanishing, own, early, steady, learning], key=order)
+    names = [each.name for each in ranked]
+    assert names[:2] == ["learning", "steady"]
+    assert names.index("as it is") < names.index("vanishing")
+    assert names.index("as it is") < names.index("broken")
+    assert names.index("steady") < names.index("left behind")
+    alike = sorted([tried("no better"), tried("as it is")], key=order)
+    assert alike[0].name == "as it is"
+
+
+def test_one_that_breaks_off_ends_nothing(monkeypatch):
+    begun = NetworkLearner.advance
+
+    def advance(self, updates, note):
+        if self.lr < 5e-4:
+            raise NonFiniteError("loss", "a finite number", "inf", "Lower it.")
+        begun(self, updates, note)
+
+    monkeypatch.setattr(NetworkLearner, "advance", advance)
+    ranking = try_remedies(small(), only=["lr-down", "orthogonal"])
+    assert ranking.tried[-1].name == "lr-down"
+    prognosis = ranking.tried[-1].prognosis
+    assert prognosis.diverged
+    assert "got inf" in prognosis.stopped
+    assert ranking.named("orthogonal").rounds > 0
+
+
+def test_a_hand_on_the_keys_leaves_what_is_known():
+    def progress(done, total, work):
+        if done == 30:
+            raise KeyboardInterrupt
+
+    ranking = try_remedies(small(400), only=ONLY, progress=progress)
+    assert (
+        ranking.race.stopped
+        == f"Stopped by hand after 30 of {updates_of(ranking.race.rounds)} updates."
+    )
+    assert len(ranking.tried) == 5
+    raced = [each for each in ranking.tried if each.rounds]
+    assert [each.name for each in ranking.tried[: len(raced)]] == [each.name for each in raced]
+    assert 0 < len(raced) < 5
+
+
+def test_a_hand_on_the_keys_before_the_race():
+    def progress(done, total, work):
+        if work.endswith("identity-relu"):
+            raise KeyboardInterrupt
+
+    ranking = try_remedies(small(), only=ONLY, progress=progress)
+    assert {each.name for each in ranking.tried} == {"as it is", "orthogonal"}
+    assert ranking.race is None
+
+
+def test_without_data_the_batch_is_split():
+    subject = small()
+    batch = TASK.batch(40, np.random.default_rng(1)).arguments()
+    alone = replace(subject, batch=batch, data=None)
+    ranking = try_remedies(alone, only=["orthogonal"])
+    assert ranking.no_trial is None
+    learner = alone.learner(alone.settings)
+    held = {b.x[:, n].tobytes() for b in learner.held_out.batches for n in range(b.x.shape[1])}
+    assert len(held) == 12  # three in ten of forty
+    few = replace(alone, batch={name: value[..., :23, :] if name == "x" else value[:23] for name, value in batch.items()})  # fmt: skip
+    ranking = try_remedies(few, only=["orthogonal"])
+    assert ranking.race is None
+    assert "at least 24 sequences" in ranking.no_trial
+    assert "got 23" in ranking.no_trial
+    assert "No trial: pass data=…" in str(bptt.diagnose(few.network, few.batch).try_remedies(only=["orthogonal"], progress=False))  # fmt: skip
+
+
+def test_data_that_cannot_be_held_out_are_refused():
+    subject = small()
+    other = replace(subject, data=tasks.load("order2", 30))
+    with pytest.raises(OptionError, match="network: expected"):
+        try_remedies(other, only=["orthogonal"])
+
+
+def test_without_a_race_the_reach_decides():
+    subject = subject_of()
+    ranking = try_remedies(subject, only=["gain", "orthogonal"])
+    assert ranking.race is ranking.no_trial is None
+    assert ranking.best.name == "gain"
+    assert ranking.tried[-1].name == "as it is"
+    assert ranking.tried[-1].vanishes
+
+
+def test_bad_options():
+    subject = subject_of()
+    with pytest.raises(OptionError, match="only: expected names among gain"):
+        try_remedies(subject, only=["magic"])
+    with pytest.raises(OptionError, match="a remedy that applies"):
+        try_remedies(subject, only=["chrono"])
+    report = bptt.diagnose(subject.network, tuple(subject.batch.values()))
+    for name, value, expected in (
+        ("budget", -1, "a whole number from 0"), ("budget", 200.5, "a whole number from 0"),
+        ("budget", 39, "at least 40 updates, or 0"),
+        ("batch", 0.5, "a whole number from 1"), ("seed", 1.5, "a whole number from 0"),
+        ("lr", 0, "a positive number"), ("lr", "fast", "a positive number"),
+        ("clip", 0, "a positive number"), ("clip", np.nan, "a positive number"),
+    ):  # fmt: skip
+        with pytest.raises(OptionError, match=f"{name}: expected {expected}"):
+            report.try_remedies(progress=False, **{name: value})
+    found = report.try_remedies(only=["orthogonal"], budget=0.0, progress=False)
+    with pytest.raises(OptionError, match="it was not tried"):
+        found.apply("gain")
+
+
+@pytest.mark.parametrize("sequences", [24, 26])
+def test_a_batch_with_a_loss_at_listed_steps_is_trained_on(sequences, rng):
+    """Targets (n, B): sequences are chosen along the second axis."""
+    net = bptt.Network.init(3, 5, 2, loss_at=(6, 7), rng=0)
+    x = rng.normal(size=(8, sequences, 3)).astype("float32")
+    batch = x, rng.integers(2, size=(2, sequences))
+    ranking = bptt.diagnose(net, batch).try_remedies(only=["orthogonal"], budget=40, progress=False)
+    assert np.isfinite(ranking.before.prognosis.losses).all()
+    assert len(ranking.before.prognosis.losses) > 0
