@@ -45,7 +45,9 @@ def fit(all_foretold):
     score = regression.decision_function(z)
     part = np.array([one.run["at"] / one.run["updates"] for one in some if one.solved])
     slope, intercept = np.polyfit(score[solved], np.log(part), 1)
-    least = {name: np.quantile(column(name)[solved], ONE_IN_TEN) for name in (*RESTS_ON, "reach")}
+    every = (*RESTS_ON, "reach")
+    least = {name: np.quantile(column(name)[solved], ONE_IN_TEN) for name in every}
+    usual = {name: np.median(column(name)[solved]) for name in RESTS_ON}
 
     def by_name(values):
         return dict(zip(RESTS_ON, map(short, values), strict=True))
@@ -53,7 +55,7 @@ def fit(all_foretold):
     return Calibration(
         mean=by_name(mean), deviation=by_name(deviation), weight=by_name(regression.coef_[0]),
         bias=short(regression.intercept_[0]), least={name: short(x) for name, x in least.items()},
-        step=(short(intercept), short(slope)),
+        usual={name: short(x) for name, x in usual.items()}, step=(short(intercept), short(slope)),
     )  # fmt: skip
 
 

@@ -77,6 +77,13 @@ def test_the_error_of_the_rate_is_the_one_there_is():
     assert 0.5 < np.mean(errors) / np.std([one.rate for one in rates]) < 2.0
 
 
+def test_two_groups_have_no_error():
+    two = of(np.random.default_rng(0).standard_normal((2, P)))
+    assert np.isnan(two.error)
+    assert np.isnan(two.rate_error)
+    assert np.isfinite(two.rate)
+
+
 @pytest.mark.parametrize("F", [np.zeros((M, P)), np.full((M, P), np.inf), np.ones((1, P))])
 def test_nothing_to_compare(F):
     assert of(F).coherence == of(F).rate == 0.0

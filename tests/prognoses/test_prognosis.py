@@ -8,7 +8,16 @@ import pytest
 import bptt
 from bptt.data import Batch, Series, Text, load, tasks
 from bptt.errors import OptionError
-from bptt.prognoses import NetworkLearner, enough_to_hold_out, look_ahead, measure, prognosis_of
+from bptt.prognoses import (
+    Agreement,
+    Measured,
+    NetworkLearner,
+    Prognosis,
+    enough_to_hold_out,
+    look_ahead,
+    measure,
+    prognosis_of,
+)
 from bptt.prognoses.held_out import split
 
 
@@ -268,3 +277,37 @@ def test_whether_sequences_are_enough():
     few = batch.part(slice(0, 23))
     assert not enough_to_hold_out(Series("own", few, few, 2, "cross_entropy", "last", apart=False))
     assert enough_to_hold_out(tasks.adding(20))
+
+
+def told(**changed):
+    """A prognosis of numbers as networks that learn have them, but for what is changed."""
+    usual = {"reach": -1.0, "rate": 1e-3, "rate_error": 5e-4, "form": 0.3} | changed
+    agreed = Agreement(0.5, 0.1, usual["rate"], usual["rate_error"], 1.0)
+    numbers = [
+        Measured(n, 0.99, 1.0, usual["reach"], agreed, agreed, usual["form"]) for n in (0, 100, 200)
+    ]
+    return Prognosis(50, 2000, tuple(numbers), (1.0,) * 200)
+
+
+@pytest.mark.parametrize(
+    ("changed", "missing"),
+    [
+        ({"reach": -7.0, "rate": 1e-9, "rate_error": 1e-9, "form": 0.0}, "reach"),
+        ({"rate": -1e-8, "rate_error": 1e-8}, "agreement"),
+        ({"rate": 1e-6, "rate_error": 3e-6}, "agreement"),
+        ({"rate": 6e-5, "rate_error": 4e-5, "form": 0.0}, "form"),
+    ],
+)
+def test_each_of_the_three_can_be_what_is_missing(changed, missing):
+    assert told().verdict == "will learn"
+    assert told().missing is None
+    assert told(**changed).verdict != "will learn"
+    assert told(**changed).missing == missing
+
+
+def test_without_an_error_of_the_rate_nothing_is_said_of_its_certainty():
+    """Two groups of sequences: the number is left out and not taken for perfect."""
+    assert "certainty" in told().evidence
+    without = told(rate_error=float("nan"))
+    assert "certainty" not in without.evidence
+    assert 0 < without.probability < 1

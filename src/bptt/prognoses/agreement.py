@@ -32,9 +32,9 @@ class Agreement:
 
     Attributes:
         coherence: from 0, noise, to 1, at the training's batch size; its estimate can lie a little below 0.
-        error: standard error of it.
+        error: standard error of it; NaN of two groups.
         rate: part of the loss that these lags take off per update.
-        rate_error: standard error of it.
+        rate_error: standard error of it; NaN of two groups.
         size: √S, the size of the gradient that agrees.
     """
 
@@ -125,7 +125,7 @@ def agreement(far: Array, whole: Array, settings: Settings) -> Agreement:
     g2 = _squares(far.sum(0), (far**2).sum(0), M)
     V = whole.mean(0) ** 2 + whole.var(0, ddof=1) * noise
     part = settings.lr / (np.sqrt(V) + ADAM_EPS) / settings.E if settings.E > 0 else 0 * V
-    error, rate_error = 0.0, 0.0
+    error = rate_error = float("nan")  # two groups tell nothing of it
     if M > 2:  # each group left out in turn
         kept = [np.delete(np.arange(M), m) for m in range(M)]
         error = _jackknife([coherence(those)[1] for those in kept])

@@ -35,6 +35,7 @@ class Calibration:
         weight: w.
         bias: b.
         least: of the networks that learnt, and had not yet when the look ahead ended, nine in ten had more of it.
+        usual: the median of them.
         step: (intercept, slope) of ln(update at which it was learnt / budget) by the linear score.
     """
 
@@ -43,6 +44,7 @@ class Calibration:
     weight: dict[str, float]
     bias: float
     least: dict[str, float]
+    usual: dict[str, float]
     step: tuple[float, float]
 
     def parts(self, evidence: dict[str, float]) -> dict[str, float]:
@@ -75,9 +77,11 @@ def evidence(measured: Sequence[Measured], budget: int) -> dict[str, float]:
         "reach": last.log10_attenuation,
     }
     if (agreed := last.agreement_mid) is not None:
-        most = (max(agreed.rate, 0.0) + agreed.rate_error) * max(0, budget - last.update)
+        error = np.nan_to_num(agreed.rate_error)
+        most = (max(agreed.rate, 0.0) + error) * max(0, budget - last.update)
         known["agreement"] = float(np.log10(most)) if most > 0 else -np.inf
-        known["certainty"] = agreed.rate / agreed.rate_error if agreed.rate_error > 0 else 0.0
+        if error > 0:
+            known["certainty"] = agreed.rate / error
     if last.form is not None:
         known["form"] = last.form
     return {name: float(np.clip(x, *LIMITS[name])) for name, x in known.items()}

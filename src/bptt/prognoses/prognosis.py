@@ -13,10 +13,7 @@ Outlook = Literal["will learn", "will not learn", "cannot tell"]
 Missing = Literal["reach", "agreement", "form"]
 SURE = 0.65  # a probability from which on it is called; below 1 - SURE it is called off
 LEARNT = 0.5  # of the loss without the past: what is left once the lag is learnt
-# In this order, for each needs the one before; with the evidence that shows it.
-OF: dict[Missing, tuple[str, ...]] = {
-    "reach": ("reach",), "agreement": ("agreement", "certainty"), "form": ("form",),
-}  # fmt: skip
+AGREEMENT = ("agreement", "certainty")  # the evidence that shows it
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,18 +84,27 @@ class Prognosis:
 
     @property
     def missing(self) -> Missing | None:
-        """Which of reach, agreement and form is missing: less of it than nine in ten of those that learnt had.
+        """Which of reach, agreement and form is missing.
 
-        The first of them, for what does not reach cannot agree, and what does not agree cannot form anything. None
-        where it will learn, or nothing of the three stands out.
+        Reach or agreement, in this order, if it is less than nine in ten of the networks that learnt had: what does not
+        reach cannot agree. Else agreement or form, whichever lowers the probability the most, compared with what those
+        networks usually had. None where it will learn, or neither lowers it.
         """
-        if self.verdict == "will learn":
+        if self.verdict == "will learn" or not self.evidence:
             return None
-        least = calibration().least
-        for name in OF:
-            if any(self.evidence.get(of, np.inf) < least[of] for of in OF[name]):
-                return name
-        return None
+        fit, own = calibration(), self.evidence
+        if own["reach"] < fit.least["reach"]:
+            return "reach"
+        if any(own.get(name, np.inf) < fit.least[name] for name in AGREEMENT):
+            return "agreement"
+        parts, usual = fit.parts(own), fit.parts(fit.usual)
+        short = {name: usual[name] - part for name, part in parts.items()}
+        lack: dict[Missing, float] = {
+            "agreement": sum(short.get(name, 0.0) for name in AGREEMENT),
+            "form": short.get("form", 0.0),
+        }
+        most = max(lack, key=lambda name: lack[name])
+        return most if lack[most] > 0 else None
 
     @property
     def curves(self) -> dict[str, list[float]]:
