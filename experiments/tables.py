@@ -1,4 +1,4 @@
-"""The tables of docs/experiments.md, from the stored results: python -m experiments.tables."""
+"""The tables of docs/experiments.md, and those of docs/prognosis.md that are the same, from the stored results: python -m experiments.tables."""
 
 from pathlib import Path
 
@@ -10,7 +10,9 @@ from experiments import foretold_tables
 from experiments.ranks import spearman
 from experiments.running import stored
 
-PAGE = Path(__file__).parent.parent / "docs" / "experiments.md"
+PAGE, PROGNOSIS = (
+    Path(__file__).parent.parent / "docs" / f"{name}.md" for name in ("experiments", "prognosis")
+)
 
 
 def _groups(runs, *keys):
@@ -201,19 +203,23 @@ def between(page, name, table):
 
 
 def filled(page):
-    """The page with every table that has a result."""
+    """The page with every table that it has a place for and that has a result."""
     for name, tables in OF.items():
         result = stored(name)
         for table in tables if result else ():
-            page = between(page, table, TABLES[table](result))
-        if result and result["minutes"] is not None:  # None: parts were run apart
-            page = between(page, f"{name} minutes", f"It took {result['minutes']:g} minutes.")
+            if f"<!-- experiment {table} -->" in page:
+                page = between(page, table, TABLES[table](result))
+        minutes = f"{name} minutes"
+        # None: parts were run apart.
+        if result and result["minutes"] is not None and f"<!-- experiment {minutes} -->" in page:
+            page = between(page, minutes, f"It took {result['minutes']:g} minutes.")
     return page
 
 
 def write():
     """Write them."""
-    PAGE.write_text(filled(PAGE.read_text()))
+    for path in (PAGE, PROGNOSIS):
+        path.write_text(filled(path.read_text()))
 
 
 if __name__ == "__main__":

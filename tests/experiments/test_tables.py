@@ -16,10 +16,15 @@ from experiments import ranks, tables
 ROOT = Path(__file__).parent.parent.parent
 
 
-def test_the_page_shows_what_was_stored():
-    page = tables.PAGE.read_text()
+@pytest.mark.parametrize(
+    ("path", "places"),
+    [(tables.PAGE, sum(map(len, tables.OF.values())) + len(tables.OF)), (tables.PROGNOSIS, 2)],
+)
+def test_the_pages_show_what_was_stored(path, places):
+    page = path.read_text()
     assert tables.filled(page) == page
-    assert page.count("<!-- end -->\n") == sum(map(len, tables.OF.values())) + len(tables.OF)
+    assert page.count("<!-- end -->\n") == places
+    assert "-->\n<!-- end -->\n" not in page.replace("minutes -->\n<!-- end -->", "")
 
 
 @pytest.mark.parametrize("seed", range(5))
