@@ -12,6 +12,7 @@ from bptt.prognoses.measured import Measured
 Outlook = Literal["will learn", "will not learn", "cannot tell"]
 Missing = Literal["reach", "agreement", "form"]
 SURE = 0.65  # a probability from which on it is called; below 1 - SURE it is called off
+SETTLED = 0.9  # of the loss without the past half-way: less at the end, and the constant is still being learnt
 LEARNT = 0.5  # of the loss without the past: what is left once the lag is learnt
 AGREEMENT = ("agreement", "certainty")  # the evidence that shows it
 
@@ -48,6 +49,18 @@ class Prognosis:
         """Whether the held-out loss is down already to half of what the network achieves without the past."""
         return bool(self.measured) and self.measured[-1].loss <= LEARNT * self.measured[-1].blind
 
+    @property
+    def settled(self) -> bool:
+        """Whether the best constant was learnt when the look ahead ended.
+
+        While the loss without the past still falls, by a tenth or more from half-way on, errors and gradients are those
+        of a readout that has not found its mean, and say little.
+        """
+        if len(self.measured) < 2:
+            return False
+        before, last = self.measured[-2:]
+        return last.blind > SETTLED * before.blind
+
     @cached_property
     def evidence(self) -> dict[str, float]:
         """The numbers that the probability rests on; empty where there are none."""
@@ -66,7 +79,9 @@ class Prognosis:
 
     @property
     def verdict(self) -> Outlook:
-        """One of will learn, will not learn and cannot tell."""
+        """One of will learn, will not learn and cannot tell; the last also where it has not settled."""
+        if not (self.settled or self.learnt or self.diverged):
+            return "cannot tell"
         if self.probability >= SURE:
             return "will learn"
         return "will not learn" if self.probability <= 1 - SURE else "cannot tell"

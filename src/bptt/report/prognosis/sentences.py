@@ -51,11 +51,12 @@ def opening(prognosis: Prognosis) -> tuple[str, str]:
             f"The network will not learn {lag} within {budget}",
             f": the probability that it does is {chance}{missing}.",
         )
-    because = (
-        ": the look ahead ended too early."
-        if isnan(prognosis.probability)
-        else f": the probability that it does is {chance}{missing}."
-    )
+    if isnan(prognosis.probability):
+        because = ": the look ahead ended too early."
+    elif not prognosis.settled:
+        because = ": when the look ahead ended, the output was still finding its mean. Give it a larger budget."
+    else:
+        because = f": the probability that it does is {chance}{missing}."
     return f"It cannot be told whether the network learns {lag} within {budget}", because
 
 
