@@ -66,13 +66,22 @@ def test_every_option_that_is_named_exists_and_takes_the_value():
             for option in options:
                 assert option.split()[0] in known, way
                 seen.add(option)
-    assert seen >= {"--init orthogonal", "--activation tanh", "--cell lstm", "--clip 1"}
+    assert seen >= {"--init orthogonal", "--activation tanh", "--clip 1"}
 
 
 def test_every_remedy_that_is_named_is_in_the_catalogue():
     names = {each.remedy for each in everything()}
     assert names - {None} <= CATALOGUE.keys()
-    assert names >= {"chrono", "forget-bias", "update-bias", "orthogonal", "identity-relu", "gain"}
+    assert names >= {
+        "chrono",
+        "forget-bias",
+        "update-bias",
+        "orthogonal",
+        "identity-relu",
+        "gain",
+        "gru",
+        "lstm",
+    }
     for each in everything():
         if each.remedy is not None:
             assert each.code == f'report.apply("{each.remedy}")'

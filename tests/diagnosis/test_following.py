@@ -179,3 +179,25 @@ def test_layers_of_two_kinds_each_get_their_own():
     np.testing.assert_array_equal(below.W_R, gated.W_R)
     with pytest.raises(OptionError, match="update-bias: expected layers whose update gate"):
         report.apply("update-bias")
+
+
+@pytest.mark.parametrize("lag", [30, 150])
+@pytest.mark.parametrize(("cell", "remedy"), [("lstm", "forget-bias"), ("gru", "update-bias")])
+def test_the_remedy_sets_the_number_that_the_advice_says(cell, remedy, lag):
+    net = bptt.Network.init(3, H, 2, cell=cell, loss_at="last", rng=0)
+    x = np.random.default_rng(0).standard_normal((lag + 2, 4, 3)).astype("f4")
+    report = bptt.diagnose(net, (x, np.zeros(4, int)), needed_lag=lag)
+    advice = next(each for each in report.advice if each.remedy == remedy)
+    report.apply(remedy)
+    carry = net.layer.gate(net.layer.cell.carry_gate, "b")
+    np.testing.assert_allclose(carry, advice.number, rtol=1e-6)
+    np.testing.assert_allclose(carry, {30: 2.5285, 150: 4.1689}[lag], atol=1e-4)
+
+
+def test_a_gated_cell_is_named_with_the_bias_for_the_lag():
+    net = bptt.Network.init(3, H, 2, loss_at="last", rng=0)
+    x = np.random.default_rng(0).standard_normal((302, 4, 3)).astype("f4")
+    report = bptt.diagnose(net, (x, np.zeros(4, int)), needed_lag=150)
+    (gru,) = (each for each in report.advice if each.remedy == "gru")
+    assert gru.number == pytest.approx(4.1689, abs=1e-4)
+    assert "GRU in the place of this cell, with b_z at 4.17" in gru.sentence

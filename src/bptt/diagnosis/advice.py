@@ -10,10 +10,11 @@ import numpy as np
 from bptt.diagnosis.already import is_identity_relu, is_orthogonal
 from bptt.diagnosis.causes import Cause
 from bptt.diagnosis.evidence import Evidence
-from bptt.diagnosis.gate_advice import open_carry
+from bptt.diagnosis.gate_advice import open_carry, usual_bias
 from bptt.diagnosis.piece import Advice, Edit, by_edit, by_remedy
 from bptt.diagnosis.saturation_advice import make_smaller
 from bptt.diagnosis.verdict import LOG10_EXPLODED
+from bptt.presentation.formatting import counted
 
 SPARE = 0.5  # log10 by which a signal is to stay below what counts as exploding
 ONE_SIDED = ("relu", "leaky_relu")  # their slope is small below zero only
@@ -50,11 +51,6 @@ TWO_SIDED = by_remedy(
     "activation",
     "Use tanh: below zero this activation has next to no slope, and too many units lie there. Or start b above zero.",
     settings=(TANH,),
-)
-GATED_CELL = Advice(
-    "If the task needs more than a few dozen steps, use a gated cell, an LSTM or a GRU, with the bias of its carry for "
-    "this lag.",
-    settings=({"cell": "lstm"}, {"cell": "gru"}),
 )
 LARGER_BATCHES = Advice(
     "Use larger batches or longer sequences: what is left is mostly noise."
@@ -147,7 +143,19 @@ def _against_fading(evidence: Evidence, cause: Cause) -> Iterable[Advice]:
             if not orthogonal:
                 yield TURNED
             yield from _scaled(evidence)
-    yield GATED_CELL
+    yield from _gated_cells(evidence)
+
+
+def _gated_cells(evidence: Evidence) -> Iterable[Advice]:
+    """A cell with a carry in the place of one without, its gate open as far as the lag asks for."""
+    bias = usual_bias(evidence.steps)
+    for kind, gate in (("gru", "z"), ("lstm", "f")):
+        yield by_remedy(
+            kind,
+            f"Put {'a' if kind == 'gru' else 'an'} {kind.upper()} in the place of this cell, with b_{gate} at {bias:.2f} to keep "
+            f"a tenth of the signal over {counted(evidence.steps, 'step')}.",
+            bias,
+        )
 
 
 def _gates(evidence: Evidence, cause: Cause, gate: str) -> Iterable[Advice]:

@@ -20,6 +20,11 @@ LEAST = 1.0  # the usual bias, which short lags leave room for
 NEAR = 0.01  # a bias that lies no further below is there already
 
 
+def usual_bias(lag: int) -> float:
+    """The bias that keeps a tenth over a lag; the usual one where that is more."""
+    return max(LEAST, bias_that_keeps(ENOUGH, lag))
+
+
 def open_carry(evidence: Evidence, gate: str) -> Iterable[Advice]:
     """Biases for the lag; where they are set already, what else closes the gate."""
     lag, cell = evidence.steps, evidence.cell
@@ -39,7 +44,7 @@ def open_carry(evidence: Evidence, gate: str) -> Iterable[Advice]:
         T_max,
     )
     if name in BIAS_REMEDIES:
-        usual = max(LEAST, bias)
+        usual = usual_bias(lag)
         yield by_remedy(
             BIAS_REMEDIES[name],
             f"Or set b_{gate} to {usual:.2f} in every unit: with nothing added to it, that keeps a tenth over the lag"

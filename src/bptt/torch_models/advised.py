@@ -14,6 +14,7 @@ from bptt.diagnosis import Advice, Edit
 from bptt.torch_models.convert import PAIRS, CellModule, suffixes
 
 BIASES = ("chrono", "forget-bias", "update-bias")
+CELLS = ("gru", "lstm")
 _KEYS = {"weight_hh": "{W_hh}", "bias_ih": "{b_ih}", "bias_hh": "{b_hh}"}
 
 
@@ -75,6 +76,8 @@ def _translated(advice: Advice, place: Place) -> Advice | None:
         if not module.bias:
             return _with_biases(advice, place)
         return replace(advice, code=_lines(place, _biases(advice, module)))
+    if advice.remedy in CELLS:  # a module of another class: the user's to build
+        return replace(advice, remedy=None, code="")
     if advice.edit is not None:
         return _edited(advice, advice.edit, place)
     if projected and advice.remedy is not None:  # W_R is made of two matrices here
