@@ -56,7 +56,8 @@ def _table(ranking: Ranking) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for head in heads:
         words = head in ("remedy", "verdict", "outlook", "missing")
-        table.add_column(head, justify="left" if words else "right", no_wrap=words)
+        whole = words or head == "chance"
+        table.add_column(head, justify="left" if words else "right", no_wrap=whole)
     for row, of, tone in zip(rows, ranking.tried, tones(ranking), strict=True):
         outlook = Text(row[2], style=TONES[tone].terminal)
         table.add_row(*row[:2], outlook, *row[3:], style="dim" if of.name == UNCHANGED else None)
