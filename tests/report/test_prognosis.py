@@ -77,7 +77,7 @@ def test_what_is_missing_is_explained(name):
         object.__setattr__(case, "evidence", {"form": -1.0})
         object.__setattr__(case, "probability", 0.1)
     assert case.missing == name
-    told = {"reach": "error signal does not arrive", "agreement": "differs from batch to batch",
+    told = {"reach": "error signal does not arrive", "agreement": "pulls the same way on other data",
             "form": "cannot put together"}  # fmt: skip
     assert told[name] in why(case)
     assert told[name] in " ".join(str(case).replace("│", " ").split())

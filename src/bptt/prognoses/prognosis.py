@@ -108,7 +108,7 @@ class Prognosis:
         if self.verdict == "will learn" or not self.evidence:
             return None
         fit, own = calibration(), self.evidence
-        if own["reach"] < fit.least["reach"]:
+        if own.get("reach", np.inf) < fit.least["reach"]:
             return "reach"
         if any(own.get(name, np.inf) < fit.least[name] for name in AGREEMENT):
             return "agreement"

@@ -12,7 +12,8 @@ MEASURING = 100  # updates of 32 sequences that take as long as measuring at all
 # What is missing, in words; each needs the one before.
 MISSING = {
     "reach": "The error signal does not arrive where it is needed, and does not grow while the network learns",
-    "agreement": "What the far lags pull at differs from batch to batch, so that it cancels over the training",
+    "agreement": "What pulls the same way on other data, in the gradient from the far lags, is too little for the updates that "
+    "are left",
     "form": "The network cannot put together what the loss asks for out of what lies that far back",
 }
 # What usually supplies it: the changes that the remedies try.
