@@ -4,6 +4,7 @@ Nothing is advised that the layer has already, so that advice that was followed 
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -150,12 +151,13 @@ def _gated_cells(evidence: Evidence) -> Iterable[Advice]:
     """A cell with a carry in the place of one without, its gate open as far as the lag asks for."""
     bias = usual_bias(evidence.steps)
     for kind, gate in (("gru", "z"), ("lstm", "f")):
-        yield by_remedy(
+        advice = by_remedy(
             kind,
             f"Put {'a' if kind == 'gru' else 'an'} {kind.upper()} in the place of this cell, with b_{gate} at {bias:.2f} to keep "
             f"a tenth of the signal over {counted(evidence.steps, 'step')}.",
             bias,
         )
+        yield replace(advice, code=f'model = report.remedied("{kind}")')
 
 
 def _gates(evidence: Evidence, cause: Cause, gate: str) -> Iterable[Advice]:

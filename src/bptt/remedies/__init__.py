@@ -1,6 +1,6 @@
 """Does it affect our training? Changes tried on copies of a model, measured on its batch, and ranked."""
 
-from bptt.remedies.applying import apply_remedy
+from bptt.remedies.applying import apply_remedy, remedied
 from bptt.remedies.catalogue import CATALOGUE, Remedy
 from bptt.remedies.network_subject import NetworkSubject
 from bptt.remedies.racing import Race
@@ -23,6 +23,7 @@ __all__ = [
     "Tried",
     "apply_remedy",
     "planned",
+    "remedied",
     "try_remedies",
     "updates_of",
 ]

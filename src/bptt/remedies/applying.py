@@ -1,4 +1,4 @@
-"""A remedy made in the model itself, without a trial: for whoever follows advice."""
+"""A remedy made in the model itself, or in a copy, without a trial: for whoever follows advice."""
 
 from typing import Any
 
@@ -26,19 +26,42 @@ def apply_remedy(subject: Subject, name: str, rng: np.random.Generator | int = 0
     Raises:
         OptionError: if there is no such remedy, or it does not apply.
     """
+    whole, change = _made(subject, name, rng)
+    if change.layers is not None:
+        whole.take(change.layers)
+    return dict(change.settings)
+
+
+def remedied(subject: Subject, name: str, rng: np.random.Generator | int = 0) -> Any:
+    """A copy of the model with a remedy's change, layers of another kind among them.
+
+    Args:
+        subject: the model on its batch; it is not changed.
+        name: of a remedy in the catalogue.
+        rng: of the weights that are drawn.
+
+    Raises:
+        OptionError: if there is no such remedy, or it does not apply.
+    """
+    whole, change = _made(subject, name, rng)
+    return whole.changed(whole.layers if change.layers is None else change.layers).model
+
+
+def _made(subject: Subject, name: str, rng: np.random.Generator | int) -> tuple[Subject, Change]:
+    """A change, and the layers that it is of.
+
+    Raises:
+        OptionError: if there is no such remedy, or it does not apply.
+    """
     if name not in CATALOGUE:
         raise OptionError(
             "remedy", "one of " + ", ".join(CATALOGUE), repr(name), "Choose from these."
         )
     generator = random_generator(rng)
-    whole: Subject = subject
     try:
-        change = CATALOGUE[name].make(whole, generator)
+        return subject, CATALOGUE[name].make(subject, generator)
     except OptionError as refused:
-        whole, change = _in_part(subject, name, generator, refused)
-    if change.layers is not None:
-        whole.take(change.layers)
-    return dict(change.settings)
+        return _in_part(subject, name, generator, refused)
 
 
 def _in_part(

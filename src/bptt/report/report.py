@@ -13,7 +13,7 @@ from bptt.presentation.jsonable import plain
 from bptt.presentation.progress import bar
 from bptt.presentation.savable import Savable
 from bptt.prognoses import BUDGET, Learner
-from bptt.remedies import Settings, Subject, apply_remedy, try_remedies
+from bptt.remedies import Settings, Subject, apply_remedy, remedied, try_remedies
 from bptt.report.prognosis import PrognosisReport, Training, as_budget, report_of
 from bptt.report.remedies.report import RemedyReport
 
@@ -141,6 +141,18 @@ class Report(Savable):
                 "Follow the sentences of report.advice, or choose a name from bptt.remedies.CATALOGUE.",
             )  # fmt: skip
         return apply_remedy(self._with(None, Settings()), remedy, seed)
+
+    def remedied(self, remedy: str, *, seed: int = 0) -> Any:
+        """A copy of the model with the change of a remedy; for layers of another kind, a GRU in the place of an RNN.
+
+        Args:
+            remedy: its name in ``bptt.remedies.CATALOGUE``.
+            seed: of the weights that are drawn.
+
+        Raises:
+            OptionError: as ``apply``.
+        """
+        return remedied(self._with(None, Settings()), remedy, seed)
 
     def _with(self, data: Any, settings: Settings) -> Subject:
         """The model as remedies are tried on it.
