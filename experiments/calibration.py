@@ -12,11 +12,13 @@ from sklearn.linear_model import LogisticRegression
 
 import bptt
 from bptt.prognoses.calibration import Calibration, calibration
+from experiments.ahead import measured_of
 from experiments.foretold import foretold
 from experiments.running import stored
 
 FILE = Path(bptt.__file__).parent / "prognoses" / "calibration.json"
-RESTS_ON = ("loss", "agreement", "certainty", "form")  # reach says only what is missing
+RESTS_ON = ("loss", "reach", "agreement", "form")
+SHOWN = ("log10_attenuation", "coherence", "form")
 ONE_IN_TEN = 0.1
 FEWEST = 5  # networks that learnt, and that did not, to fit on
 
@@ -45,8 +47,7 @@ def fit(all_foretold):
     score = regression.decision_function(z)
     part = np.array([one.run["at"] / one.run["updates"] for one in some if one.solved])
     slope, intercept = np.polyfit(score[solved], np.log(part), 1)
-    every = (*RESTS_ON, "reach")
-    least = {name: np.quantile(column(name)[solved], ONE_IN_TEN) for name in every}
+    least = np.quantile([shown(one) for one in some if one.solved], ONE_IN_TEN, axis=0)
     usual = {name: np.median(column(name)[solved]) for name in RESTS_ON}
 
     def by_name(values):
@@ -54,9 +55,15 @@ def fit(all_foretold):
 
     return Calibration(
         mean=by_name(mean), deviation=by_name(deviation), weight=by_name(regression.coef_[0]),
-        bias=short(regression.intercept_[0]), least={name: short(x) for name, x in least.items()},
-        usual={name: short(x) for name, x in usual.items()}, step=(short(intercept), short(slope)),
+        bias=short(regression.intercept_[0]), usual={name: short(x) for name, x in usual.items()},
+        least=dict(zip(SHOWN, map(short, least), strict=True)), step=(short(intercept), short(slope)),
     )  # fmt: skip
+
+
+def shown(one):
+    """What the curves show at the end of the look ahead."""
+    last = measured_of(one.run["ahead"][-1])
+    return last.log10_attenuation, last.agreement_mid.coherence, last.form
 
 
 def short(x):

@@ -281,10 +281,12 @@ def test_whether_sequences_are_enough():
 
 def told(**changed):
     """A prognosis of numbers as networks that learn have them, but for what is changed."""
-    usual = {"reach": -1.0, "rate": 1e-3, "rate_error": 5e-4, "form": 0.3} | changed
-    agreed = Agreement(0.5, 0.1, usual["rate"], usual["rate_error"], 1.0)
+    usual = {"reach": (-1.2, -1.0), "coherence": 0.3, "form": 0.3} | changed
+    agreed = Agreement(usual["coherence"], 0.1, 1e-3, 5e-4, 1.0)
+    before, after = usual["reach"]
     numbers = [
-        Measured(n, 0.99, 1.0, usual["reach"], agreed, agreed, usual["form"]) for n in (0, 100, 200)
+        Measured(n, 0.99, 1.0, r, agreed, agreed, usual["form"])
+        for n, r in ((0, before), (100, before), (200, after))
     ]
     return Prognosis(50, 2000, tuple(numbers), (1.0,) * 200)
 
@@ -292,10 +294,10 @@ def told(**changed):
 @pytest.mark.parametrize(
     ("changed", "missing"),
     [
-        ({"reach": -7.0, "rate": 1e-9, "rate_error": 1e-9, "form": 0.0}, "reach"),
-        ({"rate": -1e-8, "rate_error": 1e-8}, "agreement"),
-        ({"rate": 1e-6, "rate_error": 3e-6}, "agreement"),
-        ({"rate": 6e-5, "rate_error": 4e-5, "form": 0.0}, "form"),
+        ({"reach": (-7.0, -7.0), "coherence": 0.01, "form": 0.0}, "reach"),
+        ({"reach": (-3.0, -3.5), "coherence": 0.2, "form": 0.2}, "reach"),
+        ({"coherence": -0.02, "form": 0.15}, "agreement"),
+        ({"reach": (-1.0, -1.0), "coherence": 0.1, "form": 0.0}, "form"),
     ],
 )
 def test_each_of_the_three_can_be_what_is_missing(changed, missing):
@@ -305,12 +307,13 @@ def test_each_of_the_three_can_be_what_is_missing(changed, missing):
     assert told(**changed).missing == missing
 
 
-def test_without_an_error_of_the_rate_nothing_is_said_of_its_certainty():
-    """Two groups of sequences: the number is left out and not taken for perfect."""
-    assert "certainty" in told().evidence
-    without = told(rate_error=float("nan"))
-    assert "certainty" not in without.evidence
-    assert 0 < without.probability < 1
+def test_reach_is_where_the_signal_is_going():
+    """From 1e-9 to 1e-7 in a tenth of the budget: at this pace it arrives whole before the budget ends."""
+    assert told(reach=(-9.0, -7.0)).evidence["reach"] == 2.0  # the limit
+    assert told(reach=(-3.0, -2.9)).evidence["reach"] == pytest.approx(-2.0)
+    assert told(reach=(-7.0, -7.0)).evidence["reach"] == -7.0
+    assert told(reach=(-np.inf, -np.inf)).evidence["reach"] == -8.0
+    assert told(reach=(-9.0, -7.0)).probability > told(reach=(-7.0, -7.0)).probability + 0.3
 
 
 def test_nothing_is_told_while_the_constant_is_still_being_learnt():

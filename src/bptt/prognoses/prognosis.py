@@ -14,7 +14,7 @@ Missing = Literal["reach", "agreement", "form"]
 SURE = 0.65  # a probability from which on it is called; below 1 - SURE it is called off
 SETTLED = 0.9  # of the loss without the past half-way: less at the end, and the constant is still being learnt
 LEARNT = 0.5  # of the loss without the past: what is left once the lag is learnt
-AGREEMENT = ("agreement", "certainty")  # the evidence that shows it
+THREE: tuple[Missing, ...] = ("reach", "agreement", "form")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,25 +99,16 @@ class Prognosis:
 
     @property
     def missing(self) -> Missing | None:
-        """Which of reach, agreement and form is missing.
+        """Which of reach, agreement and form is missing: what lowers the probability the most.
 
-        Reach or agreement, in this order, if it is less than nine in ten of the networks that learnt had: what does not
-        reach cannot agree. Else agreement or form, whichever lowers the probability the most, compared with what those
-        networks usually had. None where it will learn, or neither lowers it.
+        It is compared with what networks usually had that learnt. None where it will learn, or none of the three
+        lowers it.
         """
         if self.verdict == "will learn" or not self.evidence:
             return None
-        fit, own = calibration(), self.evidence
-        if own.get("reach", np.inf) < fit.least["reach"]:
-            return "reach"
-        if any(own.get(name, np.inf) < fit.least[name] for name in AGREEMENT):
-            return "agreement"
-        parts, usual = fit.parts(own), fit.parts(fit.usual)
-        short = {name: usual[name] - part for name, part in parts.items()}
-        lack: dict[Missing, float] = {
-            "agreement": sum(short.get(name, 0.0) for name in AGREEMENT),
-            "form": short.get("form", 0.0),
-        }
+        fit = calibration()
+        own, usual = fit.parts(self.evidence), fit.parts(fit.usual)
+        lack = {name: usual[name] - own[name] for name in THREE if name in own}
         most = max(lack, key=lambda name: lack[name])
         return most if lack[most] > 0 else None
 

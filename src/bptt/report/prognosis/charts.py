@@ -40,13 +40,14 @@ def reach(prognosis: Prognosis) -> Any:
         "value:Q", title=None, scale=alt.Scale(zero=False, padding=6),
         axis=alt.Axis(labelExpr=POWER, tickMinStep=1, tickCount=4),
     )  # fmt: skip
-    return _small(prognosis, rows, y, least="reach")
+    return _small(prognosis, rows, y, least="log10_attenuation")
 
 
 def agreement(prognosis: Prognosis) -> Any:
     """Coherence from half of the needed lag on, with its standard error, by update."""
     y = alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=4))
-    return _small(prognosis, _with_errors(prognosis, "coherence", "error"), y)
+    rows = _with_errors(prognosis, "coherence", "error")
+    return _small(prognosis, rows, y, least="coherence")
 
 
 def rate(prognosis: Prognosis) -> Any:
