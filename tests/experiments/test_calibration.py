@@ -7,10 +7,12 @@ import pytest
 
 pytest.importorskip("sklearn")
 
+from experiments.ahead import compact
 from experiments.calibration import RESTS_ON, fit, fit_without_own
 from experiments.foretold import Foretold, foretold
 from experiments.running import stored
 
+from bptt.prognoses import Agreement, Measured
 from bptt.prognoses.calibration import calibration
 
 
@@ -22,6 +24,10 @@ def test_what_is_shipped_was_fitted_on_what_is_stored():
         assert shipped[name] == pytest.approx(values, abs=1e-3), name
 
 
+AGREED = Agreement(0.3, 0.1, 1e-3, 1e-4, 1.0)
+SEEN = compact(asdict(Measured(10, 0.5, 1.0, -1.0, AGREED, AGREED, 0.2)))
+
+
 def made_up(family, seed, slope=2.0, n=400):
     """Networks of which one learns with a probability that is known."""
     rng = np.random.default_rng(seed)
@@ -29,8 +35,9 @@ def made_up(family, seed, slope=2.0, n=400):
     solved = rng.random(n) < 1 / (1 + np.exp(-(0.5 + slope * x[:, 1])))
     return [
         Foretold(
-            {"work": f"{family} 9", "at": 50 if s else None, "updates": 100, "loss": 0.5, "solved": bool(s)},
-            dict(zip((*RESTS_ON, "reach"), (*map(float, row), 0.0), strict=True)), None,
+            {"work": f"{family} 9", "at": 50 if s else None, "updates": 100, "loss": 0.5, "solved": bool(s),
+             "ahead": [SEEN]},
+            dict(zip(RESTS_ON, map(float, row), strict=True)), None,
         )
         for row, s in zip(x, solved, strict=True)
     ]  # fmt: skip
@@ -49,5 +56,5 @@ def test_a_kind_of_work_is_told_by_the_others():
     """Two kinds that follow opposite laws: each is told by the other's."""
     one, other = made_up("xor", 1), made_up("adding", 2, slope=-2.0)
     fits = fit_without_own(one + other)
-    assert fits[0].weight["agreement"] < -1
-    assert fits[-1].weight["agreement"] > 1
+    assert fits[0].weight["reach"] < -1
+    assert fits[-1].weight["reach"] > 1

@@ -53,11 +53,14 @@ def render(ranking: Ranking) -> Iterator[RenderableType]:
 
 def _table(ranking: Ranking) -> Table:
     heads, rows = columns(ranking)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for head in heads:
         words = head in ("remedy", "verdict", "outlook", "missing")
         whole = words or head == "chance"
-        table.add_column(head, justify="left" if words else "right", no_wrap=whole)
+        table.add_column(
+            head, justify="left" if words else "right", no_wrap=whole,
+            min_width=max(map(len, head.split()), default=None),  # no word of a head is cut
+        )  # fmt: skip
     for row, of, tone in zip(rows, ranking.tried, tones(ranking), strict=True):
         outlook = Text(row[2], style=TONES[tone].terminal)
         table.add_row(*row[:2], outlook, *row[3:], style="dim" if of.name == UNCHANGED else None)
