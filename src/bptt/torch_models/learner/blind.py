@@ -54,10 +54,15 @@ class _MeanStates(TorchFunctionMode):
 def _mean(call: Call, output: Tensor, number: int) -> Tensor:
     """One output of a call, its mean over the sequences in the place of each."""
     if call.is_cell:
-        return output.mean(0, keepdim=True).expand_as(output)
+        return _shared(output, 0)
     if number in range(*call.final.indices(len(call.outputs))):
-        return output.mean(1, keepdim=True).expand_as(output)
+        return _shared(output, 1)
     if call.batch_sizes is not None:
         steps = torch.split(output, call.batch_sizes.tolist())
-        return torch.cat([step.mean(0, keepdim=True).expand_as(step) for step in steps])
-    return output.mean(0 if call.batch_first else 1, keepdim=True).expand_as(output)
+        return torch.cat([_shared(step, 0) for step in steps])
+    return _shared(output, 0 if call.batch_first else 1)
+
+
+def _shared(output: Tensor, dim: int) -> Tensor:
+    """The mean over a dimension, in memory of its own for each: models write into what they are handed."""
+    return output.mean(dim, keepdim=True).expand_as(output).clone()
