@@ -14,6 +14,12 @@ from experiments.running import stored
 
 from bptt.prognoses import Agreement, Measured
 from bptt.prognoses.calibration import calibration
+from bptt.prognoses.look_ahead import POINTS
+from experiments import ahead
+
+
+def test_networks_were_measured_as_a_look_ahead_measures():
+    assert (ahead.GROUPS, ahead.FORM_GROUPS) == POINTS[1.0]
 
 
 def test_what_is_shipped_was_fitted_on_what_is_stored():

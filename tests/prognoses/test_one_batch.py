@@ -8,8 +8,9 @@ import pytest
 import bptt
 from bptt.layers.stack_errors import immediate_errors
 from bptt.prognoses import Pass, measure, measure_batch
+from bptt.prognoses.learner import GROUPS
 
-T, B, LAG = 24, 32, 10
+T, B, LAG = 24, 2 * GROUPS, 10
 
 
 def network(cell="rnn", layers=1, loss_at="last"):
@@ -33,7 +34,7 @@ def batch(rng=0, sequences=B):
 def test_groups_of_a_batch_are_batches_of_their_own(cell, layers):
     net, (x, y) = network(cell, layers), batch()
     own = measure_batch(passed(net, x, y), update=7, needed_lag=LAG, batch=16, lr=0.01)
-    groups = np.split(np.arange(B), 16)  # of two sequences
+    groups = np.split(np.arange(B), GROUPS)  # of two sequences
 
     def passes(count):
         yield from (passed(net, x[:, g], y[g]) for g in groups[:count])
@@ -41,7 +42,7 @@ def test_groups_of_a_batch_are_batches_of_their_own(cell, layers):
     apart = SimpleNamespace(
         updates=7, lr=0.01, batch=16, needed_lag=LAG, unit="", scale=1.0, remarks=(), passes=passes
     )
-    other = measure(apart, 16, 16)
+    other = measure(apart, GROUPS, GROUPS)
     assert own.update == 7
     assert own.loss == pytest.approx(other.loss, rel=1e-12)
     for name in ("agreement", "agreement_mid"):
@@ -52,7 +53,7 @@ def test_groups_of_a_batch_are_batches_of_their_own(cell, layers):
 
 def test_the_same_group_again_and_again_agrees_wholly():
     (x, y), net = batch(sequences=2), network()
-    x, y = np.tile(x, (1, 16, 1)), np.tile([0, 1], 16)
+    x, y = np.tile(x, (1, GROUPS, 1)), np.tile([0, 1], GROUPS)
     own = measure_batch(passed(net, x, y), update=0, needed_lag=LAG, batch=2, lr=0.01)
     assert own.agreement.coherence == pytest.approx(1, abs=1e-12)
     assert own.agreement.error == pytest.approx(0, abs=1e-9)

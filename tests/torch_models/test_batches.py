@@ -109,7 +109,7 @@ def test_data_that_draw_random_numbers_leave_those_of_others():
     ("data", "match"),
     [
         (lambda: (numbered(4 * n, 4) for n in range(20)), "an iterator that ended after 16. Pass a list"),
-        (lambda: iter([numbered(4 * n, 4) for n in range(30)]).__next__, "an iterator that ended after 14"),
+        (lambda: iter([numbered(4 * n, 4) for n in range(30)]).__next__, "an iterator that ended after 18"),
     ],
 )  # fmt: skip
 def test_data_that_end_too_early(data, match):

@@ -18,10 +18,8 @@ from bptt.arrays import Array
 from bptt.prognoses.drawn import Drawn
 
 BLOCK = 1024 * 1024  # numbers of a block of features
-DIRECTIONS, LEAST = (
-    3,
-    0.1,
-)  # of the errors that are tried; the least part of them that one must hold
+DIRECTIONS = 3  # of the errors that are tried
+LEAST = 0.1  # part of the errors that one behind the first must hold
 Errors = tuple[Array, Array, Array, Array]  # (T, B, ·): dz_R, dz_F, h, x of one layer and group
 # Of the ridge, relative to the mean eigenvalue; less would fit rounding errors.
 STRENGTHS = 10.0 ** np.arange(-4, 6)

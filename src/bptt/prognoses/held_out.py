@@ -35,7 +35,7 @@ class HeldOut:
 
     @classmethod
     def of(cls, data: Data, lag: int, seed: int) -> "HeldOut":
-        """The held-out part of some data, as many groups of as many sequences as it has, up to 16 of 32.
+        """The held-out part of some data, as many groups of as many sequences as it has, up to 12 of 32.
 
         Args:
             data: a text, series or task.

@@ -10,7 +10,7 @@ from typing import Protocol
 from bptt.arrays import Array
 from bptt.layers import StackTrace
 
-GROUPS, EACH = 16, 32  # independent groups of held-out sequences, and sequences of each
+GROUPS, EACH = 12, 32  # independent groups of held-out sequences, and sequences of each
 
 
 def near_lag(needed_lag: int) -> int:

@@ -9,9 +9,9 @@ from bptt.prognoses.learner import GROUPS, Learner
 from bptt.prognoses.measured import Measured, measure
 
 PART = 0.1  # of the budget that is looked ahead
-FORM_GROUPS = 8  # of the groups, those whose tangent features are tried: their kernel is N × N
-POINTS = (0.0, 0.5, 1.0)  # of the look ahead, where it is measured
-MEASURING = {0.0: 8, 0.5: 8, 1.0: GROUPS}  # groups of sequences; the last decides
+# Where it is measured, as a part of the look ahead, and on how many groups of sequences: for agreement, and for form. The
+# last decides; the fit of the probability was made with as many.
+POINTS = {0.0: (3, 2), 0.5: (3, 2), 1.0: (GROUPS, GROUPS // 2)}
 
 Progress = Callable[[int, int, str], None]
 
@@ -56,12 +56,11 @@ def look_ahead(learner: Learner, updates: int, progress: Progress | None = None)
             progress(len(losses), updates, "training")
 
     try:
-        for point in POINTS:
+        for point, groups in POINTS.items():
             learner.advance(round(point * updates) - len(losses), note)
             if progress:
                 progress(len(losses), updates, "measuring")
-            groups = MEASURING[point]
-            measured.append(measure(learner, groups, max(2, FORM_GROUPS * groups // GROUPS)))
+            measured.append(measure(learner, *groups))
     except NonFiniteError as error:
         stopped = f"The training broke off after {counted(len(losses), 'update')}: {error}"
     except KeyboardInterrupt:

@@ -88,7 +88,7 @@ def prognosis(
     >>> from bptt.data import tasks
     >>> task = tasks.adding(50)
     >>> net = bptt.Network.init(2, 16, 1, loss="mse", loss_at="last", rng=0)
-    >>> ahead = bptt.prognosis(net, task, budget=1000, progress=False)
+    >>> ahead = bptt.prognosis(net, task, budget=2000, progress=False)
     >>> ahead.verdict, ahead.missing
     ('will not learn', 'reach')
     """
