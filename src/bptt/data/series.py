@@ -10,10 +10,7 @@ Inputs are standardised by the training part's mean and deviation, unless they a
 .csv: all whole numbers) are classes, others numbers; one per sequence is asked for at its end, one per step at every step.
 """
 
-import csv
 import hashlib
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +19,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from bptt import files
 from bptt.arrays import Array
+from bptt.data import own
 from bptt.errors import FileError, OptionError
 from bptt.extras import needing
 
 PACKAGED = {"vowels": "japanese_vowels", "acsf1": "acsf1"}
 HELD_OUT = 0.2  # of a user's own sequences
-LARGEST = 1e15  # whose squares float32 can still add up
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,11 +107,8 @@ class Series:
         """
         if source in PACKAGED:
             return _packaged(source)
-        suffix = Path(source).suffix
-        if suffix == ".npz":
-            return _own(Path(source).name, *_read_npz(source), as_stored)
-        if suffix == ".csv":
-            return _own(Path(source).name, *_read_csv(source), as_stored)
+        if Path(source).suffix in own.READERS:
+            return _of_own(Path(source).name, own.read(source), as_stored)
         raise OptionError(
             "data", "text, vowels, acsf1, or the path of a .txt, .npz or .csv file", repr(source),
             "A text file may have any other ending.",
@@ -162,8 +155,9 @@ def _standardised(train: list[Array], held: list[Array]) -> tuple[list[Array], l
     return [(s - mean) / deviation for s in train], [(s - mean) / deviation for s in held]
 
 
-def _own(name: str, sequences: list[Array], targets: list[Array], as_stored: bool) -> Series:
+def _of_own(name: str, read: own.Own, as_stored: bool) -> Series:
     """A user's own: the last fifth held out; all of them where there are fewer than five, or as stored."""
+    sequences, targets = read.sequences, read.targets
     cut = len(sequences) - (0 if as_stored else int(len(sequences) * HELD_OUT))
     parts = sequences[:cut], sequences[cut:] or sequences
     wanted = targets[:cut], targets[cut:] or targets
@@ -197,83 +191,3 @@ def _column(target: Array, T: int, per_step: bool) -> Array:
     column = np.zeros(T, target.dtype)
     column[: len(target)] = target
     return column
-
-
-def _read_npz(source: str) -> tuple[list[Array], list[Array]]:
-    try:
-        with open(source, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            stored = dict(arrays)
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise FileError(
-            source, "a .npz file", files.reason(error), "Write it with numpy.savez."
-        ) from error
-    files.check_names(source, stored, ("x", "targets"), "arrays x and targets")
-    x, targets = stored["x"], stored["targets"]
-    if x.ndim != 3 or x.dtype.kind not in "iuf" or 0 in x.shape:
-        raise FileError(
-            source, "x (T, B, I) of numbers", f"{x.dtype} {x.shape}", "Time first, then batch."
-        )
-    T, B, _ = x.shape
-    lengths = stored.get("lengths", np.full(B, T))
-    if (
-        lengths.shape != (B,)
-        or lengths.dtype.kind not in "iu"
-        or not 1 <= lengths.min() <= lengths.max() <= T
-    ):
-        raise FileError(
-            source, f"lengths ({B},) from 1 to {T}", f"{lengths.dtype} {lengths.shape}",
-            "Save the steps of each sequence, or leave lengths out.",
-        )  # fmt: skip
-    if targets.shape not in ((B,), (T, B)) or targets.dtype.kind not in "iuf":
-        raise FileError(
-            source, f"targets ({B},) or ({T}, {B})", f"{targets.dtype} {targets.shape}",
-            "One per sequence, or one per step.",
-        )  # fmt: skip
-    _check_numbers(source, x, targets)
-    sequences = [x[:n, b].astype(np.float64) for b, n in enumerate(lengths)]
-    if targets.ndim == 1:
-        return sequences, list(targets)
-    return sequences, [targets[:n, b] for b, n in enumerate(lengths)]
-
-
-def _read_csv(source: str) -> tuple[list[Array], list[Array]]:
-    try:
-        with open(source, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FileError(source, "a .csv file", files.reason(error), "Check the path.") from error
-    names = list(rows[0]) if rows else []
-    inputs = [name for name in names if name not in ("sequence", "target")]
-    if "target" not in names or not inputs:
-        raise FileError(
-            source, "a header with target and at least one input", f"columns {names}",
-            "One row per step; a column sequence tells the sequences apart.",
-        )  # fmt: skip
-    try:
-        table = np.array([[float(row[name]) for name in inputs] for row in rows])
-        target = np.array([float(row["target"]) for row in rows])
-    except (TypeError, ValueError) as error:
-        raise FileError(
-            source, "a number in every cell", str(error), "Fill or drop the row."
-        ) from error
-    _check_numbers(source, table, target)
-    if (target == np.round(target)).all():
-        target = target.astype(int)
-    keys = [row.get("sequence", "") for row in rows]
-    order = list(dict.fromkeys(keys))
-    places = [np.array([i for i, key in enumerate(keys) if key == wanted]) for wanted in order]
-    sequences, targets = [table[p] for p in places], [target[p] for p in places]
-    if len(order) > 1 and all((t == t[0]).all() for t in targets):
-        targets = [t[0] for t in targets]  # one class per sequence
-    return sequences, targets
-
-
-def _check_numbers(source: str, *arrays: Array) -> None:
-    for array in arrays:
-        if not np.isfinite(array).all() or np.abs(array).max() > LARGEST:
-            raise FileError(
-                source, f"finite numbers up to {LARGEST:.0e}", "NaN, infinity or larger ones",
-                "Fill, drop or rescale them.",
-            )  # fmt: skip
