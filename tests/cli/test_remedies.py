@@ -92,7 +92,9 @@ def test_pytorch_weights_keep_their_names(run):
                "--no-report", "--out", "opened.safetensors")  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "identity-relu" in done.stdout
-    assert "No trial: pass data=…" in done.stdout  # twelve sequences, and nothing held out
+    # Twelve sequences, and nothing held out.
+    assert "No trial: --data holds too few sequences" in done.stdout
+    assert "data=" not in done.stdout
     before, (after, _) = (
         torch.nn.ModuleDict(modules).state_dict(),
         files.read_tensors("opened.safetensors"),

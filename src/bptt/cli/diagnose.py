@@ -21,6 +21,7 @@ from bptt.cli.options import (
     ModelFile,
     NeededLag,
     NoReport,
+    Page,
     Readout,
     Recurrent,
     Seed,
@@ -70,7 +71,7 @@ def diagnose(
             help="Weight updates of the training of a fresh network. The default follows the data's size."
         ),
     ] = None,
-    report: Annotated[Path, typer.Option(help="Page to write (.html).")] = Path("report.html"),
+    report: Page = Path("report.html"),
     no_report: NoReport = False,
     json: Json = False,
 ) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -72,11 +72,29 @@ MeasuredLength = Annotated[
         "text (128)."
     ),
 ]
+LearningRate = Annotated[float, typer.Option(help="Learning rate of the training, with Adam.")]
+BatchSize = Annotated[int, typer.Option(help="Batch size of the training.")]
+Clip = Annotated[
+    float, typer.Option(help="Largest norm of the gradient in the training; 0 never clips.")
+]
+Omega = Annotated[
+    float, typer.Option(help="Weight of Pascanu's regulariser, for plain RNNs; 0 leaves it out.")
+]
+Page = Annotated[Path, typer.Option(help="Page to write (.html).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 NoReport = Annotated[bool, typer.Option("--no-report", help="Write no page.")]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace the file of --out if it exists.")
 ]
+
+
+def planned_updates(made: str) -> Any:
+    """The option for the budget of a command.
+
+    Args:
+        made: how many of the updates the command makes itself, a sentence.
+    """
+    return typer.Option(help=f"Weight updates of the whole training that you plan. {made}")
 
 
 @contextmanager

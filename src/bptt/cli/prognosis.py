@@ -9,20 +9,26 @@ from bptt.cli.context import refuse
 from bptt.cli.models import open_model, refuse_length
 from bptt.cli.next_command import next_command
 from bptt.cli.options import (
+    BatchSize,
     Bidirectional,
     Cell,
+    Clip,
     Data,
     Gain,
     Hidden,
     Init,
     Json,
     Layers,
+    LearningRate,
     ModelActivation,
     ModelFile,
     NeededLag,
     NoReport,
+    Omega,
+    Page,
     Readout,
     Recurrent,
+    planned_updates,
 )
 from bptt.cli.output import check_page
 from bptt.cli.remedies import remedies
@@ -47,17 +53,10 @@ def prognosis(
         ),
     ] = None,
     needed_lag: NeededLag = None,
-    budget: Annotated[
-        int,
-        typer.Option(
-            help="Weight updates of the whole training that you plan. A tenth of them are made here."
-        ),
-    ] = 2000,
-    lr: Annotated[float, typer.Option(help="Learning rate of the training, with Adam.")] = 1e-3,
-    batch: Annotated[int, typer.Option(help="Batch size of the training.")] = 32,
-    clip: Annotated[
-        float, typer.Option(help="Largest norm of the gradient in the training; 0 never clips.")
-    ] = 1.0,
+    budget: Annotated[int, planned_updates("A tenth of them are made here.")] = 2000,
+    lr: LearningRate = 1e-3,
+    batch: BatchSize = 32,
+    clip: Clip = 1.0,
     window: Annotated[
         int | None,
         typer.Option(
@@ -70,10 +69,7 @@ def prognosis(
             help="Length of a task in the training: drawn:50:200 or growing:20:200:1000, as for bptt train."
         ),
     ] = None,
-    omega: Annotated[
-        float,
-        typer.Option(help="Weight of Pascanu's regulariser, for plain RNNs; 0 leaves it out."),
-    ] = 0.0,
+    omega: Omega = 0.0,
     cell: Cell = "rnn",
     layers: Layers = 1,
     hidden: Hidden = 128,
@@ -89,7 +85,7 @@ def prognosis(
             help="Seed of the initial weights, of the order of the data and of what is held out."
         ),
     ] = 0,
-    report: Annotated[Path, typer.Option(help="Page to write (.html).")] = Path("prognosis.html"),
+    report: Page = Path("prognosis.html"),
     no_report: NoReport = False,
     json: Json = False,
 ) -> None:

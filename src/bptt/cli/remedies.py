@@ -8,22 +8,27 @@ import typer
 from bptt.cli.context import refuse
 from bptt.cli.models import open_model, refuse_length
 from bptt.cli.options import (
+    BatchSize,
     Bidirectional,
     Cell,
+    Clip,
     Data,
     Gain,
     Hidden,
     Init,
     Json,
     Layers,
+    LearningRate,
     MeasuredLength,
     ModelActivation,
     ModelFile,
     NeededLag,
     NoReport,
     Overwrite,
+    Page,
     Readout,
     Recurrent,
+    planned_updates,
 )
 from bptt.cli.output import check_new, check_page
 
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
     from bptt.report.remedies.report import RemedyReport
 
 MEASURED = 32  # sequences of a task; enough for the memory function
+TOO_FEW = "--data holds too few sequences to learn from some and to measure on others. Pass a file with {} or more."
 
 
 def remedies(
@@ -48,16 +54,13 @@ def remedies(
     ] = None,
     budget: Annotated[
         int,
-        typer.Option(
-            help="Weight updates of the training that you plan. The race costs at most as many, those of all "
-            "copies together; 0 measures without training."
+        planned_updates(
+            "The race costs at most as many, those of all copies together; 0 measures without training."
         ),
     ] = 2000,
-    lr: Annotated[float, typer.Option(help="Learning rate of the training, with Adam.")] = 1e-3,
-    batch: Annotated[int, typer.Option(help="Batch size of the training.")] = 32,
-    clip: Annotated[
-        float, typer.Option(help="Largest norm of the gradient in the training; 0 never clips.")
-    ] = 1.0,
+    lr: LearningRate = 1e-3,
+    batch: BatchSize = 32,
+    clip: Clip = 1.0,
     cell: Cell = "rnn",
     layers: Layers = 1,
     hidden: Hidden = 128,
@@ -81,7 +84,7 @@ def remedies(
         "remedied.safetensors"
     ),
     overwrite: Overwrite = False,
-    report: Annotated[Path, typer.Option(help="Page to write (.html).")] = Path("remedies.html"),
+    report: Page = Path("remedies.html"),
     no_report: NoReport = False,
     json: Json = False,
 ) -> None:
@@ -95,9 +98,13 @@ def remedies(
       bptt remedies --data adding --apply
       bptt remedies --model model.safetensors --only orthogonal,gain --budget 0
     """
+    from dataclasses import replace
+
     from rich.console import Console
 
     from bptt.data import Task
+    from bptt.prognoses import enough_to_hold_out
+    from bptt.prognoses.held_out import FEWEST_HELD, FEWEST_TRAIN
     from bptt.report import diagnose
 
     names = only.split(",") if only else None
@@ -122,6 +129,8 @@ def remedies(
     ranking = diagnose(opened.network, arguments, needed_lag=needed_lag).try_remedies(
         opened.data, only=names, budget=budget, lr=lr, batch=batch, clip=clip or None, seed=seed,
     )  # fmt: skip
+    if ranking.no_trial is not None and not enough_to_hold_out(opened.data):
+        ranking = replace(ranking, no_trial=TOO_FEW.format(FEWEST_TRAIN + FEWEST_HELD))
     if not no_report:
         ranking.save(report)
     if apply:

@@ -17,6 +17,7 @@ from bptt.cli.options import (
     Init,
     Json,
     Layers,
+    Omega,
     Overwrite,
     Seed,
     training_bar,
@@ -104,10 +105,7 @@ def train(
         ),
     ] = "constant",
     clip: Annotated[float, typer.Option(help="Largest norm of the gradient; 0 never clips.")] = 1.0,
-    omega: Annotated[
-        float,
-        typer.Option(help="Weight of Pascanu's regulariser, for plain RNNs; 0 leaves it out."),
-    ] = 0.0,
+    omega: Omega = 0.0,
     evaluate_every: Annotated[
         int | None,
         typer.Option(
