@@ -146,11 +146,9 @@ def diagram(result):
 def prognosis_of(run):
     """The library's prognosis of a stored network."""
     seen = tuple(measured_of(row) for row in run["ahead"][::2])
-    return Prognosis(work_of(run).needed_lag, run["updates"], seen, (), stopped=_stopped(run))
-
-
-def _stopped(run):
-    return f"The training broke off: {run['broke_off']}" if run["broke_off"] else None
+    return Prognosis(
+        work_of(run).needed_lag, run["updates"], seen, (), diverged=bool(run["broke_off"])
+    )
 
 
 def calls(result):

@@ -1,6 +1,7 @@
 """The look ahead of a network, and what it says."""
 
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -181,6 +182,13 @@ def test_ctrl_c_leaves_what_is_known(adding):
     assert [m.update for m in seen.measured] == [0, 5]
     assert len(seen.losses) == 7
     assert seen.stopped == "Stopped by hand after 7 of 10 updates."
+    assert not seen.diverged
+
+
+def test_no_word_of_a_reason_makes_a_training_diverge():
+    seen = Prognosis(5, 20, (), (), stopped="Stopped by hand: the user broke off to go home.")
+    assert not seen.diverged
+    assert replace(seen, diverged=True).probability == 0.0
 
 
 def test_levels_that_run_both_ways_are_judged_without_agreement_and_form():

@@ -87,7 +87,8 @@ def measured(update, loss, reach):
 def tried(name, loss=1.0, reach=-0.5, rounds=3, stopped=None):
     points = (measured(0, 1.0, reach), measured(200, loss, reach))
     return Tried(
-        name, "", "", (), None, None, {}, None, Prognosis(50, 2000, points, (), "", stopped), 0.0, rounds
+        name, "", "", (), None, None, {}, None,
+        Prognosis(50, 2000, points, (), stopped=stopped, diverged=stopped is not None), 0.0, rounds,
     )  # fmt: skip
 
 

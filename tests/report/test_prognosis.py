@@ -54,7 +54,7 @@ def asked():
          r"reach is missing\."),
         (foretold(measured(0)),
          r"It cannot be told whether the network learns lag 30 within 2,000 updates: the look ahead ended too early\."),
-        (foretold(measured(0), stopped="The training broke off after 3 updates: loss is inf."),
+        (foretold(measured(0), stopped="The training broke off after 3 updates: loss is inf.", diverged=True),
          r"The network will not learn lag 30 in this way\. The training broke off after 3 updates: loss is inf\."),
     ],
 )  # fmt: skip

@@ -145,7 +145,9 @@ def test_a_training_that_broke_off_is_marked(remedies, visit, tmp_path):
     why = "The training broke off after 7 updates: it went to infinity"
     ends = {"orthogonal": remedies.named("orthogonal").prognosis.measured[:2], "activation": ()}
     changed = tuple(
-        altered(each, measured=ends[each.name], stopped=why) if each.name in ends else each
+        altered(each, measured=ends[each.name], stopped=why, diverged=True)
+        if each.name in ends
+        else each
         for each in remedies.tried
     )
     report = replace(remedies, tried=changed)

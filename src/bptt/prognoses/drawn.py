@@ -25,13 +25,11 @@ class Drawn:
         trace: the forward pass.
         t: (B,) the loss step of each sequence; -1 where none has enough past.
         D: (B, S) the errors there, of all layers side by side, times the number of loss steps they were drawn from.
-        many: whether there was anything to draw.
     """
 
     trace: StackTrace
     t: Array
     D: Array
-    many: bool
 
     def at_weights(self, D: Array) -> list[AtWeights]:
         """The errors at the weights of every layer that errors at the drawn steps cause.
@@ -103,7 +101,7 @@ def draw(
         return None
     columns = np.arange(len(t))
     D = np.concatenate([d[t, columns] for d in errors], axis=1) * count[:, None]
-    return Drawn(trace, t, D.astype(errors[0].dtype), bool((count > 1).any()))
+    return Drawn(trace, t, D.astype(errors[0].dtype))
 
 
 def last_steps(errors: list[Array]) -> list[Array]:

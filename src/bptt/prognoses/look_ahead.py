@@ -24,11 +24,13 @@ class Looked:
         measured: at its points, as far as it came.
         losses: on the batch of every update, before it.
         stopped: why it ended early, a sentence, or None.
+        diverged: whether that is because the training broke off.
     """
 
     measured: tuple[Measured, ...]
     losses: tuple[float, ...]
     stopped: str | None = None
+    diverged: bool = False
 
 
 def updates_ahead(budget: int) -> int:
@@ -48,7 +50,7 @@ def look_ahead(learner: Learner, updates: int, progress: Progress | None = None)
     """
     measured: list[Measured] = []
     losses: list[float] = []
-    stopped = None
+    stopped, diverged = None, False
 
     def note(E: float) -> None:
         losses.append(E)
@@ -62,7 +64,12 @@ def look_ahead(learner: Learner, updates: int, progress: Progress | None = None)
                 progress(len(losses), updates, "measuring")
             measured.append(measure(learner, *groups))
     except NonFiniteError as error:
-        stopped = f"The training broke off after {counted(len(losses), 'update')}: {error}"
+        stopped, diverged = broke_off(len(losses), str(error)), True
     except KeyboardInterrupt:
         stopped = f"Stopped by hand after {len(losses)} of {updates} updates."
-    return Looked(tuple(measured), tuple(losses), stopped)
+    return Looked(tuple(measured), tuple(losses), stopped, diverged)
+
+
+def broke_off(updates: int, why: str) -> str:
+    """That a training broke off after some updates, and why, as a sentence."""
+    return f"The training broke off after {counted(updates, 'update')}: {why}"

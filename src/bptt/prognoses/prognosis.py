@@ -29,6 +29,8 @@ class Prognosis:
         unit: of the losses; "" if it has no name.
         stopped: why the look ahead ended early, a sentence, or None.
         remarks: what was left out and why, in sentences.
+        diverged: whether the training broke off, as ``stopped`` says: loss or gradient was not finite, or a copy could
+            not be trained.
     """
 
     needed_lag: int
@@ -38,11 +40,7 @@ class Prognosis:
     unit: str = ""
     stopped: str | None = None
     remarks: tuple[str, ...] = ()
-
-    @property
-    def diverged(self) -> bool:
-        """Whether the training broke off: loss or gradient was not finite."""
-        return self.stopped is not None and "broke off" in self.stopped
+    diverged: bool = False
 
     @property
     def learnt(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from bptt.errors import BpttError, NonFiniteError
-from bptt.prognoses import Learner, Measured, Prognosis, measure
+from bptt.prognoses import Learner, Measured, Prognosis, broke_off, measure
 from bptt.remedies.rounds import Round, updates_of
 from bptt.remedies.tried import UNCHANGED, Tried, order
 
@@ -37,7 +37,7 @@ class Runner:
         learner: the copy that trains; None once it is out.
         measured: before the first update and at the end of every round.
         losses: on the batch of every update.
-        stopped: why it broke off, or None.
+        stopped: that it broke off and why, a sentence, or None.
         rounds: that it has run to their end.
     """
 
@@ -59,7 +59,9 @@ class Runner:
         except Exception as error:
             if tried.name == UNCHANGED:  # the others would not do better
                 raise
-            return cls(tried, None, stopped=_broke_off(0, error), needed_lag=tried.subject.needed)
+            return cls(
+                tried, None, stopped=broke_off(0, why(error)), needed_lag=tried.subject.needed
+            )
         runner = cls(tried, learner)
         runner.needed_lag, runner.unit, runner.remarks = (
             learner.needed_lag,
@@ -84,12 +86,10 @@ class Runner:
             learner.advance(to.depth - len(self.losses), noted)
             self.measured.append(measure(learner, to.groups, to.form_groups))
             self.rounds += 1
-        except NonFiniteError as error:
-            self.out(_broke_off(len(self.losses), error))
         except Exception as error:
-            if self.tried.name == UNCHANGED:
+            if self.tried.name == UNCHANGED and not isinstance(error, NonFiniteError):
                 raise
-            self.out(_broke_off(len(self.losses), error))
+            self.out(broke_off(len(self.losses), why(error)))
 
     def out(self, stopped: str | None = None) -> None:
         """Train no further; the copy is let go."""
@@ -99,7 +99,8 @@ class Runner:
     def result(self, budget: int) -> Tried:
         """What is known of it."""
         prognosis = Prognosis(
-            self.needed_lag, budget, tuple(self.measured), tuple(self.losses), self.unit, self.stopped, self.remarks
+            self.needed_lag, budget, tuple(self.measured), tuple(self.losses), self.unit, self.stopped, self.remarks,
+            self.stopped is not None,
         )  # fmt: skip
         return replace(self.tried, prognosis=prognosis, rounds=self.rounds)
 
@@ -149,10 +150,6 @@ def race(
 def why(error: Exception) -> str:
     """An error in words."""
     return str(error) if isinstance(error, BpttError) else f"{type(error).__name__}: {error}"
-
-
-def _broke_off(updates: int, error: Exception) -> str:
-    return f"The training broke off after {updates} updates: {why(error)}"
 
 
 def _better(runners: list[Runner], count: int, budget: int) -> list[Runner]:

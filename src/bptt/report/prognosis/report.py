@@ -69,6 +69,7 @@ class PrognosisReport(Prognosis, Savable):
             "unit": self.unit,
             "evidence": self.evidence,
             "stopped": self.stopped,
+            "diverged": self.diverged,
             "remarks": self.remarks,
         }
         return {name: plain(value) for name, value in whole.items()}

@@ -108,6 +108,7 @@ def _row(tried: Tried) -> dict[str, Any]:
             "updates": len(prognosis.losses),
             "unit": prognosis.unit,
             "stopped": prognosis.stopped,
+            "diverged": prognosis.diverged,
             "curves": prognosis.curves,
         }
     return {name: plain(value) for name, value in row.items()}
