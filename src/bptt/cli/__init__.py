@@ -23,7 +23,8 @@ app = typer.Typer(
     name="bptt",
     cls=Group,
     help="How far back in time a recurrent network's gradient reaches, why no further, and what to "
-    "change.\n\nStart with: bptt diagnose",
+    "change.\n\nEvery command has a --help of its own, with examples.\n\n"
+    "Start with:\n  bptt diagnose\n  bptt diagnose --model weights.pt --data batch.npz",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

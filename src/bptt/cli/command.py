@@ -9,6 +9,7 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 from bptt.cli.context import RUNNING, spoken
+from bptt.cli.panels import grouped
 from bptt.errors import BpttError
 
 
@@ -24,8 +25,8 @@ class Command(TyperCommand):
                 parameter.help = _literal(words)  # type: ignore[attr-defined]
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """With flags that do not look as if they took a value."""
-        return [_plain_flag(parameter) for parameter in super().get_params(ctx)]
+        """In their groups, with flags that do not look as if they took a value."""
+        return grouped([_plain_flag(parameter) for parameter in super().get_params(ctx)])
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options; what cannot be read ends in one line."""

@@ -6,15 +6,22 @@ import typer
 
 from bptt.cli.context import refuse
 from bptt.cli.options import Json
+from bptt.cli.panels import MODEL, OUTPUT
 
 
 def derive(
-    steps: Annotated[int, typer.Option(help="Number of time steps to unroll.")] = 3,
+    steps: Annotated[
+        int, typer.Option(help="Number of time steps to unroll.", rich_help_panel=MODEL)
+    ] = 3,
     form: Annotated[
-        str, typer.Option(help="scalar (one unit, as in the lecture) or matrix.")
+        str,
+        typer.Option(help="scalar (one unit, as in the lecture) or matrix.", rich_help_panel=MODEL),
     ] = "scalar",
     latex: Annotated[
-        bool, typer.Option("--latex", help="Print LaTeX (amsmath) instead of text.")
+        bool,
+        typer.Option(
+            "--latex", help="Print LaTeX (amsmath) instead of text.", rich_help_panel=OUTPUT
+        ),
     ] = False,
     json: Json = False,
 ) -> None:

@@ -28,6 +28,7 @@ from bptt.cli.options import (
     training_bar,
 )
 from bptt.cli.output import check_page
+from bptt.cli.panels import TRAINING
 from bptt.cli.prognosis import prognosis
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def diagnose(
     updates: Annotated[
         int | None,
         typer.Option(
-            help="Weight updates of the training of a fresh network. The default follows the data's size."
+            help="Weight updates of the training of a fresh network. The default follows the data's size.",
+            rich_help_panel=TRAINING,
         ),
     ] = None,
     report: Page = Path("report.html"),

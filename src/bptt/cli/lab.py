@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from bptt.cli.panels import SERVER
+
 
 def lab(
     port: Annotated[
@@ -13,13 +15,15 @@ def lab(
             min=0,
             max=65535,
             help="Port to listen on. The default is the first free one from 2718 on; 0 is any free one.",
+            rich_help_panel=SERVER,
         ),
     ] = None,
     host: Annotated[
         str,
         typer.Option(
             help="Address of this machine to listen on. 127.0.0.1 is reached from this machine alone; "
-            "whoever comes by another address, such as 0.0.0.0, is asked for a token."
+            "whoever comes by another address, such as 0.0.0.0, is asked for a token.",
+            rich_help_panel=SERVER,
         ),
     ] = "127.0.0.1",
     token: Annotated[
@@ -28,11 +32,17 @@ def lab(
             envvar="BPTT_LAB_TOKEN",
             help="Word that visitors must know. If --host is reached from other machines, one is made "
             "and printed as part of the address.",
+            rich_help_panel=SERVER,
         ),
     ] = None,
     no_browser: Annotated[
         bool,
-        typer.Option("--no-browser", "--headless", help="Open no browser, only print the address."),
+        typer.Option(
+            "--no-browser",
+            "--headless",
+            help="Open no browser, only print the address.",
+            rich_help_panel=SERVER,
+        ),
     ] = False,
 ) -> None:
     """Open the live page: a network's numbers as sliders, and how far its gradient reaches as they move.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bptt.cli.panels import DATA, MODEL, OUTPUT, TRAINING
+
 if TYPE_CHECKING:
     from bptt.training import Progress
 
@@ -14,7 +16,8 @@ ModelFile = Annotated[
     Path | None,
     typer.Option(
         help="A network that bptt train saved, or the weights of a PyTorch model (.safetensors, .pt, .pth, "
-        ".bin or .ckpt). Without it, a fresh network is used."
+        ".bin or .ckpt). Without it, a fresh network is used.",
+        rich_help_panel=MODEL,
     ),
 ]
 Data = Annotated[
@@ -22,15 +25,16 @@ Data = Annotated[
     typer.Option(
         help='"text" (the documentation that comes with Python; the default), "vowels" or "acsf1" (both '
         'need bptt[data]), "noise", a task (bptt tasks lists them), or a file: labelled sequences in a .npz '
-        "or .csv file, or a UTF-8 text. The default for a saved network is what it was trained on."
+        "or .csv file, or a UTF-8 text. The default for a saved network is what it was trained on.",
+        rich_help_panel=DATA,
     ),
 ]
-Cell = Annotated[str, typer.Option(help="The cell: rnn, lstm or gru.")]
+Cell = Annotated[str, typer.Option(help="The cell: rnn, lstm or gru.", rich_help_panel=MODEL)]
 Layers = Annotated[int, typer.Option(help="Number of layers.")]
 Bidirectional = Annotated[
     bool, typer.Option("--bidirectional", help="Run each layer in both directions (not on text).")
 ]
-Hidden = Annotated[int, typer.Option(help="Units of each layer.")]
+Hidden = Annotated[int, typer.Option(help="Units of each layer.", rich_help_panel=MODEL)]
 Activation = Annotated[
     str | None,
     typer.Option(
@@ -62,7 +66,8 @@ NeededLag = Annotated[
     int | None,
     typer.Option(
         help="How far back the task needs the gradient to reach. The default is the task's own, or half the "
-        "sequence."
+        "sequence.",
+        rich_help_panel=DATA,
     ),
 ]
 MeasuredLength = Annotated[
@@ -80,7 +85,7 @@ Clip = Annotated[
 Omega = Annotated[
     float, typer.Option(help="Weight of Pascanu's regulariser, for plain RNNs; 0 leaves it out.")
 ]
-Page = Annotated[Path, typer.Option(help="Page to write (.html).")]
+Page = Annotated[Path, typer.Option(help="Page to write (.html).", rich_help_panel=OUTPUT)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 NoReport = Annotated[bool, typer.Option("--no-report", help="Write no page.")]
 Overwrite = Annotated[
@@ -94,7 +99,9 @@ def planned_updates(made: str) -> Any:
     Args:
         made: how many of the updates the command makes itself, a sentence.
     """
-    return typer.Option(help=f"Weight updates of the whole training that you plan. {made}")
+    return typer.Option(
+        help=f"Weight updates of the whole training that you plan. {made}", rich_help_panel=TRAINING
+    )
 
 
 @contextmanager

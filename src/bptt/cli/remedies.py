@@ -31,6 +31,7 @@ from bptt.cli.options import (
     planned_updates,
 )
 from bptt.cli.output import check_new, check_page
+from bptt.cli.panels import OUTPUT
 
 if TYPE_CHECKING:
     from bptt.models import Model
@@ -75,7 +76,11 @@ def remedies(
     ] = 0,
     apply: Annotated[
         bool,
-        typer.Option("--apply", help="Write the model with the first-ranked remedy to --out."),
+        typer.Option(
+            "--apply",
+            help="Write the model with the first-ranked remedy to --out.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = False,
     remedy: Annotated[
         str | None, typer.Option(help="Remedy to apply instead of the first-ranked.")

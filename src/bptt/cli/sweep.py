@@ -7,25 +7,21 @@ import typer
 
 from bptt.cli.context import refuse
 from bptt.cli.options import Json
+from bptt.cli.panels import DATA, MODEL, OUTPUT, TRAINING
 from bptt.cli.sweep_summary import print_json, print_summary
 
 if TYPE_CHECKING:
     from bptt.sweeps import Plan
 
-OF_A_SETTING = (
-    "The setting: one value (0.5), several (0.5,1,2) or a range (0.5:3:26 or log:8:512:7)"
-)
-
-OF_THE_MAP = "The map"
 ROWS, PICTURES = (".csv", ".parquet"), (".html", ".svg", ".png")
 
 
 def _drawn(words: str) -> Any:
-    return typer.Option(help=words, rich_help_panel=OF_THE_MAP, metavar="NAME")
+    return typer.Option(help=words, metavar="NAME")
 
 
-def _axis(words: str) -> Any:
-    return typer.Option(help=words, rich_help_panel=OF_A_SETTING, metavar="VALUES")
+def _axis(words: str, panel: str | None = None) -> Any:
+    return typer.Option(help=words, rich_help_panel=panel, metavar="VALUES")
 
 
 def sweep(
@@ -38,18 +34,22 @@ def sweep(
     out: Annotated[
         Path,
         typer.Option(
-            help="File for the rows. Points that it holds already are not measured again."
+            help="File for the rows. Points that it holds already are not measured again.",
+            rich_help_panel=OUTPUT,
         ),
     ] = Path("sweep.sqlite"),
-    cell: Annotated[str | None, _axis("The cell: rnn (the default), lstm or gru.")] = None,
+    cell: Annotated[str | None, _axis("The cell: rnn (the default), lstm or gru.", MODEL)] = None,
     activation: Annotated[str | None, _axis("Activation of an rnn. The default is tanh.")] = None,
     init: Annotated[str | None, _axis("Initial weights. The default is orthogonal.")] = None,
     gain: Annotated[
-        str | None, _axis("Factor by which the initial W_R is multiplied. The default is 1.")
+        str | None, _axis("Factor by which the initial W_R is multiplied. The default is 1.", MODEL)
     ] = None,
     input_variance: Annotated[
         str | None,
-        _axis("Variance that W_F x adds to every z. The default, none, leaves W_F as it is drawn."),
+        _axis(
+            "Variance that W_F x adds to every z. The default, none, leaves W_F as it is drawn.",
+            MODEL,
+        ),
     ] = None,
     bias: Annotated[
         str | None,
@@ -57,15 +57,17 @@ def sweep(
             "Added to b; in an lstm or gru to the part of the gate that carries. The default is 0."
         ),
     ] = None,
-    hidden: Annotated[str | None, _axis("Units of each layer. The default is 64.")] = None,
+    hidden: Annotated[str | None, _axis("Units of each layer. The default is 64.", MODEL)] = None,
     layers: Annotated[str | None, _axis("Number of layers. The default is 1.")] = None,
-    length: Annotated[str | None, _axis("Time steps of a sequence. The default is 100.")] = None,
     batch: Annotated[str | None, _axis("Number of measured sequences. The default is 8.")] = None,
     seed: Annotated[
         str | None, _axis("Seed of the weights and the sequences. The default is 0.")
     ] = None,
     data: Annotated[
-        str | None, _axis("noise (the default), or what bptt diagnose --data takes.")
+        str | None, _axis("noise (the default), or what bptt diagnose --data takes.", DATA)
+    ] = None,
+    length: Annotated[
+        str | None, _axis("Time steps of a sequence. The default is 100.", DATA)
     ] = None,
     loss_at: Annotated[
         str | None, _axis("Where noise has its loss: last (the default) or every step.")
@@ -83,7 +85,8 @@ def sweep(
     train_updates: Annotated[
         int | None,
         typer.Option(
-            help="Weight updates of a training after the measurement. The default, 0, only measures."
+            help="Weight updates of a training after the measurement. The default, 0, only measures.",
+            rich_help_panel=TRAINING,
         ),
     ] = None,
     lr: Annotated[
@@ -108,7 +111,8 @@ def sweep(
     export: Annotated[
         Path | None,
         typer.Option(
-            help="File to export the rows to, .csv or .parquet. Without a setting to vary, all rows of --out are exported and nothing is measured."
+            help="File to export the rows to, .csv or .parquet. Without a setting to vary, all rows of --out are exported and nothing is measured.",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     map: Annotated[
@@ -116,7 +120,7 @@ def sweep(
         typer.Option(
             help="File to draw the rows in: .html is a page, .svg or .png its first picture. Without a "
             "setting to vary, all rows of --out are drawn and nothing is measured.",
-            rich_help_panel=OF_THE_MAP,
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     x: Annotated[
@@ -142,6 +146,7 @@ def sweep(
 ) -> None:
     """Measure many settings: every combination of the values given, or points drawn at random.
 
+    An option with VALUES takes one value (0.5), several (0.5,1,2) or a range (0.5:3:26 or log:8:512:7).
     A sweep that was stopped, or killed, goes on where it was when the same command is given again.
 
     Examples:

@@ -7,6 +7,7 @@ import typer
 
 from bptt.cli.context import spoken
 from bptt.cli.options import Json
+from bptt.cli.panels import DATA
 
 if TYPE_CHECKING:
     from bptt.data.tasks import Task
@@ -27,7 +28,10 @@ REMEMBERED = {
 def tasks(
     length: Annotated[
         int | None,
-        typer.Option(help="Length of the tasks. The default is 100, or 64 for the digits."),
+        typer.Option(
+            help="Length of the tasks. The default is 100, or 64 for the digits.",
+            rich_help_panel=DATA,
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -23,6 +23,7 @@ from bptt.cli.options import (
     training_bar,
 )
 from bptt.cli.output import check_new
+from bptt.cli.panels import MODEL, OUTPUT, TRAINING
 from bptt.cli.training_words import curriculum_of, optimiser_of, schedule_of, until_of
 
 if TYPE_CHECKING:
@@ -40,13 +41,14 @@ BETWEEN_SCORES = 100  # updates, where --patience or --until need scores and not
 
 def train(
     data: Data = None,
-    out: Annotated[Path, typer.Option(help="File for the network and its checkpoints.")] = Path(
-        "model.safetensors"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="File for the network and its checkpoints.", rich_help_panel=OUTPUT)
+    ] = Path("model.safetensors"),
     init_from: Annotated[
         Path | None,
         typer.Option(
-            help="Saved network to start from, for example what bptt remedies --apply wrote."
+            help="Saved network to start from, for example what bptt remedies --apply wrote.",
+            rich_help_panel=MODEL,
         ),
     ] = None,
     cell: Cell = "rnn",
@@ -64,7 +66,8 @@ def train(
         int | None,
         typer.Option(
             help="Largest number of weight updates. The default is 2000 on text, and else follows the "
-            "data's size."
+            "data's size.",
+            rich_help_panel=TRAINING,
         ),
     ] = None,
     length: Annotated[
@@ -93,7 +96,8 @@ def train(
     lr: Annotated[
         float | None,
         typer.Option(
-            help="Learning rate. The default is 0.002 for adam, 0.001 for rmsprop and 0.5 for sgd."
+            help="Learning rate. The default is 0.002 for adam, 0.001 for rmsprop and 0.5 for sgd.",
+            rich_help_panel=TRAINING,
         ),
     ] = None,
     momentum: Annotated[float, typer.Option(help="Momentum of sgd.")] = 0.9,
@@ -120,7 +124,10 @@ def train(
         ),
     ] = None,
     until: Annotated[
-        str | None, typer.Option(help="Score at which to stop; solved is the task's own.")
+        str | None,
+        typer.Option(
+            help="Score at which to stop; solved is the task's own.", rich_help_panel=TRAINING
+        ),
     ] = None,
     checkpoint_every: Annotated[
         int, typer.Option(help="Weight updates between checkpoints.")
@@ -136,6 +143,8 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a recurrent network: on text by truncated backpropagation through time.
+
+    Prints the score on data that was held out, and saves the network, which bptt diagnose --model measures.
 
     Examples:
       bptt train --cell lstm --hidden 256 --updates 10000 --out big.safetensors

@@ -20,6 +20,7 @@ from bptt.cli.options import (
     Readout,
     Recurrent,
 )
+from bptt.cli.panels import DATA
 
 if TYPE_CHECKING:
     from bptt.verification import Verification
@@ -44,7 +45,10 @@ def verify(
     ] = 0,
     length: Annotated[
         int | None,
-        typer.Option(help="Time steps of each sequence; longer ones are cut. The default is 20."),
+        typer.Option(
+            help="Time steps of each sequence; longer ones are cut. The default is 20.",
+            rich_help_panel=DATA,
+        ),
     ] = None,
     batch: Annotated[int, typer.Option(help="Number of sequences.")] = 2,
     entries: Annotated[
