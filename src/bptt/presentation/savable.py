@@ -1,11 +1,14 @@
 """What every report can do: be saved, and show itself in a notebook and a terminal."""
 
 import io
+import json
 from pathlib import Path
+from typing import Any
 
 from bptt import files
 from bptt.errors import OptionError
 from bptt.extras import needing
+from bptt.presentation.jsonable import plain
 
 
 class Savable:
@@ -15,9 +18,13 @@ class Savable:
         """The page, complete in itself: no request leaves it."""
         raise NotImplementedError
 
-    def to_json(self) -> str:
-        """The numbers."""
+    def document(self) -> Any:
+        """What the JSON holds."""
         raise NotImplementedError
+
+    def to_json(self) -> str:
+        """Everything that was measured, as JSON; infinite numbers and NaN become null."""
+        return json.dumps(plain(self.document()), indent=1, ensure_ascii=False, allow_nan=False)
 
     def save(self, path: str | Path) -> Path:
         """Write the page (.html) or the numbers (.json).

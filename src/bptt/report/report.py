@@ -1,6 +1,5 @@
 """A diagnosis in every form it is read in."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -9,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from bptt.diagnosis import Advice, Cause, Diagnosis, LayerDiagnosis, Verdict
 from bptt.errors import OptionError
 from bptt.extras import needing
-from bptt.presentation.jsonable import plain
 from bptt.presentation.progress import bar
 from bptt.presentation.savable import Savable
 from bptt.prognoses import BUDGET, Learner
@@ -264,16 +262,16 @@ class Report(Savable):
             return [("measured", self.diagnosis)]
         return [("before training", self.before), ("after training", self.diagnosis)]
 
-    def to_json(self) -> str:
-        """Everything that was measured, as JSON; -inf and NaN become null."""
+    def document(self) -> dict[str, Any]:
+        """What the JSON holds."""
         document: dict[str, Any] = {
             "title": self.title,
             "facts": dict(self.facts),
-            "stages": {name: plain(diagnosis) for name, diagnosis in self.stages()},
+            "stages": dict(self.stages()),
         }
         if self.ahead is not None:
             document["prognosis"] = self.ahead.document()
-        return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+        return document
 
     def html(self) -> str:
         """The page, complete in itself: no request leaves it."""

@@ -173,13 +173,9 @@ class Sweep(Savable):
         content = file.getvalue()
         return content if isinstance(content, bytes) else content.encode()
 
-    def to_json(self) -> str:
-        """The rows as JSON; infinite numbers become null."""
-        import json
-
-        from bptt.presentation.jsonable import plain
-
-        return json.dumps(plain(self._rows), indent=1, ensure_ascii=False, allow_nan=False)
+    def document(self) -> list[dict[str, Any]]:
+        """What the JSON holds: the rows."""
+        return self._rows
 
     def to_csv(self, path: str | Path) -> Path:
         """Write the rows as comma-separated values, with a line of names; nothing stands for None.

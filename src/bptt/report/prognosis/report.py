@@ -1,12 +1,10 @@
 """A prognosis in every form it is read in."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bptt.extras import needing
-from bptt.presentation.jsonable import plain
 from bptt.presentation.savable import Savable
 from bptt.prognoses import Prognosis
 
@@ -48,13 +46,9 @@ class PrognosisReport(Prognosis, Savable):
 
         return Charts(lambda: figures(self), of="report.charts")
 
-    def to_json(self) -> str:
-        """Everything that was measured, as JSON; infinite numbers and NaN become null."""
-        return json.dumps(self.document(), indent=1, ensure_ascii=False, allow_nan=False)
-
     def document(self) -> dict[str, Any]:
         """What the JSON holds."""
-        whole = {
+        return {
             "title": self.title,
             "facts": dict(self.facts),
             "sentence": self.sentence,
@@ -72,7 +66,6 @@ class PrognosisReport(Prognosis, Savable):
             "diverged": self.diverged,
             "remarks": self.remarks,
         }
-        return {name: plain(value) for name, value in whole.items()}
 
     def html(self) -> str:
         """The page, complete in itself."""

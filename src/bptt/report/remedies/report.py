@@ -1,12 +1,10 @@
 """Remedies that were tried, ranked, in every form they are read in, and written back."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bptt.extras import needing
-from bptt.presentation.jsonable import plain
 from bptt.presentation.savable import Savable
 from bptt.remedies import Ranking, Tried
 
@@ -52,17 +50,16 @@ class RemedyReport(Ranking, Savable):
 
         return Charts(lambda: figures(self), of="report.charts")
 
-    def to_json(self) -> str:
-        """Everything that was measured, as JSON; infinite numbers and NaN become null."""
-        document = {
+    def document(self) -> dict[str, Any]:
+        """What the JSON holds."""
+        return {
             "title": self.title,
             "facts": dict(self.facts),
             "ranked": [_row(tried) for tried in self.tried],
             "does_not_apply": dict(self.refused),
-            "race": plain(self.race),
+            "race": self.race,
             "no_trial": self.no_trial,
         }
-        return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
 
     def html(self) -> str:
         """The page, complete in itself."""
@@ -111,4 +108,4 @@ def _row(tried: Tried) -> dict[str, Any]:
             "diverged": prognosis.diverged,
             "curves": prognosis.curves,
         }
-    return {name: plain(value) for name, value in row.items()}
+    return row
