@@ -6,7 +6,7 @@ import pytest
 import bptt
 from bptt.gradients.by_lag.between_columns import Arriving
 from bptt.gradients.by_lag.linked import linked_by_lag
-from bptt.gradients.by_lag.scaled import Rows
+from bptt.gradients.by_lag.rows import Rows
 from bptt.gradients.by_step import linked_by_step
 from bptt.layers.stacked import as_stack_trace
 from bptt.layers.timeline import Timeline

@@ -179,3 +179,27 @@ def test_a_wrong_decomposition_is_refused(case, monkeypatch):
     monkeypatch.setattr(walk, "whole", off_by_one_part_in_1e9)
     with pytest.raises(ResidualError, match="by_lag: expected lags that add up to dW_R"):
         bptt.by_lag(*case)
+
+
+@pytest.mark.parametrize("cell", [bptt.RNN, bptt.LSTM, bptt.GRU], ids=lambda c: c.__name__)
+@pytest.mark.parametrize("more", [{}, {"max_lag": 9}, {"max_lag": 9, "loss_chunk": 5}], ids=str)
+def test_loss_steps_that_lie_apart_are_walked_without_the_steps_between(
+    rng, monkeypatch, cell, more
+):
+    stack = bptt.Stack(
+        [cell.init(3, 5, rng=0, dtype="float64"), cell.init(5, 4, rng=1, dtype="float64")]
+    )
+    resets = rng.random((30, 3)) < 0.05
+    masks = [None, 2.0 * (rng.random((30, 3, 5)) < 0.5)]
+    trace = stack.forward(rng.normal(size=(30, 3, 3)), resets=resets, masks=masks)
+    dh = np.zeros((30, 3, 4))
+    dh[5::4] = rng.normal(size=dh[5::4].shape)
+    dh[9] = 0  # a step that is missing
+    apart = bptt.by_lag(trace, dh, keep_matrices=True, **more)
+    monkeypatch.setattr("bptt.gradients.by_lag.walk._stride", lambda trace, errors: 1)
+    for own, plain in zip(apart, bptt.by_lag(trace, dh, keep_matrices=True, **more), strict=True):
+        assert relative(own.matrices, plain.matrices) < 1e-12
+        for name in ("log10_norm", "log10_signal", "gain", "kept"):
+            assert np.allclose(getattr(own, name), getattr(plain, name), rtol=1e-12, atol=1e-12)
+        assert np.allclose(own.log10_signal_by_step, plain.log10_signal_by_step, atol=1e-6)
+        assert own.rest == pytest.approx(plain.rest, rel=1e-12)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bptt.arrays import Array
-from bptt.gradients.by_lag.scaled import Rows
+from bptt.gradients.by_lag.rows import Rows
 
 
 @dataclass(frozen=True, eq=False)

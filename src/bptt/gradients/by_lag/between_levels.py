@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bptt.arrays import Array
-from bptt.gradients.by_lag.scaled import Rows
+from bptt.gradients.by_lag.rows import Rows
 from bptt.layers.descent import Algebra
 from bptt.layers.levels import BidirectionalTrace
 from bptt.layers.sequences import in_reverse
@@ -42,8 +42,8 @@ def join_rows(
         joined = other if one is None else one if other is None else one.plus(other)
     if joined is None or mask is None:
         return joined
-    D = joined.D * mask[joined.first : joined.last]
-    return Rows.of(joined.first, D, joined.e.copy(), joined.reach)
+    D = joined.D * mask[joined.steps]
+    return Rows.of(joined.first, D, joined.e.copy(), joined.reach, stride=joined.stride)
 
 
 def turned(rows: Rows, trace: Trace) -> Rows:
@@ -66,7 +66,7 @@ def as_state(trace: Trace, rows: Rows) -> Rows:
     if rows.D.shape[-1] == trace.layer.state_size:
         return rows
     D = np.concatenate([rows.D, np.zeros_like(rows.D)], axis=-1)
-    return Rows(rows.first, D, rows.e, rows.reach, rows.squares, rows.alive, rows.common)
+    return replace(rows, D=D)
 
 
 def _add(trace: Trace, own: Rows | None, part: Rows) -> Rows:

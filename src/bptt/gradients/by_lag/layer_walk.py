@@ -18,7 +18,8 @@ import numpy as np
 from bptt import kernels
 from bptt.arrays import Array
 from bptt.gradients.by_lag.between_levels import as_state
-from bptt.gradients.by_lag.scaled import LOG2, Rows, Scaled, log_norm, normalised, outer_sum
+from bptt.gradients.by_lag.rows import Rows
+from bptt.gradients.by_lag.scaled import LOG2, Scaled, log_norm, normalised, outer_sum
 from bptt.kernels import LagNorms
 from bptt.layers.trace import Trace
 
@@ -94,6 +95,14 @@ class LayerWalk:
             self.buffers[name] = np.empty(max(size, 1 << 20), self.h_prev.dtype)
         return self.buffers[name][:size].reshape(shape)
 
+    def _beside(self, name: str, array: Array, stride: int) -> Array:
+        """Rows that lie some steps apart, next to one another: the loops go through them in line."""
+        if stride == 1:
+            return array
+        copy = self._room(name, array.shape)
+        copy[...] = array
+        return copy
+
     def receive(self, rows: Rows | None) -> None:
         """Add errors of h, or of the whole state: what the layer above hands down at this lag."""
         if rows is None:
@@ -102,7 +111,7 @@ class LayerWalk:
             held = self.rows
             held.D[..., : rows.D.shape[-1]] += rows.D
             self.rows = Rows.of(
-                held.first, held.D, held.e, held.reach | rows.reach, None, held.common
+                held.first, held.D, held.e, held.reach | rows.reach, None, held.common, held.stride
             )
             return
         if rows.D.shape[-1] < self.trace.layer.state_size:
@@ -114,8 +123,11 @@ class LayerWalk:
         rows, self.rows, self.handed_down, self.leaving = self.rows, None, None, None
         if rows is None:
             return None
-        window = slice(rows.first - self.first, rows.last - self.first)
-        derivatives = tuple(array[window] for array in self.derivatives)
+        window = slice(rows.first - self.first, rows.last - self.first, rows.stride)
+        derivatives = tuple(
+            self._beside(f"derivatives {n}", array[window], rows.stride)
+            for n, array in enumerate(self.derivatives)
+        )
         self.turn = 1 - self.turn  # the next rows are written while these are still read
         N, B, S = rows.D.shape
         cut = 1 if rows.first == 0 and not self.goes_on else 0  # stand at the first step already
@@ -124,8 +136,11 @@ class LayerWalk:
         norms = self.step(rows.D, derivatives, cut, dz, arriving)
         if hand_down:
             dx = kernels.affine(self.cell.errors_at_input(rows.D, dz, derivatives), self.W_F)
-            self.handed_down = Rows.of(rows.first, dx, rows.e.copy(), rows.reach, None, rows.common)
-        G = outer_sum(dz, rows.e, rows.common, self.h_prev[window])
+            self.handed_down = Rows.of(
+                rows.first, dx, rows.e.copy(), rows.reach, None, rows.common, rows.stride
+            )
+        h_prev = self._beside("h_prev", self.h_prev[window], rows.stride)
+        G = outer_sum(dz, rows.e, rows.common, h_prev)
         G.e += self.e_states
         counted = (
             G, rows, rows.squares if self.carries else norms.at_weights, int(rows.reach.sum()),
@@ -140,7 +155,7 @@ class LayerWalk:
         e, reach = rows.e[cut:], rows.reach[cut:]
         keep = None
         if self.keep is not None:
-            keep = self.keep[rows.first + cut - self.first : rows.last - self.first]
+            keep = self.keep[rows.first - self.first : rows.last - self.first : rows.stride][cut:]
             reach = reach & keep
             d[~keep] = 0
 
@@ -153,7 +168,8 @@ class LayerWalk:
             scale, common = scale + self.e_weights, None
         through = (norm(norms.at_weights[cut:]), norm(norms.through) + LOG2 * self.e_weights)
         leaving = norm(rows.squares[cut:]) if self.carries else NOTHING
-        moved = Rows.of(rows.first + cut - 1, d, scale, reach, known, common)
+        first = rows.first + cut * rows.stride - 1
+        moved = Rows.of(first, d, scale, reach, known, common, rows.stride)
         self._stand(moved)
         if not self.carries:
             return (leaving, *through)

@@ -12,7 +12,8 @@ from bptt.arrays import Array, squares
 from bptt.errors import ResidualError
 from bptt.gradients.by_lag.layer_walk import Lag
 from bptt.gradients.by_lag.profile import LagProfile
-from bptt.gradients.by_lag.scaled import Rows, Scaled, log_norm, log_norms
+from bptt.gradients.by_lag.rows import Rows
+from bptt.gradients.by_lag.scaled import Scaled, log_norm, log_norms
 from bptt.layers.timeline import Timeline
 from bptt.layers.trace import Trace
 
@@ -34,7 +35,7 @@ class _Measured:
     signal: float = -np.inf  # ln ‖signal‖
     count: int = 0
     G: Scaled | None = None
-    by_step: list[tuple[int, Array]] = field(default_factory=list)
+    by_step: list[tuple[slice, Array]] = field(default_factory=list)
     stays: float = -np.inf  # ln of the signal that takes the step back within a column
     leaves: float = -np.inf  # of what goes through something else on its way
     arrives: float = -np.inf  # of what that makes of it
@@ -212,17 +213,17 @@ class Tally:
                 "recurrent weights.",
             )  # fmt: skip
 
-    def _per_loss_step(self, k: int, lag: Lag) -> tuple[int, Array]:
-        """The first loss step that has a signal at this lag, and log10 of the signal from there on."""
+    def _per_loss_step(self, k: int, lag: Lag) -> tuple[slice, Array]:
+        """The loss steps that have a signal at this lag, and log10 of the signal of each."""
         rows = lag.rows
         if self.timeline is None:
-            return rows.first + k, _log10_per_step(
+            return slice(rows.first + k, rows.last + k, rows.stride), _log10_per_step(
                 lag.signal_squares, rows.e, rows.common, rows.reach
             )
         lay, first = self.timeline.lay, rows.first
         s, e, reach = (lay(a, first) for a in (lag.signal_squares, rows.e, rows.reach))
         last = max(0, self.steps - k)  # nothing stands where its loss would lie behind the end
-        return k, _log10_per_step(s[:last], e[:last], None, reach[:last])
+        return slice(k, k + len(s[:last])), _log10_per_step(s[:last], e[:last], None, reach[:last])
 
     def _by_step(self) -> Array | None:
         """(T, K) log10 of the signal by loss step and lag."""
@@ -231,8 +232,8 @@ class Tally:
             return None
         table = np.full((T, K), -np.inf, np.float32)
         for k, measured in enumerate(self.lags):
-            for first, log10 in measured.by_step:
-                table[first : first + len(log10), k] = log10
+            for steps, log10 in measured.by_step:
+                table[steps, k] = log10
         return table
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.errors import NonFiniteError
 from bptt.gradients.by_lag.between_levels import ROWS
-from bptt.gradients.by_lag.scaled import Rows, Scaled, normalised, outer_sum
+from bptt.gradients.by_lag.rows import Rows
+from bptt.gradients.by_lag.scaled import Scaled, normalised, outer_sum
 from bptt.layers.descent import descend
 from bptt.layers.stack import backward_from
 from bptt.layers.stacked import StackTrace
@@ -45,7 +46,7 @@ def _placed(trace: Trace, rows: Rows | None, top: int) -> Array:
     if rows is not None:
         shift = rows.e - top
         D = np.ldexp(rows.D, shift[..., None]) if shift.any() else rows.D
-        d[rows.first : rows.last] = D
+        d[rows.steps] = D
     return d
 
 
@@ -71,7 +72,7 @@ def layer_scaled(trace: Trace, entering: Rows | None) -> tuple[Scaled, Rows, Row
     T, B, _ = trace.x.shape
     derivatives, keep = trace.linearised(), trace.keep
     h_prev, e_states = normalised(trace.before()[0])
-    rows = (Rows.of(0, *_empty(trace)) if entering is None else entering).widened(0, T)
+    rows = (Rows.of(0, *_empty(trace)) if entering is None else entering.filled()).widened(0, T)
     dW_R = Scaled.zeros(W_R.shape)
     dx, e = np.zeros_like(trace.x), np.zeros((T, B), np.int64)
     before, e_before = np.zeros_like(rows.D), np.zeros((T, B), np.int64)

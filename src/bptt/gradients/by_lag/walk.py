@@ -20,7 +20,7 @@ from bptt.errors import OptionError
 from bptt.gradients.by_lag.between_levels import HANDED_DOWN
 from bptt.gradients.by_lag.layer_walk import LayerWalk
 from bptt.gradients.by_lag.profile import LagProfile
-from bptt.gradients.by_lag.scaled import Rows, together
+from bptt.gradients.by_lag.rows import Rows, together
 from bptt.gradients.by_lag.tally import Tally
 from bptt.gradients.by_lag.total import whole
 from bptt.layers.descent import descend
@@ -116,7 +116,8 @@ def _by_lag(
     loss_chunk = None if loss_chunk is None else as_whole("loss_chunk", loss_chunk, least=1)
     errors = immediate_errors(trace, dh)
     _check(errors, tolerance)
-    every = [error_rows(t, d) for t, d in zip(trace.traces, errors, strict=True)]
+    stride = _stride(trace, errors)
+    every = [error_rows(t, d, stride) for t, d in zip(trace.traces, errors, strict=True)]
     del errors  # of long sequences every array counts
     loss_chunk = loss_chunk or _fitting_chunk(trace, max_lag)
     chunks = [every] if loss_chunk is None else list(_chunks(every, loss_chunk))
@@ -201,15 +202,23 @@ def one_way(trace: StackTrace) -> bool:
     )
 
 
-def error_rows(trace: Trace, d: Array) -> Rows | None:
-    """The immediate errors of one layer, from the first loss step to the last."""
+def _stride(trace: StackTrace, errors: list[Array]) -> int:
+    """The largest number of steps that lies between all loss steps: nothing is carried back in between."""
+    if len(trace.traces) != len(trace.levels):  # the other direction counts from the other end
+        return 1
+    steps = np.flatnonzero(np.logical_or.reduce([d.any((1, 2)) for d in errors]))
+    return int(np.gcd.reduce(np.diff(steps))) if len(steps) > 1 else 1
+
+
+def error_rows(trace: Trace, d: Array, stride: int = 1) -> Rows | None:
+    """The immediate errors of one layer, from the first loss step to the last, every ``stride`` steps."""
     reach: Array = np.asarray(d.any(-1))
     steps = np.flatnonzero(reach.any(1))
     if not len(steps):
         return None
-    window = slice(int(steps[0]), int(steps[-1]) + 1)
+    window = slice(int(steps[0]), int(steps[-1]) + 1, stride)
     e = np.zeros(reach[window].shape, np.int64)
-    return Rows.of(window.start, d[window].copy(), e, reach[window])
+    return Rows.of(window.start, d[window].copy(), e, reach[window], stride=stride)
 
 
 def _chunks(every: list[Rows | None], size: int) -> Any:
@@ -222,7 +231,7 @@ def _chunks(every: list[Rows | None], size: int) -> Any:
 
 
 def _part(rows: Rows | None, first: int, last: int) -> Rows | None:
-    if rows is None or rows.last <= first or rows.first >= last:
+    if rows is None or not any(first <= step < last for step in range(*rows.steps.indices(last))):
         return None
     return rows.part(max(first, rows.first), min(last, rows.last))
 

@@ -14,7 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from bptt.arrays import Array
 from bptt.torch_models.capture.gates import Gate
+from bptt.torch_models.capture.in_pieces import bytes_kept, in_pieces
 from bptt.torch_models.convert import ActingLayers
 
 OVER_SEQUENCES = {
@@ -48,6 +50,7 @@ class Call:
         gated: which of ``states`` passed it.
         input_gate: that the inputs passed, or None.
         out: the gate that the outputs passed.
+        of: the call that this one is a part of, and which of its sequences; None for one that was made.
     """
 
     index: int
@@ -67,6 +70,7 @@ class Call:
     gated: tuple[int, ...]
     input_gate: Gate | None
     out: Gate
+    of: "tuple[Call, Array] | None" = None
 
     @property
     def final(self) -> slice:
@@ -106,11 +110,15 @@ class Calls(TorchFunctionMode):
     Args:
         modules: the recurrent modules by name.
         model: in which weights that belong to none of them are looked up.
+        memory: bytes that autograd may keep of a call; of one that takes more it keeps nothing but inputs and
+            outputs. None for any number.
     """
 
-    def __init__(self, modules: dict[str, Any], model: nn.Module) -> None:
+    def __init__(
+        self, modules: dict[str, Any], model: nn.Module, memory: float | None = None
+    ) -> None:
         super().__init__()
-        self.modules, self.model = modules, model
+        self.modules, self.model, self.memory = modules, model, memory
         self.calls: list[Call] = []
         self.entered: dict[str, int] = {}  # how often each module was called
         self._within: list[str] = []
@@ -171,13 +179,35 @@ class Calls(TorchFunctionMode):
         states = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
         x, input_gate = _gated((data,))
         entered, state_gate = _gated(states)
-        given = entered if isinstance(hx, tuple | list) else entered[0]
-        rest = (given, list(own), biases, layers, dropout, train, two)
-        outputs = func(x[0], batch_sizes, *rest) if is_packed else func(x[0], *rest, batch_first)
+        rest = (biases, layers, dropout, train, two)
+
+        def run(
+            x: Tensor, states: tuple[Tensor, ...], weights: tuple[Tensor, ...]
+        ) -> tuple[Tensor, ...]:
+            hx_like = states if isinstance(hx, tuple | list) else states[0]
+            result: tuple[Tensor, ...] = func(x, hx_like, list(weights), *rest, batch_first)
+            return result
+
+        size = None if is_packed or rng is not None else self._piece(data, batch_first, acting)
+        if size is not None:
+            outputs = in_pieces(run, size, 0 if batch_first else 1, x[0], entered, own)
+        elif is_packed:
+            given = entered if isinstance(hx, tuple | list) else entered[0]
+            outputs = func(x[0], batch_sizes, given, list(own), *rest)
+        else:
+            outputs = run(x[0], entered, own)
         return self._record(
             path, acting, shared, False, batch_first, dropout, data, batch_sizes, states, rng,
             outputs, state_gate, input_gate,
         )  # fmt: skip
+
+    def _piece(self, x: Tensor, batch_first: bool, acting: ActingLayers) -> int | None:
+        """How many sequences at a time stay within the memory; None for all."""
+        if self.memory is None or torch.is_autocast_enabled(x.device.type):
+            return None
+        steps, B = x.shape[:2][:: -1 if batch_first else 1]
+        each = bytes_kept(x, steps, acting.hidden, len(acting.per_layer))
+        return max(1, int(self.memory / each)) if B * each > self.memory else None
 
     def _cell(self, func: Any, mode: str, data: Tensor, hx: Any, *weights: Tensor | None) -> Any:
         present = tuple(W for W in weights if W is not None)

@@ -30,7 +30,11 @@ def shut(gates: Iterable[Gate | None]) -> Iterator[None]:
 
 
 def gradients(
-    outputs: Outputs, errors: Sequence[Tensor], inputs: Sequence[GradientEdge | Tensor]
+    outputs: Outputs,
+    errors: Sequence[Tensor],
+    inputs: Sequence[GradientEdge | Tensor],
+    *,
+    keep_graph: bool = True,
 ) -> list[Tensor | None]:
     """What errors at the outputs become at the inputs; None where nothing arrives.
 
@@ -38,13 +42,16 @@ def gradients(
         outputs: where the errors stand; None where there is nothing to carry them.
         errors: one per output.
         inputs: where they are wanted.
+        keep_graph: whether the graph is to be asked again.
     """
     carrying = [(o, e) for o, e in zip(outputs, errors, strict=True) if o is not None]
     if not carrying or not inputs:
         return [None] * len(inputs)
     starts, sent = zip(*carrying, strict=True)
     wanted: Any = inputs
-    return list(torch.autograd.grad(starts, wanted, sent, retain_graph=True, allow_unused=True))
+    return list(
+        torch.autograd.grad(starts, wanted, sent, retain_graph=keep_graph, allow_unused=True)
+    )
 
 
 def at_outputs(

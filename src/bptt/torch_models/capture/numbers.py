@@ -87,6 +87,9 @@ def masks_of(call: Call) -> list[Array]:
     """What dropout multiplied the inputs of the levels from the second on with, drawn again, (T, B, ·)."""
     if call.rng is None:
         return []
+    if call.of is not None:
+        whole, columns = call.of
+        return [mask[: call.steps, columns] for mask in masks_of(whole)]
     ones = torch.ones_like(call.outputs[0])
     if call.batch_first:  # PyTorch draws them time first
         ones = torch.ones_like(ones.transpose(0, 1), memory_format=torch.contiguous_format)

@@ -79,7 +79,13 @@ def recurrent_modules(model: nn.Module) -> dict[str, Any]:
 
 @contextmanager
 def capturing(
-    model: nn.Module, batch: Any, loss: Loss, *, flat_too: bool = False
+    model: nn.Module,
+    batch: Any,
+    loss: Loss,
+    *,
+    flat_too: bool = False,
+    keep_graph: bool = True,
+    memory: float | None = None,
 ) -> Iterator[Captured]:
     """Run loss(model, batch) forward; within it, errors can be carried through its graph.
 
@@ -88,13 +94,16 @@ def capturing(
         batch: whatever ``loss`` takes.
         loss: called as loss(model, batch), returns the loss before ``.backward()``.
         flat_too: whether a gradient that is zero everywhere is a result.
+        keep_graph: False lets go of what autograd keeps as soon as nothing more can be asked of it: where no call goes
+            on from another.
+        memory: bytes that autograd may keep of a call, see ``Calls``.
 
     Raises:
         OptionError: if the model has no recurrent layer, or the loss is no number, does not depend on any of
             them, or has a gradient of zero.
     """
     modules = recurrent_modules(model)
-    recorder = Calls(modules, model)
+    recorder = Calls(modules, model, memory)
     with ExitStack() as stack:
         stack.enter_context(untouched(model))
         stack.enter_context(eagerly(model))
@@ -112,28 +121,33 @@ def capturing(
         unseen = _unseen(recorder)
         if not recorder.calls or not E.requires_grad:
             raise _of_their_own(unseen) if unseen and not recorder.calls else _independent()
-        yield _captured(E, recorder, unseen, flat_too)
+        yield _captured(E, recorder, unseen, flat_too, keep_graph)
 
 
-def _captured(E: Tensor, recorder: Calls, unseen: dict[str, str], flat_too: bool) -> Captured:
+def _captured(
+    E: Tensor, recorder: Calls, unseen: dict[str, str], flat_too: bool, keep_graph: bool
+) -> Captured:
     calls, one = recorder.calls, [torch.ones_like(E)]
     shared = {id(W): W for call in calls for W in call.shared}
     gated = [call for call in calls if call.state_gate is not None]
     edges = [edge for call in gated for edge in call.state_gate.edges]  # type: ignore[union-attr]
     edges += [edge for call in calls for edge in call.out.edges]
-    grads = iter(gradients([E], one, [*map(get_gradient_edge, shared.values()), *edges]))
+    chains = chains_of(calls)
+    for chain in chains:
+        join(chain)
+    apart = [c for c in chains if any(s.feeds or s.call.state_gate is not None for s in c.starts)]
+    keep_graph = keep_graph or bool(apart)
+    wanted = [*map(get_gradient_edge, shared.values()), *edges]
+    grads = iter(gradients([E], one, wanted, keep_graph=keep_graph))
     weights = {name: next(grads) for name in shared}
     at_states = {call.index: [next(grads) for _ in call.gated] for call in gated}
     # Of a chain in which no gate is to be shut this is all that reaches its calls.
     immediate: Errors = {call.index: [next(grads) for _ in call.out.edges] for call in calls}
     past: Errors = {}
-    chains = chains_of(calls)
-    for chain in chains:
-        join(chain)
-        if any(start.feeds or start.call.state_gate is not None for start in chain.starts):
-            own, by_inputs = _immediate(E, chain)
-            immediate |= own
-            past |= by_inputs
+    for chain in apart:
+        own, by_inputs = _immediate(E, chain)
+        immediate |= own
+        past |= by_inputs
     captured = Captured(
         chains, float(E.detach()), E, immediate, past, at_states, weights, recorder.modules, unseen
     )

@@ -13,7 +13,7 @@ from torch.autograd.graph import GradientEdge
 
 from bptt.arrays import Array
 from bptt.gradients.by_lag.between_columns import Arriving, Leaving
-from bptt.gradients.by_lag.scaled import Rows
+from bptt.gradients.by_lag.rows import Rows
 from bptt.torch_models.capture import Call, Start
 from bptt.torch_models.capture.carry import back_through
 from bptt.torch_models.capture.numbers import layer_errors, like_pytorch
