@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import bptt
+from bptt.cli.advice_words import commands
 from bptt.dynamics import bias_that_keeps
 from bptt.errors import OptionError
 
@@ -72,6 +73,53 @@ def test_a_pytorch_model(kind, levels, size):
         return nn.functional.cross_entropy(model["out"](model["rnn"](batch[0])[0][-1]), batch[1])
 
     followed(lambda: bptt.diagnose(model, batch, loss, LAG), model)
+
+
+def loud(model=None):
+    """Inputs of size 30, which saturate, diagnosed."""
+    x = 30 * np.random.default_rng(0).standard_normal((2 * LAG, 6, 3)).astype("f4")
+    if model is None:
+        model = bptt.Network.init(3, H, 2, loss_at="last", rng=1)
+        return model, lambda: bptt.diagnose(model, (x, np.zeros(6, int)), needed_lag=LAG)
+    x = torch.from_numpy(x)
+    return model, lambda: bptt.diagnose(model, x, lambda m, x: m(x)[0][-1].square().mean(), LAG)
+
+
+def test_inputs_that_saturate_are_scaled_by_the_remedy():
+    model, diagnose = loud()
+    report = diagnose()
+    first = report.advice[0]
+    assert (report.cause.name, first.remedy) == ("saturation", "input-scale")
+    assert first.code == 'report.apply("input-scale")'
+    assert f"Scale W_F by about {first.number:g}" in first.sentence
+    assert commands(first, None) == "bptt remedies --only input-scale --remedy input-scale --apply"
+    (layer,) = report.layers.values()
+    assert layer.saturated > 0.5
+    exec(first.code, {"model": model, "report": report})
+    after = diagnose()
+    assert next(iter(after.layers.values())).saturated <= 0.1
+    assert "input-scale" not in [each.remedy for each in after.advice]
+
+
+def test_inputs_that_saturate_a_pytorch_layer():
+    torch.manual_seed(0)
+    model, diagnose = loud(nn.RNN(3, H))
+    first = diagnose().advice[0]
+    assert first.remedy == "input-scale"
+    assert first.code == f"model.weight_ih_l0.data[:] *= {first.number:g}"
+    before = model.weight_ih_l0.detach().clone()
+    exec(first.code, {"model": model})
+    torch.testing.assert_close(model.weight_ih_l0.detach(), before * first.number)
+    assert "input-scale" not in [each.remedy for each in diagnose().advice]
+
+
+def test_states_that_saturate_by_themselves_are_no_matter_of_the_inputs():
+    """The remedy would be refused, so it is not advised."""
+    model, diagnose = loud()
+    model.layer.W_R *= 30
+    assert "input-scale" not in [each.remedy for each in diagnose().advice]
+    with pytest.raises(OptionError, match="it is not the inputs"):
+        diagnose().apply("input-scale")
 
 
 def lstm_model(levels=2, **more):

@@ -161,6 +161,22 @@ def test_inputs_are_scaled_until_the_units_are_not_saturated():
         change("input-scale", subject_of())
 
 
+def test_each_layer_has_a_scale_of_its_own():
+    """One that nothing mends keeps no other from being mended."""
+    subject = subject_of(layers=3)
+    loud = subject.layers
+    loud[0].W_F *= 40
+    loud[1].W_R *= 40
+    loud[2].W_F *= 8
+    subject = subject.changed(loud)
+    made = change("input-scale", subject)
+    scales = [float((new.W_F / old.W_F).mean()) for new, old in zip(made.layers, loud, strict=True)]
+    assert scales[0] < scales[2] < 1
+    assert scales[1] == 1
+    assert [sentence.split(":")[0] for sentence in made.sentences] == ["rnn.0", "rnn.2"]
+    np.testing.assert_array_equal(made.layers[1].W_R, loud[1].W_R)
+
+
 def test_the_training_alone():
     subject = subject_of(data=tasks.adding(T))
     assert change("lr-up", subject).settings == {"lr": 0.003}

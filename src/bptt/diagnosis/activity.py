@@ -9,6 +9,7 @@ from bptt.layers import Trace
 from bptt.layers.sequences import inside
 
 SATURATED = 0.1  # a unit is saturated where its slope is below this part of the steepest slope
+MUCH = 0.1  # of the slopes: where more are saturated, something is to be done about it
 STEEPEST_GATE = 0.25  # slope of the logistic at 0
 
 

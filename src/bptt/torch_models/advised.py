@@ -78,8 +78,8 @@ def _translated(advice: Advice, place: Place) -> Advice | None:
         return replace(advice, code=_lines(place, _biases(advice, module)))
     if advice.remedy in CELLS:  # a module of another class: the user's to build
         return replace(advice, remedy=None, code="")
-    if advice.edit is not None:
-        return _edited(advice, advice.edit, place)
+    if advice.edit is not None:  # no remedy writes into a layer with a projection
+        return _edited(replace(advice, remedy=None) if projected else advice, advice.edit, place)
     if projected and advice.remedy is not None:  # W_R is made of two matrices here
         return None
     if advice.remedy == "orthogonal":
