@@ -52,7 +52,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.run
 
 # Does the diagnosis predict what is learnt, do the remedies help: an hour; --quick takes two minutes.
-experiments: $(VENV)/.installed
+experiments: $(VENV)/.experiments
 	$(BIN)/python -m experiments $(if $(QUICK),--quick)
 
 clean:
@@ -75,6 +75,10 @@ $(VENV)/.checks: $(BUILD) | $(BIN)/python
 
 $(VENV)/.bench: $(BUILD) | $(BIN)/python
 	$(PIP) --editable '.[bench]'
+	@touch $@
+
+$(VENV)/.experiments: $(BUILD) | $(BIN)/python
+	$(PIP) --editable '.[experiments]'
 	@touch $@
 
 $(SANITIZED)/.installed: $(BUILD)

@@ -14,6 +14,7 @@ NAMES = (
     "reach",
     "development",
     "held_out",
+    "unseen",
     "remedy",
     "pascanu",
     "truncation",

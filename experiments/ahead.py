@@ -6,6 +6,8 @@ The sequences are others than those of the full training: the seed of the data d
 import time
 from dataclasses import asdict, fields
 
+import numpy as np
+
 from bptt.errors import NonFiniteError
 from bptt.prognoses import Agreement, Measured, NetworkLearner, measure
 from experiments.outcomes import network_of, work_of
@@ -16,20 +18,33 @@ OTHER_DATA = 1000  # is added to the seed of the data
 
 
 def ahead(record):
-    """What a look ahead measures, compactly; where the training broke off, as far as it came."""
+    """What a look ahead measures, compactly; where the training broke off, as far as it came.
+
+    "trained" is the mean loss on the batches from point to point, "epoch" the updates that go through all of the data
+    once, None where they are drawn anew.
+    """
     of, began = work_of(record), time.process_time()
     learner = NetworkLearner(
         network_of(record), of.data, needed_lag=of.needed_lag, lr=of.rate, batch=of.batch,
         length=of.steps, seed=OTHER_DATA + record["seed"],
     )  # fmt: skip
-    seen, why = [], None
+    seen, trained, why = [], [], None
     try:
         for point in POINTS:
-            learner.advance(round(point * of.updates) - learner.updates, lambda E: None)
+            losses = []
+            learner.advance(round(point * of.updates) - learner.updates, losses.append)
+            trained += [compact(float(np.mean(losses)))] if losses else []
             seen.append(compact(asdict(measure(learner, GROUPS, FORM_GROUPS))))
     except NonFiniteError as error:
         why = str(error)
-    return {"ahead": seen, "broke_off": why, "ahead_seconds": round(time.process_time() - began, 1)}
+    epoch = None if np.isinf(learner.epoch) else round(learner.epoch, 2)
+    return {
+        "ahead": seen,
+        "trained": trained,
+        "epoch": epoch,
+        "broke_off": why,
+        "ahead_seconds": round(time.process_time() - began, 1),
+    }
 
 
 def compact(measured):

@@ -17,7 +17,7 @@ from experiments.foretold import foretold
 from experiments.running import stored
 
 FILE = Path(bptt.__file__).parent / "prognoses" / "calibration.json"
-RESTS_ON = ("loss", "reach", "agreement", "form")
+RESTS_ON = ("loss", "fall", "reach", "agreement", "form", "gap", "passes")
 SHOWN = ("log10_attenuation", "coherence", "form")
 ONE_IN_TEN = 0.1
 FEWEST = 5  # networks that learnt, and that did not, to fit on

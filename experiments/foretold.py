@@ -57,7 +57,12 @@ def foretold(run, part=0.1):
     end = POINTS.index(part)
     seen = [measured_of(run["ahead"][i]) for i in (0, end - 1, end)]
     left = seen[-1].loss / seen[-1].blind
-    return Foretold(run, evidence(seen, run["updates"]), left if left <= LEARNT else None)
+    epoch = np.inf if run["epoch"] is None else run["epoch"]
+    return Foretold(
+        run,
+        evidence(seen, run["updates"], run["trained"][end - 1], epoch),
+        left if left <= LEARNT else None,
+    )
 
 
 def learnt(run, at="at", loss="loss"):

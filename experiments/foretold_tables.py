@@ -22,7 +22,7 @@ from experiments.ranks import spearman
 from experiments.running import stored
 
 PARTS = POINTS[2:]
-ADDING = "(a), adding"
+ADDING, SLOW = "(a), adding", ("textures", "faces", "arrow_head", "osuleaf")
 HEAD = [
     "",
     "networks",
@@ -35,9 +35,12 @@ HEAD = [
 
 
 def group_of(run):
-    """Of the development set: those of (a), the twelve kinds on eight tasks, or the others."""
-    if run["hidden"] == 100:
+    """Of the development set: those of (a), the twelve kinds on eight tasks, slow work, or the others."""
+    kind = run["work"].split()[0]
+    if kind == "adding" and run["hidden"] == 100:
         return ADDING
+    if kind in SLOW:
+        return "learnt slowly or in part"
     return "twelve kinds, eight tasks" if run["updates"] == 1500 else "further ones"
 
 
@@ -145,10 +148,14 @@ def diagram(result):
 
 def prognosis_of(run):
     """The library's prognosis of a stored network."""
-    seen = tuple(measured_of(row) for row in run["ahead"][::2])
-    return Prognosis(
-        work_of(run).needed_lag, run["updates"], seen, (), diverged=bool(run["broke_off"])
+    seen = tuple(
+        measured_of(run["ahead"][i]) for i in (0, -2, -1) if len(run["ahead"]) >= len(POINTS)
     )
+    losses = (run["trained"][-1],) * seen[-1].update if seen else ()
+    return Prognosis(
+        work_of(run).needed_lag, run["updates"], seen, losses, diverged=bool(run["broke_off"]),
+        epoch=np.inf if run["epoch"] is None else run["epoch"],
+    )  # fmt: skip
 
 
 def calls(result):
@@ -229,4 +236,5 @@ def cost(result):
 TABLES = {
     "foretold development": development, "foretold": held_out, "reliability": diagram,
     "calls": calls, "misses": misses, "foretold text": text, "cost": cost,
+    "foretold unseen": held_out, "reliability unseen": diagram, "calls unseen": calls, "misses unseen": misses,
 }  # fmt: skip

@@ -1,6 +1,6 @@
 """Which networks: the development set, on which the prognosis is chosen and fitted, and the held-out set.
 
-The development set is the 72 of (a), which ``experiments.reach`` trains, the 192 of ``tasks192`` and those of ``further``.
+The development set is the 72 of (a), which ``experiments.reach`` trains, the 192 of ``tasks192``, and those of ``further`` and ``slow``.
 """
 
 from experiments import reach
@@ -63,6 +63,22 @@ def further():
     return records
 
 
+def slow():
+    """Real work that is learnt slowly, or in part: pictures a pixel at a time, and outlines from a few sequences."""
+    works = (("textures", 1000), ("faces", 600), ("arrow_head", 600), ("osuleaf", 600))
+    records = [
+        record(work, kind, SIZES[n % 3], 1, 0, updates, batch=16)
+        for work, updates in works
+        for n, kind in enumerate(FOURTEEN)
+    ]
+    for work, updates in works[:2]:
+        records += [
+            record(work, kind, SIZES[n % 2], 2, 0, updates, batch=16)
+            for n, kind in enumerate(STACKED)
+        ]
+    return records
+
+
 def held_out():
     """What nothing may be chosen on: two tasks of events, digits at two lengths, and two sets of real sequences."""
     works = (
@@ -80,6 +96,27 @@ def held_out():
                 records.append(record(work, kind, SIZES[(n + seed) % 3], 1, seed, batch=16, **how))
         for n, kind in enumerate(STACKED):
             records.append(record(work, kind, SIZES[n % 2], 2, 0, batch=16, **how))
+    return records
+
+
+def unseen():
+    """What was first trained when the fit that it is told by was fixed: names, appliances, a reactor, symbols in order."""
+    works = (
+        ("names", {"updates": 1000, "rate": 2e-3}),
+        ("plaid", {"updates": 600, "rate": 2e-3}),
+        ("trace", {"updates": 600}),
+        ("order3 40", {"updates": 1500}),
+    )
+    records = []
+    for work, how in works:
+        records += [
+            record(work, kind, SIZES[(n + 1) % 3], 1, 0, batch=16, **how)
+            for n, kind in enumerate(FOURTEEN)
+        ]
+        records += [
+            record(work, kind, SIZES[n % 2], 2, 0, batch=16, **how)
+            for n, kind in enumerate(STACKED)
+        ]
     return records
 
 

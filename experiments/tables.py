@@ -187,6 +187,7 @@ OF = {
     "reach": ("reach", "correlation", "verdicts"),
     "development": ("foretold development",),
     "held_out": ("foretold", "reliability", "calls", "misses", "foretold text", "cost"),
+    "unseen": ("foretold unseen", "reliability unseen", "calls unseen", "misses unseen"),
     "remedy": ("remedy",),
     "pascanu": ("pascanu", "long"),
     "truncation": ("truncation",),

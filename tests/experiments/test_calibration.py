@@ -38,7 +38,8 @@ def made_up(family, seed, slope=2.0, n=400):
     """Networks of which one learns with a probability that is known."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, len(RESTS_ON)))
-    solved = rng.random(n) < 1 / (1 + np.exp(-(0.5 + slope * x[:, 1])))
+    reach = RESTS_ON.index("reach")
+    solved = rng.random(n) < 1 / (1 + np.exp(-(0.5 + slope * x[:, reach])))
     return [
         Foretold(
             {"work": f"{family} 9", "at": 50 if s else None, "updates": 100, "loss": 0.5, "solved": bool(s),
@@ -51,8 +52,8 @@ def made_up(family, seed, slope=2.0, n=400):
 
 def test_the_fit_finds_the_law_that_networks_were_made_by():
     fitted = fit(made_up("xor", 0, n=4000))
-    weight = np.array(list(fitted.weight.values())) / np.array(list(fitted.deviation.values()))
-    assert weight == pytest.approx([0, 2, 0, 0], abs=0.15)
+    weight = {name: w / fitted.deviation[name] for name, w in fitted.weight.items()}
+    assert weight == pytest.approx(dict.fromkeys(RESTS_ON, 0.0) | {"reach": 2.0}, abs=0.15)
     at_zero = fitted.score(dict.fromkeys(RESTS_ON, 0.0))
     assert at_zero == pytest.approx(0.5, abs=0.15)
     assert fitted.step == pytest.approx((np.log(0.5), 0.0), abs=1e-4)

@@ -23,7 +23,7 @@ def run(**other):
     rows = [[n, 0.8, 1.0, -1.0, agreement, agreement, 0.2] for n in range(5)]
     return {
         "work": "xor 14", "updates": 1000, "at": None, "loss": 0.9, "constant": 1.0, "solved": False,
-        "ahead": rows, "broke_off": None,
+        "ahead": rows, "broke_off": None, "trained": [0.8] * 4, "epoch": None,
     } | other  # fmt: skip
 
 

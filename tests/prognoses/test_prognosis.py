@@ -10,8 +10,6 @@ import bptt
 from bptt.data import Batch, Series, Text, load, tasks
 from bptt.errors import OptionError
 from bptt.prognoses import (
-    Agreement,
-    Measured,
     NetworkLearner,
     Prognosis,
     enough_to_hold_out,
@@ -285,43 +283,6 @@ def test_whether_sequences_are_enough():
     few = batch.part(slice(0, 23))
     assert not enough_to_hold_out(Series("own", few, few, 2, "cross_entropy", "last", apart=False))
     assert enough_to_hold_out(tasks.adding(20))
-
-
-def told(**changed):
-    """A prognosis of numbers as networks that learn have them, but for what is changed."""
-    usual = {"reach": (-1.2, -1.0), "coherence": 0.3, "form": 0.3} | changed
-    agreed = Agreement(usual["coherence"], 0.1, 1e-3, 5e-4, 1.0)
-    before, after = usual["reach"]
-    numbers = [
-        Measured(n, 0.99, 1.0, r, agreed, agreed, usual["form"])
-        for n, r in ((0, before), (100, before), (200, after))
-    ]
-    return Prognosis(50, 2000, tuple(numbers), (1.0,) * 200)
-
-
-@pytest.mark.parametrize(
-    ("changed", "missing"),
-    [
-        ({"reach": (-7.0, -7.0), "coherence": 0.01, "form": 0.0}, "reach"),
-        ({"reach": (-3.0, -3.5), "coherence": 0.2, "form": 0.2}, "reach"),
-        ({"coherence": -0.02, "form": 0.15}, "agreement"),
-        ({"reach": (-1.0, -1.0), "coherence": 0.1, "form": 0.0}, "form"),
-    ],
-)
-def test_each_of_the_three_can_be_what_is_missing(changed, missing):
-    assert told().verdict == "will learn"
-    assert told().missing is None
-    assert told(**changed).verdict != "will learn"
-    assert told(**changed).missing == missing
-
-
-def test_reach_is_where_the_signal_is_going():
-    """From 1e-9 to 1e-7 in a tenth of the budget: at this pace it arrives whole before the budget ends."""
-    assert told(reach=(-9.0, -7.0)).evidence["reach"] == 2.0  # the limit
-    assert told(reach=(-3.0, -2.9)).evidence["reach"] == pytest.approx(-2.0)
-    assert told(reach=(-7.0, -7.0)).evidence["reach"] == -7.0
-    assert told(reach=(-np.inf, -np.inf)).evidence["reach"] == -8.0
-    assert told(reach=(-9.0, -7.0)).probability > told(reach=(-7.0, -7.0)).probability + 0.3
 
 
 def test_nothing_is_told_while_the_constant_is_still_being_learnt():

@@ -26,7 +26,8 @@ def measured(update, loss=0.16, reach=-1.0, rate=1e-3, coherence=0.4, form=0.5):
 
 
 def foretold(*points, budget=2000, **more):
-    return PrognosisReport(30, budget, points, tuple(0.2 for _ in range(points[-1].update)), **more)
+    losses = tuple(0.2 for _ in range(points[-1].update))
+    return PrognosisReport(30, budget, points, losses, epoch=np.inf, **more)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def asked():
          r"0\.08; without the past it would be 0\.17\."),
         (foretold(measured(0), measured(200)),
          r"The network will learn lag 30: by about update (\d\d0|1,\d00) of 2,000, with a probability of (over )?\d\d %\."),
-        (foretold(measured(0, reach=-9.0), measured(200, reach=-9.0, rate=0.0, coherence=0.0, form=0.0)),
+        (foretold(measured(0, reach=-9.0), measured(200, loss=0.17, reach=-9.0, rate=0.0, coherence=0.0, form=0.0)),
          r"The network will not learn lag 30 within 2,000 updates: the probability that it does is (under )?\d+ %, and "
          r"reach is missing\."),
         (foretold(measured(0)),
@@ -69,14 +70,21 @@ def test_what_is_missing_is_explained(name):
     short = {
         "reach": {"reach": -9.0, "coherence": 0.0, "form": 0.0},
         "agreement": {"coherence": 0.0, "form": 0.15},
-        "form": {"loss": 0.17, "coherence": 0.1, "form": 0.0},
+        "form": {"coherence": 0.1, "form": 0.0},
     }[name]
-    case = foretold(measured(0), measured(200, **short))
+    case = foretold(measured(0), measured(200, loss=0.17, **short))
     assert case.missing == name
     told = {"reach": "error signal does not arrive", "agreement": "pulls the same way on other data",
             "form": "cannot put together"}  # fmt: skip
     assert told[name] in why(case)
     assert told[name] in " ".join(str(case).replace("│", " ").split())
+
+
+def test_what_does_not_carry_over_is_explained():
+    few = foretold(measured(0), measured(200, loss=0.17, form=0.1))
+    few = replace(few, losses=(0.06,) * 200, epoch=4.0)
+    assert few.missing is None
+    assert "carries over to others too little" in why(few)
 
 
 def test_the_first_screen_shows_the_sentence_and_the_three_curves(asked, visit, tmp_path):

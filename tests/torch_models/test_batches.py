@@ -210,3 +210,13 @@ def test_every_form_of_a_batch(form):
     learnt = ModuleLearner(Model(), parts, lambda m, b: loss(m, read(b)))
     learnt.advance(2, lambda E: None)
     assert np.isfinite([one.E for one in learnt.passes(2)]).all()
+
+
+def test_an_epoch_counts_the_batches_that_are_not_held_out():
+    pairs = [numbered(8 * n, 8) for n in range(20)]
+    listed = batches_of(pairs, Model(), loss)
+    assert listed.epoch == 20 - len(listed.held)
+    assert batches_of(iter(pairs), Model(), loss).epoch is None
+    assert batches_of(lambda: numbered(0, 8), Model(), loss).epoch == np.inf
+    split = batches_of(numbered(0, 60), Model(), loss, batch=7)
+    assert split.epoch == -(-42 // 7)  # 30 % of 60 sequences are held out

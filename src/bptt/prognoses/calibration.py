@@ -20,7 +20,8 @@ from bptt.prognoses.measured import Measured
 
 # Where a number says no more: what lies outside is taken as the limit.
 LIMITS = {
-    "loss": (-3.0, 0.2), "reach": (-8.0, 2.0), "agreement": (-2.0, 0.0), "form": (0.0, 1.0),
+    "loss": (-3.0, 0.2), "fall": (-2.0, 1.0), "reach": (-8.0, 2.0), "agreement": (-2.0, 0.0), "form": (0.0, 1.0),
+    "gap": (-0.5, 1.5), "passes": (0.0, 6.0),
 }  # fmt: skip
 SIGNAL = (-32.0, 2.0)  # log10 between which a signal's growth is followed
 
@@ -60,31 +61,53 @@ class Calibration:
         return self.bias + sum(self.parts(evidence).values())
 
 
-def evidence(measured: Sequence[Measured], budget: int) -> dict[str, float]:
+def evidence(
+    measured: Sequence[Measured], budget: int, trained: float | None, epoch: float | None
+) -> dict[str, float]:
     """The numbers that the probability rests on, by name.
 
         loss       ln of the held-out loss over what is reached without the past
+        fall       log10 of how much that will still fall by the end of the budget if it goes on as between the last two
+                   measurements
         reach      log10 of the signal at the needed lag, as it will be at the end of the budget if it goes on growing as
                    it has: training changes how far a gradient reaches
         agreement  log10 of the coherence
         form       R²
+        gap        ln of the held-out loss over that on the batches which were trained on, both between the last two
+                   measurements: what is learnt and does not carry over; 0 where every update draws its data anew
+        passes     ln(1 + n), n how often the whole training goes through its data: 0 where they are drawn anew
 
     Args:
         measured: of a look ahead, in order.
         budget: updates of the whole training.
+        trained: mean loss on the batches between the last two measurements; None if there were none.
+        epoch: updates in which all of the data are gone through once; None where nobody knows.
     """
     last = measured[-1]
-    before, now = (float(np.clip(m.log10_attenuation, *SIGNAL)) for m in (measured[0], last))
-    growth = (now - before) / last.update if last.update else 0.0  # per update
-    known = {
-        "loss": float(np.log(max(last.loss, 1e-300) / max(last.blind, 1e-300))),
-        "reach": now + growth * max(0, budget - last.update),
-    }
+    first, now = (float(np.clip(m.log10_attenuation, *SIGNAL)) for m in (measured[0], last))
+    growth = (now - first) / last.update if last.update else 0.0  # per update
+    left = max(0, budget - last.update)
+    known = {"loss": _above_blind(last), "reach": now + growth * left}
+    if len(measured) > 1:
+        before = measured[-2]
+        pace = (_above_blind(before) - _above_blind(last)) / (last.update - before.update)
+        known["fall"] = float(np.log10(max(pace * left, 1e-300)))
+        if trained is not None:
+            held_out = (before.loss + last.loss) / 2
+            gap = float(np.log(max(held_out, 1e-300) / max(trained, 1e-300)))
+            known["gap"] = 0.0 if epoch == np.inf else gap  # of data drawn anew it would be noise
+    if epoch is not None:
+        known["passes"] = float(np.log1p(budget / epoch))
     if last.agreement_mid is not None:
         known["agreement"] = float(np.log10(max(last.agreement_mid.coherence, 1e-300)))
     if last.form is not None:
         known["form"] = last.form
     return {name: float(np.clip(x, *LIMITS[name])) for name, x in known.items()}
+
+
+def _above_blind(measured: Measured) -> float:
+    """ln of the loss over that without the past."""
+    return float(np.log(max(measured.loss, 1e-300) / max(measured.blind, 1e-300)))
 
 
 @cache

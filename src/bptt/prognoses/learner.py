@@ -64,6 +64,8 @@ class Learner(Protocol):
         needed_lag: the lag that the task needs, in steps.
         unit: that losses are told in; "" if it has no name.
         scale: how much of the loss one of it is.
+        epoch: updates in which all of the training's data are gone through once; infinite where every update draws anew,
+            None where nobody knows.
         remarks: what cannot be measured and why, in sentences.
     """
 
@@ -79,6 +81,8 @@ class Learner(Protocol):
     def unit(self) -> str: ...  # noqa: D102
     @property
     def scale(self) -> float: ...  # noqa: D102
+    @property
+    def epoch(self) -> float | None: ...  # noqa: D102
     @property
     def remarks(self) -> tuple[str, ...]: ...  # noqa: D102
 

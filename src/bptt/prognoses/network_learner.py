@@ -78,6 +78,7 @@ class NetworkLearner:
         self.lr, self.batch = lr, source.batch
         self.unit = source.unit
         self.scale = source.scale
+        self.epoch = source.epoch
         guessed = isinstance(data, Task) and not data.learnable
         self._of_data = (NOTHING.format(name=data.name),) if guessed else ()
         self.held_out = HeldOut.of(data, self.needed_lag, seed)

@@ -31,6 +31,8 @@ class Prognosis:
         remarks: what was left out and why, in sentences.
         diverged: whether the training broke off, as ``stopped`` says: loss or gradient was not finite, or a copy could
             not be trained.
+        epoch: updates in which all of the training's data are gone through once; infinite where every update draws anew,
+            None where nobody knows.
     """
 
     needed_lag: int
@@ -41,6 +43,7 @@ class Prognosis:
     stopped: str | None = None
     remarks: tuple[str, ...] = ()
     diverged: bool = False
+    epoch: float | None = None
 
     @property
     def learnt(self) -> bool:
@@ -62,7 +65,17 @@ class Prognosis:
     @cached_property
     def evidence(self) -> dict[str, float]:
         """The numbers that the probability rests on; empty where there are none."""
-        return evidence(self.measured, self.budget) if self.measured else {}
+        if not self.measured:
+            return {}
+        return evidence(self.measured, self.budget, self._trained, self.epoch)
+
+    @property
+    def _trained(self) -> float | None:
+        """The mean loss on the batches between the last two measurements; None where it is not known of each."""
+        if len(self.measured) < 2 or len(self.losses) < self.measured[-1].update:
+            return None
+        first, end = (m.update for m in self.measured[-2:])
+        return float(np.mean(self.losses[first:end]))
 
     @cached_property
     def probability(self) -> float:
@@ -99,16 +112,29 @@ class Prognosis:
     def missing(self) -> Missing | None:
         """Which of reach, agreement and form is missing: what lowers the probability the most.
 
-        It is compared with what networks usually had that learnt. None where it will learn, or none of the three
-        lowers it.
+        It is compared with what networks usually had that learnt. None where it will learn, none of the three
+        lowers it, or ``overfits`` says what does.
         """
-        if self.verdict == "will learn" or not self.evidence:
+        if self.verdict == "will learn" or not self.evidence or self.overfits:
             return None
-        fit = calibration()
-        own, usual = fit.parts(self.evidence), fit.parts(fit.usual)
-        lack = {name: usual[name] - own[name] for name in THREE if name in own}
+        lack = {name: self._lack[name] for name in THREE if name in self._lack}
         most = max(lack, key=lambda name: lack[name])
         return most if lack[most] > 0 else None
+
+    @property
+    def overfits(self) -> bool:
+        """Whether what lowers the probability the most is that little of what is learnt carries over to other sequences."""
+        if self.verdict == "will learn" or not self.evidence:
+            return False
+        lack = sum(self._lack.get(name, 0.0) for name in ("gap", "passes"))
+        return lack > max(0.0, *(self._lack.get(name, 0.0) for name in THREE))
+
+    @cached_property
+    def _lack(self) -> dict[str, float]:
+        """How much less every number adds to the score than it usually does where networks learn."""
+        fit = calibration()
+        own, usual = fit.parts(self.evidence), fit.parts(fit.usual)
+        return {name: usual[name] - own[name] for name in own}
 
     @property
     def curves(self) -> dict[str, list[float]]:

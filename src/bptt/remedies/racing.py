@@ -50,6 +50,7 @@ class Runner:
     needed_lag: int = 0
     unit: str = ""
     remarks: tuple[str, ...] = ()
+    epoch: float | None = None
 
     @classmethod
     def of(cls, tried: Tried) -> "Runner":
@@ -63,11 +64,8 @@ class Runner:
                 tried, None, stopped=broke_off(0, why(error)), needed_lag=tried.subject.needed
             )
         runner = cls(tried, learner)
-        runner.needed_lag, runner.unit, runner.remarks = (
-            learner.needed_lag,
-            learner.unit,
-            learner.remarks,
-        )
+        runner.needed_lag, runner.unit = learner.needed_lag, learner.unit
+        runner.remarks, runner.epoch = learner.remarks, learner.epoch
         return runner
 
     def run(self, to: Round, note: Callable[[float], None]) -> None:
@@ -100,7 +98,7 @@ class Runner:
         """What is known of it."""
         prognosis = Prognosis(
             self.needed_lag, budget, tuple(self.measured), tuple(self.losses), self.unit, self.stopped, self.remarks,
-            self.stopped is not None,
+            self.stopped is not None, self.epoch,
         )  # fmt: skip
         return replace(self.tried, prognosis=prognosis, rounds=self.rounds)
 

@@ -27,6 +27,7 @@ class Source(Protocol):
 
     Attributes:
         batch: batch size.
+        epoch: updates in which all of the data are gone through once; infinite where every update draws anew.
         unit: what a loss is counted in, times ``scale`` nats (or squares).
         scale: of the unit.
         measure: what ``score`` is.
@@ -35,6 +36,7 @@ class Source(Protocol):
     """
 
     batch: int
+    epoch: float
     unit: str
     scale: float
     measure: str
@@ -73,6 +75,7 @@ class TextSource:
     def __init__(self, text: Text, length: int, batch: int) -> None:
         self.text, self.length, self.batch = text, length, batch
         self.stream = streams(text.train, batch)
+        self.epoch = len(text.train) / (length * batch)
         chunk(self.stream, length, 0)  # refuses a length that does not fit
         self.settings = {"text": text.fingerprint, "length": length, "batch": batch}
         self.notes = {"characters": text.characters, "data": text.name}
@@ -128,6 +131,7 @@ class SeriesSource:
 
     def __init__(self, series: Series, batch: int, seed: int = 0) -> None:
         self.series, self.batch, self.seed = series, min(batch, len(series.train.lengths)), seed
+        self.epoch = len(series.train.lengths) / self.batch
         self.unit, self.measure = UNITS[series.loss]
         self.settings = {"data": series.fingerprint, "batch": self.batch, "data_seed": seed}
         self.notes = {"data": series.name}
@@ -161,7 +165,7 @@ class SeriesSource:
 
 
 class TaskSource:
-    """Sequences of a task, drawn anew for every update and never seen twice; states start from zero.
+    """Sequences of a task, drawn anew for every update; states start from zero.
 
     Args:
         task: what is to be learnt, at the length it is scored at.
@@ -189,6 +193,7 @@ class TaskSource:
                     error.cure,
                 ) from error
         self.task, self.batch, self.seed, self.curriculum = task, batch, seed, curriculum
+        self.epoch = task.sequences / batch
         self.unit, self.measure = UNITS[task.loss]
         digest = hashlib.sha256(task.batch(2, np.random.default_rng(0)).x.tobytes())
         self.settings = {

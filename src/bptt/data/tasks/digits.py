@@ -50,7 +50,7 @@ def digits(length: int = PIXELS) -> Task:
         name="digits", length=T, steps=T, inputs=1, outputs=10, loss="cross_entropy",
         loss_at="last", needed_lag=T - 1 - (PIXELS - NEEDED_PIXELS), longest_lag=T - 1 - FIRST_PIXEL,
         baseline=float(-(p * np.log(p)).sum()), solved=0.9,
-        source="Alpaydin & Kaynak 1998; Le, Jaitly & Hinton 2015", draw=draw, at=digits,
+        source="Alpaydin & Kaynak 1998; Le, Jaitly & Hinton 2015", draw=draw, at=digits, sequences=cut,
     )  # fmt: skip
 
 

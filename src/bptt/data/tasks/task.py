@@ -1,5 +1,6 @@
 """A task: sequences drawn without end, whose answer lies a known number of steps back."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -36,6 +37,7 @@ class Task:
             sequences are made of data.
         at: length to the same task at that length.
         learnable: False for noise: no answer is better than a guess, and no lag is needed more than another.
+        sequences: that there are to train on; infinite where every one is made anew.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Task:
     draw: Draw
     at: Callable[[int], "Task"]
     learnable: bool = True
+    sequences: float = math.inf
 
     def batch(self, sequences: int, rng: np.random.Generator, held_out: bool = False) -> Batch:
         """Fresh sequences, time first, all of one length.

@@ -24,6 +24,10 @@ SUPPLIED = {
     "learning rate, shorter sequences first.",
     "form": "What can express more supplies it: more units, another activation, a gated cell, a layer on top.",
 }
+OVERFITS = (
+    "What it learns from the sequences of the training carries over to others too little. More sequences, a smaller network or "
+    "dropout are the usual cures."
+)
 
 
 def opening(prognosis: Prognosis) -> tuple[str, str]:
@@ -78,6 +82,8 @@ def why(prognosis: Prognosis) -> str:
     """What is missing and what it means, or that nothing stands out; nothing where it will learn."""
     if prognosis.verdict == "will learn" or prognosis.diverged or isnan(prognosis.probability):
         return ""
+    if prognosis.overfits:
+        return OVERFITS
     if prognosis.missing is None:
         return "Of reach, agreement and form none is so small that it alone would explain it."
     return f"{MISSING[prognosis.missing]}. {SUPPLIED[prognosis.missing]}"

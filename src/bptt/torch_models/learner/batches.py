@@ -1,6 +1,7 @@
 """What a look ahead trains on, and what it keeps apart to measure on."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from itertools import islice
 from typing import Any, Protocol, runtime_checkable
 
@@ -32,10 +33,13 @@ class Batches(Protocol):
     Attributes:
         held: groups of sequences to measure on.
         per_group: sequences of an update over those of a group.
+        epoch: updates in which all that is not held out is gone through once; infinite where every batch is drawn anew,
+            None where nobody knows.
     """
 
     held: list[Any]
     per_group: float
+    epoch: float | None
 
     def at(self, number: int) -> Any:
         """The batch of an update, from 0.
@@ -123,6 +127,7 @@ class _Drawn:
     """Batches that a function draws: the first are held out."""
 
     per_group = 1.0
+    epoch: float | None = math.inf
 
     def __init__(self, draw: Callable[[], Any], seed: int, shared: bool) -> None:
         self._draw, self._stream, self._shared = draw, Stream(seed), shared
@@ -175,6 +180,7 @@ class _Read:
             out = set(order[: max(3, len(self.first) // ONE_IN)].tolist())
             self.held = [batch for n, batch in enumerate(self.first) if n in out]
             self._train = [batch for n, batch in enumerate(self.first) if n not in out]
+        self.epoch = float(len(data) - len(self.held)) if isinstance(data, Sized) else None
 
     def at(self, number: int) -> Any:
         """See ``Batches``."""
@@ -217,6 +223,9 @@ class _Split:
             )  # fmt: skip
         self.per_group = sum(size for size, _ in sizes) / sum(each for _, each in sizes)
         self._size = batch
+        self.epoch: float | None = float(
+            sum(-(-len(rows) // batch) for _, rows in self._of_training)
+        )
         self._rounds = self._drawn()
         self._made: list[tuple[Sequences, Array]] = []
 

@@ -110,6 +110,7 @@ class ModuleLearner:
                 "Use a larger batch size: what pulls the same way in many sequences is measured.",
             )  # fmt: skip
         self.batch = max(1, round(sequences * data.per_group))
+        self.epoch = data.epoch
 
     @property
     def remarks(self) -> tuple[str, ...]:
