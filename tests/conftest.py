@@ -13,6 +13,7 @@ import bptt
 from bptt.data import Text
 
 CI = bool(os.environ.get("CI"))
+os.environ.setdefault("KERAS_BACKEND", "torch")  # read once, when Keras is imported
 GOLDEN = Path(__file__).parent / "golden"
 
 # The same examples every time: a failure on one machine is a failure on all.

@@ -37,6 +37,8 @@ MISSING = {
     "equations": ("import bptt.derivation", "bptt[derive]"),
     "a PyTorch model": ("bptt.from_torch", "bptt[torch]"),
     "a monitor": ("bptt.Monitor", "bptt[torch]"),
+    "a model of Keras": ("bptt.from_keras('report.json')", "bptt[keras]"),
+    "a model in ONNX": ("bptt.from_onnx('report.json')", "bptt[onnx]"),
 }
 
 
@@ -125,11 +127,13 @@ def test_what_is_imported_is_declared():
 
 def test_all_is_what_commands_and_readers_need():
     assert {Requirement(text).name for text in EXTRAS["all"]} == {"bptt"}
-    assert Requirement(EXTRAS["all"][0]).extras == {"cli", "data", "torch", "lab", "sweep"}
+    assert Requirement(EXTRAS["all"][0]).extras == {
+        "cli", "data", "keras", "onnx", "torch", "lab", "sweep",
+    }  # fmt: skip
 
 
 def test_dir_lists_the_public_names_and_no_others():
     assert set(dir(bptt)) == set(bptt.__all__)
-    for name in ("Monitor", "sweep", "from_torch", "to_torch"):
+    for name in ("Monitor", "sweep", "from_torch", "to_torch", "from_keras", "from_onnx"):
         assert name in dir(bptt)
         assert callable(getattr(bptt, name))

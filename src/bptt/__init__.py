@@ -16,6 +16,7 @@ from bptt.report import Report, diagnose, prognosis
 from bptt.version import __version__
 
 if TYPE_CHECKING:
+    from bptt.models import from_keras, from_onnx
     from bptt.monitor import Monitor
     from bptt.sweeps import sweep
     from bptt.torch_models import from_torch, to_torch
@@ -41,6 +42,8 @@ __all__ = [
     "dynamics",
     "errors",
     "forward_mode",
+    "from_keras",
+    "from_onnx",
     "from_torch",
     "get_num_threads",
     "lyapunov",
@@ -51,9 +54,11 @@ __all__ = [
     "truncated_bptt",
 ]
 
-# Imported when they are asked for: all but the last need PyTorch.
+# Imported when they are asked for.
 _LATER = {
     "Monitor": "monitor",
+    "from_keras": "models",
+    "from_onnx": "models",
     "from_torch": "torch_models",
     "to_torch": "torch_models",
     "sweep": "sweeps",

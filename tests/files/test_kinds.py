@@ -95,11 +95,11 @@ INDEX = {
 }
 GRAPH = protobuf((1, 8), (2, b"tf2onnx"), (7, bytes(900)), (8, b"\x10\x11"))
 FOREIGN = {
-    "model.h5": (sample("keras.h5"), r"an HDF5 file, as Keras writes.*kernel.T.copy\(\) as rnn.weight_ih_l0"),
+    "model.h5": (sample("keras.h5"), r"an HDF5 file, as Keras writes.*bptt.from_keras\(path\)"),
     "model.weights.h5": (sample("keras.weights.h5"), "an HDF5 file, as Keras writes"),
     "weights.hdf5": (bytes(512) + sample("keras.h5"), "an HDF5 file"),
-    "model.keras": (zipped(KERAS), r"a model of Keras.*recurrent_kernel.T.copy\(\) as rnn.weight_hh_l0"),
-    "gru.onnx": (sample("gru.onnx"), r"a model in ONNX.*state dict.*onnx.load\(path\).graph.initializer.*another order"),
+    "model.keras": (zipped(KERAS), r"a model of Keras.*bptt.from_keras\(path\)"),
+    "gru.onnx": (sample("gru.onnx"), r"a model in ONNX.*bptt.from_onnx\(path\)"),
     "large.onnx": (GRAPH, "a model in ONNX"),
     "saved_model.pb": (protobuf((1, 1), (2, bytes(900))), "a SavedModel of TensorFlow"),
     "model.ckpt.index": (bytes(40) + bytes.fromhex("57fb808b247547db"), "a checkpoint of TensorFlow"),

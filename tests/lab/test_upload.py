@@ -335,5 +335,5 @@ def test_a_file_of_another_kind_says_so_whatever_it_is_called():
     for name in ("mine.safetensors", "mine.h5"):
         told = sentence(hdf5, name)
         assert "an HDF5 file, as Keras writes" in told
-        assert "recurrent_kernel.T.copy() as rnn.weight_hh_l0" in told
+        assert "bptt.from_keras(path); its save('model.safetensors')" in told
     assert "Run git lfs pull" in sentence(b"version https://git-lfs.github.com/spec/v1\n")

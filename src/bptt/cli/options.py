@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 ModelFile = Annotated[
     Path | None,
     typer.Option(
-        help="A network that bptt train saved, or the weights of a PyTorch model (.safetensors, .pt, .pth, "
-        ".bin or .ckpt). Without it, a fresh network is used.",
+        help="A network that bptt train saved, the weights of a PyTorch model (.safetensors, .pt, .pth, "
+        ".bin or .ckpt), or a model of Keras (.keras, .h5) or in ONNX (.onnx). Without it, a fresh network is used.",
         rich_help_panel=MODEL,
     ),
 ]

@@ -23,12 +23,10 @@ BY_NAME = (
     "Save its arrays by PyTorch's names (rnn.weight_ih_l0, ...) with safetensors.numpy.save_file."
 )
 OF_KERAS = (
-    "Save its arrays with safetensors.numpy.save_file: kernel.T.copy() as rnn.weight_ih_l0, recurrent_kernel.T.copy() "
-    "as rnn.weight_hh_l0, the biases as rnn.bias_ih_l0 and rnn.bias_hh_l0; of a GRU the gates z and r change places."
+    "Read it with bptt.from_keras(path); its save('model.safetensors') writes a .safetensors file."
 )
 OF_ONNX = (
-    "Save the state dict of the PyTorch model that it was exported from: torch.save(model.state_dict(), path). The "
-    "arrays in it, onnx.load(path).graph.initializer, have their gates in another order."
+    "Read it with bptt.from_onnx(path); its save('model.safetensors') writes a .safetensors file."
 )
 UNPACK = "Unpack it and pass the file of the weights."
 DOWNLOAD = "Download the file itself."
@@ -40,19 +38,25 @@ class Kind:
 
     Attributes:
         what: it is, after "got".
-        cure: how to get weights that are read; empty for those that are.
-        reader: which of the two formats it is; None for what is not read.
+        cure: how to get weights by name; empty for those that are.
+        reader: which format it is; None for what is not read.
     """
 
     what: str
     cure: str
-    reader: Literal["safetensors", "torch"] | None = None
+    reader: Literal["safetensors", "torch", "keras", "onnx"] | None = None
+
+    @property
+    def named(self) -> bool:
+        """Whether it holds weights by name and nothing else: a state dict."""
+        return self.reader in ("safetensors", "torch")
 
 
 SAFETENSORS = Kind("a safetensors file", "", "safetensors")
 TORCH_ZIP = Kind("a zip archive, as torch.save writes", "", "torch")
 TORCH_LEGACY = Kind("a file that torch.save wrote", "", "torch")
-KERAS = Kind("a model of Keras", OF_KERAS)
+KERAS = Kind("a model of Keras", OF_KERAS, "keras")
+ONNX = Kind("a model in ONNX", OF_ONNX, "onnx")
 SAVED_MODEL = Kind("a SavedModel of TensorFlow", BY_NAME)
 ARCHIVE = Kind("a zip archive without weights of PyTorch's", UNPACK)
 
@@ -117,7 +121,7 @@ def kind_in(content: BinaryIO | bytes) -> Kind | None:
     if any(head[at:].startswith(b"\x89HDF\r\n\x1a\n") for at in (0, 512, 1024, 2048)):
         keras = b"keras_version" in head or b"vars" in head
         writers = "Keras writes" if keras else "Keras and MATLAB write"
-        return Kind(f"an HDF5 file, as {writers}", OF_KERAS)
+        return Kind(f"an HDF5 file, as {writers}", OF_KERAS, "keras")
     for start, kind in STARTS.items():
         if head.startswith(start):
             return kind
@@ -211,7 +215,7 @@ def _protobuf(head: bytes, size: int) -> Kind | None:
         return SAVED_MODEL
     graph = any(number == 7 and kind == 2 for number, kind, _ in fields)
     if graph and set(numbers) <= {1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}:
-        return Kind("a model in ONNX", OF_ONNX)
+        return ONNX
     return None
 
 

@@ -57,7 +57,7 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
         ) from error
     except (SafetensorError, TypeError, AttributeError) as error:  # the last two: float8
         kind = kind_of(path)
-        if kind is not None and kind.reader is None:
+        if kind is not None and not kind.named:
             raise FileError(str(path), "a .safetensors file", kind.what, kind.cure) from error
         raise FileError(
             str(path), "a .safetensors file", f"something else ({error})",

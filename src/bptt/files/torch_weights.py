@@ -26,7 +26,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
         FileError: if it cannot be read, holds more than weights, or is a file of another kind; it says which.
     """
     kind = kind_of(path)
-    if kind is not None and kind.reader is None:
+    if kind is not None and not kind.named:
         raise refusal(path, kind)
     if kind is TORCH_ZIP or kind is TORCH_LEGACY or (kind is None and Path(path).suffix in TORCH):
         return read_torch(path), {}

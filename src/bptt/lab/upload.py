@@ -103,7 +103,7 @@ def _check(name: str, content: bytes) -> None:
             "The command bptt diagnose measures larger models.",
         )  # fmt: skip
     kind = files.kind_in(content)
-    if kind is not None and kind.reader is None:
+    if kind is not None and not kind.named:
         raise FileError(name, f"a {ENDING} file", kind.what, kind.cure)
     if not name.lower().endswith(ENDING):
         raise FileError(name, f"a name ending in {ENDING}", repr(PurePosixPath(name).suffix), SAVE)

@@ -7,6 +7,7 @@ from typing import Any
 from bptt.configuration import measured_batch
 from bptt.data import Data, Task
 from bptt.data.series import PACKAGED
+from bptt.models.found import shortened
 from bptt.models.saved import SavedModel
 from bptt.network import Network
 from bptt.training.sources import source_of
@@ -32,7 +33,7 @@ class Model:
 
     @property
     def from_pytorch(self) -> bool:
-        """Whether PyTorch saved it: then nobody knows what it was trained on."""
+        """Whether another program saved it: then nobody knows what it was trained on."""
         return self.saved is not None and self.saved.parts is not None
 
     @property
@@ -56,6 +57,7 @@ class Model:
             facts.append(("read at the end", "the last state of either direction, h_n"))
         if self.source in PACKAGED:  # who knows what these weights were trained on
             facts.append(("inputs", "standardised by the training part of the set"))
+        facts += saved.facts
         if saved.normed:
             facts.append(("computed from g and v", shortened(tuple(saved.normed))))
         if saved.parts.rest:
@@ -85,13 +87,3 @@ class Model:
             network.save(out, source_of(self.data, batch=1, length=1).notes)
         else:
             self.saved.save(network, out)
-
-
-def shortened(names: tuple[str, ...]) -> str:
-    """The first four of some names, and how many more there are.
-
-    >>> shortened(("a", "b", "c", "d", "e", "f"))
-    'a, b, c, d and 2 more'
-    """
-    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-    return ", ".join(names[:4]) + more

@@ -62,7 +62,7 @@ def load(
     """The model in a file, and data that it can read.
 
     Args:
-        path: saved by ``network.save``, or a state dict that PyTorch saved.
+        path: saved by ``network.save``, a state dict that PyTorch saved, a model of Keras or an ONNX file.
         source: the data, as ``bptt.data.load`` takes them; if None what the file says it was trained on. With
             PyTorch's weights a file of sequences is taken as it stands, neither scaled nor split.
         length: T of a task or noise, by default that of the training; steps of a measured sequence of text.
@@ -97,7 +97,7 @@ def _with_loss(network: Network, data: Data, source: str) -> tuple[Network, Data
     """PyTorch's weights with the loss of the data; a batch need not hold every class that they know."""
     if isinstance(data, Text):
         raise OptionError(
-            "data", "a .npz or .csv file, or a task, for a network that PyTorch saved", repr(source),
+            "data", "a .npz or .csv file, or a task, for a network that bptt did not save", repr(source),
             "Save what the recurrent layers read: arrays x (T, B, I) and targets in a .npz file.",
         )  # fmt: skip
     network = fitted(network, data, source)
@@ -112,7 +112,7 @@ def _trained_on(path: str | Path, saved: SavedModel) -> str:
     """
     if saved.parts is not None:
         raise OptionError(
-            "data", f"the data that {path} reads, for PyTorch saves weights alone", "none",
+            "data", f"the data that {path} reads, for {saved.writer} does not save what it was trained on", "none",
             "Save what the recurrent layers read: arrays x (T, B, I) and targets in a .npz file.",
         )  # fmt: skip
     name = saved.notes.get("data", DEFAULT_TEXT)

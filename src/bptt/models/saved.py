@@ -1,4 +1,4 @@
-"""A network in a file: one that bptt saved, or the weights that PyTorch saved."""
+"""A network in a file: one that bptt saved, the weights that PyTorch saved, or a model of Keras or in ONNX."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +9,8 @@ from bptt import files
 from bptt.arrays import Array
 from bptt.cells.initialise import readout_weights
 from bptt.errors import OptionError
+from bptt.models import keras, onnx
+from bptt.models.found import Found
 from bptt.models.state_dict import (
     Normed,
     Parts,
@@ -34,11 +36,13 @@ class SavedModel:
         network: the model. Weights that PyTorch saved do not tell the loss: numbers are taken for
             one output, classes for several, at the last step, until data say it (``fitted``).
         notes: what the file says beside its weights.
-        parts: which of PyTorch's tensors make the network; None where bptt saved it.
+        parts: which of the file's tensors make the network; None where bptt saved it.
         drawn: whether the readout is none of the file's.
         tensors: the weights by the names of the file.
         normed: the weights that were computed from the file's g and v, by the names of these.
         originals: these g and v.
+        writer: "PyTorch", "Keras" or "ONNX", where bptt did not save it.
+        facts: (name, value) pairs of what the file says beside the weights.
     """
 
     name: str
@@ -49,14 +53,16 @@ class SavedModel:
     tensors: dict[str, Array] = field(default_factory=dict, repr=False)
     normed: Normed = field(default_factory=dict, repr=False)
     originals: dict[str, Array] = field(default_factory=dict, repr=False)
+    writer: str = "PyTorch"
+    facts: tuple[tuple[str, str], ...] = ()
 
     def save(self, network: Network, out: str | Path) -> None:
-        """Write a changed copy as the file was: a bptt network, or PyTorch's weights by their names.
+        """Write a changed copy: PyTorch's weights by their names, else a bptt network.
 
         Raises:
             FileError: if it cannot be written, or has no tensor for a bias.
         """
-        if self.parts is None:
+        if self.parts is None or self.writer != "PyTorch":
             network.save(out, {name: note for name, note in self.notes.items() if name != "run"})
             return
         changed = with_layers(
@@ -77,8 +83,8 @@ def read(
     """The network in a file.
 
     Args:
-        path: saved by ``network.save``, or a state dict that PyTorch saved (.safetensors, .pt, .pth, .bin,
-            .ckpt), which is never unpickled.
+        path: saved by ``network.save``, a state dict that PyTorch saved (.safetensors, .pt, .pth, .bin,
+            .ckpt), which is never unpickled, a model of Keras (.keras, .h5, .weights.h5) or an ONNX file.
         activation: as for ``saved_model``.
         recurrent: as for ``saved_model``.
         readout: as for ``saved_model``.
@@ -86,6 +92,16 @@ def read(
     Raises:
         FileError, OptionError, NonFiniteError, ShapeError, DTypeError: as ``saved_model`` does.
     """
+    kind = files.kind_of(path)
+    reader = kind.reader if kind else None
+    if reader == "keras":
+        _nothing_chosen(str(path), "a model of Keras", recurrent=recurrent, readout=readout)
+        return _of_found(path, keras.read_model(path, activation))
+    if reader == "onnx" or (reader is None and Path(path).suffix == ".onnx"):
+        _nothing_chosen(
+            str(path), "an ONNX file", activation=activation, recurrent=recurrent, readout=readout
+        )
+        return _of_found(path, onnx.read_model(path))
     tensors, notes = files.read_weights(path)
     return saved_model(
         str(path), tensors, notes, activation=activation, recurrent=recurrent, readout=readout
@@ -121,13 +137,13 @@ def saved_model(
         NonFiniteError, ShapeError, DTypeError: if the weights make no network.
     """
     if "levels" in notes or "W_O" in tensors:
-        chosen = {"activation": activation, "recurrent": recurrent, "readout": readout}
-        for argument, value in chosen.items():
-            if value is not None:
-                raise OptionError(
-                    argument, f"none, for {name} is not the weights of a PyTorch model but a network that "
-                    "bptt saved", repr(value), "Leave it out: the file says what it holds.",
-                )  # fmt: skip
+        _nothing_chosen(
+            name,
+            "a network that bptt saved",
+            activation=activation,
+            recurrent=recurrent,
+            readout=readout,
+        )
         return SavedModel(Path(name).name, Network.of_tensors(name, tensors, notes)[0], notes)
     stored, drawn = tensors, False
     tensors, normed = with_weights(stored)
@@ -148,3 +164,23 @@ def saved_model(
         loss=loss, loss_at="last", path=name,
     )  # fmt: skip
     return SavedModel(Path(name).name, network, notes, parts, drawn, tensors, normed, originals)
+
+
+def _of_found(path: str | Path, found: Found) -> SavedModel:
+    return SavedModel(
+        Path(path).name, found.network, {}, found.parts, writer=found.writer, facts=found.facts
+    )
+
+
+def _nothing_chosen(name: str, what: str, **chosen: str | None) -> None:
+    """Refuse what only a state dict leaves open.
+
+    Raises:
+        OptionError: if something was chosen.
+    """
+    for argument, value in chosen.items():
+        if value is not None:
+            raise OptionError(
+                argument, f"none, for {name} is not the weights of a PyTorch model but {what}", repr(value),
+                "Leave it out: the file says what it holds.",
+            )  # fmt: skip
