@@ -9,6 +9,7 @@ import bptt
 from bptt.data import tasks
 from bptt.errors import OptionError
 from bptt.remedies import CATALOGUE, NetworkSubject, Settings
+from bptt.remedies.catalogue import chosen
 from bptt.remedies.gain import log10_attenuation
 from tests.cells.minimal_gated_unit import MinimalGatedUnit
 
@@ -262,3 +263,10 @@ def test_apply_writes_into_the_network():
     x = subject.batch["x"]
     assert (network.layer.forward(x).h == changed.layer.forward(x).h).all()
     assert set(found.apply("clip")) == {"clip"}
+
+
+def test_a_name_that_is_nearly_one_gets_a_suggestion():
+    with pytest.raises(OptionError, match=r"got 'ortogonal'\. Did you mean 'orthogonal'\?"):
+        chosen(["ortogonal"])
+    with pytest.raises(OptionError, match=r"got 'xyz'\. Choose from these"):
+        chosen(["xyz"])

@@ -30,6 +30,49 @@ def test_no_loss(wrong):
         bptt.diagnose(Reader(make("GRU")), (X,), wrong)
 
 
+@pytest.mark.parametrize("criterion", [nn.CrossEntropyLoss(), nn.functional.mse_loss])
+def test_a_criterion_is_no_loss_of_a_model_and_a_batch(criterion):
+    """It takes outputs and targets: the line says how to write the function."""
+    words = r"loss: expected a function, called as loss\(model, batch\), got \w+, which takes outputs and targets"
+    with pytest.raises(
+        OptionError,
+        match=rf"{words}. Pass lambda model, batch: criterion\(model\(batch\[0\]\), batch",
+    ):
+        bptt.diagnose(Reader(make("GRU")), (X, X), criterion)
+
+
+def test_arguments_that_have_changed_places():
+    """One line, without the numbers of the batch."""
+    model, batch = Reader(make("GRU")), (X, X)
+    for wrong, words in {
+        (
+            batch,
+            model,
+            loss,
+        ): "model: expected the model, then the batch, got a tuple of Tensor and Tensor, and then Reader",
+        (
+            model,
+            loss,
+            batch,
+        ): "batch: expected the batch, then the loss, got loss, and then a tuple of Tensor and Tensor",
+    }.items():
+        with pytest.raises(OptionError) as caught:
+            bptt.diagnose(*wrong)
+        assert str(caught.value) == f"{words}. Call bptt.diagnose(model, batch, loss)."
+    with pytest.raises(
+        OptionError, match=r"loss: expected None for a bptt.Network, which has its own, got Tensor"
+    ):
+        bptt.diagnose(bptt.Network.init(3, 4, 2, rng=0), batch, X)
+
+
+def test_a_loader_is_no_batch():
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(X), batch_size=4)
+    with pytest.raises(
+        OptionError, match=r"batch: expected one batch, .* got a DataLoader.*next\(iter\(loader\)\)"
+    ):
+        bptt.diagnose(Reader(make("GRU")), loader, loss)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from bptt.errors import OptionError
 from bptt.remedies import cells, gates, inputs, training, weights
@@ -96,7 +97,9 @@ def chosen(names: Sequence[str] | None) -> list[Remedy]:
         return list(CATALOGUE.values())
     for name in names:
         if name not in CATALOGUE:
+            near = get_close_matches(str(name), CATALOGUE, 1)
             raise OptionError(
-                "only", "names among " + ", ".join(CATALOGUE), repr(name), "Choose from these."
-            )
+                "only", "names among " + ", ".join(CATALOGUE), repr(name),
+                f"Did you mean {near[0]!r}?" if near else "Choose from these.",
+            )  # fmt: skip
     return [CATALOGUE[name] for name in names]

@@ -6,7 +6,7 @@ from bptt.diagnosis import diagnose_network
 from bptt.network import Network
 from bptt.prognoses import Learner
 from bptt.remedies import NetworkSubject
-from bptt.report.modules import module_with_loss, none_of_its_own
+from bptt.report.modules import module_with_loss, none_of_its_own, one_batch
 from bptt.report.prognosis import Training, learner_of
 from bptt.report.report import Report
 
@@ -58,6 +58,7 @@ def diagnose(
             ),
             learner=learner,
         )
+    one_batch(model, batch, loss)
     model = module_with_loss(model, loss)
     from bptt.torch_models import ModuleSubject, diagnose_module, unwrapped
 
