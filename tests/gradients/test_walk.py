@@ -4,6 +4,10 @@ import pytest
 import bptt
 from bptt import reference
 from bptt.errors import OptionError
+from bptt.gradients.by_lag import layer_walk
+from bptt.gradients.by_lag.scaled import outer_sum
+from bptt.gradients.by_lag.walk import Walking, lags_of
+from bptt.layers.stacked import as_stack_trace
 from tests.conftest import random_layer, relative
 
 
@@ -196,10 +200,47 @@ def test_loss_steps_that_lie_apart_are_walked_without_the_steps_between(
     dh[5::4] = rng.normal(size=dh[5::4].shape)
     dh[9] = 0  # a step that is missing
     apart = bptt.by_lag(trace, dh, keep_matrices=True, **more)
-    monkeypatch.setattr("bptt.gradients.by_lag.walk._stride", lambda trace, errors: 1)
+    monkeypatch.setattr("bptt.gradients.by_lag.walk.stride_of", lambda trace, errors: 1)
     for own, plain in zip(apart, bptt.by_lag(trace, dh, keep_matrices=True, **more), strict=True):
         assert relative(own.matrices, plain.matrices) < 1e-12
         for name in ("log10_norm", "log10_signal", "gain", "kept"):
             assert np.allclose(getattr(own, name), getattr(plain, name), rtol=1e-12, atol=1e-12)
         assert np.allclose(own.log10_signal_by_step, plain.log10_signal_by_step, atol=1e-6)
         assert own.rest == pytest.approx(plain.rest, rel=1e-12)
+
+
+def test_lags_too_small_to_count_are_not_formed_and_their_signal_goes_on(rng, monkeypatch):
+    layer = random_layer(rng, H=6, gain=0.3)
+    trace = as_stack_trace(layer.forward(rng.normal(size=(60, 3, 3))))
+    dh = rng.normal(size=(60, 3, 6))
+    formed = []
+    monkeypatch.setattr(layer_walk, "outer_sum", lambda *a: formed.append(1) or outer_sum(*a))
+    (whole,) = lags_of(trace, dh, Walking())
+    assert len(formed) == 60
+    formed.clear()
+    (short,) = lags_of(trace, dh, Walking(negligible=1e-12))
+    left = len(formed)
+    assert 5 < left < 40
+    assert np.array_equal(short.log10_norm[:left], whole.log10_norm[:left])
+    assert (short.log10_norm[left:] == -np.inf).all()
+    assert (whole.norm[left:] < 1e-12 * whole.norm.sum()).all()
+    for name in ("log10_signal", "gain", "log10_signal_by_step"):
+        assert np.array_equal(getattr(short, name), getattr(whole, name))
+    assert np.allclose(short.kept, whole.kept, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("steps", [range(40), range(4, 40, 7)], ids=["matrices", "pairs of steps"])
+def test_each_sequence_by_itself(rng, steps):
+    layer = bptt.LSTM.init(3, 6, rng=0, dtype="float64")
+    x, dh = rng.normal(size=(40, 4, 3)), np.zeros((40, 4, 6))
+    dh[list(steps)] = rng.normal(size=(len(steps), 4, 6)) * np.array([1, 10, 1e-3, 1e30])[:, None]
+    trace = as_stack_trace(layer.forward(x))
+    (profile,) = lags_of(trace, dh, Walking(by_sequence=True))
+    alone = [bptt.by_lag(layer.forward(x[:, [b]]), dh[:, [b]]) for b in range(4)]
+    for name in ("log10_norm", "log10_signal"):
+        expected = np.stack([getattr(own, name) for own in alone], axis=1)
+        assert np.allclose(getattr(profile.apart, name), expected, rtol=0, atol=1e-12)
+    horizons = [own.horizon() for own in alone]
+    assert profile.apart.horizon_error() == pytest.approx(np.std(horizons, ddof=1) / 2)
+    growth = [own.log10_growth[7] for own in alone]
+    assert profile.apart.growth_error(7) == pytest.approx(np.std(growth, ddof=1) / 2)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bptt.presentation.progress import bar, per_second, status
+from bptt.presentation import progress
+from bptt.presentation.progress import bar, late_bar, per_second, status
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,24 @@ def test_a_status_leaves_standard_output_alone(capsys):
     with status() as show:
         show("reverse mode")
     assert capsys.readouterr().out == ""
+
+
+def test_a_late_bar_says_nothing_of_short_work(capsys):
+    with late_bar("diagnose") as update:
+        update(1, 2)
+        update(2, 2)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_late_bar_says_in_lines_how_long_long_work_will_take(capsys, monkeypatch):
+    clock = iter(range(0, 1000, 3))
+    monkeypatch.setattr(progress, "monotonic", lambda: float(next(clock)))
+    with late_bar("diagnose") as update:
+        for done in range(20):
+            update(done, 100)
+    out, err = capsys.readouterr()
+    assert out == ""
+    first, *more = err.splitlines()
+    assert first.startswith("diagnose: 1%, about ")
+    assert first.endswith(" s left")
+    assert 1 <= len(more) < 10

@@ -31,6 +31,7 @@ class Diagnosis:
         checked: what was compared with another library, in sentences.
         memory: what the top states remember of the inputs, or None where the batch is too small to tell.
         needed_lag: the lag that the task needs, as the user gave it; None if nobody said.
+        read: how the batch was read, steps by sequences; "" where that is said elsewhere.
     """
 
     layers: dict[str, LayerDiagnosis]
@@ -40,6 +41,7 @@ class Diagnosis:
     checked: tuple[str, ...] = ()
     memory: MemoryFunction | None = None
     needed_lag: int | None = None
+    read: str = ""
 
     @property
     def decisive(self) -> LayerDiagnosis:

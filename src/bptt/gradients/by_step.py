@@ -19,6 +19,7 @@ from bptt.layers.descent import ARRAYS, descend
 from bptt.layers.immediate import state_errors
 from bptt.layers.stack_errors import immediate_errors
 from bptt.layers.timeline import Timeline
+from bptt.layers.trace import STRETCH
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,9 +141,8 @@ def _acting(number: int, trace: Trace, d: Array) -> tuple[_Acting, Array]:
     scale = int(np.frexp(np.abs(d).max())[1])
     scaled = np.ldexp(d, -scale)
     dz_R, dz_F, _ = kernels.backward(weights, scaled, *trace.part(), trace.kept())
-    dz, h_prev = dz_R.astype(np.float64), trace.before()[0].astype(np.float64)
     dx = kernels.affine(dz_F, weights.W_F)
-    acting = _Acting(dz, h_prev, d, _total(trace, scaled, dz_R), scale)
+    acting = _Acting(dz_R, trace.before()[0], d, _total(trace, scaled, dz_R), scale)
     return acting, np.ldexp(dx, scale)
 
 
@@ -150,31 +150,44 @@ def _profile(parts: list[_Acting]) -> StepProfile:
     """A layer's profile; the parts stand side by side, as sequences of one batch."""
     scale = max(part.scale for part in parts)
     dtype, H = parts[0].total.dtype, parts[0].h_prev.shape[2]
-    T = max(len(part.dz) for part in parts)
+    T, B = max(len(part.dz) for part in parts), sum(part.dz.shape[1] for part in parts)
+    rows = parts[0].dz.shape[2]
+    # Some steps at a time: in float64 all of them would take more than everything else.
+    size = max(1, int(STRETCH / (8 * B * rows)))
+    stretches = [slice(first, min(first + size, T)) for first in range(0, T, size)]
 
-    def beside(arrays: Sequence[Array]) -> Array:
-        return np.concatenate(
-            [np.pad(a, [(0, T - len(a)), (0, 0), (0, 0)]) for a in arrays], axis=1
-        )
+    def acting(steps: slice) -> tuple[Array, Array]:
+        """dz and h_prev of some steps, in float64."""
+        dz = [np.ldexp(part.dz[steps].astype(np.float64), part.scale - scale) for part in parts]
+        return beside(dz, steps), beside([part.h_prev[steps] for part in parts], steps)
 
-    dz = beside([np.ldexp(part.dz, part.scale - scale) for part in parts])
-    total = beside([np.ldexp(part.total, part.scale - scale) for part in parts])
-    h_prev = beside([part.h_prev for part in parts])
-    B, rows = dz.shape[1:]
-    dW_R = dz.reshape(T * B, rows).T @ h_prev.reshape(T * B, -1)
-    # ‖Σ_b dz_b ⊗ h_b‖² = Σ_bb′ (dz_b · dz_b′)(h_b · h_b′): no matrix per step is formed.
-    squares = np.einsum(
-        "tbc,tbc->t", dz @ dz.transpose(0, 2, 1), h_prev @ h_prev.transpose(0, 2, 1)
-    )
-    along = np.einsum("tbg,tbg->t", dz, h_prev @ dW_R.T)
+    def beside(arrays: Sequence[Array], steps: slice) -> Array:
+        N = steps.stop - steps.start
+        whole = [np.pad(a, [(0, N - len(a)), (0, 0), (0, 0)]) if len(a) < N else a for a in arrays]
+        return np.concatenate(whole, axis=1, dtype=np.float64)
+
+    def rms(arrays: Sequence[Array]) -> Array:
+        each = [_rms(beside([a[steps, :, :H] for a in arrays], steps)) for steps in stretches]
+        return np.concatenate(each)
+
+    dW_R, squares, along = np.zeros((rows, H)), np.empty(T), np.empty(T)
+    for steps in stretches:
+        dz, h_prev = acting(steps)
+        dW_R += dz.reshape(-1, rows).T @ h_prev.reshape(-1, H)
+        # ‖Σ_b dz_b ⊗ h_b‖² = Σ_bb′ (dz_b · dz_b′)(h_b · h_b′): no matrix per step is formed.
+        pairs = (dz @ dz.transpose(0, 2, 1)) * (h_prev @ h_prev.transpose(0, 2, 1))
+        squares[steps] = pairs.sum((1, 2))
+    for steps in stretches:
+        dz, h_prev = acting(steps)
+        along[steps] = np.einsum("tbg,tbg->t", dz, h_prev @ dW_R.T)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = along / np.square(dW_R).sum()
     return StepProfile(
         norm=np.ldexp(np.sqrt(np.maximum(squares, 0)), scale),
         share=share,
         dW_R=np.ldexp(dW_R, scale).astype(dtype),
-        immediate=_rms(beside([part.immediate for part in parts])[..., :H]),
-        total=np.ldexp(_rms(total), scale),
+        immediate=rms([part.immediate for part in parts]),
+        total=np.ldexp(rms([np.ldexp(part.total, part.scale - scale) for part in parts]), scale),
     )
 
 

@@ -111,11 +111,11 @@ def sequences_of(trace: Trace, columns: Array) -> Trace:
     """Some sequences of the batch."""
     return replace(
         trace,
-        x=trace.x[:, columns],
-        saved=trace.saved[:, columns],
-        states=tuple(state[:, columns] for state in trace.states),
+        x=trace.x.take(columns, 1),  # in line, which an index would not leave it
+        saved=trace.saved.take(columns, 1),
+        states=tuple(state.take(columns, 1) for state in trace.states),
         lengths=None if trace.lengths is None else trace.lengths[columns],
-        resets=None if trace.resets is None else trace.resets[:, columns],
+        resets=None if trace.resets is None else trace.resets.take(columns, 1),
     )
 
 

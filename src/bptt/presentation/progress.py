@@ -1,9 +1,14 @@
 """Progress on standard error: a bar with the time left, or a line that says what is being done."""
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
+from time import monotonic
 from typing import Protocol
+
+LONG = 2.0  # seconds after which work that is usually short shows how far it has come
+BETWEEN = 10.0  # seconds between two lines where there is no terminal
 
 
 class Update(Protocol):
@@ -11,6 +16,51 @@ class Update(Protocol):
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         """``done`` of ``total``, and a note at the end of the line."""
+
+
+@contextmanager
+def late_bar(label: str, *, shown: bool = True) -> Iterator[Update]:
+    """A bar that comes up only if the work has taken two seconds; plain lines where there is no terminal.
+
+    Args:
+        label: what is being done.
+        shown: False draws nothing.
+
+    Yields:
+        a function of (done, total, note), as ``bar``.
+    """
+    start, first = monotonic(), None
+    with ExitStack() as stack:
+        show: Update | None = None
+
+        def update(done: int, total: int, note: str = "") -> None:
+            nonlocal show, first
+            first = first or (monotonic(), done)  # what comes before tells nothing of the speed
+            if not shown or (show is None and monotonic() - start < LONG):
+                return
+            if show is None:
+                terminal = find_spec("rich") is not None and sys.stderr.isatty()
+                show = stack.enter_context(bar(label)) if terminal else _lines(label, *first)
+            show(done, total, note)
+
+        yield update
+
+
+def _lines(label: str, start: float, before: int) -> Update:
+    """The same as a line now and then; ``before`` was done at the start."""
+    said = -BETWEEN
+
+    def update(done: int, total: int, note: str = "") -> None:
+        nonlocal said
+        now = monotonic() - start
+        if now - said < BETWEEN or done <= before:
+            return
+        said = now
+        left = now * (total - done) / (done - before)
+        words = f"{label}: {done / total:.0%}, about {left:.0f} s left {note}"
+        print(words.rstrip(), file=sys.stderr, flush=True)
+
+    return update
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from typing import Any
 
 from bptt.diagnosis import diagnose_network
 from bptt.network import Network
+from bptt.presentation.progress import late_bar
 from bptt.prognoses import Learner
 from bptt.remedies import NetworkSubject
 from bptt.report.modules import module_with_loss, none_of_its_own, one_batch
@@ -18,8 +19,17 @@ def diagnose(
     needed_lag: int | None = None,
     *,
     max_lag: int | None = None,
+    sequences: int | str | None = None,
+    memory: float | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+    progress: bool = True,
 ) -> Report:
     """Show how far back the gradient of a network reaches on a batch, and why no further.
+
+    A large batch of a PyTorch model is taken apart in part: as many of its sequences, drawn with a seed, and of their loss
+    steps as time and memory allow. The report says which, and the gradient of all is compared with autograd's. Ctrl-C
+    leaves the model as it was.
 
     Args:
         model: a ``bptt.Network``, or any ``torch.nn.Module`` with nn.RNN, nn.LSTM, nn.GRU in it, or their
@@ -30,6 +40,14 @@ def diagnose(
             ``.backward()``; a Network has its own.
         needed_lag: how far back the task needs the gradient to reach; half of each layer's own steps if None.
         max_lag: the largest lag to compute; None goes back as far as there is a past.
+        sequences: of a PyTorch model's batch, how many are taken apart by lag: a number, "all", or None for as many as the
+            bounds allow.
+        memory: bytes that a PyTorch model's measurement may take; None for about twice a training step's, and half of
+            what is free.
+        seconds: that the walk by lag of a PyTorch model may take; None for about three training steps, 30 s at most,
+            and at least a second or so.
+        seed: by which the sequences are drawn.
+        progress: whether to show a bar with the time left where it takes longer than two seconds.
 
     Raises:
         OptionError: if the model is neither, has no recurrent layer, the loss does not depend on one, or
@@ -49,9 +67,10 @@ def diagnose(
         return learner_of(model, batch if data is None else data, loss, needed_lag, training)
 
     if isinstance(model, Network):
-        none_of_its_own(loss=loss)
+        none_of_its_own(loss=loss, sequences=sequences, memory=memory, seconds=seconds)
+        diagnosis = diagnose_network(model, batch, needed_lag, max_lag=max_lag)
         return Report(
-            diagnose_network(model, batch, needed_lag, max_lag=max_lag),
+            diagnosis,
             title=repr(model),
             subject=lambda data, settings: NetworkSubject.of(
                 model, batch, needed_lag, data, settings
@@ -60,11 +79,15 @@ def diagnose(
         )
     one_batch(model, batch, loss)
     model = module_with_loss(model, loss)
-    from bptt.torch_models import ModuleSubject, diagnose_module, unwrapped
+    from bptt.torch_models import Bounds, ModuleSubject, diagnose_module, unwrapped
 
+    with late_bar("diagnose", shown=progress) as update:
+        bounds = Bounds(sequences, max_lag, memory, seconds, seed, update=update)
+        diagnosis = diagnose_module(model, batch, loss, needed_lag, bounds=bounds)
     return Report(
-        diagnose_module(model, batch, loss, needed_lag, max_lag=max_lag),
+        diagnosis,
         title=type(unwrapped(model)).__name__,
+        facts=(("Read", diagnosis.read),),
         subject=lambda data, settings: ModuleSubject.of(
             model, batch, loss, needed_lag, data, settings
         ),

@@ -287,6 +287,8 @@ class Report(Savable):
 
         if self.ahead is not None:
             yield self.ahead
+        if self.facts:
+            yield ". ".join(f"{name}: {value}" for name, value in self.facts) + "."
         if self.subject is None:
             yield from render(self.stages())
         else:

@@ -9,6 +9,7 @@ with needing("torch", "bptt.torch_models"):
     from bptt.torch_models.as_found import unwrapped
     from bptt.torch_models.as_module import as_module, is_module
     from bptt.torch_models.convert import from_torch, to_torch
+    from bptt.torch_models.decompose import Bounds
     from bptt.torch_models.diagnose import diagnose_module
     from bptt.torch_models.learner import ModuleLearner, batches_of
     from bptt.torch_models.nonfinite import where_not_finite
@@ -16,6 +17,6 @@ with needing("torch", "bptt.torch_models"):
     from bptt.torch_models.subject import ModuleSubject
 
 __all__ = [
-    "ModuleLearner", "ModuleSubject", "as_module", "batches_of", "by_lag", "diagnose_module", "from_torch", "is_module",
+    "Bounds", "ModuleLearner", "ModuleSubject", "as_module", "batches_of", "by_lag", "diagnose_module", "from_torch", "is_module",
     "to_torch", "unwrapped", "where_not_finite",
 ]  # fmt: skip

@@ -20,7 +20,7 @@ from bptt.layers.stacked import as_stack_trace
 from bptt.torch_models.advised import in_pytorch
 from bptt.torch_models.capture import Loss
 from bptt.torch_models.convert import suffixes
-from bptt.torch_models.decompose import Decomposed, decompose
+from bptt.torch_models.decompose import Bounds, Decomposed, decompose
 
 
 def diagnose_module(
@@ -29,7 +29,7 @@ def diagnose_module(
     loss: Loss,
     needed_lag: int | None = None,
     *,
-    max_lag: int | None = None,
+    bounds: Bounds | None = None,
 ) -> Diagnosis:
     """Measure every recurrent layer of a PyTorch model on a batch, and say what the numbers mean.
 
@@ -38,7 +38,7 @@ def diagnose_module(
         batch: whatever ``loss`` takes.
         loss: called as loss(model, batch), returns the loss before ``.backward()``.
         needed_lag: how far back the task needs the gradient to reach; half of each module's own steps if None.
-        max_lag: the largest lag to compute; None goes back as far as there is a past.
+        bounds: the largest lag to compute, and what else the measurement may take.
 
     Raises:
         OptionError: if there is no recurrent layer, the loss does not depend on one, or a lag is out of
@@ -46,7 +46,9 @@ def diagnose_module(
         NonFiniteError: if the loss or what it sends back to a layer is not finite.
         AgreementError: if what was replayed is not what PyTorch computed: there is nothing to judge.
     """
-    parts = decompose(model, batch, loss, max_lag)
+    bounds = bounds or Bounds()
+    max_lag = bounds.max_lag
+    parts = decompose(model, batch, loss, max_lag, bounds)
     lag = needed_or_half(needed_lag, parts.longest, max_lag)
     needed_lag = None if needed_lag is None else lag
     needed = needed_lags(needed_lag, parts.traces, parts.profiles, max_lag)
@@ -67,7 +69,8 @@ def diagnose_module(
     )
     # Of several recurrent modules, the first: the inputs it reads are those of the model.
     memory = remembered(as_stack_trace(parts.traces[0]))
-    return Diagnosis(layers, parts.E, assumed, None, tuple(parts.checked), memory, needed_lag)
+    checked = tuple(parts.checked)
+    return Diagnosis(layers, parts.E, assumed, None, checked, memory, needed_lag, parts.read)
 
 
 def _places(parts: Decomposed) -> list[tuple[str, str]]:

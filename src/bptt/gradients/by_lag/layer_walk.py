@@ -17,6 +17,7 @@ import numpy as np
 
 from bptt import kernels
 from bptt.arrays import Array
+from bptt.gradients.by_lag.apart import log_norms_apart
 from bptt.gradients.by_lag.between_levels import as_state
 from bptt.gradients.by_lag.rows import Rows
 from bptt.gradients.by_lag.scaled import LOG2, Scaled, log_norm, normalised, outer_sum
@@ -31,12 +32,13 @@ class Lag:
     """What is measured at one lag. Norms are ln, over all rows; -inf for none.
 
     Attributes:
-        G: this lag's part of dW_R.
+        G: this lag's part of dW_R; None where it is negligible.
         rows: the state errors d.
         signal_squares: (N, B) of the reported signal: dz of an RNN, d of a gated cell.
         count: how many (step, sequence) pairs the signal reached.
         state: ‖d‖.
         at_weights: ‖dz‖.
+        by_sequence: (B,) ‖G‖ of each sequence by itself; None where nobody asks.
         state_leaving: ‖d‖ of the rows that take the step back.
         at_weights_leaving: ‖dz‖ of them.
         through_weights: ‖P‖.
@@ -45,12 +47,13 @@ class Lag:
         arriving: ‖P + carry‖.
     """
 
-    G: Scaled
+    G: Scaled | None
     rows: Rows
     signal_squares: Array
     count: int
     state: float
     at_weights: float
+    by_sequence: Array | None = None
     state_leaving: float = NOTHING
     at_weights_leaving: float = NOTHING
     through_weights: float = NOTHING
@@ -118,8 +121,16 @@ class LayerWalk:
             rows = as_state(self.trace, rows)
         self.rows = rows if self.rows is None else self.rows.plus(rows)
 
-    def walk(self, hand_down: bool) -> Lag | None:
-        """Equations (1) to (4): measure this lag and move on to the next; None if nothing is left."""
+    def walk(
+        self, hand_down: bool, negligible: float = NOTHING, by_sequence: bool = False
+    ) -> Lag | None:
+        """Equations (1) to (4): measure this lag and move on to the next; None if nothing is left.
+
+        Args:
+            hand_down: whether a layer below waits for the errors at the inputs.
+            negligible: ln of ‖dz‖ up to which G is not formed.
+            by_sequence: whether ‖G‖ is asked for of each sequence too.
+        """
         rows, self.rows, self.handed_down, self.leaving = self.rows, None, None, None
         if rows is None:
             return None
@@ -139,12 +150,18 @@ class LayerWalk:
             self.handed_down = Rows.of(
                 rows.first, dx, rows.e.copy(), rows.reach, None, rows.common, rows.stride
             )
-        h_prev = self._beside("h_prev", self.h_prev[window], rows.stride)
-        G = outer_sum(dz, rows.e, rows.common, h_prev)
-        G.e += self.e_states
+        at_weights = log_norm(norms.at_weights, rows.e, rows.common)
+        G = None
+        each = np.full(B, NOTHING) if by_sequence else None
+        if not at_weights <= negligible:
+            h_prev = self._beside("h_prev", self.h_prev[window], rows.stride)
+            G = outer_sum(dz, rows.e, rows.common, h_prev)
+            G.e += self.e_states
+            if by_sequence:
+                each = log_norms_apart(dz, rows.e, rows.common, h_prev) + LOG2 * self.e_states
         counted = (
             G, rows, rows.squares if self.carries else norms.at_weights, int(rows.reach.sum()),
-            rows.log_norm(), log_norm(norms.at_weights, rows.e, rows.common),
+            rows.log_norm(), at_weights, each,
         )  # fmt: skip
         if N == cut:
             return Lag(*counted)

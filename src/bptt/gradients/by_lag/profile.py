@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from bptt.arrays import Array, as_number, as_whole
+from bptt.gradients.by_lag.apart import BySequence
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class LagProfile:
         kept: (4, K) inner products that the truncation bill is made of.
         between_gain: (K-1,) ln of what lies between the steps does to the signal, where something does: a mask,
             dropout, a norm. None where the steps follow one another.
+        apart: norm and signal of each sequence by itself, where the sequences were drawn from more; None otherwise.
     """
 
     log10_norm: Array
@@ -81,6 +83,7 @@ class LagProfile:
     overflow_lag: int | None
     kept: Array
     between_gain: Array | None = None
+    apart: BySequence | None = None
 
     @property
     def lags(self) -> Array:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import copysign, inf, ldexp
-from typing import Any
 
 import numpy as np
 
 from bptt import kernels
 from bptt.arrays import Array, squares
 from bptt.errors import ResidualError
+from bptt.gradients.by_lag.apart import Apart
+from bptt.gradients.by_lag.gains import gains_of
 from bptt.gradients.by_lag.layer_walk import Lag
 from bptt.gradients.by_lag.profile import LagProfile
 from bptt.gradients.by_lag.rows import Rows
@@ -51,6 +52,8 @@ class Tally:
         one_chunk: whether each lag comes once, complete; then its matrix need not be held.
         by_step: whether step + lag names the loss step.
         timeline: where the batch's columns stand in time, if they do not all start at its beginning.
+        negligible: part of Σ‖G‖ below which a G is not worth forming; 0 forms all.
+        by_sequence: whether norm and signal of each sequence are kept.
     """
 
     def __init__(
@@ -62,6 +65,8 @@ class Tally:
         one_chunk: bool,
         by_step: bool,
         timeline: Timeline | None = None,
+        negligible: float = 0.0,
+        by_sequence: bool = False,
     ) -> None:
         self.weights, self.dtype = traces[0].weights, traces[0].layer.dtype
         self.whole, self.keep_matrices = whole, keep_matrices
@@ -76,6 +81,9 @@ class Tally:
         self.remaining = whole.copy()  # dW_R - Σ_{j<=k} G_j
         self.moment = Scaled.zeros(whole.M.shape)  # Σ_{j<=k} j G_j, for chunked truncation
         self.finished: list[tuple[float, ...]] = []
+        self.log_total = -np.inf  # ln Σ_{j<=k} ‖G_j‖
+        self.log_negligible = float(np.log(negligible)) if negligible and one_chunk else -np.inf
+        self.apart = Apart() if by_sequence and one_chunk else None
         self.matrices: list[Array] = []
         self.overflow_lag: int | None = None
 
@@ -95,11 +103,13 @@ class Tally:
             measured.by_step.append(self._per_loss_step(k, lag))
         if self.one_chunk:
             while len(self.finished) < k:  # a layer below can start late
-                self._finish(Scaled.zeros(self.whole.M.shape))
+                self._finish(None)
             self._finish(lag.G)
+            if self.apart is not None:
+                self.apart.add(k, lag)
         elif measured.G is None:
             measured.G = lag.G
-        else:
+        elif lag.G is not None:
             measured.G += lag.G
 
     def passes(self, k: int, stays: float, leaves: float) -> None:
@@ -118,14 +128,28 @@ class Tally:
         """Whether the lags not yet walked can be left out, the signals standing at ``rows``."""
         if rows is None or not self.finished:
             return rows is None
-        bar = float(np.log(tolerance) + np.logaddexp.reduce([f[0] for f in self.finished]))
+        bar = float(np.log(tolerance)) + self.log_total
         if rows.log_norm() + self.log_h > bar:
             return False
         return self.remaining.log_norm() <= bar
 
-    def _finish(self, G: Scaled) -> None:
+    @property
+    def negligible_signal(self) -> float:
+        """ln of ‖dz‖ at which ‖G‖ <= ‖dz‖ ‖h‖ cannot be larger than what is negligible."""
+        return self.log_negligible + self.log_total - self.log_h
+
+    @property
+    def keeps_sequences(self) -> bool:
+        """Whether ‖G‖ of each sequence is asked for."""
+        return self.apart is not None
+
+    def _finish(self, G: Scaled | None) -> None:
         """All of lag k is known: its norm, share and what truncating behind it keeps."""
         k, dtype = len(self.finished), self.dtype
+        if G is None and k and not self.keep_matrices:  # nothing of it is counted
+            self.finished.append((-np.inf, 0.0 / self.square, *self.finished[-1][2:]))
+            return
+        G = G or Scaled.zeros(self.whole.M.shape)
         norm = G.log_norm()
         if self.keep_matrices:
             self.matrices.append(G.value(dtype))
@@ -134,6 +158,7 @@ class Tally:
         if beyond and self.overflow_lag is None and not np.isfinite(G.value(dtype)).all():
             self.overflow_lag = k
         self.finished.append((norm, *(p / self.square for p in self._products(k, G))))
+        self.log_total = float(np.logaddexp(self.log_total, norm))
 
     def _products(self, k: int, G: Scaled) -> tuple[float, ...]:
         """⟨G, W⟩, ⟨R, R⟩, ⟨R, M⟩, ⟨M, M⟩ and ⟨M, W⟩ 4^-e of W, with R and M brought to lag k."""
@@ -157,7 +182,7 @@ class Tally:
         """
         if not self.one_chunk:
             for measured in self.lags:
-                self._finish(measured.G or Scaled.zeros(self.whole.M.shape))
+                self._finish(measured.G)
         norm, share, rr, rm, mm, mw = np.array(self.finished or [(-np.inf, *[0.0] * 5)]).T
         miss = (self.remaining - self.left_out).log_norm()
         self._check_residual(miss)
@@ -168,7 +193,7 @@ class Tally:
         counts = np.array([max(1, m.count) for m in lags])
         signal = np.array([m.signal for m in lags]) - 0.5 * np.log(counts)
         with np.errstate(invalid="ignore"):  # -inf - -inf: no signal, no gain
-            gains = _gains(norms, gated=self.weights.cell.carry_gate is not None)
+            gains = gains_of(norms, gated=self.weights.cell.carry_gate is not None)
             gains |= self._between(gains["gain"], lags)
             rest = self.left_out.log_norm() - np.logaddexp.reduce(norm)
         return LagProfile(
@@ -184,6 +209,7 @@ class Tally:
             rest=float(np.exp(rest)) if self.left_out.M.any() else 0.0,
             overflow_lag=self.overflow_lag,
             kept=np.stack([rr, rm, mm, mw]),
+            apart=None if self.apart is None else self.apart.of(len(lags)),
         )
 
     def _between(self, gain: Array, lags: list[_Measured]) -> dict[str, Array]:
@@ -235,29 +261,6 @@ class Tally:
             for steps, log10 in measured.by_step:
                 table[steps, k] = log10
         return table
-
-
-def _gains(norms: dict[str, Array], gated: bool) -> dict[str, Any]:
-    """(K-1,) ln of what each factor does to the signal in the step from lag k to k+1 (Q9)."""
-    n = {name: values[:-1] for name, values in norms.items()}
-    weight = n["through_weights"] - n["at_weights_leaving"]
-    if not gated:
-        activation = (norms["at_weights"] - norms["state"])[1:]
-        return {
-            "weight_gain": weight,
-            "activation_gain": activation,
-            "gain": weight + activation,
-            "carry_gain": None,
-            "carry_share": None,
-        }
-    both = np.logaddexp(2 * n["carry"], 2 * n["through_weights"])
-    return {
-        "weight_gain": weight,
-        "activation_gain": n["at_weights_leaving"] - n["state_leaving"],
-        "gain": n["arriving"] - n["state_leaving"],
-        "carry_gain": n["carry"] - n["carrier"],
-        "carry_share": np.exp(2 * n["carry"] - both),
-    }
 
 
 def _ldexp(p: float, e: int) -> float:

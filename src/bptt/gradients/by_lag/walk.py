@@ -9,16 +9,16 @@ Memory grows with the loss steps that are held at once. Where that is too much, 
 chunks and their G_k added up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, overload
-
-import numpy as np
 
 from bptt.arrays import Array, as_number, as_whole
 from bptt.errors import OptionError
 from bptt.gradients.by_lag.between_levels import HANDED_DOWN
 from bptt.gradients.by_lag.layer_walk import LayerWalk
+from bptt.gradients.by_lag.loss_steps import chunks_of, error_rows, fitting_chunk, stride_of
 from bptt.gradients.by_lag.profile import LagProfile
 from bptt.gradients.by_lag.rows import Rows, together
 from bptt.gradients.by_lag.tally import Tally
@@ -28,8 +28,6 @@ from bptt.layers.levels import BidirectionalTrace, directions
 from bptt.layers.stack_errors import immediate_errors
 from bptt.layers.stacked import StackTrace, as_stack_trace
 from bptt.layers.trace import Trace
-
-WORKING_MEMORY = 128e6  # bytes; above it, with a max_lag, the loss steps are taken in chunks
 
 
 @overload
@@ -98,37 +96,68 @@ def by_lag(
     >>> len(profile.norm), bool(profile.residual < 1e-14)
     (20, True)
     """
-    if isinstance(trace, Trace):
-        single = as_stack_trace(trace)
-        return _by_lag(single, dh, max_lag, keep_matrices, tolerance, loss_chunk)[0]
-    return _by_lag(trace, dh, max_lag, keep_matrices, tolerance, loss_chunk)
-
-
-def _by_lag(
-    trace: StackTrace,
-    dh: Any,
-    max_lag: int | None,
-    keep_matrices: bool,
-    tolerance: float,
-    loss_chunk: int | None,
-) -> list[LagProfile]:
     max_lag = None if max_lag is None else as_whole("max_lag", max_lag, least=0)
     loss_chunk = None if loss_chunk is None else as_whole("loss_chunk", loss_chunk, least=1)
+    walking = Walking(max_lag, keep_matrices, tolerance, loss_chunk)
+    if isinstance(trace, Trace):
+        return lags_of(as_stack_trace(trace), dh, walking)[0]
+    return lags_of(trace, dh, walking)
+
+
+@dataclass(frozen=True)
+class Walking:
+    """How far a walk goes, and what is kept of it.
+
+    Attributes:
+        max_lag: as for ``by_lag``.
+        keep_matrices: as for ``by_lag``.
+        tolerance: as for ``by_lag``.
+        loss_chunk: as for ``by_lag``.
+        negligible: no G_k is formed that cannot be larger than this part of Σ‖G‖ so far, and it counts as zero; its
+            signal goes on.
+        by_sequence: whether norm and signal of each sequence are kept too.
+        update: called with (signals carried back a step, of how many), or None.
+    """
+
+    max_lag: int | None = None
+    keep_matrices: bool = False
+    tolerance: float = 0.0
+    loss_chunk: int | None = None
+    negligible: float = 0.0
+    by_sequence: bool = False
+    update: Callable[[int, int], None] | None = None
+
+
+def lags_of(trace: StackTrace, dh: Any, walking: Walking) -> list[LagProfile]:
+    """``by_lag`` of a stack, with all that a walk can be told.
+
+    Args:
+        trace: the stack's forward pass.
+        dh: as for ``by_lag``.
+        walking: how far it goes.
+    """
+    max_lag, loss_chunk = walking.max_lag, walking.loss_chunk
     errors = immediate_errors(trace, dh)
-    _check(errors, tolerance)
-    stride = _stride(trace, errors)
+    _check(errors, walking.tolerance)
+    stride = stride_of(trace, errors)
     every = [error_rows(t, d, stride) for t, d in zip(trace.traces, errors, strict=True)]
     del errors  # of long sequences every array counts
-    loss_chunk = loss_chunk or _fitting_chunk(trace, max_lag)
-    chunks = [every] if loss_chunk is None else list(_chunks(every, loss_chunk))
+    loss_chunk = loss_chunk or fitting_chunk(trace, every, max_lag)
+    chunks = [every] if loss_chunk is None else list(chunks_of(every, loss_chunk))
     tallies = [
-        Tally([t], total, keep_matrices, one_chunk=len(chunks) == 1, by_step=one_way(trace))
+        Tally(
+            [t], total, walking.keep_matrices, one_chunk=len(chunks) == 1, by_step=one_way(trace),
+            negligible=walking.negligible, by_sequence=walking.by_sequence,
+        )
         for t, total in zip(trace.traces, whole(trace, every), strict=True)
-    ]
+    ]  # fmt: skip
+    if len(chunks) > 1:
+        walking = replace(walking, tolerance=0.0)
+    told = Told(walking, every)
     left_out: list[list[Rows]] = [[] for _ in every]
     for chunk in chunks:
         walks = _walks(trace, chunk, max_lag)
-        _walk(trace, walks, tallies, max_lag, tolerance if len(chunks) == 1 else 0.0)
+        _walk(trace, walks, tallies, walking, told)
         for parts, walk in zip(left_out, walks, strict=True):
             if walk.rows is not None:
                 parts.append(walk.rows)
@@ -144,22 +173,47 @@ def _walk(
     trace: StackTrace,
     walks: list[LayerWalk],
     tallies: list[Tally],
-    max_lag: int | None,
-    tolerance: float,
+    walking: Walking,
+    told: "Told",
 ) -> None:
     """Lag after lag through all layers, until nothing is left or enough is known.
 
     What stands in ``rows`` of a walk afterwards has not been counted.
     """
+    max_lag, tolerance = walking.max_lag, walking.tolerance
     for k in count():
         if all(walk.rows is None for walk in walks) or (max_lag is not None and k > max_lag):
             return
+        told.of(walks)
         one_lag(trace, walks, tallies, k)
         if tolerance and all(
             tally.rest_below(tolerance, walk.rows)
             for tally, walk in zip(tallies, walks, strict=True)
         ):
             return
+
+
+class Told:
+    """Says how far a walk has come.
+
+    Args:
+        walking: to whom.
+        every: per layer the errors that it starts from.
+    """
+
+    def __init__(self, walking: Walking, every: Sequence[Rows | None]) -> None:
+        self.update, self.done = walking.update, 0
+        steps = [
+            step for rows in every if rows is not None for step in range(rows.last)[rows.steps]
+        ]
+        most = max(steps) if walking.max_lag is None else walking.max_lag
+        self.total = sum(min(step, most) + 1 for step in steps)
+
+    def of(self, walks: Sequence[LayerWalk]) -> None:
+        """Count the signals that are carried back now."""
+        if self.update is not None:
+            self.done += sum(len(walk.rows.D) for walk in walks if walk.rows is not None)
+            self.update(min(self.done, self.total), self.total)
 
 
 def one_lag(
@@ -186,7 +240,9 @@ def one_lag(
     def step(number: int, t: Trace, part: Rows | None) -> tuple[None, Rows | None]:
         walk = walks[number]
         walk.receive(part)
-        lag = walk.walk(hand_down=number >= bottom)
+        lag = walk.walk(
+            number >= bottom, tallies[number].negligible_signal, tallies[number].keeps_sequences
+        )
         if lag is not None:
             tallies[number].add(k, lag)
         return None, walk.handed_down
@@ -202,40 +258,6 @@ def one_way(trace: StackTrace) -> bool:
     )
 
 
-def _stride(trace: StackTrace, errors: list[Array]) -> int:
-    """The largest number of steps that lies between all loss steps: nothing is carried back in between."""
-    if len(trace.traces) != len(trace.levels):  # the other direction counts from the other end
-        return 1
-    steps = np.flatnonzero(np.logical_or.reduce([d.any((1, 2)) for d in errors]))
-    return int(np.gcd.reduce(np.diff(steps))) if len(steps) > 1 else 1
-
-
-def error_rows(trace: Trace, d: Array, stride: int = 1) -> Rows | None:
-    """The immediate errors of one layer, from the first loss step to the last, every ``stride`` steps."""
-    reach: Array = np.asarray(d.any(-1))
-    steps = np.flatnonzero(reach.any(1))
-    if not len(steps):
-        return None
-    window = slice(int(steps[0]), int(steps[-1]) + 1, stride)
-    e = np.zeros(reach[window].shape, np.int64)
-    return Rows.of(window.start, d[window].copy(), e, reach[window], stride=stride)
-
-
-def _chunks(every: list[Rows | None], size: int) -> Any:
-    """The same errors, ``size`` steps at a time."""
-    last = max(rows.last for rows in every if rows is not None)
-    for first in range(0, last, size):
-        part = [_part(rows, first, first + size) for rows in every]
-        if any(rows is not None for rows in part):
-            yield part
-
-
-def _part(rows: Rows | None, first: int, last: int) -> Rows | None:
-    if rows is None or not any(first <= step < last for step in range(*rows.steps.indices(last))):
-        return None
-    return rows.part(max(first, rows.first), min(last, rows.last))
-
-
 def _walks(trace: StackTrace, chunk: list[Rows | None], max_lag: int | None) -> list[LayerWalk]:
     """A walk per layer, over the steps its signals can stand at."""
     T = len(trace.traces[0].x)
@@ -248,20 +270,6 @@ def _walks(trace: StackTrace, chunk: list[Rows | None], max_lag: int | None) -> 
     for walk, rows in zip(walks, chunk, strict=True):
         walk.receive(rows)
     return walks
-
-
-def _fitting_chunk(trace: StackTrace, max_lag: int | None) -> int | None:
-    """How many loss steps fit into the working memory; None if all do, or nothing bounds the lags."""
-    if max_lag is None:
-        return None
-    T, B, _ = trace.traces[0].x.shape
-    per_step = sum(
-        B * (4 * len(t.layer.W_R) + 4 * t.layer.state_size) * t.layer.dtype.itemsize
-        for t in trace.traces
-    )
-    if T * per_step <= WORKING_MEMORY:
-        return None
-    return max(4 * max_lag, int(WORKING_MEMORY / per_step), 1)
 
 
 def _check(errors: list[Array], tolerance: float) -> None:

@@ -59,7 +59,8 @@ def check_sum(
             (to_numpy(or_zero(captured.weights[key], W)) for key, W in aliases.items()),
             np.zeros(()),
         )
-        ours = unprojected(profile.dW_R, first.projections[layer])
+        dW_R = profile.dW_R if first.whole is None else first.whole[layer]
+        ours = unprojected(dW_R, first.projections[layer])
         if not np.isfinite(expected).all():
             lag = "" if profile.overflow_lag is None else f" from lag {profile.overflow_lag} on"
             sentences.append(

@@ -1,7 +1,7 @@
 """A PyTorch model on a batch: captured, replayed, decomposed, and checked against autograd."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,11 @@ from bptt.arrays import Array
 from bptt.errors import NonFiniteError
 from bptt.gradients.by_lag import LagProfile, by_lag
 from bptt.gradients.by_lag.linked import linked_by_lag, sweep_from
-from bptt.gradients.by_step import StepProfile, by_step, linked_by_step
+from bptt.gradients.by_step import StepProfile, linked_by_step
 from bptt.layers import StackTrace, Trace
 from bptt.torch_models.as_found import without_wrappers
 from bptt.torch_models.capture import Captured, Chain, Loss, capturing
+from bptt.torch_models.decompose.bounds import Bounds
 from bptt.torch_models.decompose.checks import check_borders, check_sum
 from bptt.torch_models.decompose.copies import check_copies
 from bptt.torch_models.decompose.grouped import (
@@ -24,9 +25,11 @@ from bptt.torch_models.decompose.grouped import (
     reached_chains,
     together,
 )
+from bptt.torch_models.decompose.reading import read_as
+from bptt.torch_models.decompose.within_bounds import replayed, taken_apart
 from bptt.torch_models.decompose.words import in_words
 from bptt.torch_models.nonfinite import where_not_finite
-from bptt.torch_models.replay import Links, Replay, replay, strands_of
+from bptt.torch_models.replay import Links, Replay, strands_of
 
 
 @dataclass(eq=False)
@@ -46,6 +49,7 @@ class Decomposed:
         checked: what was compared with autograd, in sentences.
         remarks: what the numbers mean for this model, in sentences.
         longest: steps of the longest chain of calls.
+        read: how the batch was read, steps by sequences.
     """
 
     E: float
@@ -59,9 +63,16 @@ class Decomposed:
     checked: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     longest: int = 0
+    read: str = ""
 
 
-def decompose(model: nn.Module, batch: Any, loss: Loss, max_lag: int | None = None) -> Decomposed:
+def decompose(
+    model: nn.Module,
+    batch: Any,
+    loss: Loss,
+    max_lag: int | None = None,
+    bounds: Bounds | None = None,
+) -> Decomposed:
     """The gradient by lag of every recurrent layer.
 
     Args:
@@ -69,29 +80,35 @@ def decompose(model: nn.Module, batch: Any, loss: Loss, max_lag: int | None = No
         batch: whatever ``loss`` takes.
         loss: called as loss(model, batch), returns the loss before ``.backward()``.
         max_lag: the largest lag to compute; None goes back as far as there is a past.
+        bounds: what else it may take; the usual if None.
 
     Raises:
         OptionError, NonFiniteError, AgreementError: as ``diagnose_module``.
     """
     bad = None
-    with capturing(model, batch, loss) as captured:
+    bounds = replace(bounds or Bounds(), max_lag=max_lag)
+    memory = bounds.of_a_call
+    with capturing(model, batch, loss, keep_graph=False, memory=memory) as captured:
         if not np.isfinite(captured.E):
             bad = "loss", "a finite number", str(captured.E)
         else:
             bad = not_finite(captured)
         if bad is None:
-            return _decomposed(model, captured, max_lag)
+            parts = _decomposed(model, captured, bounds)
+            parts.read = read_as(captured, batch, parts.longest)
+            return parts
     raise NonFiniteError(*bad, where_not_finite(model, batch, loss))
 
 
-def _decomposed(model: nn.Module, captured: Captured, max_lag: int | None) -> Decomposed:
+def _decomposed(model: nn.Module, captured: Captured, bounds: Bounds) -> Decomposed:
     reached = reached_chains(captured)
-    replays = [replay(strand, captured.immediate) for strand in strands_of(reached)]
+    strands = strands_of(reached)
+    replays = [replayed(strand, strands, captured.immediate, bounds) for strand in strands]
     parts = Decomposed(captured.E, longest=max(s.last for chain in reached for s in chain.starts))
     check_steps(parts.longest, reached)
     parts.remarks += in_words(model, captured, reached)
     for own, chains in together(replays, reached):
-        _add(model, captured, parts, own, chains, max_lag)
+        _add(model, captured, parts, own, chains, bounds)
     return parts
 
 
@@ -101,17 +118,19 @@ def _add(
     parts: Decomposed,
     replays: list[Replay],
     chains: list[Chain],
-    max_lag: int | None,
+    bounds: Bounds,
 ) -> None:
     """Take the layers apart that belong together, check them, and write them down."""
+    max_lag = bounds.max_lag
     paths = list(dict.fromkeys(r.strand.path for r in replays))
     of_path = {path: [n for n, r in enumerate(replays) if r.strand.path == path] for path in paths}
     members = members_of(replays)
     links, is_joined = Links(replays), any(chain.is_joined for chain in chains)
     traces, errors_of = [r.trace for r in replays], [r.errors for r in replays]
     if len(replays) == 1 and not links.links_anything:
-        (trace,), (errors,) = traces, errors_of
-        profiles, steps = by_lag(trace, errors, max_lag=max_lag), by_step(trace, errors)
+        replays[0], portion, profiles, steps = taken_apart(replays[0], bounds)
+        if not portion.is_all:
+            parts.remarks.append(portion.sentence(without_wrappers(paths[0], model) or "model"))
         swept = sweep_from(traces, errors_of, links) if is_joined else None
     else:
         timelines = [r.strand.timeline for r in replays]

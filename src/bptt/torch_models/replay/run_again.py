@@ -16,6 +16,7 @@ from bptt.layers import StackTrace
 from bptt.torch_models.capture import Errors
 from bptt.torch_models.capture.numbers import layer_errors, masks_of, states_of, time_first
 from bptt.torch_models.convert import stack_of, to_numpy
+from bptt.torch_models.replay.portion import Portion
 from bptt.torch_models.replay.strands import Strand
 
 # How far PyTorch's numbers may lie from ours, relative to the largest, by the type it computed in.
@@ -34,6 +35,8 @@ class Replay:
         errors: per layer the immediate gradient on its states, (T, B, S), in its own order.
         projections: per layer W_hr (P, H), or None.
         tolerance: how far PyTorch's numbers may lie off.
+        portion: which sequences of the call these are; None for all.
+        whole: per layer dW_R of all sequences, where these are not all; else None.
     """
 
     strand: Strand
@@ -41,6 +44,8 @@ class Replay:
     errors: list[Array]
     projections: list[Array | None]
     tolerance: float
+    portion: Portion | None = None
+    whole: list[Array] | None = None
 
 
 def replay(strand: Strand, immediate: Errors) -> Replay:

@@ -1,0 +1,206 @@
+"""A large batch is taken apart in part: what is left out, what is compared, and what stays as it was."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+import bptt
+from bptt.errors import OptionError
+from bptt.torch_models.decompose import Bounds, decompose
+
+D = torch.float64
+
+
+class Reader(nn.Module):
+    def __init__(self, rnn, packed=False, last=False):
+        super().__init__()
+        self.rnn, self.packed, self.last = rnn, packed, last
+
+    def forward(self, x):
+        if self.packed:
+            x = pack_padded_sequence(x, torch.tensor([9, 9, 8, 6, 6, 5, 3]))
+        out, final = self.rnn(x)
+        if self.packed:
+            out = pad_packed_sequence(out)[0]
+        final = final if isinstance(final, tuple) else (final,)
+        parts = final if self.last else (out, *final)
+        return sum((torch.sin(3 * part) * part).sum() for part in parts)
+
+
+def take(model, x, **bounds):
+    return decompose(model, x, lambda model, x: model(x), bounds=Bounds(**bounds))
+
+
+CASES = {
+    "lstm": lambda: Reader(nn.LSTM(3, 6, 2, dtype=D)),
+    "gru": lambda: Reader(nn.GRU(3, 6, dtype=D)),
+    "rnn, both directions": lambda: Reader(nn.RNN(3, 6, 2, bidirectional=True, dtype=D)),
+    "projection": lambda: Reader(nn.LSTM(3, 6, proj_size=4, dtype=D)),
+    "packed": lambda: Reader(nn.GRU(3, 6, 2, dtype=D), packed=True),
+    "dropout, packed": lambda: Reader(nn.LSTM(3, 6, 2, dropout=0.5, dtype=D), packed=True),
+    "dropout": lambda: Reader(nn.LSTM(3, 6, 2, dropout=0.5, dtype=D)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_drawn_sequences_are_those_of_the_batch(case):
+    """The same errors by a loss that sees these sequences alone, in the whole batch."""
+    torch.manual_seed(0)
+    model, x = CASES[case](), torch.randn(9, 7, 3, dtype=D)
+    parts = take(model, x, sequences=3, seed=5)
+    chosen = np.sort(np.random.default_rng(5).permutation(7)[:3])
+    seen = torch.zeros(1, 7, 1, dtype=D)
+    seen[:, chosen] = 1
+
+    def alone(model, x):
+        rnn, forward = model.rnn, model.rnn.forward
+
+        def masked(*args):
+            out, final = forward(*args)
+            own = final if isinstance(final, tuple) else (final,)
+            own = tuple(state * seen for state in own)
+            if model.packed:
+                padded, lengths = pad_packed_sequence(out)
+                out = pack_padded_sequence(padded * seen, lengths)
+            else:
+                out = out * seen
+            return out, own if isinstance(final, tuple) else own[0]
+
+        rnn.forward = masked
+        try:
+            return model(x)
+        finally:
+            del rnn.forward
+
+    whole = decompose(model, x, alone, bounds=Bounds(sequences="all"))
+    assert parts.names == whole.names
+    for own, expected in zip(parts.profiles, whole.profiles, strict=True):
+        K = len(expected.log10_norm)
+        close = np.allclose(own.log10_norm[:K], expected.log10_norm, rtol=0, atol=1e-11)
+        assert close or (own.log10_norm[:K] == -np.inf).any()
+        assert np.allclose(own.log10_signal[:K], expected.log10_signal, rtol=0, atol=1e-11)
+        assert own.apart.log10_norm.shape[1] == 3
+    assert any("3 of 7 sequences, drawn with seed 5" in remark for remark in parts.remarks)
+    assert len(parts.checked) == len(parts.names)
+
+
+def test_the_gradient_of_all_sequences_is_compared(monkeypatch):
+    from bptt.errors import AgreementError
+    from bptt.torch_models.replay import in_portions
+
+    torch.manual_seed(0)
+    model, x = Reader(nn.LSTM(3, 6, dtype=D)), torch.randn(9, 7, 3, dtype=D)
+    gradient_of = in_portions.gradient_of
+    monkeypatch.setattr(
+        in_portions, "gradient_of", lambda *given: [1.001 * dW for dW in gradient_of(*given)]
+    )
+    with pytest.raises(AgreementError, match="lags that add up to autograd's"):
+        take(model, x, sequences=3)
+
+
+def test_loss_steps_are_left_out_where_sequences_alone_do_not_do():
+    torch.manual_seed(0)
+    model, x = Reader(nn.LSTM(3, 6)), torch.randn(400, 16, 3)
+    everything = take(model, x, sequences="all")
+    parts = take(model, x, worth=1.5e8)
+    (profile,), (whole,) = parts.profiles, everything.profiles
+    rows = np.isfinite(profile.log10_signal_by_step).any(1).nonzero()[0]
+    assert 32 <= len(rows) < 100
+    assert len(set(np.diff(rows))) == 1
+    assert rows[-1] == 399
+    assert len(profile.log10_signal) == len(whole.log10_signal), "the signal goes on"
+    assert abs(profile.horizon() - whole.horizon()) <= 2
+    assert np.allclose(profile.log10_signal[:300], whole.log10_signal[:300], atol=1.0)
+    assert any("one in" in remark and "8 of 16" in remark for remark in parts.remarks)
+
+
+def test_where_the_loss_is_taken_at_the_end_alone_no_loss_step_is_left_out():
+    torch.manual_seed(0)
+    parts = take(Reader(nn.GRU(3, 6), last=True), torch.randn(200, 30, 3), seconds=1e-5)
+    assert len(parts.profiles[0].log10_signal) == 200
+    assert not any("loss steps" in remark for remark in parts.remarks)
+    assert any("of 30 sequences" in remark for remark in parts.remarks)
+
+
+def test_what_fits_is_taken_as_a_whole():
+    torch.manual_seed(0)
+    model, x = Reader(nn.GRU(3, 6)), torch.randn(20, 30, 3)
+    parts = take(model, x)
+    assert parts.profiles[0].apart is None
+    assert not any("drawn" in remark for remark in parts.remarks)
+    whole = take(model, x, sequences="all").profiles[0]
+    assert np.array_equal(parts.profiles[0].log10_norm, whole.log10_norm)
+
+
+def test_cells_in_a_loop_too():
+    class Looped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell = nn.GRUCell(3, 6, dtype=D)
+
+        def forward(self, x):
+            h, E = torch.zeros(x.shape[1], 6, dtype=D), 0
+            for x_t in x:
+                h = self.cell(x_t, h)
+                E = E + (torch.sin(3 * h) * h).sum()
+            return E
+
+    torch.manual_seed(0)
+    model, x = Looped(), torch.randn(9, 7, 3, dtype=D)
+    parts = take(model, x, sequences=3, seed=1)
+    chosen = np.sort(np.random.default_rng(1).permutation(7)[:3])
+    alone = decompose(model, x[:, chosen], lambda model, x: model(x)).profiles[0]
+    assert np.allclose(parts.profiles[0].log10_norm, alone.log10_norm, rtol=0, atol=1e-11)
+    assert any("3 of 7 sequences" in remark for remark in parts.remarks)
+
+
+def test_memory_bounds_what_is_taken():
+    torch.manual_seed(0)
+    parts = take(Reader(nn.LSTM(3, 16)), torch.randn(100, 40, 3), memory=2e6)
+    assert any("of 40 sequences" in remark for remark in parts.remarks)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("sequences", "some"), ("sequences", 0), ("memory", -1.0), ("seconds", 0)]
+)
+def test_bounds_that_bound_nothing_are_refused(name, value):
+    with pytest.raises(OptionError, match=name):
+        replace(Bounds(), **{name: value})
+
+
+def test_the_report_says_how_a_batch_was_read():
+    torch.manual_seed(0)
+    rnn, x = nn.GRU(3, 6), torch.randn(20, 30, 3)
+    report = bptt.diagnose(rnn, x, lambda model, x: model(x)[0].square().mean())
+    assert report.facts == (("Read", "20 steps × 30 sequences"),)
+    assert "Read: 20 steps × 30 sequences." in str(report)
+
+
+def test_a_missing_batch_first_is_named():
+    torch.manual_seed(0)
+    rnn, x = nn.GRU(3, 6), torch.randn(20, 30, 3)
+
+    def at_the_last_step(model, x):
+        return model(x)[0][:, -1].square().mean()  # of the last sequence, as the axes are
+
+    read = dict(bptt.diagnose(rnn, x, at_the_last_step).facts)["Read"]
+    assert "one sequence alone" in read
+    assert "batch_first=True is missing" in read
+
+    def labelled(model, batch):
+        x, labels = batch
+        return nn.functional.cross_entropy(model(x)[0].mean(1), labels)
+
+    labels = torch.randint(6, (20,))
+    read = dict(bptt.diagnose(rnn, (x, labels), labelled).facts)["Read"]
+    assert "there are 20 labels, as many as steps" in read
+    rnn.batch_first = True
+    read = dict(bptt.diagnose(rnn, (x, labels), labelled).facts)["Read"]
+    assert read == "30 steps × 20 sequences"
