@@ -142,6 +142,17 @@ def test_projection(layers, bidirectional, sees):
     assert agree(model, (x, (h0, torch.randn(states, B, H, dtype=D)))) == states
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_dropout_between_levels_of_an_lstm_with_a_projection(bidirectional):
+    """It acts on the projected states, in training mode; packed sequences draw it in an order of their own."""
+    model = Reader(
+        make("LSTM", proj_size=4, num_layers=3, dropout=0.4, bidirectional=bidirectional), "both"
+    )
+    assert agree(model, (torch.randn(T, B, I, dtype=D),)) == 3 * (1 + bidirectional)
+    packed = pack_padded_sequence(torch.randn(T, B, I, dtype=D), [9, 7, 7, 2])
+    assert agree(model, (packed,)) == 3 * (1 + bidirectional)
+
+
 class Loop(nn.Module):
     """A cell called step by step."""
 

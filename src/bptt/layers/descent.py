@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from bptt.arrays import Array
 from bptt.layers.levels import LevelTrace, directions, join_inputs, split_errors
+from bptt.layers.masks import Mask
 from bptt.layers.stacked import StackTrace
 from bptt.layers.trace import Trace
 
@@ -29,7 +30,7 @@ class Algebra(Generic[E]):
 
     split: Callable[[LevelTrace, E], Sequence[E]]
     add: Callable[[Trace, Any, E], E]
-    join: Callable[[LevelTrace, Sequence[Any], Array | None], E]
+    join: Callable[[LevelTrace, Sequence[Any], Mask | None], E]
 
 
 def descend(

@@ -13,6 +13,7 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.errors import ShapeError
 from bptt.layers.layer import Layer
+from bptt.layers.masks import Mask, masked_back
 from bptt.layers.sequences import in_reverse, resets_in_reverse
 from bptt.layers.trace import Trace
 
@@ -140,15 +141,15 @@ def split_errors(level: LevelTrace, d: Array) -> list[Array]:
     return [d[..., :H], in_reverse(d[..., H:], level.backward.lengths)]
 
 
-def join_inputs(level: LevelTrace, dx: Sequence[Array], mask: Array | None = None) -> Array:
+def join_inputs(level: LevelTrace, dx: Sequence[Array], mask: Mask | None = None) -> Array:
     """Errors at what the level below hands up, from those of a level's directions, each in its own order.
 
     Args:
         level: that the errors leave.
         dx: (T, B, I) per direction, each in its own order.
-        mask: (T, B, I) what multiplied the level's inputs, or None.
+        mask: what multiplied the level's inputs, or None.
     """
     joined = dx[0]
     if isinstance(level, BidirectionalTrace):
         joined = dx[0] + in_reverse(dx[1], level.backward.lengths)
-    return np.asarray(joined if mask is None else joined * mask)
+    return masked_back(joined, mask)

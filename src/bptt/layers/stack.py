@@ -9,6 +9,7 @@ from bptt.errors import OptionError, ShapeError
 from bptt.layers.backward import backward
 from bptt.layers.descent import ARRAYS, descend
 from bptt.layers.levels import LevelTrace, level_forward, level_layers, level_outputs
+from bptt.layers.masks import Mask, ProjectedMask, masked
 from bptt.layers.sequences import as_lengths, as_resets
 from bptt.layers.stack_errors import immediate_errors
 from bptt.layers.stacked import Levels, StackGrads, StackTrace
@@ -58,8 +59,8 @@ class Stack(Levels):
             c0: the same for the cell states of LSTM layers; None for the others.
             lengths: (B,) steps of each sequence of a padded batch.
             resets: (T, B) True where a new episode starts.
-            masks: one per level, (T, B, ·) or None, to multiply the level's inputs with: the dropout
-                between levels that a training step drew.
+            masks: one per level, (T, B, ·), a ``ProjectedMask`` or None, to multiply the level's inputs with:
+                the dropout between levels that a training step drew.
 
         Raises:
             ShapeError, DTypeError, NonFiniteError, OptionError: as for a layer.
@@ -73,7 +74,7 @@ class Stack(Levels):
         masks = self._masks(masks, T, B)
         for level, mask in zip(self.levels, masks, strict=True):
             n = len(level_layers(level))
-            x = x if mask is None else x * mask
+            x = masked(x, mask)
             given = list(zip(h0s[number : number + n], c0s[number : number + n], strict=True))
             levels.append(level_forward(level, x, given, lengths, resets))
             x, number = np.ascontiguousarray(level_outputs(levels[-1])), number + n
@@ -98,7 +99,7 @@ class Stack(Levels):
             )  # fmt: skip
         return backward_from(trace, immediate_errors(trace, dh))
 
-    def _masks(self, masks: Any, T: int, B: int) -> tuple[Array | None, ...]:
+    def _masks(self, masks: Any, T: int, B: int) -> tuple[Mask | None, ...]:
         if masks is None:
             return (None,) * len(self.levels)
         if len(masks) != len(self.levels):
@@ -108,7 +109,9 @@ class Stack(Levels):
             )  # fmt: skip
         sizes = [level_layers(level)[0].inputs for level in self.levels]
         return tuple(
-            None if mask is None else as_floats(f"masks[{i}]", mask, (T, B, size), self.dtype)
+            mask
+            if mask is None or isinstance(mask, ProjectedMask)
+            else as_floats(f"masks[{i}]", mask, (T, B, size), self.dtype)
             for i, (mask, size) in enumerate(zip(masks, sizes, strict=True))
         )
 

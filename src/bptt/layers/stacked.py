@@ -19,6 +19,7 @@ from bptt.layers.levels import (
     level_outputs,
     level_size,
 )
+from bptt.layers.masks import Mask
 from bptt.layers.trace import Grads, Trace, sequences_of
 
 
@@ -100,12 +101,12 @@ class StackTrace:
     Attributes:
         stack: the stack that made it.
         levels: bottom level first.
-        masks: what multiplied each level's inputs, (T, B, ·), or None: dropout between levels.
+        masks: what multiplied each level's inputs, (T, B, ·) or of a projection, or None: dropout between levels.
     """
 
     stack: Levels
     levels: tuple[LevelTrace, ...]
-    masks: tuple[Array | None, ...]
+    masks: tuple[Mask | None, ...]
 
     @property
     def outputs(self) -> Array:

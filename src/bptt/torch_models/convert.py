@@ -190,7 +190,7 @@ def stack_of(acting: ActingLayers) -> Stack:
         below = projections[number - step : number] if number else []
         W_hr: list[Array | None] = [*projections[own]] or [None] * step
         layers = [
-            _layer(acting, weights, W, _joined(below))
+            _layer(acting, weights, W, joined_projections(below) if below else None)
             for weights, W in zip(per_layer[own], W_hr, strict=True)
         ]
         levels.append(Bidirectional(*layers) if acting.two else layers[0])
@@ -230,10 +230,12 @@ def to_numpy(tensor: Any) -> Array:
     return np.array(tensor.numpy())
 
 
-def _joined(below: list[Array]) -> Array | None:
-    """What makes a level's inputs of the states below: one W_hr, or both beside each other."""
-    if not below:
-        return None
+def joined_projections(below: Sequence[Array]) -> Array:
+    """What makes a level's inputs of the states below: one W_hr, or both on a diagonal.
+
+    Args:
+        below: (P, H) of each direction.
+    """
     rows, columns = (sum(W.shape[axis] for W in below) for axis in (0, 1))
     joined = np.zeros((rows, columns), below[0].dtype)
     row = column = 0

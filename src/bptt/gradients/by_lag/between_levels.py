@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from bptt.arrays import Array
 from bptt.gradients.by_lag.rows import Rows
 from bptt.layers.descent import Algebra
 from bptt.layers.levels import BidirectionalTrace
+from bptt.layers.masks import Mask, masked_back
 from bptt.layers.sequences import in_reverse
 from bptt.layers.trace import Trace
 
@@ -25,7 +25,7 @@ def split_rows(level: Trace | BidirectionalTrace, rows: Rows) -> list[Rows]:
 
 
 def join_rows(
-    level: Trace | BidirectionalTrace, below: Sequence[Rows | None], mask: Array | None = None
+    level: Trace | BidirectionalTrace, below: Sequence[Rows | None], mask: Mask | None = None
 ) -> Any:
     """As ``levels.join_inputs``: both directions added, in the order of the input; None for none.
 
@@ -42,7 +42,7 @@ def join_rows(
         joined = other if one is None else one if other is None else one.plus(other)
     if joined is None or mask is None:
         return joined
-    D = joined.D * mask[joined.steps]
+    D = masked_back(joined.D, mask[joined.steps])
     return Rows.of(joined.first, D, joined.e.copy(), joined.reach, stride=joined.stride)
 
 

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 
 from bptt.arrays import Array
-from bptt.errors import AgreementError, OptionError
+from bptt.errors import AgreementError
 from bptt.layers import StackTrace
+from bptt.layers.masks import Mask, ProjectedMask
 from bptt.torch_models.capture import Errors
 from bptt.torch_models.capture.numbers import layer_errors, masks_of, states_of, time_first
-from bptt.torch_models.convert import stack_of, to_numpy
+from bptt.torch_models.convert import joined_projections, stack_of, to_numpy
 from bptt.torch_models.replay.portion import Portion
 from bptt.torch_models.replay.strands import Strand
 
@@ -57,18 +58,12 @@ def replay(strand: Strand, immediate: Errors) -> Replay:
 
     Raises:
         AgreementError: if the states are not PyTorch's: then this module is not what it seems.
-        OptionError: for dropout between levels of an LSTM with a projection.
     """
     calls, name = strand.calls, strand.path or "model"
     acting = calls[0].acting
     stack = stack_of(acting)
     W_hr: list[Array | None] = [to_numpy(W) for W in acting.projections]
     W_hr = W_hr or [None] * len(stack.layers)
-    if W_hr[0] is not None and any(call.rng is not None for call in calls):
-        raise OptionError(
-            name, "no dropout between levels of an LSTM with a projection",
-            f"dropout={calls[0].dropout}", "Measure it in eval mode: model.eval().",
-        )  # fmt: skip
     T, B = strand.steps, len(strand.lengths)
     inputs = [time_first(call, call.x) for call in calls]
     x = np.zeros((T, B, inputs[0].shape[2]), stack.dtype)
@@ -117,7 +112,7 @@ def _initial(
     return [h0, *(list(state) for state in states[1:])]
 
 
-def _masks(strand: Strand, dtype: np.dtype[Any]) -> list[Array | None] | None:
+def _masks(strand: Strand, dtype: np.dtype[Any]) -> list[Mask | None] | None:
     """Per level what multiplied its inputs; None without dropout."""
     drawn = {call.index: masks_of(call) for call in strand.calls}
     if not any(drawn.values()):
@@ -128,7 +123,12 @@ def _masks(strand: Strand, dtype: np.dtype[Any]) -> list[Array | None] | None:
     for index, own in drawn.items():
         for array, into in zip(own, masks, strict=False):
             strand.place(index, array, into)
-    return [None, *masks]
+    acting = strand.calls[0].acting
+    W_hr, step = [to_numpy(W) for W in acting.projections], 1 + acting.two
+    if not W_hr:
+        return [None, *masks]
+    below = [joined_projections(W_hr[n : n + step]) for n in range(0, step * levels, step)]
+    return [None, *(ProjectedMask.of(mask, P) for mask, P in zip(masks, below, strict=True))]
 
 
 def _compare(
