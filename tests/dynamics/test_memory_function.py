@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import bptt
+from bptt.diagnosis import remarks_on_memory
 from bptt.dynamics import memory_function
 from bptt.dynamics.memory_function import LAGS, RIDGES, ROWS
 from bptt.errors import OptionError
@@ -216,3 +217,48 @@ def test_refused(rng, options, name):
     trace = shift(3).forward(white(rng, 10, 2))
     with pytest.raises(OptionError, match=f"^{name}: expected"):
         memory_function(trace, **options)
+
+
+def test_by_chance_nothing_is_read_where_the_sequences_have_nothing_in_common(rng):
+    memory = memory_function(shift(6).forward(white(rng, 200, 20)), max_lag=11)
+    assert np.abs(memory.chance).max() < 0.02
+    assert memory.correlation[0] == pytest.approx(1)
+    assert memory.correlated < 0.01
+
+
+def test_what_all_sequences_share_is_read_by_chance(rng):
+    """A season that every sequence has: the states of one tell the inputs of another, at lags they have forgotten."""
+    season = np.sin(np.arange(200) * 2 * np.pi / 20)[:, None, None]
+    memory = memory_function(shift(3).forward(season + 0.1 * white(rng, 200, 20)), max_lag=11)
+    assert memory.r2[10] > 0.9  # of a layer that holds three steps
+    assert memory.chance[10] > 0.9
+    assert memory.correlated > 0.9
+
+
+def test_inputs_that_are_correlated_in_time_are_told(rng):
+    """A walk: each sequence its own, so that nothing is read by chance, but a neighbour tells a forgotten step."""
+    x = white(rng, 400, 40)
+    for t in range(1, 400):
+        x[t] += 0.9 * x[t - 1]
+    memory = memory_function(shift(3).forward(x), max_lag=8)
+    assert memory.r2[5] > 0.4
+    assert np.abs(memory.chance).max() < 0.1
+    assert memory.correlation[1] == pytest.approx(0.81, abs=0.05)
+    (remark,) = remarks_on_memory(memory, 5)
+    assert remark.startswith("The inputs are correlated in time, r² = 0.8")
+    assert "of lag 5 can be read off the state, it may be another" in remark
+
+
+def test_of_a_single_sequence_there_is_none_to_exchange(rng):
+    memory = memory_function(shift(3).forward(white(rng, 400, 1)), max_lag=4)
+    assert np.isnan(memory.chance).all()
+    assert remarks_on_memory(memory, 2) == []
+
+
+def test_sequences_of_unequal_lengths_and_resets_are_exchanged_within_both(rng):
+    x, lengths = white(rng, 60, 16), np.full(16, 60)
+    lengths[::3] = 30
+    resets = np.zeros((60, 16), bool)
+    resets[20, 1::2] = True
+    memory = memory_function(shift(3).forward(x, lengths=lengths, resets=resets), max_lag=6)
+    assert np.abs(memory.chance).max() < 0.1

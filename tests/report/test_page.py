@@ -72,6 +72,9 @@ def test_the_charts_hold_the_measured_numbers(report):
     after = [row["value"] for row in lines if row["of"] == "after training"]
     r2 = report.diagnosis.memory.r2
     assert after == [round(max(0.0, v), 4) for v in r2 if v == v]
+    by_chance = [row["value"] for row in lines if row["of"] == "by chance"]
+    chance = report.diagnosis.memory.chance
+    assert by_chance == [round(max(0.0, v), 4) for v in chance if v == v]
     cells = {(row["t"], row["k"]): row["v"] for row in charts["loss_steps"]["data"]["values"]}
     assert len(cells) == 40 * 41 // 2
     assert cells[30, 5] == round(now.log10_signal_by_step[30, 5], 2)

@@ -6,6 +6,7 @@ from bptt.diagnosis.lags import assumed_lags, needed_lags, needed_or_half
 from bptt.diagnosis.layer import LayerDiagnosis, diagnose_traces
 from bptt.diagnosis.network import Diagnosis, batch_arguments, diagnose_network, remembered
 from bptt.diagnosis.piece import Advice, Edit
+from bptt.diagnosis.reading import remarks_on_memory
 from bptt.diagnosis.verdict import VERDICT_CODES, VERDICTS, Verdict, judged, severity
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "judged",
     "needed_lags",
     "needed_or_half",
+    "remarks_on_memory",
     "remembered",
     "severity",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 from bptt.arrays import as_whole
 from bptt.diagnosis.lags import assumed_lags, needed_lags, needed_or_half, own_steps
 from bptt.diagnosis.layer import LayerDiagnosis, diagnose_traces
+from bptt.diagnosis.reading import remarks_on_memory
 from bptt.diagnosis.verdict import severity
 from bptt.dynamics import MemoryFunction, memory_function
 from bptt.errors import OptionError
@@ -102,13 +103,13 @@ def diagnose_network(
     names = network.stack.names
     needed = needed_lags(needed_lag, traces, profiles, max_lag)
     layers = diagnose_traces(names, traces, profiles, steps, needed)
+    memory = remembered(run.stack_trace)
     assumed = (
         *assumed_lags(needed_lag, names, traces, profiles, needed),
         *_assumed(network, run, arguments),
+        *remarks_on_memory(memory, lag),
     )
-    return Diagnosis(
-        layers, run.E, assumed, truncation, (), remembered(run.stack_trace), needed_lag
-    )
+    return Diagnosis(layers, run.E, assumed, truncation, (), memory, needed_lag)
 
 
 def remembered(trace: StackTrace) -> MemoryFunction | None:

@@ -5,7 +5,9 @@ r"""The memory function: how well the state now gives the input of k steps ago (
     (3)  capacity = Σ_k max(R²_k, 0)
 
 For one white input Jaeger's capacity is at most H. Where the input itself is correlated in time, a state also
-tells of a step that it has forgotten through those that it remembers.
+tells of a step that it has forgotten through those that it remembers. Two numbers say how much of R² is not memory:
+the same fit on the inputs of another sequence (chance), and how well an input tells itself k steps later
+(correlation).
 
 With H^T H = V diag(s) Vᵀ of the centred states the weights are w = V (s + α)⁻¹ Vᵀ Hᵀ x for every input, lag and
 ridge α, so a block of lags needs one factorisation. α is that of least generalised cross-validation,
@@ -41,11 +43,23 @@ class MemoryFunction:
             a little below 0 nothing is remembered. NaN where no input varies.
         per_input: (K, I) the same of each input; NaN where it does not vary.
         rows: (K,) how many states each lag was fitted on.
+        chance: (K,) the same R² with the inputs of the next sequence of the batch in the place of a state's own: what
+            comes out where the state cannot know them. NaN of a single sequence, or where none is so long.
+        correlation: (K,) squared correlation of an input with itself k steps later, the mean over the inputs
+            that vary: 1 at lag 0, near 0 from lag 1 on where the inputs are white.
     """
 
     r2: Array
     per_input: Array
     rows: Array
+    chance: Array
+    correlation: Array
+
+    @property
+    def correlated(self) -> float:
+        """The largest ``correlation`` of a lag from 1 on; 0 where there is none."""
+        later = self.correlation[1:]
+        return float(np.nanmax(later)) if np.isfinite(later).any() else 0.0
 
     @property
     def capacity(self) -> float:
@@ -84,25 +98,53 @@ def memory_function(
     >>> bool(np.allclose(memory.r2, [1, 1, 0, 0], atol=0.02))
     True
     """
-    x, h, age = _regression(trace, at)
+    x, h, age, past = _regression(trace, at)
     ridge = None if ridge is None else as_number("ridge", ridge, "(0, ∞)", "None chooses it.")
     halves = _halves(age)
     K = _lags(max_lag, age, halves, h.shape[-1])
+    H, others = h.shape[-1], np.roll(np.arange(x.shape[1]), -1)
     per_input, rows = np.empty((K, x.shape[-1])), np.empty(K, int)
+    by_chance, itself = np.full_like(per_input, np.nan), np.empty_like(per_input)
     # Few states have a long past: a block for every eighth of the lags lets the short ones keep theirs.
     for block in np.array_split(np.arange(K), min(BLOCKS, K)):
-        fit, held = (_chosen(half, age, block[-1], h.shape[-1]) for half in halves)
+        fit, held = (_chosen(half, age, block[-1], H) for half in halves)
         per_input[block], rows[block] = _read(x, h, fit, held, block, ridge), len(fit[0])
+        itself[block] = _with_itself(x, fit, block)
+        if len(others) > 1:
+            both = np.minimum(age, past[:, others])
+            fit, held = (_chosen(half, both, block[-1], H) for half in halves)
+            if min(len(fit[0]), len(held[0])) > H:
+                by_chance[block] = _read(x[:, others], h, fit, held, block, ridge)
+    means = (_mean_of_numbers(each) for each in (per_input, by_chance, itself))
+    r2, chance, correlation = means
+    return MemoryFunction(r2, per_input, rows, chance, correlation)
+
+
+def _mean_of_numbers(per_input: Array) -> Array:
+    """The mean over the inputs that have a number; NaN where none has."""
     varies = ~np.isnan(per_input)
     with np.errstate(invalid="ignore"):
-        r2 = np.where(varies, per_input, 0).sum(1) / varies.sum(1)
-    return MemoryFunction(r2, per_input, rows)
+        return np.asarray(np.where(varies, per_input, 0).sum(1) / varies.sum(1))
 
 
-def _regression(trace: Trace | StackTrace, at: str) -> tuple[Array, Array, Array]:
+def _with_itself(x: Array, rows: tuple[Array, Array], lags: Array) -> Array:
+    """(lags, I) squared correlation of x_t with x_{t-k}; NaN where it does not vary."""
+    t, b = rows
+    now = x[t, b] - x[t, b].mean(0)
+    squared = np.empty((len(lags), x.shape[-1]))
+    for place, lag in enumerate(lags):
+        then = x[t - lag, b] - x[t - lag, b].mean(0)
+        scatter = np.square(now).sum(0) * np.square(then).sum(0)
+        product = np.square((now * then).sum(0))
+        squared[place] = np.where(scatter > 0, product / np.where(scatter > 0, scatter, 1), np.nan)
+    return squared
+
+
+def _regression(trace: Trace | StackTrace, at: str) -> tuple[Array, Array, Array, Array]:
     """Inputs (T, B, I), states (T, B, H), and how many steps of its past a state has, (T, B).
 
-    A state that is not to be read has -1.
+    A state that is not to be read has -1; in the last array, which has the same of every step, what lies behind
+    a sequence's end.
     """
     if at not in ("every", "last"):
         raise OptionError("at", '"every" or "last"', repr(at), "Choose one.")
@@ -112,8 +154,9 @@ def _regression(trace: Trace | StackTrace, at: str) -> tuple[Array, Array, Array
     step = np.broadcast_to(np.arange(T)[:, None], (T, B))
     start = 0 if first.resets is None else np.maximum.accumulate(np.where(first.resets, step, 0))
     lengths = np.full(B, T) if first.lengths is None else first.lengths
-    read = inside(lengths, T) if at == "every" else step == lengths - 1
-    return first.x.astype(np.float64), h.astype(np.float64), np.where(read, step - start, -1)
+    past = np.where(inside(lengths, T), step - start, -1)
+    age = past if at == "every" else np.where(step == lengths - 1, past, -1)
+    return first.x.astype(np.float64), h.astype(np.float64), age, past
 
 
 def _halves(age: Array) -> tuple[Array, Array]:

@@ -120,7 +120,8 @@ def _memory(memories: Memories, needed: int) -> Figure:
         "How much of the input of k steps ago can be read off the top state by a linear map: R² on sequences "
         "it was not fitted to, 1 is all of it. A gradient that reaches far back "
         "is not enough: the state must hold what the task asks for. Where this curve is at 0 no single input "
-        "can be read off; a sum of many still may be.",
+        "can be read off; a sum of many still may be. The line by chance is the same fit to the inputs of another "
+        "sequence: what the state cannot know. Only what lies above it is remembered.",
         remembered(memories, needed),
         lambda: findings.remembered(memories, needed),
         lambda: tables.remembered(memories, needed),

@@ -11,7 +11,7 @@ from bptt.presentation.formatting import (
     two_decimals,
     with_error,
 )
-from bptt.report.sentences import horizon, mean_gain, remembered_at, shortest_truncation
+from bptt.report.sentences import beside_chance, horizon, mean_gain, shortest_truncation
 
 
 def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]]:
@@ -45,7 +45,7 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
         ("largest Lyapunov exponent", _exponent(layer)),
         (
             f"input of lag {layer.needed_lag} read off the state (R²)",
-            remembered_at(diagnosis.memory, layer.needed_lag),
+            beside_chance(diagnosis.memory, layer.needed_lag),
         ),
         ("cancellation Σ‖G_k‖ / ‖dW_R‖", _cancellation(profile.cancellation)),
         ("loss E", f"{diagnosis.E:.3f}"),

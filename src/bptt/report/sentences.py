@@ -8,6 +8,7 @@ from bptt.gradients.by_lag import LagProfile
 from bptt.presentation.formatting import MISSING, power_of_ten, r_squared
 
 LN10 = float(np.log(10.0))
+CHANCE = 0.05  # R² below it is next to nothing
 
 
 def headline(layer: LayerDiagnosis) -> str:
@@ -53,6 +54,15 @@ def shortest_truncation(profile: LagProfile, chunked: bool) -> str:
 def remembered_at(memory: MemoryFunction | None, lag: int) -> str:
     """R² of the input of that lag; a dash where it was not measured."""
     return r_squared(memory.r2[lag] if memory is not None and lag < len(memory.r2) else np.nan)
+
+
+def beside_chance(memory: MemoryFunction | None, lag: int) -> str:
+    """The same, with what comes out by chance where that is not next to nothing."""
+    told = memory is not None and lag < len(memory.r2) and memory.chance[lag] >= CHANCE
+    by_chance = (
+        f" ({r_squared(memory.chance[lag])} by chance)" if memory is not None and told else ""
+    )
+    return remembered_at(memory, lag) + by_chance
 
 
 def gain_factor(gains: np.ndarray[tuple[int, ...], np.dtype[np.floating]]) -> str:

@@ -14,6 +14,7 @@ from bptt.diagnosis import (
     diagnose_traces,
     needed_lags,
     needed_or_half,
+    remarks_on_memory,
     remembered,
 )
 from bptt.layers.stacked import as_stack_trace
@@ -61,14 +62,15 @@ def diagnose_module(
             layers[name] = _not_passed_on(layer, calls)
         else:
             layers[name] = replace(layer, advice=in_pytorch(layer.advice, model, path, end))
+    # Of several recurrent modules, the first: the inputs it reads are those of the model.
+    memory = remembered(as_stack_trace(parts.traces[0]))
     mode = "train" if model.training else "eval"
     assumed = (
         *assumed_lags(needed_lag, parts.names, parts.traces, parts.profiles, needed),
         f"The numbers are of one batch, with the model in {mode} mode.",
         *parts.remarks,
+        *remarks_on_memory(memory, lag),
     )
-    # Of several recurrent modules, the first: the inputs it reads are those of the model.
-    memory = remembered(as_stack_trace(parts.traces[0]))
     checked = tuple(parts.checked)
     return Diagnosis(layers, parts.E, assumed, None, checked, memory, needed_lag, parts.read)
 

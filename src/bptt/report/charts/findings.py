@@ -10,13 +10,12 @@ from bptt.presentation.formatting import (
     counted,
     percent,
     power_of_ten,
-    r_squared,
     two_decimals,
     with_error,
 )
 from bptt.report.charts.by_lag import Stages
 from bptt.report.charts.memory import Memories
-from bptt.report.sentences import gain_factor, shortest_truncation
+from bptt.report.sentences import beside_chance, gain_factor, shortest_truncation
 
 HALF = 0.5  # of the input: below it more is forgotten than remembered
 
@@ -59,7 +58,7 @@ def _forgotten(memory: MemoryFunction, needed: int) -> str:
     else:
         words = f"R² falls below {HALF} at lag {below[0]}"
     if needed < len(r2) and np.isfinite(memory.r2[needed]):
-        words += f" and is {r_squared(r2[needed])} at lag {needed}"
+        words += f" and is {beside_chance(memory, needed)} at lag {needed}"
     return words
 
 

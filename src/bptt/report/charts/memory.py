@@ -8,6 +8,7 @@ import numpy as np
 
 from bptt.dynamics import MemoryFunction
 from bptt.presentation.chart_style import (
+    DOTTED,
     curve_rows,
     data,
     lag_axis,
@@ -18,12 +19,14 @@ from bptt.presentation.chart_style import (
     sized,
     stage_styles,
 )
+from bptt.presentation.colours import GREY
 
+BY_CHANCE = "by chance"
 Memories = Sequence[tuple[str, MemoryFunction | None]]
 
 
 def remembered(memories: Memories, needed: int) -> Any:
-    """R² of the input of lag k, read off the state, against k; a line per stage, the needed lag marked."""
+    """R² of the input of lag k, read off the state, against k; a line per stage and one by chance, the needed lag marked."""
     rows = [
         row
         for stage, memory in memories
@@ -32,11 +35,15 @@ def remembered(memories: Memories, needed: int) -> Any:
     ]
     if not rows:
         return None
+    styles, now = dict(stage_styles([stage for stage, _ in memories])), memories[-1][1]
+    if now is not None and (chance := curve_rows(BY_CHANCE, np.maximum(now.chance, 0))):
+        rows += chance
+        styles |= {BY_CHANCE: (GREY, DOTTED)}
     curves = lines(
         data(rows),
         lag_axis("lag k (steps back from the state)"),
         alt.Y("value:Q", title="R², part of the input", scale=alt.Scale(domain=[0, 1])),
-        stage_styles([stage for stage, _ in memories]),
+        styles,
         [alt.Tooltip("of:N", title="stage"), "lag:Q", alt.Tooltip("value:Q", title="R²", format=".2f")],
         points=short(rows),
     )  # fmt: skip

@@ -40,6 +40,9 @@ def by_lag(stages: Stages) -> Table:
 def remembered(memories: Memories, needed: int) -> Table:
     """R² by lag."""
     curves = [(f"R² {stage}", memory.r2) for stage, memory in memories if memory is not None]
+    now = memories[-1][1]
+    if now is not None and np.isfinite(now.chance).any():
+        curves.append(("R² by chance", now.chance))
     return _table("lag k", some(_last(curves), extra=(needed,)), curves, r_squared)
 
 
