@@ -204,3 +204,20 @@ def test_a_missing_batch_first_is_named():
     rnn.batch_first = True
     read = dict(bptt.diagnose(rnn, (x, labels), labelled).facts)["Read"]
     assert read == "30 steps × 20 sequences"
+
+
+def test_standard_errors_stand_beside_horizon_and_signal():
+    torch.manual_seed(0)
+    rnn, x = nn.LSTM(3, 6), torch.randn(20, 30, 3)
+    report = bptt.diagnose(rnn, x, lambda model, x: model(x)[0].square().mean(), sequences=5)
+    layer = report.layers["lstm.0"]
+    horizon, signal = layer.sampling_errors
+    assert horizon == layer.profile.apart.horizon_error()
+    assert 0 < signal < 1
+    text = str(report)
+    assert f"{layer.horizon} ± {horizon:.2g}" in text
+    assert f"×/÷ {10**signal:.3g}" in text
+    assert "5 of 30 sequences, drawn with seed 0" in " ".join(text.split())
+    whole = bptt.diagnose(rnn, x, lambda model, x: model(x)[0].square().mean())
+    assert np.isnan(whole.layers["lstm.0"].sampling_errors).all()
+    assert "×/÷" not in str(whole)

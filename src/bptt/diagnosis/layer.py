@@ -18,6 +18,7 @@ from bptt.gradients.by_step import StepProfile
 from bptt.layers import Trace
 
 EXPONENTS = 8  # how many of the leading Lyapunov exponents are computed
+STEPS = 2000  # of a sequence that they are computed over, its last: their standard error is small by then
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ class LayerDiagnosis:
             lags up to the needed one; None without a carry, and where no step back is taken.
         carry_share: the part of the signal that goes that way, mean over these lags; None likewise.
         bound: Pascanu's bound in words, or None for a gated cell.
-        exponents: leading Lyapunov exponents over the batch's steps, or None where it is too short.
+        exponents: leading Lyapunov exponents over the batch's steps, its last 2,000, or None where it is too short.
         by_step: the gradient by the step at which the weight acts, and the error of the state at each step.
     """
 
@@ -71,6 +72,15 @@ class LayerDiagnosis:
     bound: str | None
     exponents: Exponents | None
     by_step: StepProfile
+
+    @property
+    def sampling_errors(self) -> tuple[float, float]:
+        """Standard errors by sequence of the horizon and of ``log10_attenuation``; NaN where no sequences were drawn."""
+        apart = self.profile.apart
+        if apart is None:
+            return float("nan"), float("nan")
+        first = self.profile.first_lag
+        return apart.horizon_error(), apart.growth_error(self.needed_lag, first)
 
 
 def diagnose_traces(
@@ -146,13 +156,13 @@ def _exponents(trace: Trace) -> Exponents | None:
     longest = np.arange(trace.x.shape[1])
     if trace.lengths is not None:
         longest = longest[trace.lengths == T]
-    chosen = longest[:2]
+    chosen, first = longest[:2], max(0, T - STEPS)
     part = replace(
         trace,
-        x=trace.x[:T, chosen],
-        saved=trace.saved[:T, chosen],
-        states=tuple(state[: T + 1, chosen] for state in trace.states),
+        x=trace.x[first:T, chosen],
+        saved=trace.saved[first:T, chosen],
+        states=tuple(state[first : T + 1, chosen] for state in trace.states),
         lengths=None,
-        resets=None if trace.resets is None else trace.resets[:T, chosen],
+        resets=None if trace.resets is None else trace.resets[first:T, chosen],
     )
     return lyapunov(part, count=min(EXPONENTS, trace.layer.state_size))

@@ -28,7 +28,9 @@ from bptt.gradients.by_lag import LagProfile
 from bptt.monitor.loggers import Figures
 from bptt.presentation.jsonable import plain
 from bptt.torch_models.capture import Loss
-from bptt.torch_models.decompose import decompose
+from bptt.torch_models.decompose import Bounds, decompose
+
+WORTH = 2e9  # operations that a walk by lag may always take: a training step or two of 128 units on 100 steps
 
 
 def measure(
@@ -51,7 +53,7 @@ def measure(
         BpttError: what ``bptt.diagnose`` raises: NonFiniteError and AgreementError in a bad moment,
             OptionError and ShapeError if model, batch and loss do not fit.
     """
-    parts = decompose(model, batch, loss, max_lag)
+    parts = decompose(model, batch, loss, max_lag, Bounds(worth=WORTH, spread=False))
     lag = needed_or_half(needed_lag, parts.longest, max_lag)
     needed = needed_lags(needed_lag, parts.traces, parts.profiles, max_lag)
     figures: Figures = {"bptt/loss": parts.E, "bptt/needed_lag": lag}

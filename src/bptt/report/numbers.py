@@ -22,13 +22,14 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
         ways = ("W_R, of what passes it", "slopes of the gates")
     part_of = ", candidate" if layer.gated else ""
     part, first = profile.up_to_horizon, profile.first_lag
+    errors = layer.sampling_errors
     rows = [
         ("verdict", layer.verdict),
         ("cause", layer.cause.name),
-        ("horizon, 95 % of Σ‖G_k‖ (lags)", horizon(layer)),
+        ("horizon, 95 % of Σ‖G_k‖ (lags)", _with_spread(horizon(layer), errors[0])),
         (
             f"signal at lag {layer.needed_lag} over lag {first}",
-            power_of_ten(layer.log10_attenuation),
+            power_of_ten(layer.log10_attenuation) + _factor(errors[1]),
         ),
         ("rate of the signal (ln per step)", signed(layer.rate)),
         (f"  {ways[0]}", signed(mean_gain(profile.weight_gain[part]))),
@@ -53,6 +54,16 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
     ]
     overflow = "none" if profile.overflow_lag is None else str(profile.overflow_lag)
     return [*rows, ("lag at which the gradient overflows", overflow)]
+
+
+def _with_spread(value: str, error: float) -> str:
+    """A number of lags with the standard error by sequence, where sequences were drawn."""
+    return value if isnan(error) else f"{value} ± {error:.2g}"
+
+
+def _factor(error: float) -> str:
+    """The standard error of the signal by sequence, a factor; nothing where no sequences were drawn."""
+    return "" if isnan(error) else f" ×/÷ {10**error:.3g}"
 
 
 def _between(layer: LayerDiagnosis) -> list[tuple[str, str]]:

@@ -207,7 +207,7 @@ class Calls(TorchFunctionMode):
             return None
         steps, B = x.shape[:2][:: -1 if batch_first else 1]
         each = bytes_kept(x, steps, acting.hidden, len(acting.per_layer))
-        return max(1, int(self.memory / each)) if B * each > self.memory else None
+        return max(1, int(self.memory / 2 / each)) if B * each > self.memory else None
 
     def _cell(self, func: Any, mode: str, data: Tensor, hx: Any, *weights: Tensor | None) -> Any:
         present = tuple(W for W in weights if W is not None)

@@ -27,6 +27,7 @@ class Bounds:
         seconds: of the walk by lag; None for three training steps, and 30 s at most.
         seed: by which sequences are drawn.
         worth: operations below which nothing is left out, unless ``seconds`` says so.
+        spread: whether the sequences that are drawn are kept apart, for standard errors.
         update: shows how far the measurement has come, or None.
     """
 
@@ -36,6 +37,7 @@ class Bounds:
     seconds: float | None = None
     seed: int = 0
     worth: float = WORTH
+    spread: bool = True
     update: Update | None = None
 
     def __post_init__(self) -> None:

@@ -88,7 +88,7 @@ def taken_apart(
     walking = Walking(
         bounds.max_lag,
         negligible=0.0 if portion.is_all else eps / len(trace.traces[0].x),
-        by_sequence=not portion.is_all,
+        by_sequence=bounds.spread and len(portion.columns) < portion.of,
         update=bounds.update,
     )
     return own, portion, lags_of(trace, portion.thinned(errors), walking), by_step(trace, errors)

@@ -52,5 +52,6 @@ class Portion:
             parts.append(f"one in {self.every} of the loss steps, counted from the last")
         return (
             f"To keep time and memory within bounds, the lags of {name} are those of {', and '.join(parts)}; "
-            'sequences="all" takes all. The gradient of all of them is compared with autograd\'s.'
+            'sequences="all" takes all. The gradient of all is compared with autograd\'s. Standard errors are by sequence, '
+            "and what a lag adds below rounding counts as zero."
         )
