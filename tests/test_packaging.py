@@ -128,7 +128,7 @@ def test_what_is_imported_is_declared():
 def test_all_is_what_commands_and_readers_need():
     assert {Requirement(text).name for text in EXTRAS["all"]} == {"bptt"}
     assert Requirement(EXTRAS["all"][0]).extras == {
-        "cli", "data", "keras", "onnx", "torch", "lab", "sweep",
+        "cli", "data", "keras", "onnx", "torch", "lab", "sweep", "tables",
     }  # fmt: skip
 
 

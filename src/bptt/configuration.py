@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bptt.arrays import as_number, as_whole
-from bptt.data import Data, Task, Text, load
+from bptt.data import Data, Reading, Task, Text, load
 from bptt.data.tasks.noise import noise
 from bptt.data.text import chunk, streams
 from bptt.errors import OptionError
@@ -58,6 +58,8 @@ class Configuration:
         data: "noise", or what ``bptt.data.load`` takes: a name or a file.
         loss_at: "last" or "every" step, of noise; None for the data's own.
         dtype: float32 or float64.
+        inputs, target, sequence, batch_first: how a file of sequences is read (``bptt.data.own.Reading``); the
+            inputs in one string, separated by commas.
 
     >>> built = Configuration(hidden=16, length=30, input_variance=0.1).build()
     >>> x, W_F = built.batch["x"], built.network.layer.W_F
@@ -79,6 +81,10 @@ class Configuration:
     data: str = "noise"
     loss_at: str | None = None
     dtype: str = "float32"
+    inputs: str | None = None
+    target: str | None = None
+    sequence: str | None = None
+    batch_first: bool | None = None
 
     def loaded(self) -> Data:
         """The data, at this length.
@@ -87,28 +93,33 @@ class Configuration:
             FileError: if a file is missing or not what it says.
             OptionError: if there are no such data, or they say themselves where the loss is taken.
         """
-        if self.data == "noise":
+        reading = Reading.of(self.inputs, self.target, self.sequence, self.batch_first)
+        if self.data == "noise" and not reading.said:
             return noise(self.length, loss_at=self.loss_at or "last")
-        if self.loss_at is not None:
+        if self.data != "noise" and self.loss_at is not None:
             raise OptionError(
                 "loss_at", f"none for {self.data}, which says itself where the loss is taken",
                 repr(self.loss_at), "Leave it out, or use noise.",
             )  # fmt: skip
-        return load(self.data, self.length)
+        return load(self.data, self.length, reading=reading)
 
-    def build(self) -> Built:
+    def build(self, data: Data | None = None) -> Built:
         """The network, and the batch to measure it on.
+
+        Args:
+            data: in the place of the setting's own; of these as many sequences are measured as their length allows.
 
         Raises:
             FileError: as for ``loaded``.
             OptionError: if a name or number is outside its choices.
         """
-        data = self.loaded()
+        sequences = self.batch if data is None else None
+        data = self.loaded() if data is None else data
         network = fresh_network(
             data, self.hidden, self.init, self.seed, self.dtype,
             cell=self.cell, layers=self.layers, activation=self.activation, gain=self.gain,
         )  # fmt: skip
-        batch = measured_batch(data, self.length, self.batch, network.stack.dtype, self.seed)
+        batch = measured_batch(data, self.length, sequences, network.stack.dtype, self.seed)
         if self.input_variance is not None:
             _scale_inputs(network.layer, batch["x"], self.input_variance)
         as_number("bias", self.bias, cure="0 adds nothing.")

@@ -15,6 +15,8 @@ from bptt.errors import BpttError, FileError, OptionError
 
 # What the user wrote -> the options that the error must name, all of them and no other.
 IGNORED = {
+    "diagnose --data adding --inputs a --target b --sequence c --batch-first":
+        "--inputs, --target, --sequence and --batch-first",
     "diagnose --model own --cell lstm --hidden 999 --updates 7": "--cell, --hidden and --updates",
     "diagnose --model own --layers 2 --bidirectional --init glorot --gain 2 --seed 1":
         "--layers, --bidirectional, --init, --gain and --seed",
@@ -25,6 +27,8 @@ IGNORED = {
     "diagnose --data b.npz --length 9": "--length",
     "diagnose --no-report --report a.html": "--report",
     "diagnose --model torch --data b.npz --activation tanh": "--activation",
+    "remedies --data adding --inputs a --target b --sequence c --batch-first":
+        "--inputs, --target, --sequence and --batch-first",
     "remedies --model own --cell lstm --layers 2 --hidden 5 --bidirectional --init glorot --gain 2":
         "--cell, --layers, --hidden, --bidirectional, --init and --gain",
     "remedies --cell lstm --activation tanh": "--activation",
@@ -32,6 +36,8 @@ IGNORED = {
     "remedies --data b.npz --length 9": "--length",
     "remedies --no-report --report a.html": "--report",
     "remedies --remedy gain --out a --overwrite": "--remedy, --out and --overwrite",
+    "prognosis --data adding --inputs a --target b --sequence c --batch-first":
+        "--inputs, --target, --sequence and --batch-first",
     "prognosis --model own --cell lstm --layers 2 --hidden 5 --bidirectional --init glorot --gain 2":
         "--cell, --layers, --hidden, --bidirectional, --init and --gain",
     "prognosis --cell lstm --activation tanh": "--activation",
@@ -43,6 +49,8 @@ IGNORED = {
     "remedies --budget 0 --clip 2": "--clip",
     "remedies --budget 0 --lr 0.1": "--lr",
     "remedies --budget 0 --only gain --batch 8": "--batch",
+    "train --data adding --inputs a --target b --sequence c --batch-first":
+        "--inputs, --target, --sequence and --batch-first",
     "train --resume --out own --cell lstm --layers 2 --hidden 5 --bidirectional --activation relu":
         "--cell, --layers, --hidden, --bidirectional and --activation",
     "train --resume --out own --init glorot --gain 2 --seed 3 --init-from own --overwrite":
@@ -54,12 +62,16 @@ IGNORED = {
     "train --data-seed 4": "--data-seed",
     "train --data adding --window 80": "--window",
     "train --curriculum drawn:5:9": "--curriculum",
+    "verify --data adding --inputs a --target b --sequence c --batch-first":
+        "--inputs, --target, --sequence and --batch-first",
     "verify --model own --cell lstm --layers 2 --hidden 5 --bidirectional --init glorot --gain 2":
         "--cell, --layers, --hidden, --bidirectional, --init and --gain",
     "verify --cell gru --activation relu": "--activation",
     "verify --model own --activation relu": "--activation",
     "verify --recurrent rnn --readout fc": "--recurrent and --readout",
     "derive --json --latex": "--latex",
+    "sweep --gain 1,2 --inputs a --target b --sequence c --time-first":
+        "--inputs, --target, --sequence and --batch-first",
     "sweep --gain 1,2 --x gain --y bias --colour rate --split cell":
         "--x, --y, --colour and --split",
     "sweep --export r.csv --sample 3 --sample-seed 1 --train-updates 2 --lr 1 --engine threads":

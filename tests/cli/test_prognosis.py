@@ -96,7 +96,7 @@ KINDS = {
     "a text by a saved network": "--model m.safetensors --budget 20",
     "labelled sequences of a package": "--data vowels --cell lstm --hidden 8 --budget 20",
     "labelled sequences of a file": "--data b.npz --cell gru --layers 2 --hidden 8 --budget 20",
-    "targets at every step": "--data steps.npz --hidden 8 --budget 20",
+    "targets at every step": "--data steps.npz --time-first --hidden 8 --budget 20",
     "both ways": "--data b.npz --layers 2 --bidirectional --hidden 8 --budget 20",
     "PyTorch's weights": "--model w.safetensors --data b.npz --budget 20",
     "noise": "--data noise --length 20 --hidden 8 --budget 20",
@@ -269,7 +269,8 @@ def test_bad_input_is_one_line_and_code_2(case, tmp_path):
     before = sorted(tmp_path.iterdir())
     data = () if "--data" in arguments or "--model" in arguments else SMALL[1:5]
     done = bptt("prognosis", *data, *arguments, cwd=tmp_path, code=2)
-    (line,) = done.stderr.strip().splitlines()
+    *read, line = done.stderr.strip().splitlines()
+    assert all(words.startswith("few.npz: 7 sequences of ") for words in read)
     assert line.startswith("bptt: ")
     assert message in line
     assert done.stdout == ""

@@ -67,7 +67,7 @@ def test_npz(tmp_path, rng):
 def test_npz_with_a_number_per_step(tmp_path, rng):
     x = rng.normal(size=(12, 10, 2))
     np.savez(tmp_path / "a.npz", x=x, targets=x.sum(2) * 0.5)
-    series = load(str(tmp_path / "a.npz"))
+    series = Series.load(str(tmp_path / "a.npz"), batch_first=False)
     assert (series.outputs, series.loss, series.loss_at) == (1, "mse", "every")
     result = train(fresh(series, cell="gru"), series, updates=200)
     assert result.measure == "mean squared error"
@@ -177,7 +177,7 @@ BAD = {
     "binary.csv": b"\xff\xfe\x00",
     "no x.npz": {"targets": np.zeros(3)},
     "no targets.npz": {"x": X},
-    "two axes.npz": {"x": X[0], "targets": np.zeros(3)},
+    "one axis.npz": {"x": X[0, 0], "targets": np.zeros(2)},
     "other targets.npz": {"x": X, "targets": np.zeros(5)},
     "nan.npz": {"x": X * np.nan, "targets": np.zeros(3, int)},
     "long.npz": {"x": X, "targets": np.zeros(3, int), "lengths": [4, 5, 1]},

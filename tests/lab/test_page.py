@@ -15,11 +15,12 @@ from safetensors.torch import save as safetensors
 
 import bptt
 from bptt.configuration import Configuration
-from bptt.lab import cliff, upload
+from bptt.lab import cliff, sequences, upload
 from bptt.lab.exercises import SEEDS, STEADY
 from tests.lab.driver import opened
 
 FIRST = Configuration(input_variance=0.5)
+UNSAID = {"target": "", "inputs": "", "sequence": "", "axes": sequences.TOLD}
 OF_NETWORK = ("by_lag", "factors", "sequence", "activation", "plane", "exponents", "truncation")
 
 
@@ -365,6 +366,62 @@ def test_the_charts_fit_their_column(lab, width, least):
     ):
         assert chart <= room - 38, key  # what the menu of the chart takes
         assert chart >= least or key == "plane", key
+
+
+def test_sequences_of_ones_own_are_measured(lab, reset):
+    """A .csv is read, then one that needs a word about its target; beside a model; until the file is cleared."""
+    rng = np.random.default_rng(0)
+    lines = ["sequence,step,a,b,c,label,other"]
+    for s in range(20):
+        x = rng.normal(size=(30, 3)).round(3)
+        lines += [f"{s},{t},{x[t, 0]},{x[t, 1]},{x[t, 2]},{s % 2},{s % 3}" for t in range(30)]
+    content = "\n".join(lines).encode()
+    with lab.redrawn("by_lag"):
+        lab.upload("mine.csv", content, ".csv")
+    read = sequences.dropped("mine.csv", content, UNSAID, as_stored=False)
+    assert (
+        "mine.csv: 20 sequences of 30 steps; inputs: a, b, c, other; target: label, 2 classes"
+        in lab.text()
+    )
+    compare(lab, FIRST.build(read))
+    assert "It reads mine.csv, whose length and loss are its own." in lab.text()
+    for label, selector in (("length", "[role=slider]"), ("loss at", "select"), ("data", "select")):
+        found = lab.control(label, selector)
+        assert found.evaluate("e => e.disabled || 'disabled' in e.dataset"), label
+    assert not lab.control("gain of", "[role=slider]").evaluate("e => 'disabled' in e.dataset")
+    with lab.redrawn("by_lag"):
+        lab.control("target", "input").fill("other")
+        lab.page.keyboard.press("Tab")
+    lab.page.wait_for_function(
+        "find('*').some(e => (e.shadowRoot ?? e).textContent.includes('3 classes'))"
+    )
+
+    torch.manual_seed(0)
+    model = torch.nn.ModuleDict({"rnn": torch.nn.GRU(4, 8), "fc": torch.nn.Linear(8, 3)})
+    with lab.redrawn("by_lag"):
+        lab.upload("mine.safetensors", safetensors(model.state_dict()))
+    raw = sequences.dropped("mine.csv", content, UNSAID | {"target": "other"}, as_stored=True)
+    compare(
+        lab,
+        upload.fitted(upload.opened("m.safetensors", safetensors(model.state_dict())), given=raw),
+    )
+    assert "mine.safetensors is shown: the weights, the cell and its units are those" in lab.text()
+    for label, selector in (
+        ("gain of", "[role=slider]"), ("input strength", "[role=slider]"), ("hidden units", "[role=slider]"),
+        ("cell", "select"), ("activation", "select"), ("initial", "select"),
+    ):  # fmt: skip
+        found = lab.control(label, selector)
+        assert found.evaluate("e => e.disabled || 'disabled' in e.dataset"), label
+    lab.upload("bad.npz", b"PK\x03\x04 no", ".npz")
+    lab.page.wait_for_function(
+        "find('.card')[0].textContent.includes('bad.npz: expected a .npz file')"
+    )
+    with lab.redrawn("by_lag"):
+        for _ in range(2):
+            lab.page.get_by_text("Click to clear file").first.click()
+            lab.page.wait_for_timeout(500)
+    assert "the sliders' network on noise" in lab.text()
+    assert not lab.control("cell", "select").evaluate("e => e.disabled")
 
 
 def test_the_file_of_a_sweep_shows_its_map(lab, reset, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 import bptt
 from bptt import files, models
-from bptt.data import Series, tasks
+from bptt.data import Reading, Series, tasks
 from bptt.errors import OptionError
 from bptt.training import train, usual_updates
 
@@ -64,7 +64,7 @@ def test_that_a_set_is_standardised_is_said_of_pytorchs_weights(tmp_path):
     ("source", "said"),
     [
         (None, "data: expected the data that"),
-        ("text", "data: expected a .npz or .csv file, or a task"),
+        ("text", "data: expected a file of sequences, or a task"),
         ("adding", "data: expected data of 3 numbers a step, as the model reads, got adding"),
     ],
 )
@@ -101,7 +101,10 @@ def test_a_table_is_read_for_pytorchs_weights_too(tmp_path):
         *(f"{n},{n}.5,{t},7,{n % 2}" for n in range(6) for t in range(4)),
     ]
     (tmp_path / "t.csv").write_text("\n".join(rows))
-    model = models.load(torch_file(tmp_path), str(tmp_path / "t.csv"))
+    with pytest.raises(OptionError, match=r"which has 2 .*left out, for it only counts: b"):
+        models.load(torch_file(tmp_path), str(tmp_path / "t.csv"))
+    every = Reading.of("a,b,c")
+    model = models.load(torch_file(tmp_path), str(tmp_path / "t.csv"), reading=every)
     batch = model.batch()
     assert batch["x"].shape == (4, 6, 3)
     assert batch["x"][2, 5].tolist() == [5.5, 2, 7]

@@ -56,20 +56,45 @@ def test_a_file_and_options_that_go_before_it(tmp_path):
 
 
 def test_training_and_failures_are_counted(tmp_path):
+    """Nine steps are too few for the digits: that point fails, and the sweep goes on."""
     done = bptt_sweep(
-        "--data", "adding,none.csv", "--train-updates", "3", "--lr", "0.01", *SMALL, cwd=tmp_path
-    )
-    assert "failed          1   the first: FileError: none.csv" in done.stdout
+        "--data", "adding,digits", "--length", "9", "--train-updates", "3", "--lr", "0.01",
+        "--hidden", "8", "--engine", "threads", cwd=tmp_path,
+    )  # fmt: skip
+    assert "failed          1   the first: OptionError" in done.stdout
     rows = sweeps.open(tmp_path / "sweep.sqlite").rows()
-    assert {row["data"]: row["solved"] for row in rows} == {"adding": 0, "none.csv": None}
+    assert {row["data"]: row["solved"] for row in rows} == {"adding": 0, "digits": None}
     assert {row["lr"] for row in rows} == {0.01}
 
 
 def test_where_no_point_could_be_measured_the_exit_code_says_so(tmp_path):
-    small = ("--hidden", "8", "--engine", "threads")  # the file would have lengths of its own
-    done = bptt_sweep("--data", "none.csv", "--gain", "1,2", *small, cwd=tmp_path, code=1)
+    small = ("--hidden", "8", "--engine", "threads")
+    done = bptt_sweep(
+        "--data", "digits", "--length", "9", "--gain", "1,2", *small, cwd=tmp_path, code=1
+    )
     assert "failed          2" in done.stdout
     assert len(sweeps.open(tmp_path / "sweep.sqlite")) == 2
+
+
+def test_files_are_read_before_anything_runs(tmp_path):
+    lines = [
+        "run,ax,ay,fell",
+        *(f"{s},{s % 3},{t % 2},{s % 2}" for s in range(9) for t in range(5)),
+    ]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    small = ("--gain", "1,2", "--hidden", "8", "--batch", "1", "--engine", "threads")
+    told = ("--target", "fell", "--sequence", "run", "--inputs", "ax,ay")
+    bptt_sweep("--data", "none.csv", *small, cwd=tmp_path, code=2)
+    done = bptt_sweep("--data", "a.csv", *small, cwd=tmp_path, code=2)
+    assert "a.csv: expected a column target" in done.stderr
+    assert not (tmp_path / "sweep.sqlite").exists()
+    done = bptt_sweep("--data", "a.csv,noise", *told, *small, cwd=tmp_path)
+    assert "a.csv: 9 sequences of 5 steps; inputs: ax, ay; target: fell, 2 classes" in done.stderr
+    rows = sweeps.open(tmp_path / "sweep.sqlite").rows()
+    assert {row["status"] for row in rows} == {"ok"}
+    assert {(row["data"], row["inputs"], row["target"]) for row in rows} == {
+        ("a.csv", "ax,ay", "fell"), ("noise", None, None),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,10 @@ class Command(TyperCommand):
         try:
             return super().invoke(ctx)
         except BpttError as error:
-            options = {p.name: p.opts[0] for p in self.params if p.opts[0].startswith("--")}
-            changed = spoken(error, {name or "": option for name, option in options.items()})
+            named = [p for p in self.params if p.opts[0].startswith("--")]
+            words = {f"{p.name}=True": p.opts[0] for p in named if p.secondary_opts}
+            words |= {f"{p.name}=False": p.secondary_opts[0] for p in named if p.secondary_opts}
+            changed = spoken(error, words | {p.name or "": p.opts[0] for p in named})
             if changed is error:
                 raise
             raise changed from error

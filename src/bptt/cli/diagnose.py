@@ -8,12 +8,14 @@ import typer
 from bptt.cli.models import open_model, refuse_length
 from bptt.cli.next_command import next_command
 from bptt.cli.options import (
+    BatchFirst,
     Bidirectional,
     Cell,
     Data,
     Gain,
     Hidden,
     Init,
+    Inputs,
     Json,
     Layers,
     MeasuredLength,
@@ -25,6 +27,8 @@ from bptt.cli.options import (
     Readout,
     Recurrent,
     Seed,
+    SequenceColumn,
+    Target,
     training_bar,
 )
 from bptt.cli.output import check_page
@@ -41,6 +45,10 @@ CHUNK = 64  # steps of the brief training on text, which is truncated there
 def diagnose(
     model: ModelFile = None,
     data: Data = None,
+    inputs: Inputs = None,
+    target: Target = None,
+    sequence: SequenceColumn = None,
+    batch_first: BatchFirst = None,
     needed_lag: NeededLag = None,
     truncation: Annotated[
         int | None,
@@ -105,7 +113,8 @@ def diagnose(
 
     check_page(report, no_report)
     opened = open_model(
-        model, data, length, activation=activation, recurrent=recurrent, readout=readout,
+        model, data, length, reading=(inputs, target, sequence, batch_first),
+        activation=activation, recurrent=recurrent, readout=readout,
         cell=cell, layers=layers, hidden=hidden, bidirectional=bidirectional, init=init, gain=gain, seed=seed,
         unused=("seed", "updates"),
     )  # fmt: skip
@@ -115,17 +124,15 @@ def diagnose(
     if truncation is None and isinstance(loaded, Text) and model is None:
         truncation = CHUNK
     arguments = opened.batch(batch)
-    needed, why, facts = needed_lag, None, [("Data", loaded.name)]
-    if isinstance(loaded, Task):
-        facts = loaded.facts
-        if needed_lag is None:
-            needed, why = loaded.needed_lag, loaded.why_needed
+    needed, why, facts = needed_lag, None, opened.data_facts
+    found = loaded.assumed if isinstance(loaded, Series) else ()
+    if isinstance(loaded, Task) and needed_lag is None:
+        needed, why = loaded.needed_lag, loaded.why_needed
 
     def measure(net: Network) -> Diagnosis:
         diagnosis = diagnose_network(net, arguments, needed, max_lag=max_lag, truncation=truncation)
-        if why is None:
-            return diagnosis
-        return replace(diagnosis, assumed=(why, *diagnosis.assumed[1:]))
+        first = diagnosis.assumed[0] if why is None else why
+        return replace(diagnosis, assumed=(first, *diagnosis.assumed[1:], *found))
 
     now, before = measure(network), None
     if not opened.from_pytorch and isinstance(loaded, Series) and not loaded.apart:

@@ -1,11 +1,13 @@
 """The model of a command: its options, refused where they have no effect."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bptt.cli.context import refuse
 
 if TYPE_CHECKING:
+    from bptt.data import Data as AnyData
     from bptt.models import Model
 
 FRESH = ("cell", "layers", "hidden", "bidirectional", "init", "gain")
@@ -16,6 +18,7 @@ def open_model(
     data: str | None,
     length: int | None,
     *,
+    reading: tuple[str | None, str | None, str | None, bool | None],
     activation: str | None,
     recurrent: str | None,
     readout: str | None,
@@ -23,12 +26,13 @@ def open_model(
     unused: tuple[str, ...] = (),
     **sizes: Any,
 ) -> "Model":
-    """The model in a file, or a fresh one, with its data.
+    """The model in a file, or a fresh one, with its data; of a file of sequences it is said what was read.
 
     Args:
         path: of the file; None makes a fresh network.
         data: as the option says it; None is the text, or what a saved network was trained on.
         length: of a task or of measured sequences of text.
+        reading: inputs, target, sequence and batch_first of a file of sequences, as the options say them.
         activation: of a fresh RNN, or of a plain RNN that PyTorch saved.
         recurrent: name of a module in PyTorch's file.
         readout: the same.
@@ -41,19 +45,32 @@ def open_model(
         OptionError: if options do not go together.
     """
     from bptt import models
+    from bptt.data import Reading
 
     refuse((*FRESH, *unused), path is not None, "with --model, which holds a network")
     refuse(
         ("recurrent", "readout"), path is None, "without --model and the weights of a PyTorch model"
     )
+    said = Reading.of(*reading)
     if path is not None:
-        return models.load(
-            path, data, length, activation=activation, recurrent=recurrent, readout=readout
+        opened = models.load(
+            path, data, length, said, activation=activation, recurrent=recurrent, readout=readout
         )
-    refuse_activation(sizes["cell"])
-    return models.fresh(
-        data or "text", length, dtype=dtype, activation=activation or "tanh", **sizes
-    )
+    else:
+        refuse_activation(sizes["cell"])
+        opened = models.fresh(
+            data or "text", length, said, dtype=dtype, activation=activation or "tanh", **sizes
+        )
+    say_what_was_read(opened.data)
+    return opened
+
+
+def say_what_was_read(data: "AnyData") -> None:
+    """One line on standard error about a file of sequences, before anything is made of it."""
+    from bptt.data import Series
+
+    if isinstance(data, Series) and data.description:
+        print(f"{data.name}: {data.description}.", file=sys.stderr)
 
 
 def refuse_activation(cell: str) -> None:

@@ -3,10 +3,14 @@
 import shlex
 from collections.abc import Callable, Mapping
 from inspect import signature
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bptt.cli.context import RUNNING, given
 
+if TYPE_CHECKING:
+    from bptt.models import Model
+
+OFF = {"batch_first": "--time-first"}  # flags that say something where they are off
 OWN = ("report", "no_report", "json", "out", "overwrite")  # what one command writes
 
 
@@ -31,12 +35,28 @@ def next_command(
         name = parameter.name
         if name not in taken or name in more or not given(name):
             continue
-        words.append(parameter.opts[0])
-        if not parameter.is_flag:
-            words.append(_written(context.params[name]))
+        value = context.params[name]
+        words += _flag(name, value) if parameter.is_flag else [parameter.opts[0], _written(value)]
     for name, value in more.items():
         words += ["--" + name.replace("_", "-"), _written(value)]
     return shlex.join(words)
+
+
+def data_words(opened: "Model") -> str:
+    """The options that name the data of a model, for a command that takes the same."""
+    words = ["--data", opened.source]
+    for name, value in ({} if opened.reading is None else opened.reading.said).items():
+        words += _flag(name, value) if isinstance(value, bool) else [f"--{name}", value]
+    return shlex.join(words)
+
+
+def _flag(name: str, value: bool) -> list[str]:
+    """A flag as it is written, on or off.
+
+    >>> _flag("batch_first", False), _flag("bidirectional", True)
+    (['--time-first'], ['--bidirectional'])
+    """
+    return ["--" + name.replace("_", "-")] if value else [OFF[name]]
 
 
 def _written(value: Any) -> str:

@@ -24,9 +24,38 @@ Data = Annotated[
     str | None,
     typer.Option(
         help='"text" (the documentation that comes with Python; the default), "vowels" or "acsf1" (both '
-        'need bptt[data]), "noise", a task (bptt tasks lists them), or a file: labelled sequences in a .npz '
-        "or .csv file, or a UTF-8 text. The default for a saved network is what it was trained on.",
+        'need bptt[data]), "noise", a task (bptt tasks lists them), or a file: labelled sequences '
+        "(.npz, .csv, .tsv, .parquet, .feather, .xlsx) or a UTF-8 text (.txt, .md or no ending). The default for a saved network is what it was trained on.",
         rich_help_panel=DATA,
+    ),
+]
+Inputs = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a file of sequences: the columns that the network reads, such as ax,ay,az; of a .npz file the "
+        "array. The default is all other columns, or the array x, inputs or data.",
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a file of sequences: the column or array of what is asked for. The default is target or label "
+        "in a table, and y, targets or labels in a .npz file.",
+    ),
+]
+SequenceColumn = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a table: the column that tells the sequences apart. The default is sequence or id; without one "
+        "the table is one sequence.",
+    ),
+]
+BatchFirst = Annotated[
+    bool | None,
+    typer.Option(
+        "--batch-first/--time-first",
+        help="Whether the arrays of a .npz file are (batch, time, inputs) or (time, batch, inputs). The default "
+        "is what their shapes tell.",
     ),
 ]
 Cell = Annotated[str, typer.Option(help="The cell: rnn, lstm or gru.", rich_help_panel=MODEL)]

@@ -9,6 +9,7 @@ from bptt.cli.context import refuse
 from bptt.cli.models import open_model, refuse_length
 from bptt.cli.next_command import next_command
 from bptt.cli.options import (
+    BatchFirst,
     BatchSize,
     Bidirectional,
     Cell,
@@ -17,6 +18,7 @@ from bptt.cli.options import (
     Gain,
     Hidden,
     Init,
+    Inputs,
     Json,
     Layers,
     LearningRate,
@@ -28,6 +30,8 @@ from bptt.cli.options import (
     Page,
     Readout,
     Recurrent,
+    SequenceColumn,
+    Target,
     planned_updates,
 )
 from bptt.cli.output import check_page
@@ -45,6 +49,10 @@ BY_HAND = 130  # exit code of what Ctrl-C stopped
 def prognosis(
     model: ModelFile = None,
     data: Data = None,
+    inputs: Inputs = None,
+    target: Target = None,
+    sequence: SequenceColumn = None,
+    batch_first: BatchFirst = None,
     length: Annotated[
         int | None,
         typer.Option(
@@ -103,14 +111,15 @@ def prognosis(
     """
     from rich.console import Console
 
-    from bptt.data import Task, Text
+    from bptt.data import Text
     from bptt.report.prognosis import Training, as_budget, learner_of, report_of, title_of
 
     check_page(report, no_report)
     as_budget(budget)
     lengths = curriculum_of(curriculum)
     opened = open_model(
-        model, data, length, activation=activation, recurrent=recurrent, readout=readout,
+        model, data, length, reading=(inputs, target, sequence, batch_first),
+        activation=activation, recurrent=recurrent, readout=readout,
         cell=cell, layers=layers, hidden=hidden, bidirectional=bidirectional, init=init, gain=gain, seed=seed,
     )  # fmt: skip
     refuse_length(opened)
@@ -119,9 +128,11 @@ def prognosis(
     chunk = length if on_text else None
     training = Training(lr, batch, clip or None, chunk, window, omega, lengths, seed=seed)
     learner = learner_of(opened.network, loaded, None, needed_lag, training)
-    facts = loaded.facts if isinstance(loaded, Task) else [("Data", loaded.name)]
     ahead = report_of(
-        learner, budget, title=title_of(opened.network, loaded), facts=(*facts, *opened.facts)
+        learner,
+        budget,
+        title=title_of(opened.network, loaded),
+        facts=(*opened.data_facts, *opened.facts),
     )
     written = not no_report and bool(ahead.measured)
     if written:

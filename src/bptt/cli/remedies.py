@@ -7,7 +7,9 @@ import typer
 
 from bptt.cli.context import refuse
 from bptt.cli.models import open_model, refuse_length
+from bptt.cli.next_command import data_words
 from bptt.cli.options import (
+    BatchFirst,
     BatchSize,
     Bidirectional,
     Cell,
@@ -16,6 +18,7 @@ from bptt.cli.options import (
     Gain,
     Hidden,
     Init,
+    Inputs,
     Json,
     Layers,
     LearningRate,
@@ -28,6 +31,8 @@ from bptt.cli.options import (
     Page,
     Readout,
     Recurrent,
+    SequenceColumn,
+    Target,
     planned_updates,
 )
 from bptt.cli.output import check_new, check_page
@@ -45,6 +50,10 @@ TOO_FEW = "--data holds too few sequences to learn from some and to measure on o
 def remedies(
     model: ModelFile = None,
     data: Data = None,
+    inputs: Inputs = None,
+    target: Target = None,
+    sequence: SequenceColumn = None,
+    batch_first: BatchFirst = None,
     length: MeasuredLength = None,
     needed_lag: NeededLag = None,
     only: Annotated[
@@ -124,7 +133,8 @@ def remedies(
             cure="Replace it (--overwrite), or pass the name of another file (--out).",
         )
     opened = open_model(
-        model, data, length, activation=activation, recurrent=recurrent, readout=readout,
+        model, data, length, reading=(inputs, target, sequence, batch_first),
+        activation=activation, recurrent=recurrent, readout=readout,
         cell=cell, layers=layers, hidden=hidden, bidirectional=bidirectional, init=init, gain=gain, seed=seed,
     )  # fmt: skip
     refuse_length(opened)
@@ -134,6 +144,7 @@ def remedies(
     ranking = diagnose(opened.network, arguments, needed_lag=needed_lag).try_remedies(
         opened.data, only=names, budget=budget, lr=lr, batch=batch, clip=clip or None, seed=seed,
     )  # fmt: skip
+    ranking = replace(ranking, facts=(*ranking.facts, *opened.data_facts, *opened.facts))
     if ranking.no_trial is not None and not enough_to_hold_out(opened.data):
         ranking = replace(ranking, no_trial=TOO_FEW.format(FEWEST_TRAIN + FEWEST_HELD))
     if not no_report:
@@ -188,7 +199,7 @@ def _written(ranking: "RemedyReport", remedy: str | None, opened: "Model", out: 
 def _next(chosen: "Tried", opened: "Model", out: Path) -> str:
     from bptt.data import Task
 
-    words = ["bptt train --init-from", str(out), "--data", opened.source]
+    words = ["bptt train --init-from", str(out), data_words(opened)]
     on_task = isinstance(opened.data, Task)
     if on_task:
         words += ["--length", str(opened.length)]

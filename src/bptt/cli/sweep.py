@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bptt.cli.context import refuse
-from bptt.cli.options import Json
+from bptt.cli.options import BatchFirst, Inputs, Json, SequenceColumn, Target
 from bptt.cli.panels import DATA, MODEL, OUTPUT, TRAINING
+from bptt.cli.sweep_checks import check_drawn, check_ending, names_in, read_files, refuse_ignored
 from bptt.cli.sweep_summary import print_json, print_summary
 
 if TYPE_CHECKING:
@@ -69,6 +69,10 @@ def sweep(
     length: Annotated[
         str | None, _axis("Time steps of a sequence. The default is 100.", DATA)
     ] = None,
+    inputs: Inputs = None,
+    target: Target = None,
+    sequence: SequenceColumn = None,
+    batch_first: BatchFirst = None,
     loss_at: Annotated[
         str | None, _axis("Where noise has its loss: last (the default) or every step.")
     ] = None,
@@ -173,14 +177,19 @@ def sweep(
     drawn = {name: words for name, words in asked.items() if words is not None}
     for path, name, endings in ((export, "export", ROWS), (map, "map", PICTURES)):
         if path is not None:
-            _check(path, name, endings)
-    _check_drawn(map, drawn)
-    plan = _plan(file, axes, numbers)
+            check_ending(path, name, endings)
+    check_drawn(map, drawn)
+    reading = {
+        "inputs": inputs, "target": target, "sequence": sequence, "batch_first": batch_first,
+    }  # fmt: skip
+    plan = _plan(file, axes, reading, numbers)
     only_read = not plan.axes and (export is not None or map is not None)
-    _refuse_ignored(plan, only_read)
+    refuse_ignored(plan, only_read)
     if only_read:
         results = open_sweep(out)
     else:
+        if address is None:  # a cluster's files may lie elsewhere
+            read_files(plan)
         try:
             results = run_plan(
                 plan, out=out, engine=engine, workers=workers, address=address,
@@ -194,7 +203,7 @@ def sweep(
     if export is not None:
         results.save(export)
     if map is not None:
-        parts = {"split": _names(split)} if split is not None else {}
+        parts = {"split": names_in(split)} if split is not None else {}
         results.save(map, **{**drawn, **parts})
     saved = {"export": export, "map": map}
     if json:
@@ -205,7 +214,9 @@ def sweep(
         raise typer.Exit(1)
 
 
-def _plan(file: Path | None, axes: dict[str, str | None], numbers: dict[str, Any]) -> "Plan":
+def _plan(
+    file: Path | None, axes: dict[str, str | None], reading: dict[str, Any], numbers: dict[str, Any]
+) -> "Plan":
     """What the file says, and the options, which go before it."""
     from dataclasses import replace
 
@@ -214,80 +225,5 @@ def _plan(file: Path | None, axes: dict[str, str | None], numbers: dict[str, Any
     plan = Plan({}) if file is None else read_plan(file)
     varied = dict(plan.axes) | {name: words for name, words in axes.items() if words is not None}
     given = {name: value for name, value in numbers.items() if value is not None}
-    return replace(plan, axes=varied, **given)
-
-
-def _refuse_ignored(plan: "Plan", only_read: bool) -> None:
-    """Refuse options that change no point.
-
-    Raises:
-        OptionError: naming them.
-    """
-    from bptt.data import is_series
-
-    measuring = (
-        "sample",
-        "sample_seed",
-        "train_updates",
-        "lr",
-        "engine",
-        "workers",
-        "address",
-        "retry_failed",
-    )
-    refuse(
-        measuring,
-        only_read,
-        "without a setting to vary: the rows of --out are read, none is measured",
-    )
-    refuse(("sample_seed",), plan.sample is None, "without --sample")
-    refuse(("lr",), plan.train_updates == 0, "without --train-updates")
-    cells = set(_values(plan, "cell"))
-    gated = f"for {' and '.join(sorted(cells))}, whose activations are fixed"
-    refuse(("activation",), bool(cells) and cells <= {"lstm", "gru"}, gated)
-    sources = _values(plan, "data")
-    fixed = bool(sources) and all(map(is_series, sources))
-    refuse(
-        ("length",),
-        fixed,
-        f"for {' and '.join(sources)}, whose sequences have a length of their own",
-    )
-
-
-def _values(plan: "Plan", name: str) -> tuple[str, ...]:
-    """The words that a field takes in the sweep."""
-    from bptt.sweeps.plan.axes import as_axis
-
-    axis = plan.axes.get(name)
-    return (getattr(plan.base, name),) if axis is None else as_axis(name, axis).on_grid()
-
-
-def _check(path: Path, name: str, endings: tuple[str, ...]) -> None:
-    from bptt import files
-    from bptt.errors import OptionError
-
-    if path.suffix not in endings:
-        raise OptionError(name, "a name ending in " + ", ".join(endings), str(path), "Rename it.")
-    files.check_writable(path)
-
-
-def _check_drawn(path: Path | None, drawn: dict[str, str]) -> None:
-    """Refuse words about a map before hours are spent on its points.
-
-    Raises:
-        OptionError: if there is no map, or no such field or column.
-    """
-    from bptt.errors import OptionError
-    from bptt.sweeps.maps.grid import NUMBERS
-    from bptt.sweeps.point.rows import CONFIGURATION
-
-    refuse(tuple(drawn), path is None, "without --map, which says where the map goes")
-    for name, words in drawn.items():
-        allowed = NUMBERS if name == "colour" else tuple(CONFIGURATION)
-        for word in _names(words) if name == "split" else (words,):
-            if word not in allowed:
-                raise OptionError(name, "one of " + ", ".join(allowed), word, "Pass one of them.")
-
-
-def _names(words: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in words.split(",") if word.strip())
+    said = {name: value for name, value in reading.items() if value is not None}
+    return replace(plan, axes=varied, base=replace(plan.base, **said), **given)

@@ -6,20 +6,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bptt.cli.context import refuse
-from bptt.cli.models import FRESH, refuse_activation, refuse_length
+from bptt.cli.models import FRESH, refuse_activation, refuse_length, say_what_was_read
+from bptt.cli.next_command import data_words
 from bptt.cli.options import (
     Activation,
+    BatchFirst,
     Bidirectional,
     Cell,
     Data,
     Gain,
     Hidden,
     Init,
+    Inputs,
     Json,
     Layers,
     Omega,
     Overwrite,
     Seed,
+    SequenceColumn,
+    Target,
     training_bar,
 )
 from bptt.cli.output import check_new
@@ -27,6 +32,7 @@ from bptt.cli.panels import MODEL, OUTPUT, TRAINING
 from bptt.cli.training_words import curriculum_of, optimiser_of, schedule_of, until_of
 
 if TYPE_CHECKING:
+    from bptt.data import Reading
     from bptt.models import Model
     from bptt.training import Result
 
@@ -41,6 +47,10 @@ BETWEEN_SCORES = 100  # updates, where --patience or --until need scores and not
 
 def train(
     data: Data = None,
+    inputs: Inputs = None,
+    target: Target = None,
+    sequence: SequenceColumn = None,
+    batch_first: BatchFirst = None,
     out: Annotated[
         Path, typer.Option(help="File for the network and its checkpoints.", rich_help_panel=OUTPUT)
     ] = Path("model.safetensors"),
@@ -153,7 +163,7 @@ def train(
     """
     from bptt import models, training
     from bptt.arrays import as_whole
-    from bptt.data import Text
+    from bptt.data import Reading, Text
 
     refuse(
         (*FRESH, "activation", "seed", "init_from", "overwrite"),
@@ -173,14 +183,16 @@ def train(
     )
     optimiser, planned = optimiser_of(optimizer, lr, momentum), schedule_of(schedule)
     lengths, stop_at = curriculum_of(curriculum), until_of(until)
+    reading = Reading.of(inputs, target, sequence, batch_first)
     if resume or init_from is not None:
-        opened = _saved(out if resume else init_from, data, length)
+        opened = _saved(out if resume else init_from, data, length, reading)
     else:
         refuse_activation(cell)
         opened = models.fresh(
-            data or "text", length, cell=cell, layers=layers, hidden=hidden, bidirectional=bidirectional,
+            data or "text", length, reading, cell=cell, layers=layers, hidden=hidden, bidirectional=bidirectional,
             activation=activation or "tanh", init=init, gain=gain, seed=seed,
         )  # fmt: skip
+    say_what_was_read(opened.data)
     refuse_length(opened)
     as_whole("data_seed", data_seed, least=0)  # the library calls it seed, as it calls --seed
     on_text = isinstance(opened.data, Text)
@@ -202,7 +214,7 @@ def train(
         _print(result, opened, out)
 
 
-def _saved(path: Path | None, data: str | None, length: int | None) -> "Model":
+def _saved(path: Path | None, data: str | None, length: int | None, reading: "Reading") -> "Model":
     """A network that bptt saved, not PyTorch's weights: nobody knows how those were trained.
 
     Raises:
@@ -214,7 +226,7 @@ def _saved(path: Path | None, data: str | None, length: int | None) -> "Model":
 
     assert path is not None
     Network.load(path)  # refuses whatever else could be measured
-    return models.load(path, data, length)
+    return models.load(path, data, length, reading)
 
 
 def _print(result: "Result", opened: "Model", out: Path) -> None:
@@ -233,7 +245,7 @@ def _print(result: "Result", opened: "Model", out: Path) -> None:
         print(f"stopped after {result.updates} updates: {EARLY[result.stopped]}")
     print(f"clipping active in {percent(result.clipped)} of {result.updates} updates")
     again = f" --length {data.length}" if isinstance(data, Task) else ""
-    print(f"saved: {out}    next: bptt diagnose --model {out} --data {opened.source}{again}")
+    print(f"saved: {out}    next: bptt diagnose --model {out} {data_words(opened)}{again}")
 
 
 def _print_json(result: "Result", opened: "Model", out: Path) -> None:

@@ -7,18 +7,22 @@ import typer
 
 from bptt.cli.models import open_model
 from bptt.cli.options import (
+    BatchFirst,
     Bidirectional,
     Cell,
     Data,
     Gain,
     Hidden,
     Init,
+    Inputs,
     Json,
     Layers,
     ModelActivation,
     ModelFile,
     Readout,
     Recurrent,
+    SequenceColumn,
+    Target,
 )
 from bptt.cli.panels import DATA
 
@@ -31,6 +35,10 @@ USUAL_LENGTH = 20  # the loops' cost grows with its square
 def verify(
     model: ModelFile = None,
     data: Data = None,
+    inputs: Inputs = None,
+    target: Target = None,
+    sequence: SequenceColumn = None,
+    batch_first: BatchFirst = None,
     cell: Cell = "rnn",
     layers: Layers = 1,
     hidden: Hidden = 16,
@@ -77,7 +85,8 @@ def verify(
         max(longest, LEAST.get(data or "", 0)) if length is None and model is None else length
     )
     opened = open_model(
-        model, data, task_length, activation=activation, recurrent=recurrent, readout=readout,
+        model, data, task_length, reading=(inputs, target, sequence, batch_first),
+        activation=activation, recurrent=recurrent, readout=readout,
         cell=cell, layers=layers, hidden=hidden, bidirectional=bidirectional, init=init, gain=gain,
         seed=seed, dtype="float64",
     )  # fmt: skip

@@ -3,26 +3,27 @@
     vowels   JapaneseVowels: 12 numbers a step, 7 to 26 steps in the training part, 9 speakers; the class at
              the end (Kudo, Toyama & Shimbo 1999)
     acsf1    ACSF1: power drawn by a household appliance, 1,460 steps of 1 number, 10 classes; at the end
-    *.npz    arrays x (T, B, I), targets, and lengths (B,) if sequences differ
-    *.csv    one row a step, a header: columns sequence and target, every other column an input
+    a file   of arrays or a table: ``bptt.data.own``
 
 Inputs are standardised by the training part's mean and deviation, unless they are wanted as stored. Targets that are integers (in a
-.csv: all whole numbers) are classes, others numbers; one per sequence is asked for at its end, one per step at every step.
+table: all whole numbers) or words are classes, others numbers; one per sequence is asked for at its end, one per step at every step.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from bptt.arrays import Array
 from bptt.data import own
+from bptt.data.own.words import listed
 from bptt.errors import FileError, OptionError
 from bptt.extras import needing
+from bptt.presentation.formatting import counted
 
 PACKAGED = {"vowels": "japanese_vowels", "acsf1": "acsf1"}
 HELD_OUT = 0.2  # of a user's own sequences
@@ -71,6 +72,9 @@ class Series:
         loss: "cross_entropy" or "mse".
         loss_at: "last" or "every".
         apart: False where there are too few sequences to hold any out, and both parts are the same.
+        description: of a file, what was read of it, in one line.
+        assumed: of a file, what was found out about it and nobody said, in sentences.
+        classes: names of the classes 0, 1, ... where a file has words for them.
     """
 
     name: str
@@ -80,11 +84,20 @@ class Series:
     loss: Literal["cross_entropy", "mse"]
     loss_at: Literal["last", "every"]
     apart: bool = True
+    description: str = ""
+    assumed: tuple[str, ...] = ()
+    classes: tuple[str, ...] | None = None
 
     @property
     def inputs(self) -> int:
         """I."""
         return int(self.train.x.shape[2])
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """(name, value) pairs for the head of a report."""
+        read = [("read as", self.description)] if self.description else []
+        return [("Data", self.name), *read]
 
     @property
     def fingerprint(self) -> str:
@@ -93,26 +106,60 @@ class Series:
         return f"{self.name} {digest.hexdigest()[:16]}"
 
     @classmethod
-    def load(cls, source: str, as_stored: bool = False) -> "Series":
-        """Sequences by name ("vowels", "acsf1") or from a .npz or .csv file.
+    def load(
+        cls,
+        source: str,
+        as_stored: bool = False,
+        *,
+        inputs: str | Sequence[str] | None = None,
+        target: str | None = None,
+        sequence: str | None = None,
+        batch_first: bool | None = None,
+    ) -> "Series":
+        """Sequences by name ("vowels", "acsf1") or from a file (``bptt.data.own.ENDINGS``).
 
         Args:
             source: the name or the path.
             as_stored: of a file: all sequences in both parts, the numbers as they stand there. A network that
                 was trained elsewhere reads them so.
+            inputs: of a file, names of the columns that are read; of a .npz file the array.
+            target: of a file, name of the column or array of what is asked for.
+            sequence: of a table, name of the column that tells its sequences apart.
+            batch_first: of a .npz file, whether its arrays are (B, T, I) or (T, B, I); told from their shapes
+                if None.
 
         Raises:
             FileError: if the file is missing or not what it says.
-            OptionError: if the name is none of these, or the package that ships the set is missing.
+            OptionError: if the name is none of these, the package that ships the set or reads the file is
+                missing, or something must be said that is not, or is said and does not fit.
         """
+        reading = own.Reading.of(inputs, target, sequence, batch_first)
         if source in PACKAGED:
+            reading.refuse(reading.said, f"for {source}, which is no file")
             return _packaged(source)
-        if Path(source).suffix in own.READERS:
-            return _of_own(Path(source).name, own.read(source), as_stored)
+        if own.ending_of(source) in own.ENDINGS:
+            return _of_own(Path(source).name, own.read(source, reading), as_stored)
         raise OptionError(
-            "data", "text, vowels, acsf1, or the path of a .txt, .npz or .csv file", repr(source),
-            "A text file may have any other ending.",
+            "data", f"text, vowels, acsf1, or the path of a file ({', '.join(own.ENDINGS)}, or a text)",
+            repr(source), "Pass one of them.",
         )  # fmt: skip
+
+    @classmethod
+    def read(
+        cls, name: str, stream: BinaryIO, reading: own.Reading, as_stored: bool = False
+    ) -> "Series":
+        """Sequences of an open file.
+
+        Args:
+            name: of the file, with its ending.
+            stream: its content.
+            reading: what the user says about it.
+            as_stored: as for ``load``.
+
+        Raises:
+            FileError, OptionError: as for ``load``.
+        """
+        return _of_own(name, own.read_stream(name, stream, reading), as_stored)
 
 
 def padded(sequences: Sequence[Array], dtype: npt.DTypeLike = np.float32) -> tuple[Array, Array]:
@@ -182,7 +229,25 @@ def _of_own(name: str, read: own.Own, as_stored: bool) -> Series:
     loss: Literal["cross_entropy", "mse"] = "cross_entropy" if classes else "mse"
     apart = cut < len(sequences)
     at: Literal["every", "last"] = "every" if per_step else "last"
-    return Series(name, batches[0], batches[1], outputs, loss, at, apart)
+    chosen = read.chosen + (_one_sided(wanted, read.classes) if apart and classes else ())
+    description = "; ".join((read.description(outputs, classes, per_step), *chosen))
+    assumed = tuple(f"{name}: {phrase}." for phrase in chosen)
+    return Series(
+        name, batches[0], batches[1], outputs, loss, at, apart, description, assumed, read.classes
+    )
+
+
+def _one_sided(
+    parts: tuple[list[Array], list[Array]], names: tuple[str, ...] | None
+) -> tuple[str, ...]:
+    """A phrase, where the sequences are sorted by their classes: what is held out says nothing then."""
+    train, held = ({int(c) for target in part for c in np.unique(target)} for part in parts)
+    if held <= train and (len(held) > 1 or len(train) == 1):
+        return ()
+    said = listed([str(c) if names is None else names[c] for c in sorted(held)])
+    return (
+        f"the last {counted(len(parts[1]), 'sequence')}, which are held out, are all of {said}: shuffle the sequences of the file",
+    )
 
 
 def _column(target: Array, T: int, per_step: bool) -> Array:

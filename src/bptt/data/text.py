@@ -13,10 +13,12 @@ import numpy.typing as npt
 
 from bptt import files
 from bptt.arrays import Array, as_whole
+from bptt.data.own import ENDINGS
 from bptt.errors import FileError
 
 DEFAULT_TEXT = "Python's own documentation"
 HELD_OUT = 0.05  # of the text, from its end
+OF_TEXT = (".txt", ".md", "")  # endings
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,20 +70,32 @@ class Text:
         """The standard library's documentation for "text", else the text file of that path.
 
         Raises:
-            FileError: if the file is missing, not UTF-8 or too short.
+            FileError: if the file is missing, of another kind, not UTF-8 or too short.
         """
         if source == "text":
             return cls.of(_python_topics(), DEFAULT_TEXT, characters)
         path = Path(source)
+        if path.suffix.lower() not in OF_TEXT:
+            raise FileError(
+                source, f"labelled sequences ({', '.join(ENDINGS)}) or a text (.txt, .md or no ending)",
+                f"a file ending in {path.suffix}",
+                "Write it as one of these; a text of another ending may be renamed.",
+            )  # fmt: skip
         try:
             content = path.read_text("utf-8")
         except UnicodeDecodeError as error:
             raise FileError(
-                source, "a text in UTF-8", str(error), "Convert it to UTF-8."
+                source,
+                "a text in UTF-8",
+                str(error),
+                f"Convert it to UTF-8; labelled sequences end in {', '.join(ENDINGS)}.",
             ) from error
         except (OSError, ValueError) as error:
             raise FileError(
-                source, '"text" or the path of a text file', files.reason(error), "Check the path."
+                source,
+                "text, vowels, acsf1, noise, a task, or the path of a file",
+                files.reason(error),
+                "Check the name.",
             ) from error
         return cls.of(content, path.name, characters)
 

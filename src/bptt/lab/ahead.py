@@ -8,6 +8,7 @@ from typing import Literal
 import marimo as mo
 
 from bptt.configuration import Configuration
+from bptt.data import Series
 from bptt.errors import BpttError
 from bptt.lab.texts import announced, paragraphs
 from bptt.lab.upload import words
@@ -25,18 +26,24 @@ KINDS: dict[str, Literal["success", "danger", "warn"]] = {
 }  # fmt: skip
 
 
-def foretold(setting: Configuration, budget: int, progress: Progress | None = None) -> Prognosis:
+def foretold(
+    setting: Configuration,
+    budget: int,
+    progress: Progress | None = None,
+    given: Series | None = None,
+) -> Prognosis:
     """Look ahead of a setting's network, on its data or, in place of noise, on the adding task of the same length.
 
     Args:
         setting: of the sliders.
         budget: updates of the whole training.
         progress: as for ``prognosis_of``.
+        given: sequences of a file, in the place of the setting's data.
 
     Raises:
         BpttError: if there is no such network, or the data leave too little to hold out.
     """
-    built = replace(setting, data=task_of(setting), loss_at=None).build()
+    built = replace(setting, data=task_of(setting), loss_at=None).build(given)
     learner = NetworkLearner(built.network, built.data, length=setting.length)
     return prognosis_of(learner, budget, progress)
 
@@ -62,33 +69,36 @@ def bar(budget: int) -> Iterator[Progress]:
         yield progress
 
 
-def shown(setting: Configuration, budget: int) -> mo.Html:
+def shown(setting: Configuration, budget: int, given: Series | None = None) -> mo.Html:
     """Look ahead, with a bar, and show what came out; or one sentence on why there is nothing.
 
     Args:
         setting: of the sliders.
         budget: updates of the whole training.
+        given: sequences of a file, in the place of the setting's data.
     """
     try:
         with bar(budget) as progress:
-            prognosis = foretold(setting, budget, progress)
+            prognosis = foretold(setting, budget, progress, given)
     except BpttError as error:
         return mo.callout(mo.Html(announced(words(error))), kind="warn")
-    return section(setting, prognosis)
+    return section(setting, prognosis, given)
 
 
-def section(setting: Configuration, prognosis: Prognosis) -> mo.Html:
+def section(setting: Configuration, prognosis: Prognosis, given: Series | None = None) -> mo.Html:
     """The sentence and the three curves.
 
     Args:
         setting: whose network it was, as the sliders stood then.
         prognosis: of it.
+        given: sequences of a file that it read, in the place of the setting's data.
     """
+    on = task_of(setting) if given is None else given.name
     whose = (
         f"This is about the sliders' network as it stood when you pressed the button: {setting.cell}, {setting.hidden} "
-        f"units, gain {setting.gain:g}, on {task_of(setting)}."
+        f"units, gain {setting.gain:g}, on {on}."
     )
-    if setting.data == "noise":
+    if given is None and setting.data == "noise":
         whose += f" From noise there is nothing to learn: the task {TASK} took its place."
     first = mo.callout(mo.Html(announced(sentence(prognosis))), KINDS[prognosis.verdict])
     more = [text for text in (why(prognosis), done(prognosis), whose, *prognosis.remarks) if text]

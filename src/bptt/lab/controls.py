@@ -1,9 +1,83 @@
-"""Which controls of the page count, and which have no effect."""
+"""The controls of the page, and which of them have no effect."""
 
+from typing import Any
+
+import marimo as mo
+
+from bptt.cells.activations import ACTIVATIONS
+from bptt.cells.initialise import SCHEMES
 from bptt.configuration import Configuration
+from bptt.lab.sequences import AXES, ENDINGS, TOLD
+from bptt.lab.upload import DATA, MAX_BYTES
 from bptt.layers.kinds import KINDS
 
 CELLS = tuple(KINDS)
+
+
+def of_network(setting: Configuration, from_file: bool, own_data: bool) -> tuple[Any, ...]:
+    """The controls in the order of their names in the page: what changes nothing cannot be moved.
+
+    Args:
+        setting: what they stand at.
+        from_file: whether the network comes from a file.
+        own_data: whether the sequences do.
+    """
+    wide: dict[str, Any] = {"show_value": True, "full_width": True}
+    of_weights: dict[str, Any] = {"disabled": from_file, "full_width": True}
+    return (
+        mo.ui.slider(0, 3, 0.01, value=setting.gain, label="gain of $W_R$", disabled=from_file, **wide),
+        mo.ui.slider(
+            0, 4, 0.05, value=setting.input_variance, label="input strength $\\sigma^2$", disabled=from_file, **wide
+        ),
+        mo.ui.dropdown(tuple(ACTIVATIONS), value=setting.activation, label="activation $\\varphi$", **of_weights),
+        mo.ui.dropdown(tuple(SCHEMES), value=setting.init, label="initial $W_R$", **of_weights),
+        mo.ui.dropdown(CELLS, value=setting.cell, label="cell", **of_weights),
+        mo.ui.slider(
+            steps=[4, 8, 16, 32, 64, 128], value=setting.hidden, label="hidden units $H$", disabled=from_file, **wide
+        ),
+        mo.ui.slider(20, 300, 10, value=setting.length, label="length $T$", disabled=own_data, **wide),
+        mo.ui.dropdown(
+            ["last", "every"], value=setting.loss_at or "last", label="loss at step", full_width=True, disabled=own_data
+        ),
+        mo.ui.dropdown(DATA, value=setting.data, label="data", disabled=own_data),
+    )  # fmt: skip
+
+
+def of_files() -> tuple[Any, ...]:
+    """Where a model and sequences are dropped, each with what can be said about it."""
+    return (
+        mo.ui.file([".safetensors"], kind="area", label="Drop a .safetensors file here", max_size=MAX_BYTES),
+        mo.ui.dropdown(["tanh", "relu"], value="tanh", label="a plain RNN in it has the activation"),
+        mo.ui.file(ENDINGS, kind="area", label="Drop a .npz or .csv file of sequences here", max_size=MAX_BYTES),
+        _of_reading(),
+    )  # fmt: skip
+
+
+def _of_reading() -> Any:
+    """What can be said about dropped sequences, as one control whose value is a dictionary."""
+    return mo.ui.dictionary(
+        {
+            "target": mo.ui.text(label="target", placeholder="target, label or y"),
+            "inputs": mo.ui.text(label="inputs", placeholder="all others, or x"),
+            "sequence": mo.ui.text(label="sequence", placeholder="sequence or id"),
+            "axes": mo.ui.dropdown(list(AXES), value=TOLD, label="axes"),
+        }
+    )
+
+
+def why_at_rest(model: str | None, data: str | None) -> str:
+    """A sentence on the controls that cannot be moved; empty where all can.
+
+    Args:
+        model: name of the file that the network comes from.
+        data: name of the file that the sequences come from.
+    """
+    said = []
+    if model is not None:
+        said.append(f"{model} is shown: the weights, the cell and its units are those of the file.")
+    if data is not None:
+        said.append(f"It reads {data}, whose length and loss are its own.")
+    return " ".join(said)
 
 
 def activation_of(cell: str, chosen: str) -> str:
@@ -15,10 +89,11 @@ def activation_of(cell: str, chosen: str) -> str:
     return chosen if KINDS[cell].cell.choose_phi else "tanh"
 
 
-def resting(setting: Configuration, from_file: bool) -> list[str]:
-    """Names of the controls that change nothing while this setting, or a model from a file, is shown."""
+def resting(setting: Configuration, from_file: bool, own_data: bool = False) -> list[str]:
+    """Names of the controls that change nothing while this setting, or what comes from a file, is shown."""
     if from_file:
         names = ["gain", "input strength", "activation", "initial W_R", "cell", "hidden units"]
     else:
         names = ["activation"] * (not KINDS[setting.cell].cell.choose_phi)
-    return names + ["loss at step"] * (setting.data != "noise")
+    names += ["length"] * own_data
+    return names + ["loss at step"] * (own_data or setting.data != "noise")

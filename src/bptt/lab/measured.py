@@ -1,12 +1,13 @@
 """Everything the page shows of one network on one batch, measured once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from bptt.arrays import Array
 from bptt.configuration import Built, Configuration
+from bptt.data import Series
 from bptt.diagnosis import Diagnosis, LayerDiagnosis, diagnose_network
 from bptt.layers import Trace
 from bptt.report import Report
@@ -96,14 +97,21 @@ def measure(built: Built) -> Measured:
     return Measured(built, diagnosis, run.stack_trace.traces[number])
 
 
-def report_of(measured: Measured, setting: Configuration, file: str | None = None) -> Report:
+def report_of(
+    measured: Measured, setting: Configuration, file: str | None = None, given: Series | None = None
+) -> Report:
     """The report of what the page shows.
 
     Args:
         measured: what is shown.
         setting: of the sliders; its facts stand in the head of the report where they made the network.
         file: the name of the file that the network comes from, if it comes from one.
+        given: the sequences of a file that are read in the place of the setting's data.
     """
-    title = f"{file or setting.cell} on {setting.data}"
-    facts = () if file else tuple((k, str(v)) for k, v in vars(setting).items() if v is not None)
-    return Report(measured.diagnosis, title=title, facts=facts)
+    title = f"{file or setting.cell} on {setting.data if given is None else given.name}"
+    facts = [] if file else [(k, str(v)) for k, v in vars(setting).items() if v is not None]
+    if given is None:
+        return Report(measured.diagnosis, title=title, facts=tuple(facts))
+    facts = [fact for fact in facts if fact[0] not in ("data", "length", "batch")] + given.facts
+    diagnosis = replace(measured.diagnosis, assumed=(*measured.diagnosis.assumed, *given.assumed))
+    return Report(diagnosis, title=title, facts=tuple(facts))

@@ -16,21 +16,20 @@ def _():
 
     from bptt import set_num_threads
     from bptt.cells.activations import ACTIVATIONS
-    from bptt.cells.initialise import SCHEMES
     from bptt.configuration import Configuration
     from bptt.derivation import Derivation
     from bptt.errors import BpttError
-    from bptt.lab import ahead, asking, cliff, maps, pictures, scalar, texts, upload
+    from bptt.lab import ahead, asking, cliff, maps, pictures, scalar, sequences, texts, upload
     from bptt.lab.card import Card
-    from bptt.lab.controls import CELLS, activation_of, resting
+    from bptt.lab.controls import activation_of, of_files, of_network, resting, why_at_rest
     from bptt.lab.live import Live
     from bptt.lab.measured import measure, report_of
 
     # What is measured here is small: one thread is as fast as several, and waits for nobody.
     set_num_threads(1)
     return (
-        ACTIVATIONS, BpttError, Card, Derivation, Live, SCHEMES, Configuration,
-        CELLS, activation_of, ahead, asking, cliff, maps, measure, mo, np, pictures, report_of, resting, scalar, texts, upload,
+        ACTIVATIONS, BpttError, Card, Derivation, Live, Configuration, activation_of, ahead, asking, cliff, maps, measure,
+        mo, np, of_network, of_files, pictures, report_of, resting, scalar, sequences, texts, upload, why_at_rest,
     )  # fmt: skip
 
 
@@ -96,61 +95,16 @@ def _(back, expression, mo, one_phi, strength, terms, texts, weight):
 
 
 @app.cell
-def _(ACTIVATIONS, CELLS, SCHEMES, Configuration, mo, upload):
+def _(Card, Configuration, Live, measure, of_files, pictures):
     first = Configuration(gain=1.0, input_variance=0.5, init="orthogonal")
-    wide = {"show_value": True, "full_width": True}
-    gain = mo.ui.slider(0, 3, 0.01, value=first.gain, label="gain of $W_R$", **wide)
-    variance = mo.ui.slider(
-        0, 4, 0.05, value=first.input_variance, label="input strength $\\sigma^2$", **wide
-    )
-    hidden = mo.ui.slider(
-        steps=[4, 8, 16, 32, 64, 128], value=first.hidden, label="hidden units $H$", **wide
-    )
-    length = mo.ui.slider(20, 300, 10, value=first.length, label="length $T$", **wide)
-    activation = mo.ui.dropdown(
-        ACTIVATIONS.keys(), value=first.activation, label="activation $\\varphi$", full_width=True
-    )
-    init = mo.ui.dropdown(SCHEMES.keys(), value=first.init, label="initial $W_R$", full_width=True)
-    cell = mo.ui.dropdown(CELLS, value=first.cell, label="cell", full_width=True)
-    loss_at = mo.ui.dropdown(["last", "every"], value="last", label="loss at step", full_width=True)
-    data = mo.ui.dropdown(upload.DATA, value=first.data, label="data")
-    file = mo.ui.file(
-        [".safetensors"], kind="area", label="Drop a .safetensors file here", max_size=upload.MAX_BYTES
-    )  # fmt: skip
-    plain = mo.ui.dropdown(
-        ["tanh", "relu"], value="tanh", label="a plain RNN in it has the activation"
-    )
-    return activation, cell, data, file, first, gain, hidden, init, length, loss_at, plain, variance
-
-
-@app.cell
-def _(Card, Live, first, measure, pictures):
     _shown = measure(first.build())
     card = Card()
     card.show(_shown, f"the sliders' network on {first.data}")
     live = {picture.key: Live(picture, _shown) for picture in pictures.OF_NETWORK}
-    now = {
-        "setting": first
-    }  # for what looks only when it is asked: the exercises and the look ahead
-    return card, live, now
-
-
-@app.cell
-def _(activation, card, cell, gain, hidden, init, length, loss_at, mo, variance):
-    mo.sidebar(
-        [card, gain, variance, activation, init, cell, hidden, length, loss_at], width="21rem"
-    )
-
-
-@app.cell
-def _(Configuration, activation, activation_of, cell, data, gain, hidden, init, length, loss_at, now, variance):  # fmt: skip
-    setting = Configuration(
-        cell=cell.value, activation=activation_of(cell.value, activation.value), init=init.value, gain=gain.value,
-        input_variance=variance.value, hidden=hidden.value, length=length.value, data=data.value,
-        loss_at=loss_at.value if data.value == "noise" else None,
-    )  # fmt: skip
-    now["setting"] = setting
-    return (setting,)
+    # for what looks only when it is asked: the exercises and the look ahead
+    now = {"setting": first, "given": None}
+    file, plain, own_data, reading = of_files()
+    return card, file, live, now, own_data, plain, reading
 
 
 @app.cell
@@ -165,27 +119,67 @@ def _(BpttError, file, plain, upload):
 
 
 @app.cell
-def _(BpttError, card, file, live, measure, own, refused, resting, setting, upload):
-    shown = None
+def _(BpttError, now, own, own_data, reading, sequences, upload):
+    given, unread = None, None
+    if own_data.value:
+        _said, _raw = reading.value, own is not None and own.model.parts is not None
+        try:
+            given = sequences.dropped(own_data.name(), own_data.contents(), _said, as_stored=_raw)
+        except BpttError as _error:
+            unread = upload.words(_error)
+    now["given"] = given
+    return given, unread
+
+
+@app.cell
+def _(given, now, of_network, own):
+    gain, variance, activation, init, cell, hidden, length, loss_at, data = of_network(
+        now["setting"], own is not None, given is not None
+    )
+    return activation, cell, data, gain, hidden, init, length, loss_at, variance
+
+
+@app.cell
+def _(activation, card, cell, file, gain, given, hidden, init, length, loss_at, mo, own, texts, variance, why_at_rest):  # fmt: skip
+    _why = why_at_rest(file.name() if own else None, given.name if given else None)
+    _said = [mo.Html(texts.paragraphs(_why))] if _why else []
+    mo.sidebar(
+        [card, *_said, gain, variance, activation, init, cell, hidden, length, loss_at], width="21rem"
+    )  # fmt: skip
+
+
+@app.cell
+def _(Configuration, activation, activation_of, cell, data, gain, hidden, init, length, loss_at, now, variance):  # fmt: skip
+    setting = Configuration(
+        cell=cell.value, activation=activation_of(cell.value, activation.value), init=init.value, gain=gain.value,
+        input_variance=variance.value, hidden=hidden.value, length=length.value, data=data.value,
+        loss_at=loss_at.value if data.value == "noise" else None,
+    )  # fmt: skip
+    now["setting"] = setting
+    return (setting,)
+
+
+@app.cell
+def _(BpttError, card, file, given, live, measure, own, refused, resting, setting, unread, upload):
+    shown, problem = None, refused or unread
     card.busy = True
     try:
-        if refused is None:
+        if problem is None:
             shown = measure(
-                setting.build()
+                setting.build(given)
                 if own is None
                 else upload.fitted(
-                    own, setting.data, setting.length, setting.batch, setting.seed, setting.loss_at
+                    own, setting.data, setting.length, setting.batch, setting.seed, setting.loss_at, given
                 )
-            )
+            )  # fmt: skip
     except BpttError as _error:
         problem = upload.words(_error)
-    else:
-        problem = refused
     if shown is None:
         card.refuse(problem)
     else:
         _whose = "the sliders' network" if own is None else f"your file {file.name()}"
-        card.show(shown, f"{_whose} on {setting.data}", resting(setting, own is not None))
+        _on = setting.data if given is None else given.name
+        card.show(shown, f"{_whose} on {_on}", resting(setting, own is not None, given is not None))
         for _picture in live.values():
             _picture.show(shown)
     return problem, shown
@@ -240,16 +234,20 @@ def _(answers, asking, checked, mo, texts):
 
 
 @app.cell
-def _(data, file, mo, own, plain, problem, texts):
+def _(data, file, given, mo, own, own_data, plain, problem, reading, texts):
     _notes = [mo.Html(texts.paragraphs(*own.notes))] if own else []
+    _read = [mo.Html(texts.paragraphs(f"{given.name}: {given.description}."))] if given else []
     _refusal = [mo.callout(mo.Html(texts.announced(problem)), kind="warn")] if problem else []
-    mo.vstack([mo.md(texts.OWN), data, file, plain, *_notes, *_refusal])
+    _said = mo.hstack(reading.elements.values(), justify="start", wrap=True)
+    mo.vstack(
+        [mo.md(texts.OWN), *_refusal, data, own_data, _said, *_read, mo.md(texts.MODEL), file, plain, *_notes]
+    )  # fmt: skip
 
 
 @app.cell
-def _(file, mo, report_of, setting, shown):
+def _(file, given, mo, report_of, setting, shown):
     mo.download(
-        lambda: report_of(shown, setting, file.name()).html().encode(),
+        lambda: report_of(shown, setting, file.name(), given).html().encode(),
         "report.html", "text/html", disabled=shown is None,
         label="Download the report of what is shown",
     )  # fmt: skip
@@ -272,7 +270,7 @@ def _(budget, look, mo, now, texts):
 
 @app.cell
 def _(ahead, look, now):
-    ahead.shown(now["setting"], now["budget"]) if look.value else None
+    ahead.shown(now["setting"], now["budget"], now["given"]) if look.value else None
 
 
 @app.cell

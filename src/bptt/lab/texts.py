@@ -174,10 +174,16 @@ OWN = r"""
 ## Your own model, your own task
 
 Choose what the network reads: noise, a task whose answer lies a known number of steps back, or real sequences. Or drop
-the weights of your RNN, GRU or LSTM, as `safetensors.torch.save_file(model.state_dict(), "model.safetensors")` or
+sequences of your own: a .npz file of arrays x and y, or a .csv file with a row for every step and the columns *sequence* and
+*label*. Columns and arrays of other names are said in the fields below. Clear the file, and the chosen data are back.
+Long sequences and *permutation*, *digits* or *acsf1* can take some seconds.
+"""
+
+MODEL = r"""
+Drop the weights of your RNN, GRU or LSTM, as `safetensors.torch.save_file(model.state_dict(), "model.safetensors")` or
 `bptt train` write them: then every picture from "A whole network" to "What truncating forgets" is of your model, and the
-sliders of the weights have no effect, as the card on the left says. To come back to the sliders, clear the file. The file stays on the machine that
-runs this page; it is read as numbers, never as code. Long sequences and *permutation*, *digits* or *acsf1* can take some seconds.
+sliders of the weights cannot be moved, as is said on the left. To come back to the sliders, clear the file. The file stays on the machine that
+runs this page; it is read as numbers, never as code.
 """
 
 AHEAD = r"""

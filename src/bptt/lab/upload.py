@@ -6,12 +6,12 @@ missing is chosen, and said.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from bptt import files
 from bptt.configuration import Built, batch_shape, measured_batch
-from bptt.data import Data, load, tasks
+from bptt.data import Data, Series, load, tasks
 from bptt.data.series import PACKAGED
 from bptt.data.tasks import Task
 from bptt.errors import BpttError, FileError, OptionError
@@ -158,6 +158,7 @@ def fitted(
     batch: int | None = None,
     seed: int = 0,
     loss_at: str | None = None,
+    given: Series | None = None,
 ) -> Built:
     """The network with a batch to measure it on.
 
@@ -168,6 +169,7 @@ def fitted(
         batch: B; by their length if None.
         seed: of the sequences, and of a readout that was drawn and must have other outputs.
         loss_at: "last" or "every" step, of noise; None for the model's own. Other data say it themselves.
+        given: sequences in the place of all these.
 
     Raises:
         OptionError: if there are no such data, they do not fit the model, or the batch needs too much
@@ -179,7 +181,12 @@ def fitted(
             "data", f"one of {', '.join(DATA)}", repr(data_name), "Choose one of them."
         )
     data: Data
-    if data_name == "noise":
+    if given is not None:
+        length = batch = None
+        network = with_readout_for(network, given, seed) if uploaded.drawn else network
+        network = fitted_to(network, given, given.name)
+        data = replace(given, outputs=len(network.b_O))
+    elif data_name == "noise":
         data = noise_for(network, 100 if length is None else length, loss_at)
         network = Network(network.body, network.W_O, network.b_O, network.loss, data.loss_at)
     else:

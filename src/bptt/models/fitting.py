@@ -7,7 +7,7 @@ import numpy as np
 
 from bptt.arrays import Array
 from bptt.cells.initialise import readout_weights
-from bptt.data import Data, Task, Text
+from bptt.data import Data, Series, Task, Text
 from bptt.data.tasks.noise import noise
 from bptt.errors import OptionError
 from bptt.network import Network
@@ -30,7 +30,7 @@ def fitted(network: Network, data: Data, name: str) -> Network:
     if inputs != I:
         raise OptionError(
             "data", f"data of {I} number{'s' * (I > 1)} a step, as the model reads",
-            f"{name}, which has {inputs}", "Pass data of that size; noise fits every model.",
+            f"{name}, which has {inputs}{_read(data)}", "Pass data of that size; noise fits every model.",
         )  # fmt: skip
     if (loss == "mse") != (O == 1):
         needs = (
@@ -48,6 +48,11 @@ def fitted(network: Network, data: Data, name: str) -> Network:
             f"{name}, which has {outputs} classes", "Number the classes as in training.",
         )  # fmt: skip
     return Network(network.body, network.W_O, network.b_O, loss, at)
+
+
+def _read(data: Data) -> str:
+    """What was read of a file, in brackets: a column may have been left out."""
+    return f" ({data.description})" if isinstance(data, Series) and data.description else ""
 
 
 def with_readout_for(network: Network, data: Data, seed: int) -> Network:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bptt.configuration import measured_batch
-from bptt.data import Data, Task
+from bptt.data import Data, Reading, Series, Task
 from bptt.data.series import PACKAGED
 from bptt.models.found import shortened
 from bptt.models.saved import SavedModel
@@ -23,6 +23,7 @@ class Model:
         source: the name or the path of the data.
         length: T of a task; of a text the steps of a measured sequence, or None; None of other sequences.
         saved: the file, or None where the network is fresh.
+        reading: what the user said about a file of sequences.
     """
 
     network: Network
@@ -30,6 +31,7 @@ class Model:
     source: str
     length: int | None
     saved: SavedModel | None = None
+    reading: Reading | None = None
 
     @property
     def from_pytorch(self) -> bool:
@@ -40,6 +42,12 @@ class Model:
     def needed_lag(self) -> int | None:
         """What a task needs; None where nobody says."""
         return self.data.needed_lag if isinstance(self.data, Task) else None
+
+    @property
+    def data_facts(self) -> list[tuple[str, str]]:
+        """(name, value) pairs that say what the data are."""
+        data = self.data
+        return data.facts if isinstance(data, Task | Series) else [("Data", data.name)]
 
     @property
     def facts(self) -> list[tuple[str, str]]:

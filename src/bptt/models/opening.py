@@ -6,7 +6,7 @@ from typing import Any
 
 from bptt import files
 from bptt.configuration import fresh_network
-from bptt.data import DEFAULT_TEXT, Data, Series, Task, Text
+from bptt.data import DEFAULT_TEXT, Data, Reading, Series, Task, Text
 from bptt.data import load as load_data
 from bptt.data.series import PACKAGED
 from bptt.data.tasks import NAMES
@@ -23,6 +23,7 @@ FOUND_BY_NAME = ("noise", *NAMES, *PACKAGED)
 def fresh(
     source: str = "text",
     length: int | None = None,
+    reading: Reading | None = None,
     *,
     hidden: int = 128,
     init: str = "pytorch",
@@ -35,6 +36,7 @@ def fresh(
     Args:
         source: the data, as ``bptt.data.load`` takes them.
         length: T of a task, steps of a measured sequence of text; their own if None.
+        reading: of a file of sequences, what the user says about it.
         hidden: H, units of each layer.
         init: name of the scheme of the weights (``bptt.cells.initialise``).
         seed: of the weights.
@@ -45,15 +47,16 @@ def fresh(
         FileError: if a file is missing or not what it says.
         OptionError: if a name or number is outside its choices, or the data cannot be read so.
     """
-    data = load_data(source, length)
+    data = load_data(source, length, reading=reading)
     network = fresh_network(data, hidden, init, seed, dtype, **options)
-    return _fitting(Model(network, data, source, _length(data, length)))
+    return _fitting(Model(network, data, source, _length(data, length), reading=reading))
 
 
 def load(
     path: str | Path,
     source: str | None = None,
     length: int | None = None,
+    reading: Reading | None = None,
     *,
     activation: str | None = None,
     recurrent: str | None = None,
@@ -67,6 +70,7 @@ def load(
             PyTorch's weights a file of sequences is taken as it stands, neither scaled nor split.
         length: T of a task or noise, by default that of the training; steps of a measured sequence of text.
             Other sequences have a length of their own.
+        reading: of a file of sequences, what the user says about it.
         activation: "tanh" or "relu", of a plain RNN that PyTorch saved, whose weights do not tell.
         recurrent: name of the recurrent module, where PyTorch's file holds several.
         readout: name of the linear layer that reads the states, where several fit.
@@ -87,18 +91,20 @@ def load(
         data: Data = noise_for(network) if length is None else noise_for(network, length)
     else:
         unknown = saved.parts is not None
-        data = load_data(source, length, notes.get("characters"), as_stored=unknown)
+        data = load_data(
+            source, length, notes.get("characters"), as_stored=unknown, reading=reading
+        )
         if unknown:
             network, data = _with_loss(network, data, source)
-    return _fitting(Model(network, data, source, _length(data, length), saved))
+    return _fitting(Model(network, data, source, _length(data, length), saved, reading))
 
 
 def _with_loss(network: Network, data: Data, source: str) -> tuple[Network, Data]:
     """PyTorch's weights with the loss of the data; a batch need not hold every class that they know."""
     if isinstance(data, Text):
         raise OptionError(
-            "data", "a .npz or .csv file, or a task, for a network that bptt did not save", repr(source),
-            "Save what the recurrent layers read: arrays x (T, B, I) and targets in a .npz file.",
+            "data", "a file of sequences, or a task, for a network that bptt did not save", repr(source),
+            "Save what the recurrent layers read: arrays x and targets in a .npz file.",
         )  # fmt: skip
     network = fitted(network, data, source)
     return network, replace(data, outputs=len(network.b_O))
@@ -113,7 +119,7 @@ def _trained_on(path: str | Path, saved: SavedModel) -> str:
     if saved.parts is not None:
         raise OptionError(
             "data", f"the data that {path} reads, for {saved.writer} does not save what it was trained on", "none",
-            "Save what the recurrent layers read: arrays x (T, B, I) and targets in a .npz file.",
+            "Save what the recurrent layers read: arrays x and targets in a .npz file.",
         )  # fmt: skip
     name = saved.notes.get("data", DEFAULT_TEXT)
     if name == DEFAULT_TEXT:

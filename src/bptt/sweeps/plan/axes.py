@@ -139,6 +139,10 @@ def canonical(name: str, value: Any) -> Value:
     optional = hint not in (str, int, float)
     if optional and (value is None or value == "none"):
         return None
+    if hint == bool | None:
+        if isinstance(value, bool):
+            return value
+        raise OptionError(name, 'true, false or "none"', repr(value), "Choose one.")
     if not _is_number(name):
         if isinstance(value, str) and value:
             return str(value)

@@ -10,7 +10,7 @@ import numpy as np
 
 from bptt.arrays import as_number, as_whole
 from bptt.configuration import Configuration
-from bptt.data import is_series
+from bptt.data import is_file_of_sequences, is_series
 from bptt.errors import OptionError
 from bptt.sweeps.plan.axes import NAMES, as_axis, canonical
 
@@ -95,7 +95,7 @@ class Plan:
         updates = as_whole("train_updates", self.train_updates, least=0)
         as_number("lr", self.lr, "(0, ∞)", "Pass 0.001, for example.")
         lr = float(self.lr) if updates else None
-        points = [Point(replace(base, **values), updates, lr) for values in chosen]
+        points = [Point(_reading(replace(base, **values)), updates, lr) for values in chosen]
         if "length" in axes:
             self._check_lengths(points)
         return list({point.key: point for point in points}.values())
@@ -112,3 +112,10 @@ class Plan:
 
     def _rng(self, number: int) -> np.random.Generator:
         return np.random.default_rng([as_whole("sample_seed", self.sample_seed, least=0), number])
+
+
+def _reading(setting: Configuration) -> Configuration:
+    """A setting that says how its file is read only where it reads a file: points would differ by name alone."""
+    if is_file_of_sequences(setting.data):
+        return setting
+    return replace(setting, inputs=None, target=None, sequence=None, batch_first=None)

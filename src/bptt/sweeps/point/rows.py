@@ -10,7 +10,8 @@ _HINTS = get_type_hints(Configuration)
 
 
 def _kind(name: str) -> Column:
-    return next(kind for kind in (str, int, float) if _HINTS[name] in (kind, kind | None))
+    hint = int if _HINTS[name] == bool | None else _HINTS[name]  # a database has no truths
+    return next(kind for kind in (str, int, float) if hint in (kind, kind | None))
 
 
 CONFIGURATION: dict[str, Column] = {f.name: _kind(f.name) for f in fields(Configuration)} | {
