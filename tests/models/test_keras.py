@@ -1,6 +1,7 @@
 """Files of Keras: the outputs and the gradients are Keras' own, and what no network here does is refused by name."""
 
 import io
+import itertools
 import json
 import zipfile
 
@@ -18,7 +19,7 @@ from keras import layers as kl
 
 import bptt
 from bptt import models
-from bptt.errors import FileError, OptionError
+from bptt.errors import BpttError, FileError, OptionError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Keras' own, of .h5 files
 T, B, I = 7, 4, 3
@@ -200,6 +201,11 @@ def test_what_no_network_here_does_is_refused_by_name(name, tmp_path):
 def test_a_damaged_file_is_said_to_be_one(tmp_path):
     path = saved(built(kl.LSTM(4), kl.Dense(2)), tmp_path)
     content = path.read_bytes()
+    broken = bytearray(content)
+    broken[content.rindex(b"PK\1\2")] = 0  # in the list of what the archive holds
+    path.write_bytes(broken)
+    with pytest.raises(FileError, match=r"m\.keras: expected"):
+        models.read(path)
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(FileError, match=r"m\.keras: expected"):
         bptt.from_keras(path)
@@ -212,6 +218,47 @@ def test_a_damaged_file_is_said_to_be_one(tmp_path):
         archive.writestr("model.weights.h5", hdf5())
     with pytest.raises(FileError, match="a configuration of Keras"):
         bptt.from_keras(path)
+
+
+def test_a_configuration_that_makes_no_sense_is_one_line(tmp_path):
+    """Every part of it replaced by what it cannot be: it is read, or refused in one line."""
+    path = saved(built(kl.Bidirectional(kl.GRU(4)), kl.Dense(2), loss="mse"), tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        config, weights = json.loads(archive.read("config.json")), archive.read("model.weights.h5")
+    for where, value in zip(places(config), itertools.cycle((None, 3, "x", [1], {})), strict=False):
+        changed = json.loads(json.dumps(config))
+        inner = changed
+        for key in where[:-1]:
+            inner = inner[key]
+        inner[where[-1]] = value
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", json.dumps(changed))
+            archive.writestr("model.weights.h5", weights)
+        assert "\n" not in told(path)
+
+
+def told(path):
+    """Why a file is refused; "" where it is read."""
+    try:
+        bptt.from_keras(path)
+    except BpttError as error:
+        return str(error)
+    return ""
+
+
+def places(value, before=()):
+    """The way to every part of a configuration, but for initialisers and what else nobody reads."""
+    pairs = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    for key, part in pairs:
+        if not str(key).endswith(("initializer", "dtype", "regularizer", "constraint")):
+            yield (*before, key)
+            yield from places(part, (*before, key))
 
 
 def hdf5(**attributes):

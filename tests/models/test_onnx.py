@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import bptt
 from bptt import models
-from bptt.errors import FileError, OptionError
+from bptt.errors import BpttError, FileError, OptionError
 
 SAMPLES = Path(__file__).parent / "samples"  # by torch.onnx.export of PyTorch 2.13
 T, B, I, H = 6, 4, 3, 5
@@ -191,6 +191,10 @@ REFUSED = {
     "reset before": (lambda p: other(p, "GRU", linear_before_reset=0), "linear_before_reset=1.* in the GRU 'memory'"),
     "activations": (lambda p: other(p, activations=["Sigmoid", "Relu", "Tanh"]), "activations sigmoid, tanh, tanh in the LSTM 'memory', got sigmoid, relu, tanh"),
     "plain": (lambda p: other(p, "RNN", activations=["Elu"]), "activations one of tanh, .*got elu"),
+    "reverse": (
+        lambda p: other(p, direction="reverse"),
+        "direction forward or bidirectional in the LSTM 'memory', got reverse",
+    ),
     "clip": (lambda p: other(p, clip=3.0), "no clip in the LSTM 'memory', got clip=3"),
     "coupled": (lambda p: other(p, input_forget=1), "got input_forget=1"),
     "peepholes": (lambda p: other(p, given=("", "", "", "P"), arrays={"P": np.ones((1, 3 * H), "float32")}), "no peepholes"),
@@ -221,6 +225,29 @@ def test_a_file_without_a_recurrent_node_says_what_it_has(tmp_path):
         bptt.from_onnx(tmp_path / "cut.onnx")
     with pytest.raises(FileError, match="no such file"):
         bptt.from_onnx(tmp_path / "none.onnx")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_damaged_file_is_one_line(seed, tmp_path):
+    """Bytes that were changed by chance: it is read, or refused in one line."""
+    rng, content = (
+        np.random.default_rng(seed),
+        bytearray((SAMPLES / "gru_dynamo.onnx").read_bytes()),
+    )
+    for place in rng.integers(len(content), size=4):
+        content[place] = rng.integers(256)
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content)
+    assert "\n" not in told(path)
+
+
+def told(path):
+    """Why a file is refused; "" where it is read."""
+    try:
+        bptt.from_onnx(path)
+    except BpttError as error:
+        return str(error)
+    return ""
 
 
 def test_every_command_opens_it(tmp_path):

@@ -63,7 +63,7 @@ def read_keras(path: str | Path) -> KerasFile:
         with zipfile.ZipFile(path) as archive:
             if archive.getinfo("config.json").file_size > CONFIG:
                 raise ValueError("its configuration is too long")
-            config = json.loads(archive.read("config.json"))
+            config = _mapping(archive.read("config.json")) or {}
             content = _hdf5(name, BytesIO(archive.read("model.weights.h5")))
     except BpttError:
         raise
@@ -108,13 +108,25 @@ def _hdf5(name: str, stream: Any) -> KerasFile:
     with h5py.File(stream, "r") as file:
         file.visititems(visit)  # follows no link that leaves the file
         config, compiled = (
-            json.loads(_text(file.attrs.get(each, "null")))
+            _mapping(_text(file.attrs.get(each, "null")))
             for each in ("model_config", "training_config")
         )
         weights = file.get("model_weights", file)
         order = [_text(each) for each in weights.attrs.get("layer_names", ())]
     loss = (compiled or {}).get("loss")
     return KerasFile(name, config, loss, arrays, {each: listed.get(each, []) for each in order})
+
+
+def _mapping(text: str | bytes) -> dict[str, Any] | None:
+    """What a JSON text holds.
+
+    Raises:
+        ValueError: if it is no JSON, or holds something else than a dictionary or nothing.
+    """
+    content = json.loads(text)
+    if content is not None and not isinstance(content, dict):
+        raise ValueError("its configuration is no dictionary")
+    return content
 
 
 def _text(value: Any) -> str:

@@ -104,14 +104,19 @@ def read_torch(path: str | Path) -> dict[str, Array]:
 
 def _weights_alone(path: str | Path) -> str:
     """How to save the weights without the rest; of a Lightning checkpoint from the checkpoint itself."""
-    if zipfile.is_zipfile(path):
+    try:
         with zipfile.ZipFile(path) as archive:
             pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
-            if any(b"pytorch-lightning_version" in _head(archive, name) for name in pickles):
-                return (
-                    "Save the weights alone: torch.save(YourModule.load_from_checkpoint(path).state_dict(), "
-                    "'weights.pt')."
-                )
+            by_lightning = any(
+                b"pytorch-lightning_version" in _head(archive, name) for name in pickles
+            )
+    except zipfile.BadZipFile:  # an older form, or a damaged archive
+        return WEIGHTS
+    if by_lightning:
+        return (
+            "Save the weights alone: torch.save(YourModule.load_from_checkpoint(path).state_dict(), "
+            "'weights.pt')."
+        )
     return WEIGHTS
 
 

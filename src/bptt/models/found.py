@@ -1,11 +1,13 @@
 """What a file from elsewhere holds: a network, and what is said of it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from bptt.arrays import Array
-from bptt.errors import FileError
+from bptt.errors import BpttError, FileError
 from bptt.layers.levels import Level
 from bptt.layers.stack import Stack
 from bptt.models.state_dict import Parts
@@ -50,6 +52,27 @@ class Found:
     parts: Parts
     facts: tuple[tuple[str, str], ...]
     writer: str
+
+
+@contextmanager
+def whole(path: str, what: str, cure: str) -> Iterator[None]:
+    """Read a file within this: where its parts make no sense together, it is damaged.
+
+    Args:
+        path: of the file.
+        what: it should be.
+        cure: how to get one that is whole.
+
+    Raises:
+        FileError: in the place of what a damaged file leads to, which has as many forms as there are bytes.
+    """
+    try:
+        yield
+    except BpttError:
+        raise
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        why = str(error).partition("\n")[0] or type(error).__name__
+        raise FileError(path, what, f"one that is damaged ({why})", cure) from error
 
 
 def network_of(path: str, levels: list[Level], readout: Readout, loss_at: LossAt) -> Network:

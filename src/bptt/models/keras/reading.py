@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from bptt.errors import FileError
-from bptt.files.keras_files import KerasFile, read_keras, snake_case
-from bptt.models.found import ITSELF, Found, Readout, network_of, shortened
+from bptt.files.keras_files import SAVE, KerasFile, read_keras, snake_case
+from bptt.models.found import ITSELF, Found, Readout, network_of, shortened, whole
 from bptt.models.keras.chain import RECURRENT, chain_of
 from bptt.models.keras.layer import KerasLayer
 from bptt.models.keras.weights import all_steps, dense_of, dropped, level_of
@@ -31,7 +31,11 @@ def read_model(path: str | Path, activation: str | None = None) -> Found:
         OptionError: if h5py is missing, or the weights leave a choice and it is not made.
         NonFiniteError, ShapeError, DTypeError: if the weights make no network.
     """
-    file = read_keras(path)
+    with whole(str(path), "a model of Keras", SAVE):
+        return _found(read_keras(path), activation)
+
+
+def _found(file: KerasFile, activation: str | None) -> Found:
     before, chain = chain_of(file)
     recurrent = [layer for layer in chain if layer.kind in RECURRENT]
     readout = _readout(file, chain)

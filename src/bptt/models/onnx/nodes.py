@@ -121,6 +121,11 @@ class Node:
 
     def _check_options(self) -> None:
         """Refuse what no layer here computes, by name."""
+        if self.direction not in ("forward", "bidirectional"):
+            raise self.otherwise(
+                "direction forward or bidirectional", self.direction,
+                "Export a model that reads forward, and turn its sequences around.",
+            )  # fmt: skip
         for one in self._activations():
             allowed = (
                 all(name in PLAIN for name in one)

@@ -10,12 +10,13 @@ from bptt.arrays import Array
 from bptt.errors import FileError
 from bptt.files import read_onnx
 from bptt.layers.levels import Level
-from bptt.models.found import ITSELF, Found, Readout, network_of
+from bptt.models.found import ITSELF, Found, Readout, network_of, whole
 from bptt.models.onnx.following import MOVING, Value, Values
 from bptt.models.onnx.nodes import CELLS, Node
 from bptt.models.state_dict import Parts
 from bptt.network.losses import LossAt
 
+EXPORT = "Export the model again: torch.onnx.export(model.eval(), (x,), path)."
 READOUT = "the readout"
 SQUASHING = {"Softmax": "softmax", "LogSoftmax": "softmax", "Sigmoid": "sigmoid"}
 UNROLLED = (
@@ -32,8 +33,8 @@ def read_model(path: str | Path) -> Found:
         OptionError: if the package onnx is missing.
         NonFiniteError, ShapeError, DTypeError: if the weights make no network.
     """
-    model = read_onnx(path)
-    return _Reading(str(path), model).found()
+    with whole(str(path), "an ONNX file", EXPORT):
+        return _Reading(str(path), read_onnx(path)).found()
 
 
 class _Reading:
