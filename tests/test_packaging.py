@@ -36,6 +36,10 @@ MISSING = {
     "a table": ("print(report)", "bptt[cli]"),
     "equations": ("import bptt.derivation", "bptt[derive]"),
     "a PyTorch model": ("bptt.from_torch", "bptt[torch]"),
+    "a file of columns": (
+        "open('a.parquet', 'w').close(); from bptt.data import load; load('a.parquet')",
+        "bptt[tables]",
+    ),
     "a monitor": ("bptt.Monitor", "bptt[torch]"),
     "a model of Keras": ("bptt.from_keras('report.json')", "bptt[keras]"),
     "a model in ONNX": ("bptt.from_onnx('report.json')", "bptt[onnx]"),

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from bptt.data.own.table import Cells, Table
 from bptt.errors import FileError
+from bptt.presentation.formatting import counted
 
 SEPARATORS = ",;\t"
 
@@ -46,7 +47,10 @@ def read_csv(name: str, stream: BinaryIO) -> Table:
         ) from error
     if len(rows) < 2:
         raise FileError(
-            name, "a header and at least one row", f"{len(rows)} rows", "Write a row per step."
+            name,
+            "a header and at least one row",
+            counted(len(rows), "row"),
+            "Write a row per step.",
         )
     header = [cell.strip() for cell in rows[0]]
     for row, place in zip(rows, places, strict=True):
