@@ -207,3 +207,11 @@ def _to_numpy(name: str, value: Any) -> Array:
             name, "an array of numbers", f"{type(value).__name__} ({error})",
             "Pass a NumPy array; of a tensor that carries a gradient, tensor.detach().cpu().",
         ) from error  # fmt: skip
+
+
+def rows_with_any(d: Array) -> Array:
+    """(T, B) whether anything of (T, B, ·) is not zero, ``d.any(-1)``, fast where most steps are zero as a whole."""
+    some = np.zeros(d.shape[:2], bool)
+    steps = np.flatnonzero((d != 0).any((1, 2)))
+    some[steps] = d[steps].any(-1)
+    return some

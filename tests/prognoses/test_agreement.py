@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bptt.prognoses.agreement import Settings, agreement
+from bptt.prognoses.agreement import Settings, agreement, second_moment
 
 M, P = 8, 40
 
@@ -14,7 +14,7 @@ def groups(rng, mean, noise):
 
 def of(far, whole=None, **given):
     settings = Settings(**{"E": 1.0, "each": 32, "batch": 32, "lr": 1e-3} | given)
-    return agreement(far, far if whole is None else whole, settings)
+    return agreement(far, second_moment(far if whole is None else whole, settings), settings)
 
 
 def test_the_size_of_what_agrees_is_estimated_without_bias():

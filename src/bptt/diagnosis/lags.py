@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from bptt.arrays import as_whole
 from bptt.errors import OptionError, ShapeError
-from bptt.gradients.by_lag import LagProfile
+from bptt.gradients.by_lag import Signal
 from bptt.layers import Trace
 from bptt.presentation.formatting import counted
 
@@ -53,7 +53,7 @@ def own_steps(trace: Trace) -> int:
 def needed_lags(
     needed_lag: int | None,
     traces: Sequence[Trace],
-    profiles: Sequence[LagProfile],
+    profiles: Sequence[Signal],
     max_lag: int | None = None,
 ) -> list[int]:
     """The lag that each layer is judged at.
@@ -61,7 +61,7 @@ def needed_lags(
     Args:
         needed_lag: how far back the task needs the gradient to reach, in steps; None if nobody says.
         traces: the forward pass of each layer.
-        profiles: the gradient by lag of each.
+        profiles: the gradient by lag of each, or the signal alone.
         max_lag: the largest lag that was computed; None for all of them.
     """
     lags = []
@@ -80,7 +80,7 @@ def assumed_lags(
     needed_lag: int | None,
     names: Sequence[str],
     traces: Sequence[Trace],
-    profiles: Sequence[LagProfile],
+    profiles: Sequence[Signal],
     needed: Sequence[int],
 ) -> tuple[str, ...]:
     """Where the lags come from that the layers are judged at, in sentences; the first is about the task.
@@ -89,7 +89,7 @@ def assumed_lags(
         needed_lag: as the user gave it; None if nobody said.
         names: of the layers.
         traces: the forward pass of each.
-        profiles: the gradient by lag of each.
+        profiles: the gradient by lag of each, or the signal alone.
         needed: the lag that each is judged at, from ``needed_lags``.
     """
     late = {

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bptt import kernels
 from bptt.arrays import Array
 from bptt.layers.descent import ARRAYS, descend
+from bptt.layers.levels import directions
 from bptt.layers.stacked import StackTrace
 from bptt.layers.trace import Trace
 
@@ -33,11 +34,12 @@ class AtWeights:
 
 def errors_at_weights(trace: StackTrace, errors: list[Array]) -> list[AtWeights]:
     """Per layer, bottom first, from errors ∂⁺E/∂state of every layer, each in its own order."""
+    bottom = len(directions(trace.levels[0]))
 
-    def step(number: int, t: Trace, d: Array) -> tuple[AtWeights, Array]:
+    def step(number: int, t: Trace, d: Array) -> tuple[AtWeights, Array | None]:
         saved, states = t.part()
         dz_R, dz_F, _ = kernels.backward(t.weights, d, saved, states, t.keep)
         own = AtWeights(dz_R, dz_F, kernels.before(states[0], t.keep), t.x)
-        return own, kernels.affine(dz_F, t.weights.W_F)
+        return own, kernels.affine(dz_F, t.weights.W_F) if number >= bottom else None
 
     return descend(trace, errors, ARRAYS, step)[0]

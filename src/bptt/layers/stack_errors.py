@@ -31,6 +31,6 @@ def immediate_errors(trace: StackTrace, dh: Any) -> list[Array]:
         parts = split_errors(top, dh)
     else:
         parts = [dh]
-    below = [np.zeros((T, B, t.layer.state_size), t.layer.dtype) for t in trace.traces]
     above = [state_errors(t, part) for t, part in zip(directions(top), parts, strict=True)]
-    return below[: len(below) - len(above)] + above
+    below = trace.traces[: -len(above)]
+    return [np.zeros((T, B, t.layer.state_size), t.layer.dtype) for t in below] + above

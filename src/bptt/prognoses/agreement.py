@@ -61,6 +61,11 @@ class Settings:
     batch: int
     lr: float
 
+    @property
+    def noise(self) -> float:
+        """By how much the variance of a training batch's gradient exceeds that of a group's."""
+        return self.each / self.batch
+
 
 NONE = Agreement(0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -77,9 +82,10 @@ def gradient(drawn: Drawn, at: list[AtWeights], least: int, most: int | None) ->
     steps, counted = drawn.between(least, most)
     parts = []
     for own in at:
-        dz_R, dz_F = own.dz_R[steps], own.dz_F[steps]
-        if counted is not None:
-            dz_R, dz_F = dz_R * counted[..., None], dz_F * counted[..., None]
+        dz_R = own.dz_R[steps] if counted is None else own.dz_R[steps] * counted[..., None]
+        dz_F = dz_R
+        if own.dz_F is not own.dz_R:
+            dz_F = own.dz_F[steps] if counted is None else own.dz_F[steps] * counted[..., None]
         parts += [
             kernels.outer(dz_R, own.h[steps]).ravel(),
             kernels.outer(dz_F, own.x[steps]).ravel(),
@@ -97,12 +103,21 @@ def centred(drawn: Drawn) -> Array:
     return np.asarray(D * (n / max(1, n - 1)), drawn.D.dtype)
 
 
-def agreement(far: Array, whole: Array, settings: Settings) -> Agreement:
+def second_moment(whole: Array, settings: Settings) -> Array:
+    """(P,) V, of the gradient (M, P) from all lags on M independent groups, at the training's batch size."""
+    with np.errstate(over="ignore", invalid="ignore"):  # of what is not finite nothing is told
+        square = whole.mean(0) ** 2
+        return np.asarray(
+            square + whole.var(0, ddof=1) * settings.noise if len(whole) > 1 else square
+        )
+
+
+def agreement(far: Array, V: Array, settings: Settings) -> Agreement:
     """From the gradients of M independent groups.
 
     Args:
         far: (M, P) from the far lags.
-        whole: (M, P) from all lags.
+        V: (P,) the ``second_moment`` of the gradient from all lags.
         settings: of the training.
     """
     M = len(far)
@@ -111,19 +126,17 @@ def agreement(far: Array, whole: Array, settings: Settings) -> Agreement:
         return NONE
     F = far / largest
     K = F @ F.T
-    noise = settings.each / settings.batch
 
     def coherence(kept: Array) -> tuple[float, float]:
         k = K[np.ix_(kept, kept)]
         m = len(k)
         S = float((k.sum() - np.trace(k)) / (m * (m - 1)))
         one = float(np.trace(k) / m)
-        square = max(S, 0.0) + max(one - S, 0.0) * noise
+        square = max(S, 0.0) + max(one - S, 0.0) * settings.noise
         return S, S / square if square > 0 else 0.0
 
     S, value = coherence(np.arange(M))
     g2 = _squares(far.sum(0), (far**2).sum(0), M)
-    V = whole.mean(0) ** 2 + whole.var(0, ddof=1) * noise
     part = settings.lr / (np.sqrt(V) + ADAM_EPS) / settings.E if settings.E > 0 else 0 * V
     error = rate_error = float("nan")  # two groups tell nothing of it
     if M > 2:  # each group left out in turn

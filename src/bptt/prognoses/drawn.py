@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bptt.arrays import Array
+from bptt.arrays import Array, rows_with_any
 from bptt.gradients.by_lag.walk import one_way
 from bptt.layers import StackTrace
 from bptt.layers.at_weights import AtWeights, errors_at_weights
@@ -92,7 +92,7 @@ def draw(
     Returns:
         the draw, or None if no sequence has such a loss step.
     """
-    reach = np.any([d.any(-1) for d in errors], axis=0)
+    reach = np.any([rows_with_any(d) for d in errors], axis=0)
     reach[:lag] = False
     count = reach.sum(0)
     wanted = (rng.random(len(count)) * count).astype(int) + 1
@@ -106,7 +106,7 @@ def draw(
 
 def last_steps(errors: list[Array]) -> list[Array]:
     """The errors at every sequence's last loss step alone."""
-    reach = np.any([d.any(-1) for d in errors], axis=0)
+    reach = np.any([rows_with_any(d) for d in errors], axis=0)
     last = np.where(reach.any(0), len(reach) - 1 - reach[::-1].argmax(0), -1)
     only = (np.arange(len(reach))[:, None] == last)[..., None]
     return [np.where(only, d, 0) for d in errors]

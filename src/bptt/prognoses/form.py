@@ -82,12 +82,17 @@ def _kernel(groups: Sequence[Sequence[Drawn]], taken: Sequence[Array], v: Array,
 def _errors(drawn: Drawn, v: Array, lag: int, kept: Array) -> list[Errors]:
     """Per layer the errors at the weights that v at the drawn steps causes, from ``lag`` on."""
     steps, counted = drawn.between(lag, None)
+    every = slice(None) if kept.all() else kept  # a view costs nothing
+
+    def far(dz: Array) -> Array:
+        part = dz[steps] if counted is None else dz[steps] * counted[..., None]
+        return part[:, every]
+
     by_layer = []
     for at in drawn.at_weights(v):
-        dz_R, dz_F = at.dz_R[steps], at.dz_F[steps]
-        if counted is not None:
-            dz_R, dz_F = dz_R * counted[..., None], dz_F * counted[..., None]
-        by_layer.append((dz_R[:, kept], dz_F[:, kept], at.h[steps][:, kept], at.x[steps][:, kept]))
+        dz_R = far(at.dz_R)
+        dz_F = dz_R if at.dz_F is at.dz_R else far(at.dz_F)
+        by_layer.append((dz_R, dz_F, at.h[steps][:, every], at.x[steps][:, every]))
     return by_layer
 
 
@@ -105,14 +110,20 @@ def _add(K: Array, layer: Sequence[Errors], largest: float) -> None:
 def _features(layer: Sequence[Errors], rows: slice, largest: float) -> Iterator[Array]:
     """(B, P) per group: the gradient of each sequence by some rows of W_R, W_F and b."""
     for dz_R, dz_F, h, x in layer:
-        zR, zF = (
-            np.ascontiguousarray(dz[..., rows].transpose(1, 2, 0)) / dz.dtype.type(largest)
-            for dz in (dz_R, dz_F)
-        )
+        zR = _scaled(dz_R[..., rows], largest)
+        zF = zR if dz_F is dz_R else _scaled(dz_F[..., rows], largest)
         B = len(zR)
         gR = np.matmul(zR, h.transpose(1, 0, 2)).reshape(B, -1)
         gF = np.matmul(zF, x.transpose(1, 0, 2)).reshape(B, -1)
         yield np.concatenate([gR, gF, zF.sum(2)], axis=1)
+
+
+def _scaled(dz: Array, largest: float) -> Array:
+    """(T, B, ·) errors over the largest, as (B, ·, T) in line."""
+    turned = dz.transpose(1, 2, 0)
+    scaled: Array = np.empty(turned.shape, dz.dtype)
+    np.divide(turned, dz.dtype.type(largest), out=scaled)
+    return scaled
 
 
 def left_out(K: Array, y: Array) -> float:

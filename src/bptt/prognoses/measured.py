@@ -7,8 +7,15 @@ import numpy as np
 
 from bptt.arrays import Array
 from bptt.diagnosis import needed_lags
-from bptt.gradients.by_lag import by_lag
-from bptt.prognoses.agreement import Agreement, Settings, agreement, centred, gradient
+from bptt.gradients.by_lag import signal_by_lag
+from bptt.prognoses.agreement import (
+    Agreement,
+    Settings,
+    agreement,
+    centred,
+    gradient,
+    second_moment,
+)
 from bptt.prognoses.drawn import Drawn, draw, independent, last_steps
 from bptt.prognoses.form import form
 from bptt.prognoses.learner import Joined, Learner, Pass, near_lag
@@ -71,10 +78,11 @@ def measure(learner: Learner, groups: int, form_groups: int) -> Measured:
         return Measured(*common, None, None, None)
     whole, mid, far = np.array(bands).swapaxes(0, 1)
     settings = Settings(loss, sequences, learner.batch, learner.lr)
+    V = second_moment(whole, settings)
     return Measured(
         *common,
-        agreement(far, whole, settings),
-        agreement(mid, whole, settings),
+        agreement(far, V, settings),
+        agreement(mid, V, settings),
         form(drawn[:form_groups], near) if drawn else None,
     )
 
@@ -99,7 +107,7 @@ def signal(one: Pass, needed_lag: int) -> float:
         only = last_steps(errors)
         if not any(d.any() for d in only):
             continue
-        profiles = by_lag(trace, only, max_lag=needed_lag)
+        profiles = signal_by_lag(trace, only, needed_lag)
         lags = needed_lags(needed_lag, trace.traces, profiles, needed_lag)
         for profile, lag in zip(profiles, lags, strict=True):
             left = lag < len(profile.log10_signal)

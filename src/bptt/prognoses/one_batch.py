@@ -6,7 +6,7 @@ import numpy as np
 
 from bptt.arrays import Array
 from bptt.layers.at_weights import AtWeights
-from bptt.prognoses.agreement import Settings, agreement, centred, gradient
+from bptt.prognoses.agreement import Settings, agreement, centred, gradient, second_moment
 from bptt.prognoses.drawn import Drawn
 from bptt.prognoses.form import form
 from bptt.prognoses.learner import GROUPS, Pass, near_lag
@@ -42,11 +42,12 @@ def measure_batch(one: Pass, *, update: int, needed_lag: int, batch: int, lr: fl
     bands = np.concatenate([_bands(part, groups, needed_lag, near) for part in parts], axis=2)
     whole, mid, far = bands
     settings = Settings(one.E, round(len(columns) / len(groups)), batch, lr)
+    V = second_moment(whole, settings)
     kept = [_first(part, columns[:MOST]) for part in parts]
     return Measured(
         *known,
-        agreement(far, whole, settings),
-        agreement(mid, whole, settings),
+        agreement(far, V, settings),
+        agreement(mid, V, settings),
         form([kept], near) if len(columns) >= FORM else None,
     )
 

@@ -12,6 +12,7 @@ With a layer below, dz W_F is handed down to it at the same lag, before it takes
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -62,6 +63,36 @@ class Lag:
     arriving: float = NOTHING
 
 
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """Signals that have moved from one lag to the next.
+
+    Attributes:
+        rows: the state errors d, where they stood.
+        window: the steps that they stood at, within those of the walk.
+        cut: how many of the first rows stood at the first step.
+        dz: (N, B, G·H) the errors at what W_R multiplies.
+        norms: what the kernel measured.
+        signal_squares: (N, B) of the reported signal: dz of an RNN, d of a gated cell.
+        keep: (N - cut, B) False where a reset stops the step back; None where none does, or nothing takes it.
+        before: the rows one step before, or None.
+    """
+
+    rows: Rows
+    window: slice
+    cut: int
+    dz: Array
+    norms: LagNorms
+    signal_squares: Array
+    keep: Array | None = None
+    before: Rows | None = None
+
+    @property
+    def count(self) -> int:
+        """How many (step, sequence) pairs the signal reached."""
+        return int(self.rows.reach.sum())
+
+
 class LayerWalk:
     """The walk of one layer.
 
@@ -73,20 +104,24 @@ class LayerWalk:
     """
 
     def __init__(self, trace: Trace, first: int, last: int, *, goes_on: bool = False) -> None:
-        self.trace, self.first, self.goes_on = trace, first, goes_on
+        self.trace, self.first, self.last, self.goes_on = trace, first, last, goes_on
         weights = trace.weights
         self.cell, self.W_F = weights.cell, weights.W_F
         self.carries = self.cell.carry_gate is not None
         self.W_R, self.e_weights = normalised(weights.W_R)
         self.derivatives = trace.linearised(first, last)
         self.step = kernels.lag_step(self.cell, weights.phi, self.W_R, self.e_weights)
-        self.h_prev, self.e_states = normalised(trace.before(first, last)[0])
         self.keep = trace.kept(first, last)
         self.buffers: dict[str, Array] = {}
         self.turn = 0
         self.rows: Rows | None = None
         self.leaving: Rows | None = None
         self.handed_down: Rows | None = None
+
+    @cached_property
+    def _states(self) -> tuple[Array, int]:
+        """The states that W_R multiplied, over 2^e, and e."""
+        return normalised(self.trace.before(self.first, self.last)[0])
 
     def _room(self, name: str, shape: tuple[int, ...]) -> Array:
         """An array to write into, the same memory at every lag: fresh pages would cost more than the sums.
@@ -95,7 +130,7 @@ class LayerWalk:
         """
         size = math.prod(shape)
         if name not in self.buffers or self.buffers[name].size < size:
-            self.buffers[name] = np.empty(max(size, 1 << 20), self.h_prev.dtype)
+            self.buffers[name] = np.empty(max(size, 1 << 20), self.W_R.dtype)
         return self.buffers[name][:size].reshape(shape)
 
     def _beside(self, name: str, array: Array, stride: int) -> Array:
@@ -131,6 +166,27 @@ class LayerWalk:
             negligible: ln of ‖dz‖ up to which G is not formed.
             by_sequence: whether ‖G‖ is asked for of each sequence too.
         """
+        moved = self.move(hand_down)
+        if moved is None:
+            return None
+        rows, norms, dz = moved.rows, moved.norms, moved.dz
+        at_weights = log_norm(norms.at_weights, rows.e, rows.common)
+        G = None
+        each = np.full(dz.shape[1], NOTHING) if by_sequence else None
+        if not at_weights <= negligible:
+            states, e_states = self._states
+            h_prev = self._beside("h_prev", states[moved.window], rows.stride)
+            G = outer_sum(dz, rows.e, rows.common, h_prev)
+            G.e += e_states
+            if by_sequence:
+                each = log_norms_apart(dz, rows.e, rows.common, h_prev) + LOG2 * e_states
+        counted = (
+            G, rows, moved.signal_squares, moved.count, rows.log_norm(), at_weights, each
+        )  # fmt: skip
+        return Lag(*counted, *self._factors(moved))
+
+    def move(self, hand_down: bool) -> "Moved | None":
+        """Equations (1), (3) and (4) alone: move on to the next lag; None if nothing is left."""
         rows, self.rows, self.handed_down, self.leaving = self.rows, None, None, None
         if rows is None:
             return None
@@ -150,48 +206,45 @@ class LayerWalk:
             self.handed_down = Rows.of(
                 rows.first, dx, rows.e.copy(), rows.reach, None, rows.common, rows.stride
             )
-        at_weights = log_norm(norms.at_weights, rows.e, rows.common)
-        G = None
-        each = np.full(B, NOTHING) if by_sequence else None
-        if not at_weights <= negligible:
-            h_prev = self._beside("h_prev", self.h_prev[window], rows.stride)
-            G = outer_sum(dz, rows.e, rows.common, h_prev)
-            G.e += self.e_states
-            if by_sequence:
-                each = log_norms_apart(dz, rows.e, rows.common, h_prev) + LOG2 * self.e_states
-        counted = (
-            G, rows, rows.squares if self.carries else norms.at_weights, int(rows.reach.sum()),
-            rows.log_norm(), at_weights, each,
-        )  # fmt: skip
+        signal = rows.squares if self.carries else norms.at_weights
         if N == cut:
-            return Lag(*counted)
-        return Lag(*counted, *self._step_back(rows, cut, norms, arriving))
+            return Moved(rows, window, cut, dz, norms, signal)
+        back = self._step_back(rows, cut, norms, arriving)
+        return Moved(rows, window, cut, dz, norms, signal, *back)
 
-    def _step_back(self, rows: Rows, cut: int, norms: LagNorms, d: Array) -> tuple[float, ...]:
-        """The rows one step before, and the norms of what takes the step."""
+    def _step_back(
+        self, rows: Rows, cut: int, norms: LagNorms, d: Array
+    ) -> tuple[Array | None, Rows]:
+        """(N - cut, B) False where a reset stops the step back, None where none does; the rows one step before."""
         e, reach = rows.e[cut:], rows.reach[cut:]
         keep = None
         if self.keep is not None:
             keep = self.keep[rows.first - self.first : rows.last - self.first : rows.stride][cut:]
             reach = reach & keep
             d[~keep] = 0
-
-        def norm(s: Array) -> float:
-            return log_norm(s if keep is None else s * keep, e, rows.common)
-
         known = norms.arriving if keep is None else norms.arriving * keep
         scale, common = e.copy(), rows.common
         if self.e_weights and not self.carries:
             scale, common = scale + self.e_weights, None
-        through = (norm(norms.at_weights[cut:]), norm(norms.through) + LOG2 * self.e_weights)
-        leaving = norm(rows.squares[cut:]) if self.carries else NOTHING
         first = rows.first + cut * rows.stride - 1
         moved = Rows.of(first, d, scale, reach, known, common, rows.stride)
         self._stand(moved)
+        return keep, moved
+
+    def _factors(self, moved: "Moved") -> tuple[float, ...]:
+        """The norms of what takes the step back, in the order of ``Lag``; none where nothing does."""
+        rows, cut, norms, keep = moved.rows, moved.cut, moved.norms, moved.keep
+        if moved.before is None:
+            return ()
+
+        def norm(s: Array) -> float:
+            return log_norm(s if keep is None else s * keep, rows.e[cut:], rows.common)
+
+        through = (norm(norms.at_weights[cut:]), norm(norms.through) + LOG2 * self.e_weights)
         if not self.carries:
-            return (leaving, *through)
+            return (NOTHING, *through)
         carry = (norm(norms.carry), norm(norms.carrier))
-        return (leaving, *through, *carry, moved.log_norm())
+        return (norm(rows.squares[cut:]), *through, *carry, moved.before.log_norm())
 
     def _stand(self, moved: Rows) -> None:
         """Keep the rows for the next lag; what stands before the first step leaves."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bptt.arrays import Array
+from bptt.arrays import Array, rows_with_any
 from bptt.gradients.by_lag.rows import Rows
 from bptt.layers.stacked import StackTrace
 from bptt.layers.trace import Trace
@@ -22,7 +22,7 @@ def stride_of(trace: StackTrace, errors: list[Array]) -> int:
 
 def error_rows(trace: Trace, d: Array, stride: int = 1) -> Rows | None:
     """The immediate errors of one layer, from the first loss step to the last, every ``stride`` steps."""
-    reach: Array = np.asarray(d.any(-1))
+    reach = rows_with_any(d)
     steps = np.flatnonzero(reach.any(1))
     if not len(steps):
         return None
@@ -31,7 +31,15 @@ def error_rows(trace: Trace, d: Array, stride: int = 1) -> Rows | None:
     return Rows.of(window.start, d[window].copy(), e, reach[window], stride=stride)
 
 
-def chunks_of(every: list[Rows | None], size: int) -> Iterator[list[Rows | None]]:
+def chunks_of(
+    trace: StackTrace, every: list[Rows | None], max_lag: int | None, loss_chunk: int | None = None
+) -> list[list[Rows | None]]:
+    """The errors of all layers, ``loss_chunk`` steps at a time, or as many as fit."""
+    loss_chunk = loss_chunk or fitting_chunk(trace, every, max_lag)
+    return [every] if loss_chunk is None else list(_chunks(every, loss_chunk))
+
+
+def _chunks(every: list[Rows | None], size: int) -> Iterator[list[Rows | None]]:
     """The same errors, ``size`` steps at a time."""
     last = max(rows.last for rows in every if rows is not None)
     for first in range(0, last, size):

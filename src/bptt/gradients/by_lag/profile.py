@@ -15,6 +15,7 @@ import numpy as np
 
 from bptt.arrays import Array, as_number, as_whole
 from bptt.gradients.by_lag.apart import BySequence
+from bptt.gradients.by_lag.signal import Signal
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Truncation:
 
 
 @dataclass(frozen=True, eq=False)
-class LagProfile:
+class LagProfile(Signal):
     r"""dW_R = Σ_k G_k, lag by lag. K lags, T steps, H units, G gates (1, 3 or 4).
 
     Norms are kept as log10, because they leave the range of float64: log10_norm = -2000 is a result.
@@ -84,19 +85,6 @@ class LagProfile:
     kept: Array
     between_gain: Array | None = None
     apart: BySequence | None = None
-
-    @property
-    def lags(self) -> Array:
-        """0 .. K-1."""
-        return np.arange(len(self.log10_norm))
-
-    @property
-    def first_lag(self) -> int:
-        """The smallest lag that has a signal; 0 where none has.
-
-        It is above 0 where the loss reaches the layer through another one: an encoder behind a decoder.
-        """
-        return int(np.argmax(self.log10_signal > -np.inf))
 
     @property
     def norm(self) -> Array:
@@ -153,13 +141,6 @@ class LagProfile:
         gain = gain[np.isfinite(gain)]
         return float(gain.mean()) if len(gain) else float("nan")
 
-    @property
-    def log10_growth(self) -> Array:
-        """(K,) log10 of the signal over that at the first lag that has one; -inf where there is none."""
-        growth = self.log10_signal.copy()  # -inf - -inf would be NaN
-        np.subtract(growth, growth[self.first_lag], where=np.isfinite(growth), out=growth)
-        return growth
-
     def truncation(self, K: int, chunked: bool = False) -> Truncation:
         """What truncating BPTT at K steps keeps of dW_R, before any training.
 
@@ -208,16 +189,6 @@ class LagProfile:
         while self.truncation(shortest, chunked=True).relative_bias > relative_bias:
             shortest += 1
         return shortest
-
-    def log10_attenuation(self, lag: int) -> float:
-        """log10 of the signal at that lag over that at the first lag that has one (Q12).
-
-        Raises:
-            OptionError: if the lag was not computed.
-        """
-        last = len(self.log10_signal) - 1
-        lag = as_whole("lag", lag, 0, last, "Pass longer sequences, or a larger max_lag.")
-        return float(self.log10_growth[lag])
 
     def __repr__(self) -> str:
         """The three numbers one looks at first."""

@@ -93,9 +93,9 @@ class Tally:
             self.lags.append(_Measured(dict.fromkeys(NORMS, -np.inf)))
         measured = self.lags[k]
         for name in NORMS:
-            measured.log_norms[name] = _together(measured.log_norms[name], getattr(lag, name))
+            measured.log_norms[name] = together(measured.log_norms[name], getattr(lag, name))
         rows = lag.rows
-        measured.signal = _together(
+        measured.signal = together(
             measured.signal, log_norm(lag.signal_squares, rows.e, rows.common)
         )
         measured.count += lag.count
@@ -116,13 +116,13 @@ class Tally:
         """What takes the step from lag k on, ln of norms: within a column, and through something in between."""
         if k < len(self.lags):
             measured = self.lags[k]
-            measured.stays = _together(measured.stays, stays)
-            measured.leaves = _together(measured.leaves, leaves)
+            measured.stays = together(measured.stays, stays)
+            measured.leaves = together(measured.leaves, leaves)
 
     def passed(self, k: int, arrives: float) -> None:
         """What something in between has made of it, ln of the norm."""
         if k < len(self.lags):
-            self.lags[k].arrives = _together(self.lags[k].arrives, arrives)
+            self.lags[k].arrives = together(self.lags[k].arrives, arrives)
 
     def rest_below(self, tolerance: float, rows: Rows | None) -> bool:
         """Whether the lags not yet walked can be left out, the signals standing at ``rows``."""
@@ -271,7 +271,7 @@ def _ldexp(p: float, e: int) -> float:
         return copysign(inf, p)
 
 
-def _together(a: float, b: float) -> float:
+def together(a: float, b: float) -> float:
     """ln √(e^2a + e^2b)."""
     return float(0.5 * np.logaddexp(2 * a, 2 * b)) if a > -np.inf else b
 

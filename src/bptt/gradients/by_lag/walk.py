@@ -18,7 +18,7 @@ from bptt.arrays import Array, as_number, as_whole
 from bptt.errors import OptionError
 from bptt.gradients.by_lag.between_levels import HANDED_DOWN
 from bptt.gradients.by_lag.layer_walk import LayerWalk
-from bptt.gradients.by_lag.loss_steps import chunks_of, error_rows, fitting_chunk, stride_of
+from bptt.gradients.by_lag.loss_steps import chunks_of, error_rows, stride_of
 from bptt.gradients.by_lag.profile import LagProfile
 from bptt.gradients.by_lag.rows import Rows, together
 from bptt.gradients.by_lag.tally import Tally
@@ -142,8 +142,7 @@ def lags_of(trace: StackTrace, dh: Any, walking: Walking) -> list[LagProfile]:
     stride = stride_of(trace, errors)
     every = [error_rows(t, d, stride) for t, d in zip(trace.traces, errors, strict=True)]
     del errors  # of long sequences every array counts
-    loss_chunk = loss_chunk or fitting_chunk(trace, every, max_lag)
-    chunks = [every] if loss_chunk is None else list(chunks_of(every, loss_chunk))
+    chunks = chunks_of(trace, every, max_lag, loss_chunk)
     tallies = [
         Tally(
             [t], total, walking.keep_matrices, one_chunk=len(chunks) == 1, by_step=one_way(trace),
@@ -156,7 +155,7 @@ def lags_of(trace: StackTrace, dh: Any, walking: Walking) -> list[LagProfile]:
     told = Told(walking, every)
     left_out: list[list[Rows]] = [[] for _ in every]
     for chunk in chunks:
-        walks = _walks(trace, chunk, max_lag)
+        walks = walks_of(trace, chunk, max_lag)
         _walk(trace, walks, tallies, walking, told)
         for parts, walk in zip(left_out, walks, strict=True):
             if walk.rows is not None:
@@ -258,7 +257,7 @@ def one_way(trace: StackTrace) -> bool:
     )
 
 
-def _walks(trace: StackTrace, chunk: list[Rows | None], max_lag: int | None) -> list[LayerWalk]:
+def walks_of(trace: StackTrace, chunk: list[Rows | None], max_lag: int | None) -> list[LayerWalk]:
     """A walk per layer, over the steps its signals can stand at."""
     T = len(trace.traces[0].x)
     first, last = 0, T
