@@ -17,6 +17,7 @@ REAL := .venv-real
 demo: $(VENV)/.installed
 	$(BIN)/bptt diagnose --report report.html
 	@echo "Open it in a browser: $(CURDIR)/report.html"
+	@echo "For the command bptt in this shell: source $(VENV)/bin/activate"
 
 test: $(VENV)/.tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -23,8 +23,9 @@ MODULES = sorted(
 )
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: page.name)
 def test_commands_print_what_stands_there(page, tmp_path):
+    """Those of the README run in one shell: tests/test_readme.py."""
     for block in blocks.FENCE.findall(page.read_text()):
         for command, output in blocks.commands(block):
             assert blocks.shape(blocks.run(command, tmp_path)) == blocks.shape(output), command

@@ -1,6 +1,7 @@
 """The command line as a user runs it, in an empty directory."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -31,6 +32,32 @@ def test_main_job(tmp_path):
         assert part in done.stdout
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
     assert "60/60" in done.stderr  # the bar
+
+
+def test_the_other_layers_are_a_row_each_until_all_are_asked_for(tmp_path):
+    arguments = (
+        "diagnose",
+        "--data",
+        "adding",
+        "--length",
+        "10",
+        "--hidden",
+        "4",
+        "--updates",
+        "1",
+        "--no-report",
+    )
+    text = bptt(*arguments, "--layers", "2", cwd=tmp_path).stdout
+    assert re.match(r"(Yes|No): .*the task needs", text)
+    assert "In full: the same command with --all" in text
+    assert len(re.findall("spectral radius", text)) == 1
+    text = bptt(*arguments, "--layers", "2", "--all", cwd=tmp_path).stdout
+    assert len(re.findall("spectral radius", text)) == 2
+    assert "Other layers" not in text
+    done = bptt(*arguments, "--all", cwd=tmp_path, code=2)
+    assert "--all: expected none for a single layer" in done.stderr
+    done = bptt(*arguments, "--layers", "2", "--all", "--json", cwd=tmp_path, code=2)
+    assert "--all: expected none with --json" in done.stderr
 
 
 def test_main_job_as_json(tmp_path):

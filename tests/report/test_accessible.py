@@ -11,6 +11,7 @@ pytest.importorskip("altair")
 
 import bptt
 from bptt.presentation.colours import BLUE, GREEN, GREY, NAMES, ORANGE
+from bptt.report.said_once import layers_in_order
 from tests.report.conftest import random_case
 
 TEXT, SHAPE = 4.5, 3.0  # WCAG 2.2, level AA: 1.4.3 and 1.4.11
@@ -214,11 +215,16 @@ def test_a_phone(path, browser):
 
 
 def test_several_layers_have_one_place_each(visit, tmp_path):
-    net, batch = random_case(0, cell="gru", layers=2)
+    """The one that decides is open, every other folds, and opens by the keyboard."""
+    net, batch = random_case(0, cell="gru", layers=3)
     report = bptt.diagnose(net, batch)
     page = visit(report.save(tmp_path / "report.html")).page
-    links = page.locator("table.layers a").all()
-    assert [link.inner_text() for link in links] == ["gru.0", "gru.1"]
-    for link in links:
-        assert page.locator(link.get_attribute("href")).count() == 1
-    assert page.locator("[role=img]").count() == len(list(report.charts)) * 2 - 1  # one memory
+    first, *others = layers_in_order(report.diagnosis)
+    folded = page.locator("details.layer")
+    assert folded.locator("summary b").all_inner_texts() == [each.name for each in others]
+    charts = len(list(report.charts))
+    assert int(page.get_attribute("body", "data-drawn")) == charts
+    assert first.name in page.inner_text(f"#layer-{first.name.replace('.', '-')}")
+    folded.last.locator("> summary").press("Enter")
+    page.wait_for_function(f"document.body.dataset.drawn == {2 * charts - 1}")  # one memory
+    assert page.locator("[role=img]").count() == 3 * charts - 2

@@ -14,6 +14,7 @@ import bptt
 from bptt.diagnosis import diagnose_network
 from bptt.report.figures import figures
 from bptt.report.numbers import numbers
+from bptt.report.said_once import layers_in_order
 from tests.report.conftest import random_case
 
 CHARTS = ("by_lag", "memory", "shares", "gains", "loss_steps")
@@ -40,7 +41,7 @@ def test_the_page_says_what_the_report_says(report, visit, tmp_path):
     seen = visit(report.save(tmp_path / "report.html"))
     text = seen.page.inner_text("body")
     now, before = report.layers["rnn.0"], report.before.layers["rnn.0"]
-    assert seen.page.inner_text("h1 strong").lower() == report.verdict
+    assert seen.page.inner_text(".verdict p strong") == f"{report.verdict.capitalize()}."
     assert now.cause.sentence in text
     for sentence in (*map(str, now.advice), *report.diagnosis.assumed):
         assert sentence in text
@@ -92,7 +93,7 @@ def test_the_memory_stands_after_the_gradient_and_says_when_it_is_missing(visit,
     report = bptt.diagnose(net, (x, targets))
     assert report.diagnosis.memory is None
     seen = visit(report.save(tmp_path / "report.html"))
-    headings = seen.page.locator("figure :is(h2, h3)").all_inner_texts()
+    headings = seen.page.locator("figure :is(h2, h3)").all_text_contents()
     assert headings[:2] == ["Gradient by lag", "What the state remembers"]
     assert headings.count("What the state remembers") == 1
     assert headings.count("Gradient by lag") == 2  # a layer each
@@ -106,6 +107,7 @@ def test_the_memory_stands_after_the_gradient_and_says_when_it_is_missing(visit,
 def test_the_first_screen_says_it_all(report, browser, tmp_path):
     """Verdict, reach against need, why and what to change, and the chart, without scrolling; words first."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
+    assert report.diagnosis.needed_lag is None
     page.goto(report.save(tmp_path / "report.html").as_uri())
     page.wait_for_selector("body[data-drawn]")
     now = report.layers["rnn.0"]
@@ -137,6 +139,30 @@ def test_the_largest_page_stays_small(visit, tmp_path):
     assert visit(path).complaints == []
 
 
+def test_a_layer_that_does_not_decide_is_folded_and_drawn_when_it_is_opened(browser, tmp_path):
+    """The page of two layers is a few screens long; what is in the other is there, and fits its place."""
+    net, batch = random_case(0, cell="lstm", layers=2, loss_at="last")
+    report = bptt.diagnose(net, (batch[0], batch[1][-1]), needed_lag=30)
+    first, other = (each.name.replace(".", "-") for each in layers_in_order(report.diagnosis))
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(report.save(tmp_path / "report.html").as_uri())
+    page.wait_for_selector("body[data-drawn]")
+    assert page.evaluate("document.documentElement.scrollHeight") < 4100
+    assert page.locator(f"#chart-{first}-shares svg.marks").is_visible()
+    assert page.locator(f"#chart-{other}-shares svg.marks").count() == 0
+    row = page.locator(f"#layer-{other} > summary")
+    assert "vanishing" in row.inner_text()
+    row.press("Enter")
+    svg = page.wait_for_selector(f"#chart-{other}-shares svg.marks")
+    assert svg.bounding_box()["width"] > 400
+    assert page.locator(f"#layer-{other}").get_by_text("The numbers", exact=True).is_visible()
+    # what is advised for both is said at the head alone
+    assert page.inner_text("main").count("chrono initialisation") == 1
+    assert f"The same in {other.replace('-', '.')}." in page.inner_text(".pair")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.close()
+
+
 def test_one_stage_and_a_dead_network(visit, tmp_path):
     """Nothing to draw is no reason to fail: all signals are zero."""
     net, batch = random_case(0, activation="relu")
@@ -144,7 +170,7 @@ def test_one_stage_and_a_dead_network(visit, tmp_path):
     report = bptt.Report(diagnose_network(net, batch))
     seen = visit(report.save(tmp_path / "report.html"))
     text = seen.page.inner_text("body")
-    assert "no error signal comes 20 steps back in time" in text
+    assert seen.page.inner_text("h1") == "No: the gradient is exactly zero and reaches nowhere."
     assert text.count("Nothing to draw") == 6
     assert seen.complaints == []
 
@@ -190,7 +216,9 @@ def test_only_one_stage_overflows(tmp_path):
         diagnose_network(net(2.0), batch), before=diagnose_network(net(0.5), batch)
     )
     assert report.verdict == "exploding"
-    assert "none" in str(report)
+    (row,) = re.findall("lag at which the gradient overflows.*", str(report))
+    assert row.split()[-2] == "none"
+    assert "overflows" not in str(bptt.Report(report.before))
     report.save(tmp_path / "report.html")
 
 

@@ -101,6 +101,13 @@ def test_names_that_are_not_there(report):
     assert repr(report.charts).startswith("Charts(by_lag, memory")
 
 
+def test_a_single_loss_step_has_no_chart_of_loss_steps():
+    net, (x, targets) = random_case(0, loss_at="last")
+    assert "loss_steps" not in bptt.diagnose(net, (x, targets[-1])).charts
+    net, batch = random_case(0)
+    assert "loss_steps" in bptt.diagnose(net, batch).charts
+
+
 def test_nothing_to_draw_says_why():
     net, batch = random_case(0, activation="relu")
     net.layer.b[:] = -100
@@ -131,6 +138,8 @@ def test_paper(visit, tmp_path):
     net, batch = random_case(0, cell="lstm", layers=2)
     seen = visit(bptt.diagnose(net, batch).save(tmp_path / "report.html"), "dark")
     page = seen.page
+    page.locator("details.layer > summary").press("Enter")
+    page.wait_for_function("document.body.dataset.drawn > 14")
     pdf = page.pdf(format="A4", outline=True, tagged=True, print_background=True)
     assert pdf.startswith(b"%PDF")
     (tmp_path / "report.pdf").write_bytes(pdf)
@@ -157,7 +166,7 @@ def test_paper(visit, tmp_path):
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     stroke = page.locator("#chart-lstm-0-gains .mark-line path").first
     assert stroke.evaluate("e => getComputedStyle(e).stroke") == "rgb(0, 114, 178)"
-    for selector in (".tools", ".skip", "details"):
+    for selector in (".tools", ".skip", "figure details"):
         assert not any(each.is_visible() for each in page.locator(selector).all())
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     for svg in page.locator("svg.marks").all():

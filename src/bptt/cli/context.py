@@ -5,6 +5,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from bptt.errors import BpttError, FileError, OptionError
+from bptt.presentation.formatting import listed
 
 # What the library calls otherwise than the command.
 SYNONYMS = {"scheme": "init", "rng": "seed", "sequences": "batch", "optimiser": "optimizer"}
@@ -41,16 +42,6 @@ def refuse(names: tuple[str, ...], when: bool, because: str) -> None:
             listed(["the option" if value is True else str(value) for value in values]),
             f"Leave {'them' if several else 'it'} out: {'they have' if several else 'it has'} no effect.",
         )  # fmt: skip
-
-
-def listed(words: list[str]) -> str:
-    """Words in a row.
-
-    >>> listed(["a", "b", "c"])
-    'a, b and c'
-    """
-    *most, last = words
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def spoken(error: BpttError, options: dict[str, str]) -> BpttError:

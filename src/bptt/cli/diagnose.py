@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bptt.cli.context import refuse
 from bptt.cli.models import open_model, refuse_length
 from bptt.cli.next_command import next_command
 from bptt.cli.options import (
@@ -32,7 +33,7 @@ from bptt.cli.options import (
     training_bar,
 )
 from bptt.cli.output import check_page
-from bptt.cli.panels import TRAINING
+from bptt.cli.panels import OUTPUT, TRAINING
 from bptt.cli.prognosis import prognosis
 
 if TYPE_CHECKING:
@@ -83,6 +84,15 @@ def diagnose(
     ] = None,
     report: Page = Path("report.html"),
     no_report: NoReport = False,
+    all: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="Print every layer in full. Without it the layer that decides the verdict is, and the others "
+            "have a row each.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show how far back in time the gradient reaches, why no further, and what to change.
@@ -112,6 +122,7 @@ def diagnose(
     from bptt.training import source_of, train, usual_updates
 
     check_page(report, no_report)
+    refuse(("all",), json, "with --json, which holds every layer")
     opened = open_model(
         model, data, length, reading=(inputs, target, sequence, batch_first),
         activation=activation, recurrent=recurrent, readout=readout,
@@ -120,6 +131,7 @@ def diagnose(
     )  # fmt: skip
     refuse_length(opened)
     network, loaded = opened.network, opened.data
+    refuse(("all",), len(network.stack.names) == 1, "for a single layer, which is shown in full")
     source = source_of(loaded, batch=BATCH)
     if truncation is None and isinstance(loaded, Text) and model is None:
         truncation = CHUNK
@@ -167,7 +179,11 @@ def diagnose(
         return
     console = Console()
     command = "" if model is None else None if opened.from_pytorch else "bptt train"
-    console.print(Group(*render(measured.stages(), lambda advice: commands(advice, command))))
+    parts = render(
+        measured.stages(), lambda advice: commands(advice, command),
+        in_full=None if all else "the same command with --all",
+    )  # fmt: skip
+    console.print(Group(*parts))
     console.print("\n" + ". ".join(f"{name}: {value}" for name, value in facts) + ".", markup=False)
     ahead = _look_ahead(loaded)
     if ahead is not None:

@@ -1,6 +1,7 @@
 """Numbers as words and digits: the same on the terminal, on every page and in every sentence."""
 
 import math
+from collections.abc import Sequence
 from math import floor, inf, isfinite, isnan
 
 MISSING = "-"  # in a table, where there is no number
@@ -123,6 +124,16 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     ('1 step', '20 steps', '2 remedies')
     """
     return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words in a row.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def latex(value: float, digits: int = 3) -> str:

@@ -5,7 +5,7 @@ from bptt.report.charts import findings, tables
 from bptt.report.charts.by_lag import Stages, by_lag
 from bptt.report.charts.exponents import exponents
 from bptt.report.charts.factors import carry, gains
-from bptt.report.charts.loss_steps import loss_steps
+from bptt.report.charts.loss_steps import loss_steps, of_one_step
 from bptt.report.charts.memory import Memories, remembered
 from bptt.report.charts.shares import shares
 from bptt.report.charts.state_errors import errors
@@ -15,7 +15,7 @@ from bptt.report.charts.truncation import truncation
 def figures(
     stages: Stages, truncated_at: int | None = None, memories: Memories | None = None
 ) -> list[Figure]:
-    """All of them, for one layer.
+    """All of them, for one layer; one loss step alone needs no chart of its own beside the gradient by lag.
 
     Args:
         stages: (name, the layer) at different times, the one to judge last.
@@ -33,6 +33,20 @@ def figures(
             lambda: findings.carry(now),
             lambda: tables.carry(now.profile),
         )
+    ]  # fmt: skip
+    by_loss_step = [] if of_one_step(now.profile) else [
+        figure(
+            "loss_steps", "Loss step by lag",
+            "Each row is one step at which the loss is taken; its colour fades to the right as its "
+            "error signal is carried back. A row that fades early is a moment whose past cannot be "
+            "learnt from.",
+            loss_steps(now.profile),
+            lambda: findings.loss_steps(now.profile),
+            lambda: tables.loss_steps(now.profile),
+            "every value is zero."
+            if now.profile.log10_signal_by_step is not None
+            else "the table would be too large, or both directions of a stack mix in it.",
+        ),
     ]  # fmt: skip
     return [
         figure(
@@ -72,18 +86,7 @@ def figures(
             lambda: tables.gains(now),
         ),
         *gated,
-        figure(
-            "loss_steps", "Loss step by lag",
-            "Each row is one step at which the loss is taken; its colour fades to the right as its "
-            "error signal is carried back. A row that fades early is a moment whose past cannot be "
-            "learnt from.",
-            loss_steps(now.profile),
-            lambda: findings.loss_steps(now.profile),
-            lambda: tables.loss_steps(now.profile),
-            "every value is zero."
-            if now.profile.log10_signal_by_step is not None
-            else "the table would be too large, or both directions of a stack mix in it.",
-        ),
+        *by_loss_step,
         figure(
             "errors", "Immediate and total gradient of the states",
             "Two gradients go by the name of ∂E/∂h. The immediate one is what the loss, and the layers above, "

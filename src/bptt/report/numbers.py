@@ -1,5 +1,6 @@
 """The numbers of a layer as a table: the same on the terminal and on the page."""
 
+from collections.abc import Sequence
 from math import isfinite, isnan
 
 from bptt.diagnosis import Diagnosis, LayerDiagnosis
@@ -12,6 +13,20 @@ from bptt.presentation.formatting import (
     with_error,
 )
 from bptt.report.sentences import beside_chance, horizon, mean_gain, shortest_truncation
+
+OVERFLOW, NEVER = "lag at which the gradient overflows", "none"
+
+
+def table(stages: Sequence[tuple[str, Diagnosis]], name: str) -> list[tuple[str, list[str]]]:
+    """(what, its value at each stage) of a layer; no row of an overflow that there never is.
+
+    Args:
+        stages: (name, diagnosis) of the same network at different times.
+        name: of the layer.
+    """
+    columns = [numbers(diagnosis, diagnosis.layers[name]) for _, diagnosis in stages]
+    rows = [(row[0][0], [value for _, value in row]) for row in zip(*columns, strict=True)]
+    return [row for row in rows if row[0] != OVERFLOW or set(row[1]) != {NEVER}]
 
 
 def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]]:
@@ -52,8 +67,7 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
         ("loss E", f"{diagnosis.E:.3f}"),
         ("residual |Σ G_k - dW_R| / |dW_R|", f"{profile.residual:.0e}"),
     ]
-    overflow = "none" if profile.overflow_lag is None else str(profile.overflow_lag)
-    return [*rows, ("lag at which the gradient overflows", overflow)]
+    return [*rows, (OVERFLOW, NEVER if profile.overflow_lag is None else str(profile.overflow_lag))]
 
 
 def _with_spread(value: str, error: float) -> str:

@@ -3,12 +3,14 @@
 from typing import Any
 
 from bptt.diagnosis import Diagnosis
+from bptt.presentation.formatting import power_of_ten
 from bptt.presentation.template import drawable, rendered
 from bptt.prognoses import Prognosis
 from bptt.report import plain_words
 from bptt.report.figures import figures
-from bptt.report.numbers import numbers
+from bptt.report.numbers import table
 from bptt.report.prognosis.page import box
+from bptt.report.said_once import Said, layers_in_order, said_once
 from bptt.report.sentences import headline, horizon
 
 
@@ -29,48 +31,51 @@ def page(
         prognosis: of the same network, where a look ahead was made.
     """
     judged = stages[-1][1]
-    now = judged.decisive
-    layers = [_layer(stages, name, decisive=name == now.name) for name in judged.layers]
-    of_decisive = next(layer["figures"] for layer in layers if layer["name"] == now.name)
-    # what the verdict rests on, and what the whole network remembers, stand before the layers
-    first, memory = of_decisive[:2]
-    del of_decisive[:2]
+    advised = said_once(judged, lambda advice: advice.code if with_code else "")
+    deciding, *others = [
+        _layer(stages, layer.name, advised[layer.name], decisive=layer is judged.decisive)
+        for layer in layers_in_order(judged)
+    ]
+    # what the verdict rests on stands before all other figures
+    first = deciding["figures"].pop(0)
     ahead, drawn = (None, []) if prognosis is None else box(prognosis)
     return rendered(
         "page.html.j2",
-        [*drawn, first, memory, *(figure for layer in layers for figure in layer["figures"])],
+        [*drawn, first, *(figure for layer in (deciding, *others) for figure in layer["figures"])],
         title=title,
         facts=facts,
-        with_code=with_code,
         judged=judged,
-        now=now,
-        opening=plain_words.opening(now),
-        meaning=plain_words.meaning(now),
-        why=plain_words.why(now.cause),
+        deciding=deciding,
+        others=others,
+        answer=plain_words.answer(judged),
+        meaning=plain_words.meaning(judged.decisive),
+        why=plain_words.why(judged.decisive.cause),
         key_numbers=plain_words.key_numbers(stages),
         first=first,
-        memory=memory,
         stages=[stage for stage, _ in stages],
-        layers=layers,
         ahead=ahead,
     )
 
 
-def _layer(stages: list[tuple[str, Diagnosis]], name: str, decisive: bool) -> dict[str, Any]:
+def _layer(
+    stages: list[tuple[str, Diagnosis]], name: str, advice: list[Said], decisive: bool
+) -> dict[str, Any]:
     """What the template shows of a layer; the decisive one's second figure is what the network remembers."""
     judged = stages[-1][1]
-    columns = [numbers(diagnosis, diagnosis.layers[name]) for _, diagnosis in stages]
     charts = figures(
         [(stage, diagnosis.layers[name]) for stage, diagnosis in stages],
         judged.truncation,
         [(stage, diagnosis.memory) for stage, diagnosis in stages] if decisive else None,
     )
+    now = judged.layers[name]
     return {
         "name": name,
         "id": f"layer-{name.replace('.', '-')}",
-        "now": judged.layers[name],
-        "headline": headline(judged.layers[name]),
-        "horizon": horizon(judged.layers[name]),
-        "rows": [(row[0][0], [value for _, value in row]) for row in zip(*columns, strict=True)],
+        "now": now,
+        "advice": advice,
+        "headline": headline(now),
+        "horizon": horizon(now),
+        "signal": power_of_ten(now.log10_attenuation),
+        "rows": table(stages, name),
         "figures": [drawable(figure, f"{name.replace('.', '-')}-") for figure in charts],
     }

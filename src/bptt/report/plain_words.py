@@ -29,21 +29,52 @@ CAUSES = {
 }
 
 
-def opening(layer: LayerDiagnosis) -> str:
-    """The finding, in one sentence without a symbol."""
+def answer(diagnosis: Diagnosis) -> tuple[str, str]:
+    """Yes or no, and why: does the gradient reach as far back as the task needs; of the layer that decides."""
+    layer = diagnosis.decisive
+    horizon, needed = layer.horizon, layer.needed_lag
+    word = "Yes" if layer.verdict == "steady" else "No"
+    if layer.verdict == "exploding":
+        return word, f"the gradient explodes: {_finding(layer)}."
+    if horizon is None:
+        return word, "the gradient is exactly zero and reaches nowhere."
+    steps = counted(needed, "step")
+    as_needed = diagnosis.needed_lag is not None and not diagnosis.too_short(layer)
+    taken = "" if as_needed else f"; {_half(diagnosis)} is taken as needed"
+    if layer.verdict == "steady" and horizon >= needed:
+        steps = f"the {steps} the task needs" if as_needed else steps
+        return word, f"the gradient reaches {steps}{taken}."
+    if layer.verdict == "vanishing" and horizon < needed:
+        steps = f"the {steps} the task needs" if as_needed else steps
+        return word, f"the gradient reaches {horizon or 'none'} of {steps}{taken}."
+    return word, f"{_finding(layer, ', as far as the task needs' * as_needed)}{taken}."
+
+
+def _half(diagnosis: Diagnosis) -> str:
+    """What the needed lag is taken to be where it is not the one that the user named."""
+    alike = {(each.needed_lag, each.profile.first_lag) for each in diagnosis.layers.values()}
+    layer = diagnosis.decisive
+    whole = diagnosis.needed_lag is None and len(alike) == 1 and not layer.profile.first_lag
+    return "half the sequence" if whole else f"half of the steps of {layer.name}"
+
+
+def _finding(layer: LayerDiagnosis, aside: str = "") -> str:
+    """What becomes of the error signal on its way, without a symbol; ``aside`` is what is said of the lag."""
     needed, share = counted(layer.needed_lag, "step"), share_or_factor(layer.log10_attenuation)
     if layer.verdict == "exploding":
         growth = layer.profile.log10_growth
         peak = int(np.argmax(growth))
         grown = power_of_ten(float(growth[peak]))
-        return f"the error signal grows to {grown} times its size on its way {counted(peak, 'step')} back in time."
+        return (
+            f"the error signal grows to {grown} times its size {counted(peak, 'step')} back in time"
+        )
     if layer.log10_attenuation == -np.inf:
-        return f"no error signal comes {needed} back in time."
+        return f"no error signal comes {needed} back in time{aside}"
     if layer.verdict == "vanishing":
-        return f"{needed} back, {share} of the error signal is left."
+        return f"{needed} back{aside}, {share} of the error signal is left"
     if layer.log10_attenuation > 0:
-        return f"{needed} back, the error signal is {share} as large as at the start."
-    return f"{needed} back, {share} of the error signal is still there."
+        return f"{needed} back{aside}, the error signal is {share} as large as at the start"
+    return f"{needed} back{aside}, {share} of the error signal is still there"
 
 
 def meaning(layer: LayerDiagnosis) -> str:

@@ -1,108 +1,19 @@
-"""A diagnosis in every form it is read in."""
+"""A report: a diagnosis as it is shown, and what can be done about it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bptt.diagnosis import Advice, Cause, Diagnosis, LayerDiagnosis, Verdict
 from bptt.errors import OptionError
-from bptt.extras import needing
 from bptt.presentation.progress import bar
-from bptt.presentation.savable import Savable
-from bptt.prognoses import BUDGET, Learner
+from bptt.prognoses import BUDGET
 from bptt.remedies import Settings, Subject, apply_remedy, remedied, try_remedies
 from bptt.report.prognosis import PrognosisReport, Training, as_budget, report_of
 from bptt.report.remedies.report import RemedyReport
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
-
-    from bptt.presentation.chart_access import Charts
-    from bptt.presentation.figure import Figure
+from bptt.report.shown import Shown
 
 
-@dataclass(frozen=True, eq=False)
-class Report(Savable):
-    """How far back the gradient of a network reaches, why no further, and what to change.
-
-    Attributes:
-        diagnosis: of the network as it is now.
-        before: of the same network before training, on the same batch, or None.
-        title: what was measured, in a line.
-        facts: (name, value) pairs about data and training, for the head of the page.
-        subject: (data, settings) to the model as remedies are tried on it, or None.
-        learner: (data, training) to a copy of the model as a look ahead trains it, or None.
-        ahead: the prognosis that ``prognosis`` made last, which the page shows then; None before.
-    """
-
-    diagnosis: Diagnosis
-    before: Diagnosis | None = None
-    title: str = "A recurrent network"
-    facts: tuple[tuple[str, str], ...] = ()
-    subject: Callable[[Any, Settings], Subject] | None = field(default=None, repr=False)
-    learner: Callable[[Any, Training], Learner] | None = field(default=None, repr=False)
-    ahead: PrognosisReport | None = field(default=None, repr=False)
-
-    @property
-    def layers(self) -> dict[str, LayerDiagnosis]:
-        """One entry per recurrent layer."""
-        return self.diagnosis.layers
-
-    @property
-    def verdict(self) -> Verdict:
-        """One of vanishing, exploding and steady: of the layer that decides."""
-        return self.diagnosis.decisive.verdict
-
-    @property
-    def cause(self) -> Cause:
-        """Why, with its number."""
-        return self.diagnosis.decisive.cause
-
-    @property
-    def horizon(self) -> int | None:
-        """Lags 0..horizon hold 95 % of Σ‖G_k‖; None where the gradient is exactly zero."""
-        return self.diagnosis.decisive.horizon
-
-    @property
-    def advice(self) -> tuple[Advice, ...]:
-        """What to change, the likeliest first."""
-        return self.diagnosis.decisive.advice
-
-    @cached_property
-    def charts(self) -> "Charts":
-        """The charts as Altair objects, of the layer that decides: ``report.charts.by_lag.save("x.svg")``.
-
-        Those of a layer by its name: ``report.charts["rnn.0"].gains``. ``list(report.charts)`` says which there
-        are. One that has nothing to draw raises OptionError and says why.
-
-        >>> import numpy as np, bptt
-        >>> net = bptt.Network.init(inputs=3, hidden=16, outputs=2, loss_at="last", rng=0)
-        >>> x = np.random.default_rng(0).standard_normal((60, 8, 3)).astype("float32")
-        >>> report = bptt.diagnose(net, (x, np.zeros(8, int)))
-        >>> list(report.charts)
-        ['by_lag', 'memory', 'shares', 'gains', 'loss_steps', 'errors', 'truncation', 'lyapunov']
-        >>> type(report.charts.gains).__name__
-        'LayerChart'
-        """
-        from bptt.presentation.chart_access import Charts
-
-        return Charts(
-            lambda: self._figures(self.diagnosis.decisive.name),
-            {name: partial(self._figures, name) for name in self.layers},
-            "report.charts",
-        )
-
-    def _figures(self, layer: str) -> "list[Figure]":
-        with needing("pages", "report.charts"):  # Altair is heavy: only where a chart is made
-            from bptt.report.figures import figures
-
-        stages = self.stages()
-        return figures(
-            [(stage, diagnosis.layers[layer]) for stage, diagnosis in stages],
-            self.diagnosis.truncation,
-            [(stage, diagnosis.memory) for stage, diagnosis in stages],
-        )
+class Report(Shown):
+    """How far back the gradient of a network reaches, why no further, and what to change."""
 
     def apply(self, remedy: str | None = None, *, seed: int = 0) -> dict[str, Any]:
         """Make the change of a remedy in the model itself, without trying it first; of several kinds of layers in those it suits.
@@ -255,41 +166,3 @@ class Report(Savable):
         with bar("remedies", shown=progress, first=cost if settings.budget else "") as update:
             ranking = try_remedies(subject, only=only, rng=settings.seed, progress=update)
         return RemedyReport.of(ranking, self.title, self.facts)
-
-    def stages(self) -> list[tuple[str, Diagnosis]]:
-        """("before training", ...), ("after training", ...), or the one there is."""
-        if self.before is None:
-            return [("measured", self.diagnosis)]
-        return [("before training", self.before), ("after training", self.diagnosis)]
-
-    def document(self) -> dict[str, Any]:
-        """What the JSON holds."""
-        document: dict[str, Any] = {
-            "title": self.title,
-            "facts": dict(self.facts),
-            "stages": dict(self.stages()),
-        }
-        if self.ahead is not None:
-            document["prognosis"] = self.ahead.document()
-        return document
-
-    def html(self) -> str:
-        """The page, complete in itself: no request leaves it."""
-        with needing("pages", "report.html"):  # Altair is heavy: only where a page is made
-            from bptt.report.page import page
-
-        with_code = self.subject is not None
-        return page(self.stages(), self.title, self.facts, with_code, self.ahead)
-
-    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
-        """For a terminal that uses rich."""
-        from bptt.report.terminal import render
-
-        if self.ahead is not None:
-            yield self.ahead
-        if self.facts:
-            yield ". ".join(f"{name}: {value}" for name, value in self.facts) + "."
-        if self.subject is None:
-            yield from render(self.stages())
-        else:
-            yield from render(self.stages(), lambda advice: advice.code)

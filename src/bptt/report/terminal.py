@@ -12,36 +12,41 @@ from bptt.diagnosis import Advice, Diagnosis, LayerDiagnosis
 from bptt.gradients.by_lag import LagProfile
 from bptt.presentation.colours import VERDICT_TONES
 from bptt.presentation.formatting import power_of_ten
-from bptt.report.numbers import numbers
-from bptt.report.sentences import headline
+from bptt.report.numbers import table
+from bptt.report.plain_words import answer
+from bptt.report.said_once import Said, layers_in_order, said_once
+from bptt.report.sentences import headline, horizon
 
 BAR = 22  # characters of a full bar
 DECADES = 8  # shown below the largest term; smaller ones have no bar
 
 
 def render(
-    stages: list[tuple[str, Diagnosis]], how: Callable[[Advice], str] = lambda advice: ""
+    stages: list[tuple[str, Diagnosis]],
+    how: Callable[[Advice], str] = lambda advice: "",
+    *,
+    in_full: str | None = "report.print(all=True)",
 ) -> Iterator[RenderableType]:
-    """The parts, from the verdict down to what was assumed; the last stage is the one judged.
+    """The parts, from the answer down to what was assumed; the last stage is the one judged.
 
     Args:
         stages: (name, diagnosis) pairs.
         how: what to print under each piece of advice: how it is followed; "" for nothing.
+        in_full: what shows all layers in full; None does so now. Else only the one that decides is shown so, and
+            the others have a row each.
     """
     judged = stages[-1][1]
-    for name, now in judged.layers.items():
-        yield Panel(
-            Group(Text(headline(now)), Text(now.cause.sentence, style="dim")),
-            title=f"{name}: {now.verdict}",
-            title_align="left",
-            border_style=VERDICT_TONES[now.verdict].terminal,
-        )
-        yield _numbers(stages, name)
-        yield _plot([(stage, diagnosis.layers[name]) for stage, diagnosis in stages])
-        yield Text("What to change", style="bold")
-        for advice in now.advice:
-            yield Text(f"  • {advice}")
-            yield from (Text(f"    {line}", style="cyan") for line in how(advice).splitlines())
+    first, *others = layers_in_order(judged)
+    word, sentence = answer(judged)
+    yield Text.assemble((word, f"bold {VERDICT_TONES[first.verdict].terminal}"), f": {sentence}")
+    advised = said_once(judged, how)
+    yield from _layer(stages, first, advised[first.name], several=bool(others))
+    if others and in_full is not None:
+        yield _rows(others)
+        yield Text(f"In full: {in_full}", style="dim")
+    elif others:
+        for layer in others:
+            yield from _layer(stages, layer, advised[layer.name], several=True)
     for title, sentences in (("What was assumed", judged.assumed), ("Checked", judged.checked)):
         if sentences:
             yield Text(title, style="bold")
@@ -49,15 +54,52 @@ def render(
                 yield Text(f"  • {sentence}")
 
 
+def _layer(
+    stages: list[tuple[str, Diagnosis]], now: LayerDiagnosis, advice: list[Said], several: bool
+) -> Iterator[RenderableType]:
+    """One layer in full."""
+    yield Panel(
+        Group(Text(headline(now)), Text(now.cause.sentence, style="dim")),
+        title=f"{now.name}: {now.verdict}",
+        title_align="left",
+        border_style=VERDICT_TONES[now.verdict].terminal,
+    )
+    yield _numbers(stages, now.name)
+    yield _plot([(stage, diagnosis.layers[now.name]) for stage, diagnosis in stages])
+    if advice:
+        yield Text(f"What to change{f' in {now.name}' * several}", style="bold")
+    for each in advice:
+        yield Text(f"  • {each}")
+        for way in each.ways:
+            yield from (Text(f"    {line}", style="cyan") for line in way.splitlines())
+
+
+def _rows(layers: list[LayerDiagnosis]) -> Table:
+    """A row per layer."""
+    rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for head in ("Other layers", "verdict", "horizon", "needed lag", "signal there", "cause"):
+        number = head in ("horizon", "needed lag", "signal there")
+        rows.add_column(head, justify="right" if number else "left")
+    for layer in layers:
+        rows.add_row(
+            layer.name,
+            Text(layer.verdict, style=VERDICT_TONES[layer.verdict].terminal),
+            horizon(layer),
+            str(layer.needed_lag),
+            power_of_ten(layer.log10_attenuation),
+            layer.cause.name,
+        )
+    return rows
+
+
 def _numbers(stages: list[tuple[str, Diagnosis]], name: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("")
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    shown.add_column("")
     for stage, _ in stages:
-        table.add_column(stage, justify="right")
-    columns = [numbers(diagnosis, diagnosis.layers[name]) for _, diagnosis in stages]
-    for rows in zip(*columns, strict=True):
-        table.add_row(rows[0][0], *(value for _, value in rows))
-    return table
+        shown.add_column(stage, justify="right")
+    for what, values in table(stages, name):
+        shown.add_row(what, *values)
+    return shown
 
 
 def _plot(stages: list[tuple[str, LayerDiagnosis]]) -> Table:
@@ -66,14 +108,14 @@ def _plot(stages: list[tuple[str, LayerDiagnosis]]) -> Table:
     finite = np.concatenate([p.log10_norm[np.isfinite(p.log10_norm)] for p in profiles])
     top = float(finite.max()) if len(finite) else 0.0
     bottom = max(top - DECADES, float(finite.min())) if len(finite) else -1.0
-    table = Table(
-        title="Gradient by lag, ‖G_k‖; a bar's length is its logarithm",
+    plot = Table(
+        title="Gradient by lag, ‖G_k‖ (log scale)",
         title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1, 0, 0),
     )  # fmt: skip
-    table.add_column("lag k", justify="right")
+    plot.add_column("lag", justify="right", no_wrap=True)
     for stage, _ in stages:
-        table.add_column(stage, justify="right", no_wrap=True)
-        table.add_column("", width=BAR, no_wrap=True)
+        plot.add_column(stage, justify="right", no_wrap=True)
+        plot.add_column("", width=BAR, no_wrap=True)
     first = min(p.first_lag for p in profiles)
     for k in _some_lags(first, max(len(p.lags) for p in profiles)):
         cells: list[str | Text] = []
@@ -86,8 +128,8 @@ def _plot(stages: list[tuple[str, LayerDiagnosis]]) -> Table:
                     style=VERDICT_TONES[layer.verdict].terminal if inside else "dim",
                 ),
             ]
-        table.add_row(str(k), *cells)
-    return table
+        plot.add_row(str(k), *cells)
+    return plot
 
 
 def _some_lags(first: int, K: int) -> list[int]:

@@ -51,15 +51,23 @@
   function fit() {
     if (window.frameElement) window.frameElement.style.height = `${document.documentElement.offsetHeight + 2}px`;
   }
+  // What is folded away has no width yet: it is drawn when it is opened.
+  const shown = id => !document.getElementById(id).closest("details:not([open])");
+  function drawThose(ids) {
+    Promise.all(ids.map(draw)).then(() => {
+      document.body.dataset.drawn = Object.keys(figures).filter(shown).length;
+      fit();
+    });
+  }
   let width = 0;
   function drawAll() {
     if (document.body.clientWidth === width || matchMedia("print").matches) return;
     width = document.body.clientWidth;
-    Promise.all(Object.keys(figures).map(draw)).then(() => {
-      document.body.dataset.drawn = Object.keys(figures).length;
-      fit();
-    });
+    drawThose(Object.keys(figures).filter(shown));
   }
+  for (const layer of document.querySelectorAll("details.layer"))
+    layer.addEventListener("toggle", () => layer.open && drawThose(Object.keys(figures).filter(
+      id => layer.contains(document.getElementById(id)))));
   drawAll();
   let waiting;
   addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(drawAll, 150); });
