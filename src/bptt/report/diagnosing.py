@@ -44,7 +44,7 @@ def diagnose(
             bounds allow.
         memory: bytes that a PyTorch model's measurement may take; None for about twice a training step's, and half of
             what is free.
-        seconds: that the walk by lag of a PyTorch model may take; None for about three training steps, 30 s at most,
+        seconds: that the walk by lag of a PyTorch model may take; None for about two training steps, 30 s at most,
             and at least a second or so.
         seed: by which the sequences are drawn.
         progress: whether to show a bar with the time left where it takes longer than two seconds.

@@ -49,8 +49,12 @@ def diagnose_module(
     """
     bounds = bounds or Bounds()
     max_lag = bounds.max_lag
-    parts = decompose(model, batch, loss, max_lag, bounds)
-    lag = needed_or_half(needed_lag, parts.longest, max_lag)
+
+    def needed_of(steps: int) -> int:
+        return needed_or_half(needed_lag, steps, max_lag)
+
+    parts = decompose(model, batch, loss, max_lag, bounds, needed_of)
+    lag = needed_of(parts.longest)
     needed_lag = None if needed_lag is None else lag
     needed = needed_lags(needed_lag, parts.traces, parts.profiles, max_lag)
     layers = diagnose_traces(

@@ -10,8 +10,8 @@ from bptt.kernels import speed
 from bptt.presentation.progress import Update
 
 SECONDS = 30.0  # of a walk by lag, unless told
-STEPS = 3.0  # training steps that a walk by lag may cost, unless told
-WORTH = 5e10  # operations below which nothing is left out
+STEPS = 2.0  # training steps that a walk by lag may cost, unless told
+WORTH = 3e10  # operations below which nothing is left out
 SLOW = 2e9  # operations per second: what takes less than SECONDS at this speed need not be timed
 ROOM = 1e9  # bytes that may always be taken
 
@@ -24,7 +24,7 @@ class Bounds:
         sequences: how many to take apart, "all", or None for as many as the bounds allow.
         max_lag: the largest lag to compute; None for all.
         memory: bytes at most; None for twice those of a training step, and half of what is free.
-        seconds: of the walk by lag; None for three training steps, and 30 s at most.
+        seconds: of the walk by lag; None for two training steps, and 30 s at most.
         seed: by which sequences are drawn.
         worth: operations below which nothing is left out, unless ``seconds`` says so.
         spread: whether the sequences that are drawn are kept apart, for standard errors.

@@ -1,6 +1,6 @@
 """A PyTorch model on a batch: captured, replayed, decomposed, and checked against autograd."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -72,6 +72,7 @@ def decompose(
     loss: Loss,
     max_lag: int | None = None,
     bounds: Bounds | None = None,
+    check: Callable[[int], object] | None = None,
 ) -> Decomposed:
     """The gradient by lag of every recurrent layer.
 
@@ -81,6 +82,7 @@ def decompose(
         loss: called as loss(model, batch), returns the loss before ``.backward()``.
         max_lag: the largest lag to compute; None goes back as far as there is a past.
         bounds: what else it may take; the usual if None.
+        check: called with the steps of the longest chain of calls, before anything is run again; it may refuse them.
 
     Raises:
         OptionError, NonFiniteError, AgreementError: as ``diagnose_module``.
@@ -94,18 +96,26 @@ def decompose(
         else:
             bad = not_finite(captured)
         if bad is None:
-            parts = _decomposed(model, captured, bounds)
+            parts = _decomposed(model, captured, bounds, check)
             parts.read = read_as(captured, batch, parts.longest)
             return parts
     raise NonFiniteError(*bad, where_not_finite(model, batch, loss))
 
 
-def _decomposed(model: nn.Module, captured: Captured, bounds: Bounds) -> Decomposed:
+def _decomposed(
+    model: nn.Module,
+    captured: Captured,
+    bounds: Bounds,
+    check: Callable[[int], object] | None,
+) -> Decomposed:
     reached = reached_chains(captured)
+    longest = max(s.last for chain in reached for s in chain.starts)
+    check_steps(longest, reached)
+    if check is not None:
+        check(longest)
     strands = strands_of(reached)
     replays = [replayed(strand, strands, captured.immediate, bounds) for strand in strands]
-    parts = Decomposed(captured.E, longest=max(s.last for chain in reached for s in chain.starts))
-    check_steps(parts.longest, reached)
+    parts = Decomposed(captured.E, longest=longest)
     parts.remarks += in_words(model, captured, reached)
     for own, chains in together(replays, reached):
         _add(model, captured, parts, own, chains, bounds)
