@@ -17,9 +17,9 @@ from experiments.foretold import (
     places,
     reliability,
 )
-from experiments.outcomes import work_of
 from experiments.ranks import spearman
 from experiments.running import stored
+from experiments.works import needed_lag
 
 PARTS = POINTS[2:]
 ADDING, SLOW = "(a), adding", ("textures", "faces", "arrow_head", "osuleaf")
@@ -153,7 +153,7 @@ def prognosis_of(run):
     )
     losses = (run["trained"][-1],) * seen[-1].update if seen else ()
     return Prognosis(
-        work_of(run).needed_lag, run["updates"], seen, losses, diverged=bool(run["broke_off"]),
+        needed_lag(run["work"]), run["updates"], seen, losses, diverged=bool(run["broke_off"]),
         epoch=np.inf if run["epoch"] is None else run["epoch"],
     )  # fmt: skip
 

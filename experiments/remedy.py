@@ -1,41 +1,108 @@
-"""(b) The same networks after the first-ranked remedy: how many seeds learn, before and after.
+"""(b) The same networks before and after the first-ranked remedy: how many seeds learn.
 
 python -m experiments remedy
 """
 
-import numpy as np
+import json
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import bptt
 from bptt.data import tasks
-from experiments.reach import UPDATES, learnt, network_of
+from bptt.errors import DivergenceError
+from bptt.training import Adam, Growing, train
 from experiments.running import in_parallel
 
-BEFORE = ("tanh, PyTorch's init",)
+HIDDEN, BATCH, UPDATES, RATE, CLIP = 50, 32, 2000, 1e-3, 1.0
+CELLS = ("rnn", "lstm", "gru")
+WORKS = (("adding", 50), ("adding", 100), ("adding", 200), ("events", 200))  # events: lag 150
+EVERY = 100  # updates from one look at held-out sequences to the next
 
 
-def one(network, length, seed, updates):
-    """Trained as it is; then the remedies are tried, and the first-ranked is trained."""
-    task = tasks.adding(length)
-    fresh = network_of(task, network, seed)
-    batch = task.batch(32, np.random.default_rng(10_000), held_out=True).arguments()
-    report = bptt.diagnose(fresh, batch, needed_lag=task.needed_lag)
-    ranking = report.try_remedies(task, seed=seed, progress=False, budget=updates)
-    best = ranking.best
-    after = None if best is None else learnt(ranking.model(), task, seed, updates)
-    ranked = [tried.name for tried in ranking.tried]
-    before = learnt(fresh, task, seed, updates)
-    return {"before": before, "after": after, "ranked": ranked}
+def fresh(cell, task, seed):
+    """As ``bptt remedies`` makes it: PyTorch's init."""
+    return bptt.Network.init(
+        task.inputs, HIDDEN, task.outputs, cell=cell, loss=task.loss, loss_at=task.loss_at, rng=seed
+    )
+
+
+def learnt(network, task, seed, updates, lr=RATE, clip=CLIP, omega=0.0, curriculum=None):
+    """How far training comes: solved or not, at which update, and the score it ends with."""
+    try:
+        result = train(
+            network, task, updates=updates, batch=BATCH, optimiser=Adam(lr), clip=clip, omega=omega,
+            curriculum=curriculum, seed=seed, evaluate_every=EVERY, until="solved",
+        )  # fmt: skip
+    except DivergenceError as error:
+        return {"solved": False, "updates": None, "score": None, "why": str(error)}
+    solved = result.stopped == "until"
+    return {"solved": solved, "updates": result.updates, "score": round(float(result.score), 4)}
+
+
+def remedied(cell, task, seed, *options):
+    """What ``bptt remedies --apply`` writes and says: the network, read again, and the ranking. None for no network."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "remedied.safetensors"
+        done = subprocess.run(
+            [
+                sys.executable, "-m", "bptt", "remedies", "--cell", cell, "--hidden", str(HIDDEN), "--seed", str(seed),
+                "--data", task.name, "--length", str(task.length), "--apply", "--out", str(path), "--no-report", "--json",
+                *options,
+            ],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if not path.exists():  # nothing is better than the network as it is
+            return None, []
+        network, _ = bptt.Network.load(path)
+        return network, json.loads(done.stdout)["ranked"]
+
+
+def trained(network, row, task, seed, updates):
+    """A network with a remedy, trained as the remedy's row says."""
+    how = dict(row["training"])
+    if "curriculum" in how:
+        how["curriculum"] = Growing(**how["curriculum"])
+    return learnt(network, task, seed, updates, **how)
+
+
+def by_command(cell, task, seed, updates):
+    """The first-ranked remedy, trained."""
+    network, ranked = remedied(cell, task, seed, "--budget", str(updates))
+    if network is None:
+        return {"ranked": ["as it is"]}
+    names, after = [row["name"] for row in ranked], trained(network, ranked[0], task, seed, updates)
+    return {"ranked": names, "does": ranked[0]["changes"], "after": after}
+
+
+def one(through, cell, name, length, seed, updates):
+    """A network trained as it is, and with the first-ranked remedy."""
+    task = tasks.load(name, length)
+    if through == "PyTorch":
+        from experiments.remedy_torch import in_pytorch
+
+        return in_pytorch(cell, task, seed, updates)
+    before = learnt(fresh(cell, task, seed), task, seed, updates)
+    return {"before": before} | by_command(cell, task, seed, updates)
 
 
 def run(quick):
-    """The network at every length and seed."""
-    lengths, seeds, updates = (
-        ((50, 100, 200), range(4), UPDATES) if not quick else ((50,), (0,), 500)
-    )
+    """Every cell on every work and seed, by the command and through PyTorch."""
     settings = [
-        {"network": name, "length": T, "seed": seed, "updates": updates}
-        for T in lengths
-        for name in BEFORE
-        for seed in seeds
+        {
+            "through": through,
+            "cell": cell,
+            "name": name,
+            "length": T,
+            "seed": seed,
+            "updates": UPDATES,
+        }
+        for through in ("bptt remedies --apply", "PyTorch")
+        for name, T in WORKS
+        for cell in CELLS
+        for seed in range(4)
     ]
-    return {"updates": updates, "runs": in_parallel(one, settings, "(b) remedy")}
+    if quick:
+        settings = [setting | {"updates": 200} for setting in settings[:1]]
+    return {"runs": in_parallel(one, settings, "(b) remedy")}

@@ -92,14 +92,18 @@ def verdicts(result):
 def remedy(result):
     """Success before and after."""
     rows = []
-    for (network, T), runs in _groups(result["runs"], "network", "length").items():
+    keys = "through", "name", "length", "cell"
+    for (through, name, T, cell), runs in _groups(result["runs"], *keys).items():
         first = [run["ranked"][0] for run in runs]
-        names = ", ".join(f"{name} ({first.count(name)})" for name in dict.fromkeys(first))
-        after = sum(bool(run["after"] and run["after"]["solved"]) for run in runs)
+        names = ", ".join(f"{own} ({first.count(own)})" for own in dict.fromkeys(first))
         before = sum(run["before"]["solved"] for run in runs)
-        rows.append([network, str(T), f"{before} of {len(runs)}", names, f"{after} of {len(runs)}"])
+        # Where the network as it is stands first, that is what is trained.
+        after = [run.get("after", run["before"])["solved"] for run in runs]
+        as_it_is, with_it = (f"{n} of {len(runs)}" for n in (before, sum(after)))
+        rows.append([f"{name} {T}", cell, through, as_it_is, names, with_it])
     return markdown(
-        ["network", "T", "solved as it is", "ranked first (seeds)", "solved after"], rows
+        ["work", "cell", "through", "solved as it is", "ranked first (seeds)", "solved with it"],
+        rows,
     )
 
 

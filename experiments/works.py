@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from bptt.data import Series, Task, Text, tasks
-from bptt.data.series import Batch
+from bptt.data.series import PACKAGED, Batch
 from experiments.packaged import SETS, packaged
 
 SLOWER = {
@@ -72,6 +72,14 @@ def work(name: str, updates: int, rate: float = 1e-3, batch: int = 32) -> Work:
     length, *lag = map(int, numbers)
     task = tasks.events(length, lag=lag[0]) if lag else tasks.load(kind, length)
     return Work(name, task, task.needed_lag, steps=task.steps, **how)
+
+
+def needed_lag(name: str) -> int:
+    """That of a work, without the data where it is a set of sequences."""
+    kind = name.split()[0]
+    if kind in (*SETS, *PACKAGED):
+        return TAKEN_LAG.get(kind, MEASURED_LAG)
+    return work(name, 1).needed_lag
 
 
 def slower(series: Series, times: int) -> Series:

@@ -68,7 +68,11 @@ def clone(tmp_path):
 def shell(folder, script):
     """What one shell prints that has never heard of an environment."""
     outside = {"PATH": os.defpath.replace(":.", ""), "COLUMNS": "80", "LC_ALL": "C.UTF-8"}
-    inside = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "MAKEFLAGS")}
+    inside = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("VIRTUAL_ENV", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    }
     return subprocess.run(
         ["bash", "-c", script], cwd=folder, capture_output=True, text=True, env=inside | outside
     )

@@ -46,6 +46,7 @@ IGNORED = {
     "prognosis --data adding --window 80": "--window",
     "prognosis --curriculum drawn:5:9": "--curriculum",
     "prognosis --no-report --report a.html": "--report",
+    "diagnose --layers 2 --all --json": "--all",
     "remedies --budget 0 --clip 2": "--clip",
     "remedies --budget 0 --lr 0.1": "--lr",
     "remedies --budget 0 --only gain --batch 8": "--batch",

@@ -7,9 +7,9 @@ from bptt.errors import OptionError
 from bptt.presentation.progress import bar
 from bptt.prognoses import BUDGET
 from bptt.remedies import Settings, Subject, apply_remedy, remedied, try_remedies
+from bptt.report.forms import Shown
 from bptt.report.prognosis import PrognosisReport, Training, as_budget, report_of
 from bptt.report.remedies.report import RemedyReport
-from bptt.report.shown import Shown
 
 
 class Report(Shown):

@@ -80,6 +80,7 @@ def _one_lag(trace: StackTrace, walks: list[LayerWalk], sums: list[list[_Sum]], 
 
 
 def _log10(layer: list[_Sum]) -> Array:
-    """Root mean squares over the loss steps and sequences that a lag has."""
+    """Root mean squares over the loss steps and sequences that a lag has; a layer that nothing reaches has lag 0, with none."""
+    layer = layer or [_Sum()]
     counts = np.array([max(1, lag.count) for lag in layer])
     return np.asarray((np.array([lag.signal for lag in layer]) - 0.5 * np.log(counts)) / LN10)

@@ -133,10 +133,9 @@ def _captured(
     edges = [edge for call in gated for edge in call.state_gate.edges]  # type: ignore[union-attr]
     edges += [edge for call in calls for edge in call.out.edges]
     chains = chains_of(calls)
-    for chain in chains:
-        join(chain)
     apart = [c for c in chains if any(s.feeds or s.call.state_gate is not None for s in c.starts)]
-    keep_graph = keep_graph or bool(apart)
+    joined = any(start.before for chain in chains for start in chain.starts)
+    keep_graph = keep_graph or joined or bool(apart)
     wanted = [*map(get_gradient_edge, shared.values()), *edges]
     grads = iter(gradients([E], one, wanted, keep_graph=keep_graph))
     weights = {name: next(grads) for name in shared}
@@ -144,6 +143,8 @@ def _captured(
     # Of a chain in which no gate is to be shut this is all that reaches its calls.
     immediate: Errors = {call.index: [next(grads) for _ in call.out.edges] for call in calls}
     past: Errors = {}
+    for chain in chains:  # what is found of an operation here was asked of it before: its gradient may be had once only
+        join(chain)
     for chain in apart:
         own, by_inputs = _immediate(E, chain)
         immediate |= own
