@@ -4,9 +4,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, TimeoutError
 
 PICTURES = 9  # on the page
 
@@ -124,12 +124,20 @@ class Lab:
 
     def upload(self, name: str, content: bytes, kind: str = ".safetensors") -> None:
         """Drop a file where those of its kind are taken."""
-        field = self.page.evaluate_handle(
-            "kind => find('input[type=file]').find(e => e.accept.includes(kind))", kind
-        ).as_element()
-        field.set_input_files(
-            [{"name": name, "mimeType": "application/octet-stream", "buffer": content}]
-        )
+        for _ in range(3):  # a field that is just being drawn anew loses what it is given
+            field = self.page.evaluate_handle(
+                "kind => find('input[type=file]').find(e => e.accept.includes(kind))", kind
+            ).as_element()
+            field.set_input_files(
+                [{"name": name, "mimeType": "application/octet-stream", "buffer": content}]
+            )
+            with suppress(TimeoutError):
+                self.page.wait_for_function(
+                    "name => find('.card').some(e => e.textContent.includes(name))",
+                    arg=name,
+                    timeout=8000,
+                )
+                return
 
     def answer(self, number: int, value: object) -> str:
         """Answer an exercise; what is said of it."""
