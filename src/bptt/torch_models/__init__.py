@@ -1,6 +1,6 @@
 """PyTorch's recurrent layers, as they stand: capture, replay, and the gradient by lag.
 
-Only this package and ``monitor`` import PyTorch (extra ``torch``).
+Only this package, ``nn`` and ``monitor`` import PyTorch (extra ``torch``).
 """
 
 from bptt.extras import needing
