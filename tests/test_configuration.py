@@ -18,7 +18,7 @@ def second_moment(made):
     "data",
     ["noise", "adding", "copy", "text", pytest.param("vowels", marks=pytest.mark.needs("sktime"))],
 )
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "cho_gru"])
 def test_input_variance_is_what_it_says(data, cell):
     made = Configuration(
         cell=cell, data=data, input_variance=0.3, hidden=8, length=40, layers=2
@@ -44,7 +44,8 @@ def test_z_has_the_variance_of_mean_field_theory():
 
 
 @pytest.mark.parametrize(
-    ("cell", "part"), [("rnn", slice(0, 4)), ("lstm", slice(4, 8)), ("gru", slice(4, 8))]
+    ("cell", "part"),
+    [("rnn", slice(0, 4)), ("lstm", slice(4, 8)), ("gru", slice(4, 8)), ("cho_gru", slice(4, 8))],
 )
 def test_bias_goes_where_the_state_is_carried(cell, part):
     b = Configuration(cell=cell, bias=2.0, hidden=4).build().network.layer.b

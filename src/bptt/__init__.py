@@ -10,7 +10,7 @@ from bptt.gradients.by_step import StepProfile, by_step
 from bptt.gradients.forward_mode import forward_mode
 from bptt.gradients.truncated import truncated_bptt
 from bptt.kernels.threads import get_num_threads, set_num_threads
-from bptt.layers import GRU, LSTM, RNN, Bidirectional, Grads, Stack, Trace
+from bptt.layers import GRU, LSTM, RNN, Bidirectional, ChoGRU, Grads, Stack, Trace
 from bptt.network import Network
 from bptt.report import Report, diagnose, prognosis
 from bptt.version import __version__
@@ -26,6 +26,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "Bidirectional",
+    "ChoGRU",
     "Grads",
     "LagProfile",
     "Monitor",

@@ -44,7 +44,7 @@ class Configuration:
     """One point.
 
     Attributes:
-        cell: "rnn", "lstm" or "gru".
+        cell: "rnn", "lstm", "gru" or "cho_gru".
         activation: of a plain RNN.
         init: name of the scheme of the weights (``bptt.cells.initialise``).
         gain: multiplies W_R.

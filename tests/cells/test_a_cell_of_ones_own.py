@@ -122,6 +122,20 @@ def test_names_that_do_not_fit_are_refused(field, wrong):
         replace(CELL, **{field: wrong})
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"scaled_by": {"c": "r"}}, r"scaled_by\['c'\]: expected one of r, z, n"),
+        ({"scaled_by": {"n": "c"}}, "saved: expected c, the gate that scales"),
+        ({"scaled_by": {}}, "scaled_by: expected scaled_by, through and onward together"),
+        ({"onward": None}, "scaled_by: expected scaled_by, through and onward together"),
+    ],
+)
+def test_a_gate_before_the_weights_is_declared_whole(changed, words):
+    with pytest.raises(OptionError, match=words):
+        replace(bptt.ChoGRU.cell, **changed)
+
+
 @pytest.mark.needs("rich")
 def test_in_stacks_networks_and_a_diagnosis(layer, rng):
     body = Stack([layer, bptt.Bidirectional(bptt.GRU.init(H, 3, rng=1, dtype="float64"),

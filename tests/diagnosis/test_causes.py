@@ -147,7 +147,7 @@ def gated(kind, carry, gain=0.1, others=0.0, scale=0.3, steps=80):
     return layer
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru"])
+@pytest.mark.parametrize("kind", ["lstm", "gru", "cho_gru"])
 def test_gates_that_are_shut_beside_those_that_carry(kind):
     """Of 16 units 12 are shut, 4 carry σ(2) = 0.88 per step: the signal goes by these."""
     layer = gated(kind, np.where(np.arange(H) < 12, -30.0, 2.0), steps=160)
@@ -157,7 +157,7 @@ def test_gates_that_are_shut_beside_those_that_carry(kind):
     assert layer.saturated > 0.15
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru"])
+@pytest.mark.parametrize("kind", ["lstm", "gru", "cho_gru"])
 def test_a_way_through_the_weights_is_no_saturation(kind):
     """The carry is shut, its gate saturated; the candidate is in its steep range, and W_R is small."""
     layer = gated(kind, -30.0, gain=0.2)

@@ -144,7 +144,7 @@ def gated(kind, bias, scale=0.3, gain=1.0, others=0.0):
     return bptt.diagnose(net, (scale * rng.normal(size=(T, B, I)), rng.normal(size=(B, 2))))
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru"])
+@pytest.mark.parametrize("kind", ["lstm", "gru", "cho_gru"])
 def test_closed_gates(kind):
     """Gates at 1/2 and small weights: the carry halves the error at every step."""
     report = gated(kind, 0.0, gain=0.1)
@@ -157,14 +157,14 @@ def test_closed_gates(kind):
     assert "gate" in report.advice[0].sentence
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru"])
+@pytest.mark.parametrize("kind", ["lstm", "gru", "cho_gru"])
 def test_open_gates_keep_the_error(kind):
     report = gated(kind, 6.0, gain=0.1)
     assert (report.verdict, report.cause.name) == ("steady", "none")
     assert report.layers[f"{kind}.0"].carry_strength > 0.99
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru"])
+@pytest.mark.parametrize("kind", ["lstm", "gru", "cho_gru"])
 def test_saturated_gates(kind):
     """All gates at their ends, the carry's gate shut: only W_R is left, and little gets to it."""
     report = gated(kind, -40.0, others=4.0)

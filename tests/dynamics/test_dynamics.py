@@ -17,7 +17,7 @@ from bptt.dynamics import (
 )
 from bptt.errors import OptionError
 
-KINDS = ["rnn", "lstm", "gru"]
+KINDS = ["rnn", "lstm", "gru", "cho_gru"]
 
 
 def driven(kind, rng, T=6, B=2, H=4, **options):

@@ -18,7 +18,7 @@ import torch
 
 FOLDER = Path(__file__).parent
 INDEX = json.loads((FOLDER / "index.json").read_text())
-GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+GATES = {"rnn": 1, "lstm": 4, "gru": 3, "cho_gru": 3}
 TOLERANCE = 1e-15  # over the largest entry
 ANSWERS = ("h_top", "dW_R_by_lag")
 
@@ -45,7 +45,12 @@ def problem(case, seed=0):
 
 def step(case, weights, W_R, x, h, c):
     """One step of a layer, as PyTorch's documentation has it; gates in its order."""
-    fed, back = x @ weights["W_F"].T + weights["b"], h @ W_R.T
+    fed = x @ weights["W_F"].T + weights["b"]
+    if case["cell"] == "cho_gru":  # Cho 2014, equations 5 to 8: PyTorch has no such module
+        (r, z, n), (W_Rr, W_Rz, W_Rn) = fed.chunk(3, dim=1), W_R.chunk(3)
+        r, z = torch.sigmoid(r + h @ W_Rr.T), torch.sigmoid(z + h @ W_Rz.T)
+        return (1 - z) * torch.tanh(n + (r * h) @ W_Rn.T) + z * h, c
+    back = h @ W_R.T
     if case["cell"] == "rnn":
         return getattr(torch, case["activation"])(fed + back), c
     if case["cell"] == "lstm":

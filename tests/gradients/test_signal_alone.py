@@ -13,6 +13,7 @@ BODIES = {
     "steep": {"gain": 40.0, "activation": "identity"},
     "lstm": {"cell": "lstm"},
     "gru": {"cell": "gru"},
+    "cho_gru": {"cell": "cho_gru"},
     "two layers": {"layers": 2},
     "both ways": {"bidirectional": True, "layers": 2},
 }

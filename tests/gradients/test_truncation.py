@@ -9,7 +9,7 @@ from bptt.errors import OptionError
 T = 23
 
 
-@pytest.fixture(params=["rnn", "lstm", "gru"])
+@pytest.fixture(params=["rnn", "lstm", "gru", "cho_gru"])
 def case(request, rng):
     net = bptt.Network.init(
         3, 5, 2, "gaussian", cell=request.param, gain=1.3, rng=rng, dtype="float64"

@@ -90,7 +90,7 @@ def test_shapes_must_fit():
         bptt.RNN(np.zeros((2, 1)), np.eye(3), np.zeros(2))
 
 
-@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru", "cho_gru"])
 def test_long_sequences_go_back_in_stretches(kind, rng, monkeypatch):
     """The backward pass of a long sequence holds a stretch at a time; the gradient is the same."""
     from bptt.layers import trace as module

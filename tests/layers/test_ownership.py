@@ -9,7 +9,7 @@ import bptt
 from bptt.errors import BpttError, DTypeError, NonFiniteError, OptionError, ShapeError
 from tests.conftest import relative
 
-KINDS = {"rnn": bptt.RNN, "lstm": bptt.LSTM, "gru": bptt.GRU}
+KINDS = {"rnn": bptt.RNN, "lstm": bptt.LSTM, "gru": bptt.GRU, "cho_gru": bptt.ChoGRU}
 
 
 def one(kind, seed=0):
@@ -127,7 +127,7 @@ def test_stacks_and_networks_are_assigned_with_checks_or_not_at_all():
         replace(bptt.Bidirectional(one("rnn"), one("rnn", 1))).forward_layer = one("rnn")
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "cho_gru"])
 def test_an_activation_of_a_gated_cell_is_refused(cell):
     for make in (
         lambda: bptt.Network.init(3, 4, 2, cell=cell, activation="relu"),

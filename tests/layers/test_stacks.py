@@ -13,7 +13,12 @@ from bptt.layers.levels import Bidirectional
 from bptt.verification import verify
 from tests.conftest import golden, golden_names, relative
 
-KINDS = {"rnn": (bptt.RNN, 1), "lstm": (bptt.LSTM, 4), "gru": (bptt.GRU, 3)}
+KINDS = {
+    "rnn": (bptt.RNN, 1),
+    "lstm": (bptt.LSTM, 4),
+    "gru": (bptt.GRU, 3),
+    "cho_gru": (bptt.ChoGRU, 3),
+}
 
 
 def layer(rng, kind, I, H, activation="tanh"):
@@ -103,7 +108,7 @@ def test_any_stack(kinds, sizes, cuts, activation, seed):
     agree(bptt.Stack(levels), rng, T, B, lengths, resets)
 
 
-@pytest.mark.parametrize("name", golden_names("lstm") + golden_names("gru") + golden_names("rnn"))
+@pytest.mark.parametrize("name", [name for kind in KINDS for name in golden_names(kind)])
 def test_golden(name):
     case, arrays = golden(name)
     layers = []
@@ -111,10 +116,10 @@ def test_golden(name):
         w = [arrays[f"layer{l}.{p}"] for p in ("W_F", "W_R", "b")]
         if case["cell"] == "rnn":
             layers.append(bptt.RNN(*w, case["activation"]))
-        elif case["cell"] == "lstm":
-            layers.append(bptt.LSTM(*w))
-        else:
+        elif case["cell"] == "gru":
             layers.append(bptt.GRU(*w, arrays[f"layer{l}.b_Rn"]))
+        else:
+            layers.append(KINDS[case["cell"]][0](*w))
     stack = bptt.Stack(layers)
     trace = stack.forward(arrays["x"], arrays["h0"], arrays.get("c0"))
     assert relative(trace.outputs, arrays["h_top"]) < 1e-14
@@ -228,7 +233,7 @@ def test_chunks_of_loss_steps_change_nothing(kind, options, rng):
         assert part.residual < 1e-12
 
 
-@pytest.mark.parametrize("kind", ["lstm", "gru"])
+@pytest.mark.parametrize("kind", ["lstm", "gru", "cho_gru"])
 def test_carry_by_loops(kind, rng):
     """Share and strength of the carry in the first step back, from one Jacobian at a time."""
     a = layer(rng, kind, 3, 4)
@@ -240,7 +245,7 @@ def test_carry_by_loops(kind, rng):
     for t in range(1, T):
         d = np.append(dh[t, 0], np.zeros(a.state_size - 4))
         back = d @ bptt.dynamics.jacobian(trace, t)[0]
-        if kind == "gru":
+        if kind != "lstm":
             z = trace.saved[t, 0, 4:8]
             carried.append(d * z)
             carriers.append(d)

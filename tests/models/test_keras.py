@@ -19,7 +19,8 @@ from keras import layers as kl
 
 import bptt
 from bptt import models
-from bptt.errors import BpttError, FileError, OptionError
+from bptt.errors import FileError, OptionError
+from tests.models.refusals import told
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Keras' own, of .h5 files
 T, B, I = 7, 4, 3
@@ -77,7 +78,7 @@ def agrees(model, network, classes, every=False, squashed=True):
         W,
     ) in zip(layers, profiles, own, strict=True):
         gradient = W.value.grad.numpy().T
-        if layer.cell.name == "gru":  # z, r, n
+        if layer.cell.name.endswith("gru"):  # z, r, n
             z, r, n = np.split(gradient, 3)
             gradient = np.concatenate([r, z, n])
         assert profile.residual < 1e-5
@@ -89,6 +90,15 @@ def agrees(model, network, classes, every=False, squashed=True):
 MODELS = {
     "lstm": (lambda: [kl.LSTM(5), kl.Dense(3, activation="softmax")], 3, False),
     "gru": (lambda: [kl.GRU(5, return_sequences=True), kl.Dense(3, activation="softmax")], 3, True),
+    "reset before": (
+        lambda: [kl.GRU(5, reset_after=False, return_sequences=True), kl.Dense(3, activation="softmax")], 3, True,
+    ),
+    "without a bias": (lambda: [kl.GRU(5, reset_after=False, use_bias=False), kl.Dense(1)], 0, False),
+    "before, both ways": (
+        lambda: [
+            kl.Bidirectional(kl.GRU(4, reset_after=False, return_sequences=True)), kl.GRU(5), kl.Dense(3, activation="softmax"),
+        ], 3, False,
+    ),
     "rnn": (lambda: [kl.SimpleRNN(5, activation="relu"), kl.Dense(1)], 0, False),
     "sigmoid": (lambda: [kl.LSTM(5, use_bias=False), kl.Dense(1, activation="sigmoid")], 2, False),
     "stack": (
@@ -123,6 +133,14 @@ def test_weights_alone(tmp_path):
     ):
         bptt.from_keras(plain)
     assert bptt.from_keras(plain, activation="relu").layer.phi.name == "relu"
+    before = built(kl.GRU(4, reset_after=False, return_sequences=True), kl.Dense(3))
+    found = bptt.from_keras(saved(before, tmp_path, ".weights.h5"))
+    assert isinstance(found.layer, bptt.ChoGRU)  # which has one bias
+    found.loss_at = "every"
+    agrees(before, found, 3, every=True, squashed=False)
+    silent = saved(built(kl.GRU(4, use_bias=False), kl.Dense(3)), tmp_path, ".weights.h5")
+    with pytest.raises(FileError, match="reset_after, True or False, got weights alone"):
+        bptt.from_keras(silent)
     mixed = built(kl.LSTM(4, return_sequences=True), kl.GRU(4), kl.Dense(1))
     with pytest.raises(FileError, match=r"do not tell which comes first, got .*lstm"):
         bptt.from_keras(saved(mixed, tmp_path, ".weights.h5"))
@@ -158,7 +176,6 @@ def two_beside():
 
 
 REFUSED = {
-    "reset before": (lambda: built(kl.GRU(4, reset_after=False, name="g"), kl.Dense(2)), "the GRU 'g' with reset_after=True"),
     "activation": (lambda: built(kl.LSTM(4, activation="relu", name="l"), kl.Dense(2)), "activation tanh in the layer 'l', got relu"),
     "gate": (
         lambda: built(kl.GRU(4, recurrent_activation="hard_sigmoid", name="l"), kl.Dense(2)),
@@ -198,6 +215,19 @@ def test_what_no_network_here_does_is_refused_by_name(name, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_one_that_reads_backwards_is_read_as_its_refusal_says(tmp_path):
+    """The same weights on sequences that are turned around."""
+    model = built(kl.LSTM(4, go_backwards=True, return_sequences=True), kl.Dense(2))
+    refusal = told(bptt.from_keras, saved(model, tmp_path))
+    assert "set layer.go_backwards = False, save the model again, and turn the sequences" in refusal
+    x, _ = batch(2, True)
+    wanted = model(torch.tensor(x.swapaxes(0, 1).copy())).detach().numpy()
+    model.layers[0].go_backwards = False
+    network = bptt.from_keras(saved(model, tmp_path))
+    found = network.run(x[::-1].copy(), np.zeros((T, B), int)).o
+    np.testing.assert_allclose(found.swapaxes(0, 1), wanted, rtol=0, atol=1e-6)
+
+
 def test_a_damaged_file_is_said_to_be_one(tmp_path):
     path = saved(built(kl.LSTM(4), kl.Dense(2)), tmp_path)
     content = path.read_bytes()
@@ -234,16 +264,7 @@ def test_a_configuration_that_makes_no_sense_is_one_line(tmp_path):
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("config.json", json.dumps(changed))
             archive.writestr("model.weights.h5", weights)
-        assert "\n" not in told(path)
-
-
-def told(path):
-    """Why a file is refused; "" where it is read."""
-    try:
-        bptt.from_keras(path)
-    except BpttError as error:
-        return str(error)
-    return ""
+        assert "\n" not in told(bptt.from_keras, path)
 
 
 def places(value, before=()):

@@ -11,7 +11,7 @@ from bptt.prognoses.drawn import Drawn, draw, independent
 
 T, B, I, H, O = 12, 5, 3, 4, 2
 BODIES = {
-    "rnn": {}, "lstm": {"cell": "lstm"}, "gru": {"cell": "gru"}, "two layers": {"cell": "gru", "layers": 2},
+    "rnn": {}, "lstm": {"cell": "lstm"}, "gru": {"cell": "gru"}, "cho_gru": {"cell": "cho_gru"}, "two layers": {"cell": "gru", "layers": 2},
     "both directions": {"cell": "lstm", "bidirectional": True},
 }  # fmt: skip
 
@@ -49,7 +49,13 @@ def test_errors_at_the_weights_add_up_to_the_gradient(body):
     run, errors = run_of(body, "every")
     grads = run.network.stack.backward(run.stack_trace, errors).layers
     for at, grad in zip(errors_at_weights(run.stack_trace, errors), grads, strict=True):
-        np.testing.assert_allclose(np.einsum("tbg,tbh->gh", at.dz_R, at.h), grad.dW_R, atol=1e-14)
+        for gate in at.cell.gates:
+            own = at.cell.block(gate, at.h.shape[-1])
+            h = at.saved[..., : at.h.shape[-1]] * at.h if at.cell.scaled_by.get(gate) else at.h
+            found = np.einsum("tbg,tbh->gh", at.dz_R[..., own], h)
+            np.testing.assert_allclose(found, grad.dW_R[own], atol=1e-14)
+        whole = np.concatenate([grad.dW_R.ravel(), grad.dW_F.ravel(), grad.db])
+        np.testing.assert_allclose(at.gradient(slice(None), None), whole, atol=1e-14)
         np.testing.assert_allclose(np.einsum("tbg,tbi->gi", at.dz_F, at.x), grad.dW_F, atol=1e-14)
         np.testing.assert_allclose(at.dz_F.sum((0, 1)), grad.db, atol=1e-14)
 
@@ -70,7 +76,7 @@ def test_one_loss_step_gives_the_lags_exactly(body, lag):
         np.testing.assert_allclose(mine, theirs, atol=1e-13 * np.abs(theirs).max())
 
 
-@pytest.mark.parametrize("body", ["rnn", "lstm", "gru", "two layers"])
+@pytest.mark.parametrize("body", ["rnn", "lstm", "gru", "cho_gru", "two layers"])
 @pytest.mark.parametrize("lengths", [None, np.array([12, 7, 4, 9, 12])])
 def test_a_drawn_loss_step_is_right_on_average(body, lengths):
     """The mean over all draws, each as likely as the others, is the gradient of all loss steps."""

@@ -30,7 +30,7 @@ def batch(rng=0, sequences=B):
     return x, (x[T - 1 - LAG, :, 0] > 0).astype(int)
 
 
-@pytest.mark.parametrize(("cell", "layers"), [("rnn", 1), ("gru", 2), ("lstm", 1)])
+@pytest.mark.parametrize(("cell", "layers"), [("rnn", 1), ("gru", 2), ("cho_gru", 2), ("lstm", 1)])
 def test_groups_of_a_batch_are_batches_of_their_own(cell, layers):
     net, (x, y) = network(cell, layers), batch()
     own = measure_batch(passed(net, x, y), update=7, needed_lag=LAG, batch=16, lr=0.01)

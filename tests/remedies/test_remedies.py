@@ -69,7 +69,7 @@ def test_gain_is_refused_where_no_gain_keeps_the_signal():
         change("gain", NetworkSubject.of(network, batch, None, None, Settings()))
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "cho_gru"])
 def test_orthogonal_in_every_gate(cell):
     (layer,) = change("orthogonal", subject_of(cell)).layers
     for gate in np.split(layer.W_R, len(layer.W_R) // H):

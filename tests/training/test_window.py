@@ -37,7 +37,7 @@ def batch(rng):
 
 
 @pytest.mark.parametrize(("k1", "k2"), WINDOWS)
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "cho_gru"])
 def test_sum_is_that_of_truncated_bptt(cell, k1, k2, batch):
     net, (x, y) = network(cell), batch
     run = net.run(x, y)
@@ -48,7 +48,7 @@ def test_sum_is_that_of_truncated_bptt(cell, k1, k2, batch):
 
 
 @pytest.mark.parametrize(("k1", "k2"), WINDOWS)
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "cho_gru"])
 def test_two_layers_every_parameter(cell, k1, k2, batch):
     """The slow way: every window run forward anew from the state before it, on its own."""
     net, (x, y) = network(cell, layers=2), batch
@@ -92,7 +92,7 @@ def test_no_gradient_crosses_the_start_of_the_text(text):
     assert without[2] == with_it[2]  # two chunks a pass: the third starts the text again
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "cho_gru"])
 def test_resume_with_a_window_is_bit_for_bit(cell, text, tmp_path):
     size = len(text.characters)
     net = bptt.Network.init(size, 8, size, cell=cell, layers=2, rng=0)

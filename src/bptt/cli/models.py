@@ -79,7 +79,10 @@ def refuse_activation(cell: str) -> None:
     Raises:
         OptionError: if one was chosen.
     """
-    refuse(("activation",), cell in ("lstm", "gru"), f"for {cell}, whose activations are fixed")
+    from bptt.layers.kinds import KINDS
+
+    fixed = cell in KINDS and not KINDS[cell].cell.choose_phi
+    refuse(("activation",), fixed, f"for {cell}, whose activations are fixed")
 
 
 def refuse_length(model: "Model") -> None:

@@ -58,7 +58,9 @@ BatchFirst = Annotated[
         "is what their shapes tell.",
     ),
 ]
-Cell = Annotated[str, typer.Option(help="The cell: rnn, lstm or gru.", rich_help_panel=MODEL)]
+Cell = Annotated[
+    str, typer.Option(help="The cell: rnn, lstm, gru or cho_gru.", rich_help_panel=MODEL)
+]
 Layers = Annotated[int, typer.Option(help="Number of layers.")]
 Bidirectional = Annotated[
     bool, typer.Option("--bidirectional", help="Run each layer in both directions (not on text).")

@@ -38,7 +38,9 @@ def sweep(
             rich_help_panel=OUTPUT,
         ),
     ] = Path("sweep.sqlite"),
-    cell: Annotated[str | None, _axis("The cell: rnn (the default), lstm or gru.", MODEL)] = None,
+    cell: Annotated[
+        str | None, _axis("The cell: rnn (the default), lstm, gru or cho_gru.", MODEL)
+    ] = None,
     activation: Annotated[str | None, _axis("Activation of an rnn. The default is tanh.")] = None,
     init: Annotated[str | None, _axis("Initial weights. The default is orthogonal.")] = None,
     gain: Annotated[

@@ -37,6 +37,7 @@ def refuse_ignored(plan: "Plan", only_read: bool) -> None:
         OptionError: naming them.
     """
     from bptt.data import is_file_of_sequences, is_series
+    from bptt.layers.kinds import KINDS
 
     measuring = (
         *READING,
@@ -57,8 +58,9 @@ def refuse_ignored(plan: "Plan", only_read: bool) -> None:
     refuse(("sample_seed",), plan.sample is None, "without --sample")
     refuse(("lr",), plan.train_updates == 0, "without --train-updates")
     cells = set(_values(plan, "cell"))
+    fixed_activation = {name for name, kind in KINDS.items() if not kind.cell.choose_phi}
     gated = f"for {' and '.join(sorted(cells))}, whose activations are fixed"
-    refuse(("activation",), bool(cells) and cells <= {"lstm", "gru"}, gated)
+    refuse(("activation",), bool(cells) and cells <= fixed_activation, gated)
     sources = _values(plan, "data")
     read = any(map(is_file_of_sequences, sources))
     named = f"for {' and '.join(sources)}: only a file of sequences is read by names"

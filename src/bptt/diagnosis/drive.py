@@ -41,11 +41,15 @@ class Drive:
 def drive_of(trace: Trace) -> dict[str, Drive]:
     """The drive of every gate, by its symbol, on the steps that the sequences really have."""
     layer, real = trace.layer, real_steps(trace)
-    x, h = _moments(trace.x[real]), _moments(trace.h[:-1][real])
+    x, h, saved = _moments(trace.x[real]), trace.h[:-1][real], trace.saved[real]
+    plain = _moments(h)
+    scaled = {
+        gate: _moments(layer.cell.multiplied(gate, h, saved)) for gate in layer.cell.scaled_by
+    }
     return {
         gate: Drive(
             _size(layer.gate(gate, "W_F"), x),
-            _size(layer.gate(gate, "W_R"), h),
+            _size(layer.gate(gate, "W_R"), scaled.get(gate, plain)),
             float(np.sqrt(np.square(layer.gate(gate, "b"), dtype=np.float64).mean())),
         )
         for gate in layer.cell.gates

@@ -48,7 +48,7 @@ def errors_back(trace: Trace, V: Array, t: int) -> Array:
         np.repeat(array[0][:, None], n, axis=1) for array in trace.linearised(t, t + 1)
     )
     dz, carry = weights.cell.vjp(V, derivatives)
-    through = dz @ weights.W_R
+    through = weights.cell.back(dz, derivatives, weights.W_R)
     if carry is None:
         back = through
     else:

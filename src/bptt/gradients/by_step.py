@@ -142,7 +142,10 @@ def _acting(number: int, trace: Trace, d: Array) -> tuple[_Acting, Array]:
     scaled = np.ldexp(d, -scale)
     dz_R, dz_F, _ = kernels.backward(weights, scaled, *trace.part(), trace.kept())
     dx = kernels.affine(dz_F, weights.W_F)
-    acting = _Acting(dz_R, trace.before()[0], d, _total(trace, scaled, dz_R), scale)
+    total = _total(trace, scaled, dz_R)
+    # W_R may multiply two vectors in a step: a second one stands beside the first, as another sequence
+    errors, h_prev = weights.cell.recurrent_rows(dz_R, trace.before()[0], trace.saved, axis=1)
+    acting = _Acting(errors, h_prev, d, total, scale)
     return acting, np.ldexp(dx, scale)
 
 
@@ -194,8 +197,11 @@ def _profile(parts: list[_Acting]) -> StepProfile:
 def _total(trace: Trace, d: Array, dz_R: Array) -> Array:
     """dE/dh of every step (T, B, H): the immediate part, what W_R sends back, and the carry of h."""
     cell, H = trace.weights.cell, trace.layer.hidden
-    total, back = d[..., :H].copy(), kernels.affine(dz_R, trace.weights.W_R)
-    keep = trace.keep
+    total, W_R, keep = d[..., :H].copy(), trace.weights.W_R, trace.keep
+    if cell.through is None:
+        back = kernels.affine(dz_R, W_R)
+    else:
+        back = cell.through(dz_R, trace.linearised(), W_R, 0)
     if keep is not None:
         back *= keep[..., None]
     total[:-1] += back[1:]

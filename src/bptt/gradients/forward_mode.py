@@ -80,17 +80,24 @@ def sensitivities(trace: Trace, dh: Any) -> dict[str, Array]:
             prev = sensitivity[name]
             if keep is not None:
                 prev = prev * keep[t][:, None, None]
-            dz_R = W_R @ prev[:, :H]  # W_R ∂h_{t-1}/∂θ
+            dz_R = np.zeros((B, rows, prev.shape[2]), dtype)
             dz_F = np.zeros_like(dz_R)
             match name:
                 case "W_F":
                     _add_immediate(dz_F, trace.x[t], every)
                 case "W_R":
-                    _add_immediate(dz_R, h_prev[t], every)
+                    for gate in cell.gates:
+                        block = cell.block(gate, H)
+                        multiplied = cell.multiplied(gate, h_prev[t], trace.saved[t])
+                        _add_immediate(dz_R, multiplied, block, of=every)
                 case "b":
                     _add_immediate(dz_F, np.ones((B, 1), dtype), every)
                 case _ if name in bias_of:
                     _add_immediate(dz_R, np.ones((B, 1), dtype), cell.block(bias_of[name], H))
+            if cell.onward is None:
+                dz_R += W_R @ prev[:, :H]  # W_R ∂h_{t-1}/∂θ
+            else:
+                cell.onward(dz_F, dz_R, prev, of_step, W_R)
             sensitivity[name] = cell.jvp(dz_F, dz_R, prev, of_step)
             total[name] += np.einsum("bs,bsn->bn", d[t], sensitivity[name])
     state0 = total.pop("state0")
@@ -99,8 +106,16 @@ def sensitivities(trace: Trace, dh: Any) -> dict[str, Array]:
     return gradient if S == H else gradient | {"c0": state0[:, H:]}
 
 
-def _add_immediate(dz: Array, value: Array, block: slice) -> None:
-    """∂z_i/∂θ_ij = value_j: the diagonal of (rows, rows of θ, n), where θ has the rows of a block."""
+def _add_immediate(dz: Array, value: Array, block: slice, of: slice | None = None) -> None:
+    """∂z_i/∂θ_ij = value_j of the rows i of a block: the diagonal of (rows, rows of θ, n).
+
+    Args:
+        dz: (B, G·H, size of θ) changes; added to.
+        value: (B, J) what θ multiplies.
+        block: the rows.
+        of: the rows that θ has, by default those of the block.
+    """
+    of = block if of is None else of
     B, rows, _ = dz.shape
     unit = np.arange(block.start, block.stop)
-    dz.reshape(B, rows, len(unit), -1)[:, unit, unit - block.start] += value[:, None]
+    dz.reshape(B, rows, of.stop - of.start, -1)[:, unit, unit - of.start] += value[:, None]

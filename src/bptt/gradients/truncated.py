@@ -37,7 +37,7 @@ def truncated_bptt(trace: Trace, dh: Any, k1: int, k2: int, offset: int = 0) -> 
     k1, k2 = as_whole("k1", k1, least=1), as_whole("k2", k2, least=1)
     offset = as_whole("offset", offset, least=0, most=k1 - 1)
     d = state_errors(trace, dh)
-    T, dW_R = len(d), np.zeros_like(trace.weights.W_R)
+    T, dW_R, cell = len(d), np.zeros_like(trace.weights.W_R), trace.weights.cell
     # Blocks of k1 losses; the last one may be cut short, but starts its way back where it would have.
     for full_end in range(offset or k1, T + k1, k1):
         first, end = max(0, full_end - k1), min(full_end, T)
@@ -50,5 +50,6 @@ def truncated_bptt(trace: Trace, dh: Any, k1: int, k2: int, offset: int = 0) -> 
         dz_R, _, _ = kernels.backward(
             trace.weights, errors, *trace.part(start, end), trace.kept(start, end)
         )
-        dW_R += kernels.outer(dz_R, trace.before(start, end)[0])
+        saved = trace.saved[start:end]
+        dW_R += kernels.outer(*cell.recurrent_rows(dz_R, trace.before(start, end)[0], saved))
     return dW_R

@@ -109,14 +109,15 @@ def backward(
         carried[:, :width] += d[t]
         of_step = tuple(array[t] for array in derivatives)
         error, carry = cell.vjp(carried, of_step)
+        through = cell.back(error, of_step, W_R)
         dz_R[t] = error
         if cell.input_vjp is not None:
             dz_F[t] = cell.input_vjp(carried, error, of_step)
         if carry is None:
-            np.matmul(error, W_R, out=carried)
+            carried = through
         else:
             carried = carry
-            carried[:, :H] += error @ W_R
+            carried[:, :H] += through
         if keep is not None:
             carried[~keep[t]] = 0
     return dz_R, dz_F, carried
@@ -180,7 +181,11 @@ class LagStep:
         """
         H = self.W_R.shape[1]
         carry = self.cell.vjp(D, derivatives, dz)[1]
-        P = affine(dz[cut:], self.W_R)
+        through_weights = self.cell.through
+        if through_weights is None:
+            P = affine(dz[cut:], self.W_R)
+        else:
+            P = through_weights(dz, derivatives, self.W_R, self.e)[cut:]
         through = squares(P)
         if carry is None:
             arriving[...] = P

@@ -1,7 +1,7 @@
 """Recurrent layers: the parameters, and forward and backward over a sequence."""
 
 from bptt.layers.checkpoints import CheckpointedTrace
-from bptt.layers.kinds import GRU, LSTM, RNN
+from bptt.layers.kinds import GRU, LSTM, RNN, ChoGRU
 from bptt.layers.layer import Layer
 from bptt.layers.levels import Bidirectional, BidirectionalTrace
 from bptt.layers.stack import Stack
@@ -15,6 +15,7 @@ __all__ = [
     "Bidirectional",
     "BidirectionalTrace",
     "CheckpointedTrace",
+    "ChoGRU",
     "Grads",
     "Layer",
     "Stack",

@@ -3,7 +3,7 @@ r"""Reverse mode through one layer: backpropagation through time (Werbos 1990).
     dz_t  = errors at what the weights multiply, by the loops of ``kernels``
     dW_R  = Σ_t dz_tᵀ h_{t-1}      dW_F = Σ_t dz_tᵀ x_t      db = Σ_t dz_t      dx_t = dz_t W_F
 
-The weight gradients are one matrix product each, after the loop.
+The weight gradients are one matrix product each, after the loop. Where a gate scales h_{t-1}, it does so in dW_R too.
 """
 
 from typing import Any
@@ -44,7 +44,7 @@ def backward(trace: Trace | CheckpointedTrace, dh: Any) -> Grads:
         )
         dz_R, dz_F, carried = kernels.backward(weights, immediate, saved, states, kept, carried)
         kernels.outer(dz_F, trace.x[first:last], dW_F)
-        kernels.outer(dz_R, kernels.before(states[0], kept), dW_R)
+        kernels.outer(*cell.recurrent_rows(dz_R, kernels.before(states[0], kept), saved), dW_R)
         db += dz_F.sum((0, 1))
         if cell.recurrent_biases:
             db_R += dz_R.sum((0, 1))

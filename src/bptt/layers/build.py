@@ -137,7 +137,7 @@ def rebuilt(path: str | Path, description: str, tensors: dict[str, Array]) -> St
         kind, _, activation = word.partition(":")
         if kind not in KINDS:
             raise FileError(
-                str(path), "levels of rnn, lstm or gru", repr(description),
+                str(path), "levels of " + ", ".join(KINDS), repr(description),
                 "Save the model with bptt train or network.save.",
             )  # fmt: skip
         cell = KINDS[kind].cell

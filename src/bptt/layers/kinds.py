@@ -1,4 +1,4 @@
-"""The three recurrent layers.
+"""The recurrent layers.
 
     layer = bptt.LSTM(W_F, W_R, b)
     trace = layer.forward(x)          # h_t (and c_t) for every step
@@ -10,7 +10,7 @@ Their weights have PyTorch's shapes and gate order.
 from typing import Any
 
 from bptt.arrays import Array
-from bptt.cells import gru, lstm, rnn
+from bptt.cells import cho_gru, gru, lstm, rnn
 from bptt.cells.activations import Activation, Pair
 from bptt.layers.layer import Layer
 from bptt.layers.parameters import TANH
@@ -84,4 +84,24 @@ class GRU(Layer):
         super().__init__(W_F, W_R, b, b_Rn)
 
 
-KINDS: dict[str, type[Layer]] = {kind.cell.name: kind for kind in (RNN, LSTM, GRU)}
+class ChoGRU(Layer):
+    """A GRU as first published, its reset gate before W_R, in gate order r, z, n; see ``bptt.cells.cho_gru``.
+
+    That of Keras with reset_after=False and of ONNX with linear_before_reset=0. PyTorch has none; its is ``GRU``.
+
+    Args:
+        W_F: (3H, I) weights of the input.
+        W_R: (3H, H) recurrent weights.
+        b: (3H,) bias.
+
+    Raises:
+        ShapeError, DTypeError, NonFiniteError: if they do not fit one another.
+    """
+
+    cell = cho_gru.CELL
+
+    def __init__(self, W_F: Any, W_R: Any, b: Any) -> None:
+        super().__init__(W_F, W_R, b)
+
+
+KINDS: dict[str, type[Layer]] = {kind.cell.name: kind for kind in (RNN, LSTM, GRU, ChoGRU)}

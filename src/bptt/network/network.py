@@ -119,7 +119,7 @@ class Network:
             hidden: H, units of each layer.
             outputs: O, size of the readout.
             scheme: as for ``RNN.init``.
-            cell: "rnn", "lstm" or "gru".
+            cell: "rnn", "lstm", "gru" or "cho_gru".
             layers: how many levels.
             bidirectional: whether each level runs both ways.
             activation: of an RNN.

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bptt import kernels
 from bptt.arrays import Array
 from bptt.layers.at_weights import AtWeights
 from bptt.prognoses.drawn import Drawn
@@ -80,18 +79,7 @@ def gradient(drawn: Drawn, at: list[AtWeights], least: int, most: int | None) ->
         most: the lag behind the largest; None for all from the smallest on.
     """
     steps, counted = drawn.between(least, most)
-    parts = []
-    for own in at:
-        dz_R = own.dz_R[steps] if counted is None else own.dz_R[steps] * counted[..., None]
-        dz_F = dz_R
-        if own.dz_F is not own.dz_R:
-            dz_F = own.dz_F[steps] if counted is None else own.dz_F[steps] * counted[..., None]
-        parts += [
-            kernels.outer(dz_R, own.h[steps]).ravel(),
-            kernels.outer(dz_F, own.x[steps]).ravel(),
-            dz_F.sum((0, 1)),
-        ]
-    return np.concatenate(parts).astype(np.float64)
+    return np.concatenate([own.gradient(steps, counted) for own in at])
 
 
 def centred(drawn: Drawn) -> Array:

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from bptt.arrays import Array
-from bptt.layers.at_weights import AtWeights
 from bptt.prognoses.agreement import Settings, agreement, centred, gradient, second_moment
 from bptt.prognoses.drawn import Drawn
 from bptt.prognoses.form import form
@@ -62,15 +61,10 @@ def _bands(part: Drawn, groups: list[Array], lag: int, near: int) -> Array:
     bands = []
     for group in groups:
         own = _of(part, group)
-        of_group = [_columns(a, group) for a in at]
+        of_group = [a.columns(group) for a in at]
         each = [gradient(own, of_group, *lags) for lags in ((lag, None), (near, lag), (0, near))]
         bands.append(np.cumsum(each, axis=0)[::-1])
     return np.stack(bands, axis=1)
-
-
-def _columns(at: AtWeights, group: Array) -> AtWeights:
-    """The errors of some sequences; contiguous, for the loops."""
-    return AtWeights(*(np.ascontiguousarray(a[:, group]) for a in (at.dz_R, at.dz_F, at.h, at.x)))
 
 
 def _of(part: Drawn, group: Array) -> Drawn:

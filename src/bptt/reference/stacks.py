@@ -5,6 +5,8 @@ every derivative of a step is a complex step through them:
 
     J_state = ∂state_s/∂state_{s-1}    J_u = ∂state_s/∂(W_R h_{s-1})    J_v = ∂state_s/∂(W_F x_s)
 
+(of the GRU of Cho et al. 2014 the candidate's W_R multiplies r ⊙ h_{s-1} in the place of h_{s-1}).
+
 The error e of a loss step is then walked from layer to layer and from step to step, one row vector at a
 time: e J_u ⊗ h_{s-1} belongs to W_R at this lag, e J_v W_F goes to the layer below at the same lag,
 e J_state to the step before at the next lag.
@@ -23,7 +25,7 @@ STEP = 1e-30
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One layer in one direction: "rnn", "lstm" or "gru", its weights by name, an RNN's φ."""
+    """One layer in one direction: "rnn", "lstm", "gru" or "cho_gru", its weights by name, an RNN's φ."""
 
     kind: str
     p: dict[str, Array]
@@ -50,6 +52,12 @@ def step(part: Part, x: Array, state: Array, u: Any = 0.0, v: Any = 0.0) -> Arra
     p, H = part.p, part.p["W_R"].shape[1]
     h = state[:H]
     v = p["W_F"] @ x + p["b"] + v
+    if part.kind == "cho_gru":
+        W_Rr, W_Rz, W_Rn = np.split(p["W_R"], 3)
+        (v_r, v_z, v_n), (u_r, u_z, u_n) = np.split(v, 3), np.split(u + np.zeros(3 * H), 3)
+        r, z = _sigma(v_r + W_Rr @ h + u_r), _sigma(v_z + W_Rz @ h + u_z)
+        n = np.tanh(v_n + W_Rn @ (r * h) + u_n)
+        return np.asarray((1 - z) * n + z * h)
     u = p["W_R"] @ h + u
     if part.kind == "rnn":
         return np.asarray(part.phi(u + v))
@@ -202,7 +210,14 @@ def _hand(e: list[Array], end: int, level: list[_Walked], place: int, dx: Array)
 
 def _collect(G: dict[str, Array], k: int, w: _Walked, s: int, at_u: Array, at_v: Array) -> None:
     H = w.part.p["W_R"].shape[1]
-    G["W_R"][k] += np.outer(at_u, w.before[s, :H])
+    h = w.before[s, :H]
+    if w.part.kind == "cho_gru":  # where W_R of the candidate multiplies r ⊙ h
+        p = w.part.p
+        r = _sigma(p["W_F"][:H] @ w.x[s] + p["b"][:H] + p["W_R"][:H] @ h)
+        G["W_R"][k, : 2 * H] += np.outer(at_u[: 2 * H], h)
+        G["W_R"][k, 2 * H :] += np.outer(at_u[2 * H :], r * h)
+    else:
+        G["W_R"][k] += np.outer(at_u, h)
     G["W_F"][k] += np.outer(at_v, w.x[s])
     G["b"][k] += at_v
     if "b_Rn" in G:

@@ -3,7 +3,7 @@ r"""One layer in one direction, walked back in lag: the signals of all loss step
 At lag k the signals stand at step s. With d the error of the state after that step:
 
     (1)  dz = back(d)                      to what W_R multiplies; RNN: d ⊙ φ′(z_s)
-    (2)  G_k += Σ_s dz_sᵀ h_{s-1}          one matrix product over (s, sequence)
+    (2)  G_k += Σ_s dz_sᵀ h_{s-1}          one matrix product over (s, sequence); r ⊙ h where a gate scales h
     (3)  P = dz W_R                        one matrix product
     (4)  d ← P + carry, at step s - 1      LSTM: the carry is dc ⊙ f; GRU: d ⊙ z; RNN: none
 
@@ -21,7 +21,14 @@ from bptt.arrays import Array
 from bptt.gradients.by_lag.apart import log_norms_apart
 from bptt.gradients.by_lag.between_levels import as_state
 from bptt.gradients.by_lag.rows import Rows
-from bptt.gradients.by_lag.scaled import LOG2, Scaled, log_norm, normalised, outer_sum
+from bptt.gradients.by_lag.scaled import (
+    LOG2,
+    Scaled,
+    log_norm,
+    normalised,
+    outer_sum,
+    rows_at_weights,
+)
 from bptt.kernels import LagNorms
 from bptt.layers.trace import Trace
 
@@ -176,10 +183,12 @@ class LayerWalk:
         if not at_weights <= negligible:
             states, e_states = self._states
             h_prev = self._beside("h_prev", states[moved.window], rows.stride)
-            G = outer_sum(dz, rows.e, rows.common, h_prev)
+            saved = self.trace.saved[self.first : self.last][moved.window]
+            errors, e, h_prev = rows_at_weights(self.cell, dz, rows.e, h_prev, saved)
+            G = outer_sum(errors, e, rows.common, h_prev)
             G.e += e_states
             if by_sequence:
-                each = log_norms_apart(dz, rows.e, rows.common, h_prev) + LOG2 * e_states
+                each = log_norms_apart(errors, e, rows.common, h_prev) + LOG2 * e_states
         counted = (
             G, rows, moved.signal_squares, moved.count, rows.log_norm(), at_weights, each
         )  # fmt: skip

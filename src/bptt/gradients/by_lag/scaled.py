@@ -14,6 +14,7 @@ import numpy as np
 
 from bptt import kernels
 from bptt.arrays import Array
+from bptt.cells import Cell
 
 LOG2 = math.log(2.0)
 # Row norms are kept within 2^±REACH: far enough from the range's ends that one step back, and the
@@ -42,6 +43,22 @@ def outer_sum(dz: Array, e: Array, common: int | None, h_prev: Array) -> "Scaled
     return (
         total if dz.dtype == np.float32 else total.normalised()
     )  # a float32's squares fit float64
+
+
+def rows_at_weights(
+    cell: Cell, dz: Array, e: Array, h_prev: Array, saved: Array
+) -> tuple[Array, Array, Array]:
+    """Errors, their exponents and states whose outer products add up to dW_R; see ``Cell.recurrent_rows``.
+
+    Args:
+        cell: of the layer.
+        dz: (N, B, G·H) errors at what W_R multiplies.
+        e: (N, B) their exponents.
+        h_prev: (N, B, H) the states before.
+        saved: (N, B, ·) what the steps saved.
+    """
+    errors, states = cell.recurrent_rows(dz, h_prev, saved)
+    return errors, np.concatenate([e] * (len(errors) // len(dz))) if errors is not dz else e, states
 
 
 @dataclass(eq=False)

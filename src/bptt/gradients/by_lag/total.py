@@ -10,7 +10,7 @@ from bptt.arrays import Array
 from bptt.errors import NonFiniteError
 from bptt.gradients.by_lag.between_levels import ROWS
 from bptt.gradients.by_lag.rows import Rows
-from bptt.gradients.by_lag.scaled import Scaled, normalised, outer_sum
+from bptt.gradients.by_lag.scaled import Scaled, normalised, outer_sum, rows_at_weights
 from bptt.layers.descent import descend
 from bptt.layers.stack import backward_from
 from bptt.layers.stacked import StackTrace
@@ -84,10 +84,12 @@ def layer_scaled(trace: Trace, entering: Rows | None) -> tuple[Scaled, Rows, Row
             d = d.plus(carried)
         of_step = tuple(array[one] for array in derivatives)
         dz, carry = cell.vjp(d.D, of_step)
-        dW_R += outer_sum(dz, d.e, d.common, h_prev[one])
+        through = cell.back(dz, of_step, W_R)
+        errors, scales, states = rows_at_weights(cell, dz, d.e, h_prev[one], trace.saved[one])
+        dW_R += outer_sum(errors, scales, d.common, states)
         dx[t], e[t] = (cell.errors_at_input(d.D, dz, of_step) @ weights.W_F)[0], d.e
         back = np.zeros_like(d.D) if carry is None else carry
-        back[..., :H] += dz @ W_R
+        back[..., :H] += through
         if keep is not None:
             back *= keep[one, :, None]
         carried = Rows.of(t - 1, back, d.e.copy(), d.reach)

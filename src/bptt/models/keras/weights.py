@@ -15,6 +15,10 @@ from bptt.models.keras.layer import KerasLayer, arrays_of
 from bptt.models.state_dict.layer_weights import layer_of
 
 CELLS = {"SimpleRNN": "rnn", "LSTM": "lstm", "GRU": "gru"}
+FORWARD = (
+    "It is the same network on sequences that are turned around: set layer.go_backwards = False, save the model again, "
+    "and turn the sequences of your data around."
+)
 GATES = {"SimpleRNN": 1, "LSTM": 4, "GRU": 3}
 PLAIN = (
     "tanh",
@@ -99,7 +103,7 @@ def _layer(
         )
     config, known = layer.config, file.config is not None
     if bool(config.get("go_backwards", turned)) != turned:
-        raise _otherwise(file, layer, "go_backwards", turned, not turned)
+        raise _otherwise(file, layer, "go_backwards", turned, not turned, "" if turned else FORWARD)
     if config.get("return_state"):
         raise _otherwise(file, layer, "return_state", False, True)
     if known and layer.kind != "SimpleRNN":
@@ -111,12 +115,10 @@ def _layer(
     wide = GATES[layer.kind] * H
     bias = arrays[2] if len(arrays) > 2 else np.zeros(wide, W_F.dtype)
     after = config.get("reset_after", bias.ndim == 2 if len(arrays) > 2 else None)
-    if layer.kind == "GRU" and not after:
+    if layer.kind == "GRU" and after is None:
         raise FileError(
-            file.path, f"the GRU {layer.name!r} with reset_after=True: r ⊙ (W_R h), as in PyTorch",
-            "reset_after=False: W_R (r ⊙ h), which no layer here computes"
-            if after is False else "weights alone, without a bias, which do not tell",
-            "Train it with reset_after=True, Keras' usual one." if after is False else SAVE,
+            file.path, f"the GRU {layer.name!r} with reset_after, True or False",
+            "weights alone, without a bias, which do not tell", SAVE,
         )  # fmt: skip
     both = bias if bias.ndim == 2 else np.stack([bias, np.zeros_like(bias)])
     fits = (
@@ -139,7 +141,9 @@ def _layer(
         )
         for name, value in weights.items()
     }
-    return layer_of(KINDS[CELLS[layer.kind]], ready, _plain(file, layer, activation))
+    before = layer.kind == "GRU" and not after
+    cell = "cho_gru" if before else CELLS[layer.kind]
+    return layer_of(KINDS[cell], ready, _plain(file, layer, activation))
 
 
 def _plain(file: KerasFile, layer: KerasLayer, activation: str | None) -> str | None:
@@ -174,6 +178,7 @@ def _zrn_to_rzn(value: Array) -> Array:
 
 
 def _otherwise(
-    file: KerasFile, layer: KerasLayer, option: str, wanted: object, got: object
+    file: KerasFile, layer: KerasLayer, option: str, wanted: object, got: object, cure: str = ""
 ) -> FileError:
-    return FileError(file.path, f"{option} {wanted} in the layer {layer.name!r}", f"{got}", ITSELF)
+    expected = f"{option} {wanted} in the layer {layer.name!r}"
+    return FileError(file.path, expected, f"{got}", cure or ITSELF)

@@ -109,7 +109,8 @@ class Node:
             moved = moved.astype(np.result_type(moved, np.float32))
             ready[name] = as_floats(f"{self.path}: {name} of {self.name}", moved, moved.shape)
         plain = self._activations()[direction][0] if self.kind == "RNN" else None
-        return layer_of(KINDS[CELLS[self.kind]], ready, plain)
+        before = self.kind == "GRU" and not self.options.get("linear_before_reset", 0)
+        return layer_of(KINDS["cho_gru" if before else CELLS[self.kind]], ready, plain)
 
     def _activations(self) -> list[tuple[str, ...]]:
         """Those of each direction."""
@@ -124,7 +125,8 @@ class Node:
         if self.direction not in ("forward", "bidirectional"):
             raise self.otherwise(
                 "direction forward or bidirectional", self.direction,
-                "Export a model that reads forward, and turn its sequences around.",
+                "It is the same network on sequences that are turned around: set the node's direction to forward, save the "
+                "file again, and turn the sequences of your data around.",
             )  # fmt: skip
         for one in self._activations():
             allowed = (
@@ -143,11 +145,6 @@ class Node:
             raise self.otherwise("no clip", f"clip={self.options['clip']:g}")
         if self.options.get("input_forget"):
             raise self.otherwise("an input gate of its own", "input_forget=1")
-        if self.kind == "GRU" and not self.options.get("linear_before_reset", 0):
-            raise self.otherwise(
-                "linear_before_reset=1: r ⊙ (W_R h), as in PyTorch",
-                "linear_before_reset=0: W_R (r ⊙ h), which no layer here computes",
-            )  # fmt: skip
         peepholes = self.given("P")
         if peepholes is not None and (peepholes.array is None or np.any(peepholes.array)):
             raise self.otherwise("no peepholes (P)", "some")

@@ -109,7 +109,9 @@ class _Reading:
                     (f"{name} of {node.name}", f"the input {state.source!r}, here zero")
                 )
             elif state.array is None or np.any(state.array):
-                raise node.otherwise(f"{name} of zeros", "other numbers")
+                raise node.otherwise(
+                    f"{name} of zeros, where every sequence begins here", "other constants"
+                )
         lengths = node.given("sequence_lens")
         if lengths is not None and lengths.source:
             self.facts.append(("lengths", f"those of the data, for the input {lengths.source!r}"))

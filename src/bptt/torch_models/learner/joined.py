@@ -9,12 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bptt import kernels
 from bptt.arrays import Array
 from bptt.diagnosis import needed_lags
 from bptt.gradients.by_lag.linked import linked_by_lag, sweep_from
 from bptt.gradients.by_lag.walk import one_way
-from bptt.layers.at_weights import AtWeights, errors_at_weights
+from bptt.layers.at_weights import errors_at_weights
 from bptt.prognoses import Joined, near_lag
 from bptt.torch_models.decompose import members_of
 from bptt.torch_models.replay import Links, Replay
@@ -119,7 +118,7 @@ def _bands(
     for least, most in ((lag, np.inf), (near, lag), (0, near)):
         counted = [(drawn - at >= least) & (drawn - at < most) & (at >= 0) for at in places]
         parts = [
-            np.sum([_gradient(at_weights[n][k], counted[n]) for n, k in members], axis=0)
+            np.sum([at_weights[n][k].gradient(slice(None), counted[n]) for n, k in members], axis=0)
             for members in members_of(replays)
         ]
         bands.append(np.concatenate(parts))
@@ -132,10 +131,3 @@ def _centred(d: Array, taken: Array, n: int) -> Array:
         return np.zeros_like(d)
     centred = (d - d[taken].mean(0)) * d.dtype.type(n / max(1, n - 1))
     return np.where(taken[..., None], centred, 0)
-
-
-def _gradient(at: AtWeights, counted: Array) -> Array:
-    """(P,) the gradient by all weights of a layer from some steps of some columns, in float64."""
-    dz_R, dz_F = at.dz_R * counted[..., None], at.dz_F * counted[..., None]
-    parts = kernels.outer(dz_R, at.h).ravel(), kernels.outer(dz_F, at.x).ravel(), dz_F.sum((0, 1))
-    return np.concatenate(parts).astype(np.float64)
