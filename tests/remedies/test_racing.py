@@ -1,7 +1,6 @@
 """Who goes on, who stands first, what it costs, and what is said where nothing can be trained."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +9,8 @@ import bptt
 from bptt.data import tasks
 from bptt.errors import NonFiniteError, OptionError
 from bptt.prognoses import Measured, NetworkLearner, Prognosis
-from bptt.remedies import NetworkSubject, Settings, Tried, planned, try_remedies, updates_of
+from bptt.remedies import NetworkSubject, Settings, Tried, try_remedies
+from bptt.remedies.rounds import PER_GROUP, Plan, halved
 from bptt.remedies.tried import order
 from tests.remedies.test_remedies import subject_of
 
@@ -25,26 +25,49 @@ def small(budget=60, seed=0, **options):
     return NetworkSubject.of(network, batch, TASK.needed_lag, TASK, Settings(budget, batch=4))
 
 
+@pytest.mark.parametrize("dear", [1.0, 4.0])
 @pytest.mark.parametrize("candidates", [1, 2, 7, 14, 30])
-@pytest.mark.parametrize("budget", [100, 2000])
-def test_the_plan_halves_doubles_and_keeps_to_the_budget(candidates, budget):
-    rounds = planned(candidates, budget)
-    if candidates < 20:
-        assert rounds[0].depth == round(budget / 40)
+@pytest.mark.parametrize("budget", [500, 2000])
+def test_the_plan_halves_and_keeps_to_the_budget(candidates, budget, dear):
+    """Whoever is left, the dearest included; a race that the budget does not pay for makes one update of each."""
+    prices = [1.0] + [1.0] * (candidates - 1) + [dear]
+    plan = Plan.of(prices, budget)
+    rounds, spent = [], budget - plan.left
+    while plan.counts:
+        alive = [1.0, *sorted(prices[1:], reverse=True)[: plan.counts[0]]]
+        before = plan.depth
+        each = plan.next(alive)
+        spent += sum(alive) * (each.depth - before + PER_GROUP * each.groups)
+        rounds.append(each)
     assert rounds[0].candidates == candidates
-    for before, after in pairwise(rounds):
-        assert after.depth == 2 * before.depth
-        assert after.candidates == max(min(2, candidates), (before.candidates + 1) // 2)
-    spent = (candidates + 1) * rounds[0].depth
-    spent += sum((after.candidates + 1) * (after.depth - before.depth) for before, after in pairwise(rounds))  # fmt: skip
-    assert updates_of(rounds) == spent <= budget
+    assert rounds[-1].candidates == (min(2, candidates) if len(rounds) > 1 else candidates)
+    assert [each.depth for each in rounds] == sorted({each.depth for each in rounds})
+    assert spent <= budget or [each.depth for each in rounds] == [1]
+    assert rounds[-1].depth <= 0.2 * budget
+
+
+def test_every_round_that_is_paid_for_halves():
+    assert halved(13, 9) == [13, 7, 4, 2]
+    plan = Plan.of([1.0] * 5, 20_000)
+    rounds = [plan.next([1.0] * (1 + plan.counts[0])) for _ in range(len(plan.counts))]
+    assert [each.candidates for each in rounds] == [4, 2]
+    assert [each.groups for each in rounds] == [3, 12]
+
+
+def test_a_copy_that_costs_more_has_its_price():
+    """An LSTM in the place of a plain layer, and Ω; what changes the training alone costs what the model does."""
+    ranking = try_remedies(small(), only=["lstm", "gru", "omega", "lr-down", "orthogonal"])
+    prices = {each.name: each.price for each in ranking.tried}
+    assert prices["as it is"] == prices["lr-down"] == prices["orthogonal"] == 1
+    assert prices["omega"] == 2
+    assert 2 < prices["gru"] < prices["lstm"] < 4
 
 
 def test_every_update_is_counted_and_the_better_half_goes_on():
     seen = []
-    ranking = try_remedies(small(200), only=ONLY, progress=lambda *done: seen.append(done))
+    ranking = try_remedies(small(1000), only=ONLY, progress=lambda *done: seen.append(done))
     race = ranking.race
-    assert race.updates == sum(len(each.prognosis.losses) for each in ranking.tried) <= 200
+    assert race.updates == sum(len(each.prognosis.losses) for each in ranking.tried) <= 1000
     assert seen[-1][0] == seen[-1][1]
     assert [done for done, *_ in seen] == sorted(done for done, *_ in seen)
     depths = sorted((len(each.prognosis.losses) for each in ranking.tried), reverse=True)
@@ -128,14 +151,11 @@ def test_one_that_breaks_off_ends_nothing(monkeypatch):
 
 def test_a_hand_on_the_keys_leaves_what_is_known():
     def progress(done, total, work):
-        if done == 30:
+        if work.endswith("3 of 5"):
             raise KeyboardInterrupt
 
     ranking = try_remedies(small(400), only=ONLY, progress=progress)
-    assert (
-        ranking.race.stopped
-        == f"Stopped by hand after 30 of {updates_of(ranking.race.rounds)} updates."
-    )
+    assert ranking.race.stopped == f"Stopped by hand after {ranking.race.updates} updates."
     assert len(ranking.tried) == 5
     raced = [each for each in ranking.tried if each.rounds]
     assert [each.name for each in ranking.tried[: len(raced)]] == [each.name for each in raced]

@@ -81,7 +81,10 @@ def test_the_table_says_what_json_says(remedies, visit, tmp_path):
         assert float(shown[6]) == pytest.approx(10 ** curves["log10_attenuation"][-1], rel=0.06)
         assert shown[7] == str(seen_ahead["updates"]) == str(curves["update"][-1])
     spent = sum(of["prognosis"]["updates"] for of in ranked)
-    assert f"{spent} updates of a budget of {BUDGET}" in seen.page.inner_text(".verdict")
+    assert (
+        f"{spent} updates, in the time of {BUDGET} of the model as it is"
+        in seen.page.inner_text(".verdict")
+    )
 
 
 def test_the_page_says_what_each_remedy_is(remedies, visit, tmp_path):

@@ -5,7 +5,6 @@ from bptt.remedies.catalogue import CATALOGUE, Remedy
 from bptt.remedies.network_subject import NetworkSubject
 from bptt.remedies.racing import Race
 from bptt.remedies.ranking import Ranking
-from bptt.remedies.rounds import planned, updates_of
 from bptt.remedies.settings import Settings
 from bptt.remedies.subject import Subject
 from bptt.remedies.tried import UNCHANGED, Tried
@@ -22,8 +21,6 @@ __all__ = [
     "Subject",
     "Tried",
     "apply_remedy",
-    "planned",
     "remedied",
     "try_remedies",
-    "updates_of",
 ]

@@ -28,14 +28,14 @@ def scaled(layer: Layer, gain: float) -> Layer:
 
 def log10_attenuation(subject: Subject) -> float:
     """Signal at the needed lag over that at lag 0, of the layer where it is weakest; -inf if none is left."""
-    profiles, traces = subject.profiles(subject.needed), subject.traces()
-    lags = needed_lags(subject.needed_lag, traces, profiles)
+    signals, traces = subject.signals(subject.needed), subject.traces()
+    lags = needed_lags(subject.needed_lag, traces, signals)
     if max(lags) > subject.needed:  # an encoder's lags begin behind its decoder
-        profiles = subject.profiles(max(lags))
+        signals = subject.signals(max(lags))
     return float(
         min(
-            profile.log10_attenuation(lag) if lag < len(profile.log10_signal) else -np.inf
-            for profile, lag in zip(profiles, lags, strict=True)
+            signal.log10_attenuation(lag) if lag < len(signal.log10_signal) else -np.inf
+            for signal, lag in zip(signals, lags, strict=True)
         )
     )
 

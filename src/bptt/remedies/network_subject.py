@@ -7,7 +7,7 @@ from typing import Any
 from bptt.data import Data, Series, Task, Text
 from bptt.diagnosis import Diagnosis, batch_arguments, diagnose_network, needed_or_half
 from bptt.errors import OptionError
-from bptt.gradients.by_lag import LagProfile, by_lag
+from bptt.gradients.by_lag import LagProfile, Signal, by_lag, signal_by_lag
 from bptt.layers import Layer, Trace
 from bptt.layers.build import replaced
 from bptt.network import Network
@@ -120,6 +120,11 @@ class NetworkSubject:
         """The gradient by lag of every layer."""
         run = self.network.run(**self.batch)
         return by_lag(run.stack_trace, run.dh, max_lag=max_lag)
+
+    def signals(self, max_lag: int) -> Sequence[Signal]:
+        """The error signal by lag of every layer."""
+        run = self.network.run(**self.batch)
+        return signal_by_lag(run.stack_trace, run.dh, max_lag)
 
     def traces(self) -> list[Trace]:
         """The forward pass of every layer on the batch."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bptt.diagnosis import Diagnosis
-from bptt.gradients.by_lag import LagProfile
+from bptt.gradients.by_lag import LagProfile, Signal
 from bptt.layers import Layer, Trace
 from bptt.remedies.subject import Subject
 
@@ -49,6 +49,10 @@ class Part:
     def profiles(self, max_lag: int) -> list[LagProfile]:
         """The gradient by lag of the chosen layers."""
         return self._of(self._whole.profiles(max_lag))
+
+    def signals(self, max_lag: int) -> Sequence[Signal]:
+        """The error signal by lag of the chosen layers."""
+        return self._of(self._whole.signals(max_lag))
 
     def traces(self) -> list[Trace]:
         """The forward pass of the chosen layers."""

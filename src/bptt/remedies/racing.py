@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from bptt.errors import BpttError, NonFiniteError
+from bptt.presentation.formatting import counted
 from bptt.prognoses import Learner, Measured, Prognosis, broke_off, measure
-from bptt.remedies.rounds import Round, updates_of
+from bptt.remedies.rounds import Plan, Round
 from bptt.remedies.tried import UNCHANGED, Tried, order
 
 Progress = Callable[[int, int, str], None]
@@ -16,8 +17,8 @@ class Race:
     """A race that was run.
 
     Attributes:
-        budget: updates that it might cost, which is also the training that it is about.
-        rounds: as planned.
+        budget: updates of the model as it is that it might take as long as, which is also the training that it is about.
+        rounds: that were begun.
         updates: of all candidates and the model as it is, that were made.
         stopped: why it ended early, a sentence, or None.
     """
@@ -103,46 +104,72 @@ class Runner:
         return replace(self.tried, prognosis=prognosis, rounds=self.rounds)
 
 
-def race(
-    candidates: Sequence[Tried], rounds: Sequence[Round], budget: int, progress: Progress
-) -> tuple[list[Tried], Race]:
+@dataclass(eq=False)
+class Spent:
+    """How much of the budget is gone, told after every update.
+
+    Attributes:
+        so_far: of it, in updates of the model as it is.
+        budget: all of it.
+        progress: called with both, and what is being done.
+        updates: made, of whatever price.
+    """
+
+    so_far: float
+    budget: int
+    progress: Progress
+    updates: int = 0
+    doing: str = ""
+    price: float = 1.0
+
+    def on(self, doing: str, price: float) -> None:
+        """What is done from now on, and what an update of it costs."""
+        self.doing, self.price = doing, price
+        self._tell()
+
+    def update(self, _: float) -> None:
+        """One more was made."""
+        self.updates += 1
+        self.so_far += self.price
+        self._tell()
+
+    def _tell(self) -> None:
+        self.progress(round(self.so_far), self.budget, self.doing)
+
+
+def race(candidates: Sequence[Tried], budget: int, progress: Progress) -> tuple[list[Tried], Race]:
     """Run a race. Ctrl-C ends it; what is known by then is returned.
 
     Args:
         candidates: the model as it is first.
-        rounds: as ``planned``.
-        budget: updates of the whole race.
-        progress: called with (updates made, updates of all rounds, what is being done).
+        budget: updates of the model as it is, that the whole race may take as long as.
+        progress: called with (how much of the budget is spent, the budget, what is being done).
     """
-    total, stopped = updates_of(rounds), None
+    plan = Plan.of([tried.price for tried in candidates], budget)
+    spent = Spent(budget - plan.left, budget, progress)
+    stopped = None
     runners: list[Runner] = []
-    made = 0
-
-    def note(_: float) -> None:
-        nonlocal made
-        made += 1
-        progress(made, total, doing)
-
-    doing = ""
+    rounds: list[Round] = []
     try:
         runners += [Runner.of(tried) for tried in candidates]
         alive = runners
-        for number, each in enumerate(rounds, 1):
-            if number > 1:
-                alive = _better(alive, each.candidates, budget)
+        of = len(plan.counts)
+        while plan.counts and any(runner.learner is not None for runner in alive):
+            if rounds:
+                alive = _better(alive, plan.counts[0], budget)
+            each = plan.next([runner.tried.price for runner in alive])
+            rounds.append(each)
             for place, runner in enumerate(alive, 1):
-                doing = (
-                    f"round {number} of {len(rounds)}: {runner.tried.name}, {place} of {len(alive)}"
-                )
-                progress(made, total, doing)
-                runner.run(each, note)
-            if all(runner.learner is None for runner in alive):
-                break
+                name, price = runner.tried.name, runner.tried.price
+                spent.on(f"round {len(rounds)} of {of}: {name}, {place} of {len(alive)}", price)
+                runner.run(each, spent.update)
+            spent.so_far = budget - plan.left  # measuring and all
     except KeyboardInterrupt:
-        stopped = f"Stopped by hand after {made} of {total} updates."
+        stopped = f"Stopped by hand after {counted(spent.updates, 'update')}."
         if not runners:
             runners = [Runner(tried, None) for tried in candidates]
-    return [runner.result(budget) for runner in runners], Race(budget, tuple(rounds), made, stopped)
+    ran = Race(budget, tuple(rounds), spent.updates, stopped)
+    return [runner.result(budget) for runner in runners], ran
 
 
 def why(error: Exception) -> str:

@@ -1,8 +1,9 @@
-"""A race in rounds (successive halving: Karnin, Koren & Somekh 2013; Jamieson & Talwalkar 2016), planned beforehand.
+"""A race in rounds (successive halving: Karnin, Koren & Somekh 2013; Jamieson & Talwalkar 2016), within a budget.
 
-In each round all that are left train up to a depth; the better half goes on, and the depth doubles. The model as it is
-runs along to the end. The first depth is a quarter of a look ahead. There are as many rounds as the budget pays for:
-every update of every candidate counts, and so does measuring, at the price of the updates that take as long.
+In each round all that are left train on to the same depth and are measured; the better half goes on. The model as it is
+runs along to the end. Every round may cost the same part of the budget: the fewer are left, the deeper they go. What is
+counted is time, in updates of the model as it is: an update of a copy costs its price, and measuring and making a copy
+cost the updates that take as long.
 """
 
 from collections.abc import Sequence
@@ -11,9 +12,13 @@ from dataclasses import dataclass
 from bptt.prognoses import updates_ahead
 from bptt.prognoses.learner import GROUPS
 
-FIRST = 1 / 4  # of a look ahead, the depth of the first round
 LEAST = 2  # candidates of every round, where there are so many
-PER_GROUP = 2  # updates that take as long as measuring one group of held-out sequences
+# Of a look ahead, the depth of the first round; where that is not paid for there are fewer rounds.
+SHALLOWEST = 1 / 8
+DEEPEST = 2  # look aheads, the depth of the last
+FEW = 3  # groups of held-out sequences that all but the last round are measured on
+# Updates that take as long as measuring one group of held-out sequences, and as making a copy and diagnosing it.
+PER_GROUP, PER_COPY = 3, 16
 
 
 @dataclass(frozen=True)
@@ -33,36 +38,67 @@ class Round:
     form_groups: int
 
 
-def planned(candidates: int, budget: int) -> tuple[Round, ...]:
-    """The rounds.
+@dataclass
+class Plan:
+    """The rounds of a race, one after the other: how deep each goes depends on the price of those who are left.
+
+    Attributes:
+        budget: updates of the model as it is, that the whole race may take as long as.
+        counts: candidates of every round.
+        left: of the budget.
+        depth: that the last round went to.
+    """
+
+    budget: int
+    counts: list[int]
+    left: float
+    depth: int = 0
+
+    @classmethod
+    def of(cls, prices: Sequence[float], budget: int) -> "Plan":
+        """Before the first round.
+
+        Args:
+            prices: of an update of the model as it is, which is 1, and of every candidate.
+            budget: updates of the model as it is.
+        """
+        price = sum(prices)
+        begin = (
+            PER_COPY * len(prices) + PER_GROUP * price
+        )  # every copy is measured on one group at first
+        left = budget - begin
+        first = price * (SHALLOWEST * updates_ahead(budget) + PER_GROUP * FEW)
+        most = max(1, int(left / first))
+        return cls(budget, halved(len(prices) - 1, most), left)
+
+    def next(self, prices: Sequence[float]) -> Round:
+        """The next round.
+
+        Args:
+            prices: of those who run in it, the model as it is among them.
+        """
+        count, *self.counts = self.counts
+        price, last = sum(prices), not self.counts
+        share = self.left / (1 + len(self.counts)) / price  # updates that each may cost
+        groups = GROUPS if last and share > 2 * PER_GROUP * GROUPS else FEW
+        deeper = max(1, int(share - PER_GROUP * groups))
+        deeper = min(deeper, max(1, DEEPEST * updates_ahead(self.budget) - self.depth))
+        self.left -= price * (deeper + PER_GROUP * groups)
+        self.depth += deeper
+        return Round(count, self.depth, groups, max(2, groups // 2))
+
+
+def halved(candidates: int, most: int) -> list[int]:
+    """How many candidates run in each of the rounds: all, half of them, and so on; of too many rounds those in the middle fall out.
 
     Args:
-        candidates: how many there are beside the model as it is.
-        budget: updates that the whole race may cost.
+        candidates: in the first round.
+        most: rounds.
 
-    >>> [(each.candidates, each.depth) for each in planned(8, 2000)]
-    [(8, 50), (4, 100), (2, 200), (2, 400)]
+    >>> halved(13, 9), halved(13, 3), halved(13, 1), halved(1, 9)
+    ([13, 7, 4, 2], [13, 4, 2], [13], [1])
     """
-    ahead = updates_ahead(budget)
-    depth = max(1, round(FIRST * ahead))
-    if (
-        candidates + 1
-    ) * depth > budget // 2:  # so many that the second round would not be paid for
-        depth = max(1, budget // (2 * (candidates + 1)))
-    rounds: list[Round] = []
-    left, before = budget - (candidates + 1) * PER_GROUP, 0  # before the first update one group
-    while True:
-        groups = GROUPS if depth >= ahead else 3
-        cost = (candidates + 1) * (depth - before + PER_GROUP * groups)
-        if rounds and cost > left:
-            return tuple(rounds)
-        rounds.append(Round(candidates, depth, groups, max(2, groups // 2)))
-        left -= cost
-        before, depth = depth, 2 * depth
-        candidates = max(min(LEAST, candidates), -(-candidates // 2))
-
-
-def updates_of(rounds: Sequence[Round]) -> int:
-    """Updates of all candidates and the model as it is, in all rounds."""
-    depths = [0, *(each.depth for each in rounds)]
-    return sum((each.candidates + 1) * (each.depth - before) for each, before in zip(rounds, depths, strict=False))  # fmt: skip
+    counts = [candidates]
+    while counts[-1] > LEAST:
+        counts.append(max(LEAST, -(-counts[-1] // 2)))
+    return counts[:1] + counts[len(counts) - most + 1 :] if 0 < most < len(counts) else counts

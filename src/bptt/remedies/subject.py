@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from bptt.data import Task
 from bptt.diagnosis import Diagnosis
-from bptt.gradients.by_lag import LagProfile
+from bptt.gradients.by_lag import LagProfile, Signal
 from bptt.layers import Layer, Trace
 from bptt.prognoses import Learner
 from bptt.remedies.settings import Settings
@@ -73,6 +73,10 @@ class Subject(Protocol):
 
     def profiles(self, max_lag: int) -> list[LagProfile]:
         """The gradient by lag of every layer."""
+        ...
+
+    def signals(self, max_lag: int) -> Sequence[Signal]:
+        """The error signal by lag of every layer."""
         ...
 
     def traces(self) -> list[Trace]:

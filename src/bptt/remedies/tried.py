@@ -40,8 +40,9 @@ class Tried:
         changes: the settings that differ from those of the model as it is, by name.
         diagnosis: of the copy, on the same batch, before any training.
         prognosis: what the look ahead saw, as far as the copy raced; None if nothing was trained.
-        rounds: of the race that it ran in.
         seconds: that the change took to make.
+        rounds: of the race that it has run to their end.
+        price: of an update of the copy, in updates of the model as it is.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Tried:
     prognosis: Prognosis | None
     seconds: float
     rounds: int = 0
+    price: float = 1.0
 
     @property
     def log10_attenuation(self) -> float:

@@ -9,14 +9,14 @@ import numpy as np
 from bptt.cells.initialise import random_generator
 from bptt.errors import OptionError
 from bptt.remedies.catalogue import Remedy, chosen
-from bptt.remedies.change import Change
 from bptt.remedies.racing import Race, race, why
 from bptt.remedies.ranking import Ranking
-from bptt.remedies.rounds import planned, updates_of
 from bptt.remedies.subject import Subject
 from bptt.remedies.tried import UNCHANGED, Tried, order
 
 Progress = Callable[[int, int, str], None]
+
+OMEGA = 2  # the price of an update with Ω, which takes the errors back once more
 
 
 def try_remedies(
@@ -46,15 +46,15 @@ def try_remedies(
     note = progress or (lambda done, total, work: None)
     no_trial = _untrainable(subject) if budget else None
     training = bool(budget) and no_trial is None
-    total = updates_of(planned(len(remedies), budget)) if training else len(remedies)
+    total = budget if training else len(remedies)
     note(0, total, UNCHANGED)
-    tried = [_measured(UNCHANGED, "nothing changed", "", Change(()), subject, 0.0)]
+    tried = [_unchanged(subject)]
     refused = []
     generator = random_generator(rng)
     for number, remedy in enumerate(remedies):
         try:
             note(0 if training else number, total, f"making: {remedy.name}")
-            tried.append(_tried(remedy, subject, generator))
+            tried.append(_tried(remedy, tried[0], generator))
         except Exception as error:  # whatever goes wrong with a changed copy is listed, not fatal
             refused.append((remedy.name, why(error)))
         except KeyboardInterrupt:
@@ -67,7 +67,7 @@ def try_remedies(
         )  # fmt: skip
     ran: Race | None = None
     if training:
-        tried, ran = race(tried, planned(len(tried) - 1, budget), budget, note)
+        tried, ran = race(tried, budget, note)
     note(total, total, "done")
     return Ranking(tuple(sorted(tried, key=order)), tuple(refused), ran, no_trial)
 
@@ -87,19 +87,30 @@ def _untrainable(subject: Subject) -> str | None:
     return None
 
 
-def _tried(remedy: Remedy, subject: Subject, rng: np.random.Generator) -> Tried:
-    began = perf_counter()
-    change = remedy.make(subject, rng)
-    seconds = perf_counter() - began
-    changed = subject if change.layers is None else subject.changed(change.layers)
-    return _measured(remedy.name, remedy.does, remedy.source, change, changed, seconds)
-
-
-def _measured(
-    name: str, does: str, source: str, change: Change, subject: Subject, seconds: float
-) -> Tried:
-    settings = replace(subject.settings, **change.settings)
+def _unchanged(subject: Subject) -> Tried:
     return Tried(
-        name, does, source, change.sentences, subject, settings, change.settings,
-        subject.diagnose(), None, seconds,
+        UNCHANGED, "nothing changed", "", (), subject, subject.settings, {}, subject.diagnose(), None, 0.0
     )  # fmt: skip
+
+
+def _tried(remedy: Remedy, before: Tried, rng: np.random.Generator) -> Tried:
+    began = perf_counter()
+    change = remedy.make(before.subject, rng)
+    seconds = perf_counter() - began
+    settings = replace(before.settings, **change.settings)
+    subject, diagnosis = before.subject, before.diagnosis
+    if change.layers is not None:
+        subject = subject.changed(change.layers)
+        diagnosis = subject.diagnose()
+    return Tried(
+        remedy.name, remedy.does, remedy.source, change.sentences, subject, settings, change.settings, diagnosis,
+        None, seconds, price=_price(subject, before.subject) * (OMEGA if settings.omega else 1),
+    )  # fmt: skip
+
+
+def _price(subject: Subject, before: Subject) -> float:
+    """Of an update: an LSTM has four times the weights of a plain layer, and takes three times as long."""
+    weights, own = (
+        sum(layer.W_F.size + layer.W_R.size for layer in each.layers) for each in (subject, before)
+    )
+    return float((weights / own) ** 0.8)

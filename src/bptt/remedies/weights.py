@@ -11,6 +11,8 @@ from bptt.remedies.change import Change, plain_layers, with_weights
 from bptt.remedies.gain import scaled, signal_preserving_gain
 from bptt.remedies.subject import Subject
 
+SEQUENCES, UPDATES, RATE = 4, 30, 1e-2  # of flossing: more cost more and change little
+
 
 def gain(subject: Subject, rng: np.random.Generator) -> Change:
     """W_R times the gain at which the signal keeps its size on this batch."""
@@ -76,8 +78,7 @@ def flossing(subject: Subject, rng: np.random.Generator) -> Change:
                 "flossing", "sequences of one length without resets", name,
                 "It does not apply: exponents are followed along whole sequences.",
             )  # fmt: skip
-        chosen = slice(0, 8)  # sequences to follow; more cost more and change little
-        layer, history = floss(trace.layer, trace.x[:, chosen])
+        layer, history = floss(trace.layer, trace.x[:, :SEQUENCES], updates=UPDATES, lr=RATE)
         first, last = history[0].loss, history[-1].loss
         changed = subject.layers
         changed[number] = layer

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from bptt.diagnosis import Diagnosis, needed_or_half
-from bptt.gradients.by_lag import LagProfile
+from bptt.gradients.by_lag import LagProfile, Signal
 from bptt.layers import Layer, Trace
 from bptt.remedies import Settings
 from bptt.torch_models.as_found import Memory, copied, eagerly, random_numbers_kept, seed_all
@@ -102,6 +102,10 @@ class ModuleSubject:
     def profiles(self, max_lag: int) -> list[LagProfile]:
         """The gradient by lag of every layer."""
         return decompose(self.model, self.batch, self.loss, max_lag).profiles
+
+    def signals(self, max_lag: int) -> Sequence[Signal]:
+        """The error signal by lag of every layer."""
+        return self.profiles(max_lag)
 
     def traces(self) -> list[Trace]:
         """The forward pass of every layer."""
