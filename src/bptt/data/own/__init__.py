@@ -1,5 +1,6 @@
 """A user's own labelled sequences: what a file holds, how it is read, and what was read of it in words."""
 
+import stat
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,12 +37,17 @@ def read(path: str, reading: Reading) -> Own:
         FileError: if the file is missing or not what it says.
         OptionError: if something must be said that is not, or is said that does not fit.
     """
+    expected = f"a {ending_of(path)} file"
     try:
+        kind = Path(path).stat().st_mode
+        if not stat.S_ISREG(kind):  # reading a pipe might wait for ever
+            got = "a directory" if stat.S_ISDIR(kind) else "a pipe or a device"
+            raise FileError(path, expected, got, "Pass the path of a file.")
         stream = open(path, "rb")
     except (OSError, ValueError) as error:
-        raise FileError(
-            path, f"a {ending_of(path)} file", files.reason(error), "Check the path."
-        ) from error
+        if isinstance(error, FileError):
+            raise
+        raise FileError(path, expected, files.reason(error), "Check the path.") from error
     with stream:
         return read_stream(path, stream, reading)
 

@@ -2,24 +2,29 @@
 
     sequence   tells the sequences apart; without it all rows are one sequence
     target     what is asked for: one per sequence where it never changes within one, else one at every step
-    the rest   inputs, but for a column that only counts the steps
+    the rest   inputs, but for a column that only counts the steps or holds dates
 
-Targets that are all whole numbers are classes, and so are words.
+Targets that are all whole numbers are classes, and so are words, and codes such as 01 and 02.
 """
+
+import re
 
 import numpy as np
 
 from bptt.arrays import Array
 from bptt.data.own.classes import numbered
+from bptt.data.own.clocks import in_order, is_dates, only_counts
 from bptt.data.own.names import found
 from bptt.data.own.own import Own
 from bptt.data.own.reading import Reading
-from bptt.data.own.table import Table
+from bptt.data.own.table import Table, is_number
 from bptt.data.own.words import listed
 from bptt.errors import FileError, OptionError
 
 SEQUENCES = ("sequence", "sequence_id", "seq", "seq_id", "series", "series_id", "id")
 TARGETS = ("target", "targets", "label", "labels", "class")
+CODE = re.compile("0[0-9]+$")
+NO_HEADER = " Or write a header as the first row, if there is none."
 CHOOSE = "Correct it, or choose columns of numbers: inputs=NAME,NAME."
 
 
@@ -41,21 +46,23 @@ def sequences_in(table: Table, reading: Reading) -> Own:
     if target is None:
         raise FileError(
             file, "a column target or label, or the name of another", f"columns {listed(names)}",
-            "Say which one is asked for: target=NAME.",
+            "Say which one is asked for: target=NAME." + NO_HEADER * any(map(is_number, names)),
         )  # fmt: skip
-    places = _places(table, by, said=reading.sequence is not None)
-    chosen = []
+    rest = [n for n in names if n not in (by, target)]
+    places, clock = in_order(table, rest, _places(table, by, said=reading.sequence is not None))
+    chosen = list(table.chosen)
     if by is None:
         chosen.append("no column sequence, so all rows are one sequence")
     elif by.lower() != "sequence":
         chosen.append(f"a sequence for each {by}")
-    inputs, left_out = _inputs(table, [n for n in names if n not in (by, target)], reading, places)
+    if clock is not None:
+        chosen.append(f"rows put in the order of {clock}")
+    inputs, left_out = _inputs(table, rest, reading, places)
     if target in inputs:
         raise OptionError(
             "inputs", f"columns beside the target, {target}", target, "Leave it out of the inputs."
         )
-    if left_out:
-        chosen.append(f"left out, for it only counts: {listed(left_out)}")
+    chosen += [f"left out, for {why}: {listed(those)}" for why, those in left_out.items() if those]
     numbers = np.column_stack([table.numbers(name, CHOOSE) for name in inputs])
     asked, classes = _target(table, target)
     targets = [asked[rows] for rows in places.values()]
@@ -84,43 +91,29 @@ def _places(table: Table, by: str | None, *, said: bool) -> dict[str, Array]:
 
 def _inputs(
     table: Table, rest: list[str], reading: Reading, places: dict[str, Array]
-) -> tuple[list[str], list[str]]:
-    """The names of the inputs, and of the columns that only count."""
+) -> tuple[list[str], dict[str, list[str]]]:
+    """The names of the inputs, and of the columns that are left out, by the reason."""
     if reading.inputs is not None:
         for name in reading.inputs:
             found(table.file, list(table.columns), (), "inputs", name)
-        return list(reading.inputs), []
+        return list(reading.inputs), {}
     if not rest:
         raise FileError(
             table.file, "at least one column of inputs", "none beside the sequence and the target",
             "Write a column for each number that the network reads at a step.",
         )  # fmt: skip
-    counters = [name for name in rest if _counts(table, name, places)]
-    if len(counters) == len(rest):  # a network must read something
-        return rest, []
-    return [name for name in rest if name not in counters], counters
-
-
-def _counts(table: Table, name: str, places: dict[str, Array]) -> bool:
-    """Whether a column only counts, from 0 or 1, the steps of each sequence or the rows of the table."""
-    try:
-        values = table.numbers(name, CHOOSE)
-    except FileError:
-        return False
-    if len(values) < 2:
-        return False
-    parts = [values[rows] for rows in places.values()]
-    of_rows = values[0] in (0, 1) and np.array_equal(values, values[0] + np.arange(len(values)))
-    return of_rows or (
-        max(map(len, parts)) > 1
-        and parts[0][0] in (0, 1)
-        and all(np.array_equal(part, parts[0][0] + np.arange(len(part))) for part in parts)
-    )
+    counters = [name for name in rest if only_counts(table, name, places)]
+    dates = [name for name in rest if name not in counters and is_dates(table, name)]
+    inputs = [name for name in rest if name not in (*counters, *dates)]
+    if not inputs:  # a network must read something
+        return rest, {}
+    return inputs, {"it only counts": counters, "it holds dates": dates}
 
 
 def _target(table: Table, name: str) -> tuple[Array, tuple[str, ...] | None]:
     """What is asked for, as numbers or classes, and the names of the classes that are words."""
-    if table.is_text(name):
+    cells = table.columns[name]
+    if table.is_text(name) or (isinstance(cells, list) and any(map(CODE.match, cells))):
         return numbered(np.array(table.words(name)))
     numbers = table.numbers(name, "Write numbers in all of its cells, or words in all.")
     whole = np.isfinite(numbers).all() and (numbers == np.round(numbers)).all()

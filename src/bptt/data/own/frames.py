@@ -1,6 +1,6 @@
 """A table in a file of columns (.parquet, .feather) or of a spreadsheet (.xlsx), through pandas.
 
-Of a spreadsheet the first sheet is read. Nothing in such a file is unpickled or computed.
+Of a spreadsheet the first sheet is read. An index that has names is a column too. Nothing in such a file is unpickled or computed.
 """
 
 import warnings
@@ -37,18 +37,23 @@ def read_frame(name: str, stream: BinaryIO, ending: str) -> Table:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles that a spreadsheet lacks, for example
+            sheets = pandas.ExcelFile(stream).sheet_names if ending == ".xlsx" else []
             frame = getattr(pandas, function)(stream)
+            if any(each is not None for each in frame.index.names):
+                frame = frame.reset_index()
     except Exception as error:  # a damaged file fails in as many ways as there are bytes
         raise FileError(
             name, f"a {ending} file", "something else, or a file that is damaged", "Write it again."
         ) from error
+    several = tuple(f"the first of {len(sheets)} sheets, {sheets[0]}" for _ in sheets[1:2])
+    name = f"{name} ({several[0]})" if several else name
     if not len(frame):
         raise FileError(name, "at least one row", "none", "Write a row per step.")
     header = ["" if str(c).startswith("Unnamed: ") else str(c).strip() for c in frame.columns]
     columns = {
         column: _cells(frame.iloc[:, place]) for place, column in enumerate(named(name, header))
     }
-    return Table(name, columns, list(range(2, len(frame) + 2)))
+    return Table(name, columns, list(range(2, len(frame) + 2)), chosen=several)
 
 
 def _cells(column: Any) -> Cells:

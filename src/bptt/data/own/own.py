@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from bptt.arrays import Array
 from bptt.data.own.words import listed, spread
 from bptt.presentation.formatting import counted
@@ -41,9 +43,18 @@ class Own:
         """
         names = "" if self.classes is None else f" ({listed(self.classes)})"
         what = f"{counted(outputs, 'class', 'classes')}{names}" if classes else "a number"
+        if classes and self.classes is None:
+            what += _never(set(range(outputs)) - set(np.hstack(self.targets).tolist()))
         parts = [
             f"{counted(len(self.sequences), 'sequence')} of {spread(self.sequences)}",
             f"inputs: {self.inputs}",
             f"target: {self.target}, {what}, {'at every step' if per_step else 'at the end'}",
         ]
         return "; ".join(parts)
+
+
+def _never(missing: set[int]) -> str:
+    """Numbers of classes that no sequence has, in words."""
+    if not missing:
+        return ""
+    return f", of which {listed([str(n) for n in sorted(missing)])} never occur{'s' * (len(missing) == 1)}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bptt.errors import OptionError
+from bptt.presentation.formatting import listed
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,6 @@ class Reading:
         if said:
             several = len(said) > 1
             raise OptionError(
-                " and ".join(", ".join(said).rsplit(", ", 1)), f"none {because}", ", ".join(map(str, said.values())),
+                listed(list(said)), f"none {because}", ", ".join(map(str, said.values())),
                 f"Leave {'them' if several else 'it'} out: {'they have' if several else 'it has'} no effect.",
             )  # fmt: skip

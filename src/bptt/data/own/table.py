@@ -7,6 +7,7 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.errors import FileError
 
+POINTS = "Write numbers with a point before their decimals and no other sign; or separate the columns by semicolons."
 FILL = "Fill it, or drop the row or the column."
 Cells = list[str] | Array  # as they are written, or numbers; what is missing is NaN there
 
@@ -20,12 +21,14 @@ class Table:
         columns: by name, one cell a row.
         rows: what the file calls each row, the header being row 1.
         decimal: the sign before decimals, "." or ",".
+        chosen: what was found out about the file and not said by the user, in phrases.
     """
 
     file: str
     columns: dict[str, Cells]
     rows: list[int]
     decimal: str = "."
+    chosen: tuple[str, ...] = ()
 
     def numbers(self, name: str, cure: str) -> Array:
         """(rows,) float64 of a column.
@@ -48,7 +51,9 @@ class Table:
         wrong = np.flatnonzero(np.isnan(values))
         if len(wrong):
             cell = cells[wrong[0]]
-            self._refuse(name, "a number", cell if isinstance(cell, str) else "", wrong, cure)
+            written = cell if isinstance(cell, str) else ""
+            commas = self.decimal == "." and is_number(written.replace(",", ""))
+            self._refuse(name, "a number", written, wrong, POINTS if commas else cure)
         return values
 
     def words(self, name: str) -> list[str]:
@@ -90,3 +95,12 @@ class Table:
             self.file, f"{expected} in every cell of {name}", f"{what} in row {self.rows[wrong[0]]}{more}",
             cure if cell else FILL,
         )  # fmt: skip
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell can be read as a number."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
