@@ -25,8 +25,12 @@
     let text = JSON.stringify(figures[id].spec);
     for (const [colour, name] of Object.entries(names)) text = text.replaceAll(colour, named(name));
     const place = document.getElementById(id);
-    const room = place.parentElement.clientWidth;
-    return vegaEmbed(place, fitted(JSON.parse(text), room), { ...silent, config: config(named, room < 520) });
+    const unit = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;  // charts grow with the text
+    const room = place.parentElement.clientWidth / unit;
+    return vegaEmbed(place, fitted(JSON.parse(text), room), { ...silent, config: config(named, room < 520) }).then(() => {
+      const svg = place.querySelector("svg");
+      for (const side of ["width", "height"]) svg.setAttribute(side, unit * svg.getAttribute(side));
+    });
   }
   async function save(id, kind) {
     const { title, spec } = figures[id];
