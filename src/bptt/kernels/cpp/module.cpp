@@ -6,6 +6,7 @@
 #include "outer.h"
 #include "remainder.h"
 #include "team.h"
+#include "whole_module.h"
 
 using namespace bptt::BPTT_ISA;
 using namespace nb::literals;
@@ -69,7 +70,8 @@ void bind_products(nb::module_& m, const char* packed_name) {
         const Strided<const T> left(a, M, "a"), right(b, left.rows, N, "b");
         T* to = whole(out, M * N, "out");
         share(M, 2.0 * left.rows * M * N, [&](Size begin, Size end) {
-            outer(left.data, left.stride, right.data, right.stride, left.rows, N, to, N, begin, end);
+            outer(Apart<T>{left.data, left.stride}, Apart<T>{right.data, right.stride}, left.rows, N, to, N,
+                  begin, end);
         }, OUTER_HEIGHT);
     }, "a"_x, "b"_x, "out"_x, unlocked);
 
@@ -269,6 +271,7 @@ NB_MODULE(BPTT_MODULE, m) {
     bind_lags<float>(m);
     bind_lags<double>(m);
     m.def("remainder", &bound_remainder, "G"_x, "R"_x, "M"_x, "W"_x, "r"_a, "g"_a, "m"_a, "n"_a);
+    bind_whole_layer(m);
     m.def("supported", &supported);
     m.def("resize_team", &Team::resize, "count"_a, unlocked);
 }

@@ -35,17 +35,42 @@ void outer_tile(const T* a, const T* b, Size rows, T* out) {
         for (int c = 0; c < C; ++c) store(out + (i * C + c) * W<T>, sums[i][c]);
 }
 
-// Columns begin .. begin+width-1 of rows of x, side by side, zeros behind `end`.
-template <class T, int WIDTH>
-inline void pack_columns(const T* x, Size stride, Size rows, Size begin, Size end, T* to) {
+// The rows of an operand: at one distance, or wherever a list says.
+template <class T>
+struct Apart {
+    const T* data;
+    Size stride;
+    const T* operator()(Size r) const { return data + r * stride; }
+};
+
+template <class T>
+struct Listed {
+    const T* const* rows;
+    Size shift = 0;
+    const T* operator()(Size r) const { return rows[r] + shift; }
+};
+
+// Columns begin .. begin+WIDTH-1 of rows first .. first+rows-1 of x, side by side, zeros behind `end`.
+template <class T, int WIDTH, class Rows>
+inline void pack_columns(const Rows& x, Size first, Size rows, Size begin, Size end, T* to) {
     const Size n = end - begin;
     if (n >= WIDTH)  // a fixed size: one or a few moves
-        for (Size r = 0; r < rows; ++r) std::memcpy(to + r * WIDTH, x + r * stride + begin, WIDTH * sizeof(T));
+        for (Size r = 0; r < rows; ++r) std::memcpy(to + r * WIDTH, x(first + r) + begin, WIDTH * sizeof(T));
     else
         for (Size r = 0; r < rows; ++r) {
-            std::memcpy(to + r * WIDTH, x + r * stride + begin, n * sizeof(T));
+            std::memcpy(to + r * WIDTH, x(first + r) + begin, n * sizeof(T));
             std::fill(to + r * WIDTH + n, to + (r + 1) * WIDTH, T(0));
         }
+}
+
+// Adds the sums over rows of packed columns; four at a time, to have enough under way.
+template <class T>
+inline void add_columns(const T* packed, Size rows, Size n, T* sums) {
+    T under_way[4][OUTER_HEIGHT] = {};
+    for (Size r = 0; r < rows; ++r)
+        for (int i = 0; i < OUTER_HEIGHT; ++i) under_way[r % 4][i] += packed[r * OUTER_HEIGHT + i];
+    for (Size i = 0; i < n; ++i)
+        sums[i] += (under_way[0][i] + under_way[1][i]) + (under_way[2][i] + under_way[3][i]);
 }
 
 // Calls f with how many registers of columns a tile has, a constant.
@@ -56,10 +81,11 @@ inline void with_columns(Size columns, F&& f) {
     else f(std::integral_constant<int, OUTER_COLUMNS>{});
 }
 
-// For m of begin .. end-1. a (rows, M), b (rows, N) and out (M, N) have rows of the given strides.
-template <class T>
-void outer(const T* a, Size a_stride, const T* b, Size b_stride, Size rows, Size N, T* out, Size out_stride,
-           Size begin, Size end) {
+// For m of begin .. end-1. a (rows, M), b (rows, N); out (M, N) has rows at the given distance. The sums of the
+// columns of a are added to sums (M,), where those are wanted.
+template <class T, class RowsA, class RowsB>
+void outer(const RowsA& a, const RowsB& b, Size rows, Size N, T* out, Size out_stride, Size begin, Size end,
+           T* sums_of_a = nullptr) {
     const Even panels((N + W<T> - 1) / W<T>, OUTER_COLUMNS), blocks(rows, OUTER_ROWS);
     std::vector<T> packed_b(OUTER_ROWS * panels.n * W<T>), packed_a(OUTER_ROWS * OUTER_HEIGHT);
     alignas(64) T sums[ACCUMULATORS * W<T>];
@@ -68,11 +94,12 @@ void outer(const T* a, Size a_stride, const T* b, Size b_stride, Size rows, Size
         for (Size p = 0; p < panels.parts; ++p) {
             const Size column = panels.first(p) * W<T>;
             with_columns(panels.first(p + 1) - panels.first(p), [&](auto c) {
-                pack_columns<T, c * W<T>>(b + first * b_stride, b_stride, here, column, N, &packed_b[here * column]);
+                pack_columns<T, c * W<T>>(b, first, here, column, N, &packed_b[here * column]);
             });
         }
         for (Size m = begin; m < end; m += OUTER_HEIGHT) {
-            pack_columns<T, OUTER_HEIGHT>(a + first * a_stride, a_stride, here, m, end, packed_a.data());
+            pack_columns<T, OUTER_HEIGHT>(a, first, here, m, end, packed_a.data());
+            if (sums_of_a) add_columns(packed_a.data(), here, std::min<Size>(OUTER_HEIGHT, end - m), sums_of_a + m);
             for (Size p = 0; p < panels.parts; ++p) {
                 const Size column = panels.first(p) * W<T>;
                 const Size columns = panels.first(p + 1) - panels.first(p);

@@ -45,19 +45,22 @@ public:
     }
 
     // Panel p from M[k, g·N + j] = from[k·step_k + (g·N + j)·step_j]; one of the steps is 1.
-    void fill(Size p, const T* from, Size step_k, Size step_j) {
-        const Size begin = panels.first(p) * W<T>, width = units(p) * W<T>, n = std::min(width, N - begin);
+    void fill(Size p, const T* from, Size step_k, Size step_j) { fill(p, from, step_k, step_j, 0, K); }
+
+    // Of panel p what belongs to k = begin .. end-1, `from` being where M[begin, 0] is.
+    void fill(Size p, const T* from, Size step_k, Size step_j, Size begin, Size end) {
+        const Size first = panels.first(p) * W<T>, width = units(p) * W<T>, n = std::min(width, N - first);
         const Size line = G * width;
-        T* panel = numbers_.get() + first_[p];
+        T* panel = numbers_.get() + first_[p] + begin * line;
         for (Size g = 0; g < G; ++g) {
-            const T* gate = from + (g * N + begin) * step_j;
+            const T* gate = from + (g * N + first) * step_j;
             T* to = panel + g * width;
             if (step_j == 1) {
-                for (Size k = 0; k < K; ++k) std::copy_n(gate + k * step_k, n, to + k * line);
+                for (Size k = 0; k < end - begin; ++k) std::copy_n(gate + k * step_k, n, to + k * line);
             } else {
-                for (Size k = 0; k < K; k += W<T>)  // a square at a time
+                for (Size k = 0; k < end - begin; k += W<T>)  // a square at a time
                     for (Size j = 0; j < n; j += W<T>) {
-                        const Size lanes = std::min(W<T>, K - k);
+                        const Size lanes = std::min(W<T>, end - begin - k);
                         Vec<T> square[W<T>] = {};
                         for (Size i = 0; i < std::min(W<T>, n - j); ++i)
                             square[i] = load(gate + (j + i) * step_j + k, lanes);
@@ -65,7 +68,7 @@ public:
                         for (Size i = 0; i < lanes; ++i) store(to + (k + i) * line + j, square[i]);
                     }
             }
-            for (Size k = 0; k < K; ++k) std::fill(to + k * line + n, to + k * line + width, T(0));
+            for (Size k = 0; k < end - begin; ++k) std::fill(to + k * line + n, to + k * line + width, T(0));
         }
     }
 

@@ -3,6 +3,7 @@
 // Where a range is cut changes no result: every number is summed in the same order whoever computes it.
 // A thread that has finished looks for more work for some time before it sleeps: a walk by lag hands over work
 // every 100 µs, and waking a sleeping thread takes as long.
+// Where another library's OpenMP threads are in the process, the work runs on those (openmp.h says why).
 #pragma once
 
 #include <unistd.h>
@@ -12,7 +13,9 @@
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 
+#include "openmp.h"
 #include "vec.h"
 
 namespace bptt::BPTT_ISA {
@@ -104,19 +107,70 @@ private:
     std::atomic<int> left_{0};
 };
 
+// part(context, number) for 0 .. parts-1 on OpenMP's threads, which may be fewer: each takes the next that is left.
+inline void run_shared(Parallel parallel, int parts, void (*part)(void*, int), void* context) {
+    struct Region {
+        void (*part)(void*, int);
+        void* context;
+        int parts;
+        std::atomic<int> next{0};
+        std::mutex error_lock{};
+        std::exception_ptr error{};
+
+        static void enter(void* self) {
+            auto& region = *static_cast<Region*>(self);
+            for (int number; (number = region.next.fetch_add(1)) < region.parts;) region.attempt(number);
+        }
+        void attempt(int number) {
+            try {
+                part(context, number);
+            } catch (...) {
+                const std::lock_guard<std::mutex> alone(error_lock);
+                error = std::current_exception();
+            }
+        }
+    } region{part, context, parts};
+    parallel(&Region::enter, &region, unsigned(parts), 0);
+    if (region.error) std::rethrow_exception(region.error);
+}
+
+// How many threads a caller asks for; at first those of the team.
+inline int& wanted_threads() {
+    static thread_local int count = 0;
+    return count;
+}
+
+// While it lives, this many threads for what this thread shares out.
+class WithThreads {
+public:
+    explicit WithThreads(int count) : before_(std::exchange(wanted_threads(), count)) {}
+    ~WithThreads() { wanted_threads() = before_; }
+    WithThreads(const WithThreads&) = delete;
+    WithThreads& operator=(const WithThreads&) = delete;
+
+private:
+    const int before_;
+};
+
+inline int thread_count() { return wanted_threads() ? wanted_threads() : Team::current().count; }
+
 // Calls work(begin, end) for ranges that cover 0 .. n-1, starting at multiples of `align`.
 template <class Work>
 void share(Size n, double flops, Work&& work, Size align = 1) {
-    Team& team = Team::current();
+    const int count = flops < WORTHWHILE ? 1 : thread_count();
     const Size units = (n + align - 1) / align;
-    const int parts = flops < WORTHWHILE ? 1 : int(std::min<Size>(team.count, units));
+    const Parallel parallel = count > 1 ? shared_threads() : nullptr;
+    const int parts = int(std::min<Size>(parallel ? count : std::min(count, Team::current().count), units));
+    if (parts <= 1) return work(0, n);
     const auto some = [&](int number) {
         const auto bound = [&](Size i) { return std::min(n, i * units / parts * align); };
         work(bound(number), bound(number + 1));
     };
     using Some = decltype(some);
     const auto call = [](void* context, int number) { (*static_cast<Some*>(context))(number); };
-    if (parts <= 1 || !team.run(parts, call, const_cast<void*>(static_cast<const void*>(&some)))) work(0, n);
+    void* const context = const_cast<void*>(static_cast<const void*>(&some));
+    if (parallel) run_shared(parallel, parts, call, context);
+    else if (!Team::current().run(parts, call, context)) work(0, n);
 }
 
 }  // namespace bptt::BPTT_ISA
