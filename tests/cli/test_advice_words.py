@@ -113,7 +113,9 @@ def test_diagnose_tells_its_user_the_command_and_nobody_else(tmp_path, monkeypat
     )
     assert done.exit_code == 0, done.output
     shown = " ".join(done.stdout.split())
-    assert "bptt train --init orthogonal or bptt remedies --only orthogonal" in shown
+    same = f"--model {model} --data adding --length 40"
+    remedied = f"bptt remedies {same} --only orthogonal --remedy orthogonal --apply"
+    assert f"bptt train --data adding --length 40 --init orthogonal or {remedied}\n" in done.stdout
     assert "report.apply" not in shown
     text = page.read_text()
     assert "Draw W_R orthogonal: it turns the signal and keeps its length.<" in text

@@ -15,7 +15,8 @@ from bptt.errors import OptionError
 from bptt.prognoses import Agreement, Measured
 from bptt.report import PrognosisReport
 from bptt.report.prognosis import charts
-from bptt.report.prognosis.sentences import sentence, why
+from bptt.report.prognosis.sentences import probability, sentence, why
+from bptt.report.remedies.sentences import outlook
 
 SCREEN = {"width": 1280, "height": 800}
 
@@ -273,3 +274,16 @@ def test_the_page_says_how_far_its_probability_is_to_be_trusted(asked):
     """As the diagram of docs/prognosis.md shows it: below the line, so that it promises too much."""
     _, ahead, _ = asked
     assert "promised too much" in ahead.html()
+
+
+def test_no_chance_is_said_while_the_output_is_still_finding_its_mean():
+    """Among remedies too: "may or may not learn, over 99 %" would be said otherwise."""
+    early, late = measured(50, reach=0.0), measured(100, reach=0.0)
+    unsettled = foretold(replace(early, blind=0.5), late)
+    assert unsettled.verdict == "cannot tell"
+    assert probability(unsettled) == "unknown"
+    assert outlook(unsettled) == (
+        "may or may not learn lag 30 within 2,000 updates (when the look ahead ended, its output was still "
+        "finding its mean)"
+    )
+    assert "unknown" not in probability(foretold(early, late))

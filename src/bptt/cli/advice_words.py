@@ -10,17 +10,18 @@ OPTIONS = {"cell": "--cell", "init": "--init", "activation": "--activation"}  # 
 TRAINING = {"clip": "--clip"}  # of bptt train alone
 
 
-def commands(advice: "Advice", command: str | None) -> str:
+def commands(advice: "Advice", command: str | None, remedies: str = "bptt remedies") -> str:
     """The options of a new network and the remedy that make the change, each a way to do it; "" where none does.
 
     Args:
         advice: what to change.
         command: which command's options make the new network: "" for the one that was called, None
             where no command makes one, as for the weights of a PyTorch model.
+        remedies: the command that tries remedies on the same model and data.
     """
     ways = [] if command is None else [_options(each, command) for each in advice.settings]
     if advice.remedy is not None:
-        ways.append(f"bptt remedies --only {advice.remedy} --remedy {advice.remedy} --apply")
+        ways.append(f"{remedies} --only {advice.remedy} --remedy {advice.remedy} --apply")
     return " or ".join(ways)
 
 

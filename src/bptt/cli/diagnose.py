@@ -35,6 +35,8 @@ from bptt.cli.options import (
 from bptt.cli.output import check_page
 from bptt.cli.panels import OUTPUT, TRAINING
 from bptt.cli.prognosis import prognosis
+from bptt.cli.remedies import remedies
+from bptt.cli.train import train as train_command
 
 if TYPE_CHECKING:
     from bptt.data import Data as AnyData
@@ -109,7 +111,7 @@ def diagnose(
     """
     from dataclasses import replace
 
-    from rich.console import Console, Group
+    from rich.console import Console
 
     from bptt.cli.advice_words import commands
     from bptt.data import Series, Task, Text
@@ -118,7 +120,7 @@ def diagnose(
     from bptt.network import Network
     from bptt.presentation.formatting import percent
     from bptt.report import Report
-    from bptt.report.terminal import render
+    from bptt.report.terminal import render, show
     from bptt.training import source_of, train, usual_updates
 
     check_page(report, no_report)
@@ -178,12 +180,13 @@ def diagnose(
         print(measured.to_json())
         return
     console = Console()
-    command = "" if model is None else None if opened.from_pytorch else "bptt train"
+    command = "" if model is None else None if opened.from_pytorch else next_command(train_command)
+    tried = next_command(remedies, without=_only_here(loaded))
     parts = render(
-        measured.stages(), lambda advice: commands(advice, command),
+        measured.stages(), lambda advice: commands(advice, command, tried),
         in_full=None if all else "the same command with --all",
     )  # fmt: skip
-    console.print(Group(*parts))
+    show(console, parts)
     console.print("\n" + ". ".join(f"{name}: {value}" for name, value in facts) + ".", markup=False)
     ahead = _look_ahead(loaded)
     if ahead is not None:
@@ -194,10 +197,16 @@ def diagnose(
 
 def _look_ahead(data: "AnyData") -> str | None:
     """The command that says whether the same network learns; None where nothing can be learnt or held out."""
-    from bptt.data import Task, Text
+    from bptt.data import Task
     from bptt.prognoses import enough_to_hold_out
 
     if not enough_to_hold_out(data) or (isinstance(data, Task) and not data.learnable):
         return None
-    measured = ("batch", "length") if isinstance(data, Text) else ("batch",)  # here, not trained on
-    return next_command(prognosis, without=measured)
+    return next_command(prognosis, without=_only_here(data))
+
+
+def _only_here(data: "AnyData") -> tuple[str, ...]:
+    """Options that say what is measured here, and would say there what is trained on."""
+    from bptt.data import Text
+
+    return ("batch", "length") if isinstance(data, Text) else ("batch",)

@@ -134,9 +134,11 @@ class Shown(Savable):
                 for ``print(report)``.
         """
         with needing("cli", "report.print"):
-            from rich.console import Console, Group
+            from rich.console import Console
 
-        Console().print(Group(*self._parts(in_full=all)))
+            from bptt.report.terminal import show
+
+        show(Console(), self._parts(in_full=all))
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         """For a terminal that uses rich."""

@@ -1,9 +1,9 @@
 """A report on the terminal: a verdict, a table and a small plot."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -18,7 +18,14 @@ from bptt.report.said_once import Said, layers_in_order, said_once
 from bptt.report.sentences import headline, horizon
 
 BAR = 22  # characters of a full bar
+TO_COPY = "cyan"  # style of a line of code, or a command
 DECADES = 8  # shown below the largest term; smaller ones have no bar
+
+
+def show(console: Console, parts: Iterable[RenderableType]) -> None:
+    """Print the parts; lines to copy are not broken, however narrow the terminal."""
+    for part in parts:
+        console.print(part, soft_wrap=isinstance(part, Text) and part.style == TO_COPY)
 
 
 def render(
@@ -71,7 +78,7 @@ def _layer(
     for each in advice:
         yield Text(f"  • {each}")
         for way in each.ways:
-            yield from (Text(f"    {line}", style="cyan") for line in way.splitlines())
+            yield from (Text(f"    {line}", style=TO_COPY) for line in way.splitlines())
 
 
 def _rows(layers: list[LayerDiagnosis]) -> Table:

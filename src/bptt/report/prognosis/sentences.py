@@ -71,9 +71,10 @@ def sentence(prognosis: Prognosis) -> str:
 
 
 def probability(prognosis: Prognosis) -> str:
-    """That it learns within the budget, in per cent."""
+    """That it learns within the budget, in per cent; "unknown" where the look ahead was too short to tell."""
     p = prognosis.probability
-    if isnan(p):
+    unsettled = not (prognosis.settled or prognosis.learnt or prognosis.diverged)
+    if isnan(p) or unsettled:
         return "unknown"
     return "under 1 %" if p < 0.01 else "over 99 %" if p > 0.99 else f"{100 * p:.0f} %"
 

@@ -94,6 +94,8 @@ def outlook(prognosis: Prognosis) -> str:
         return (
             f"has learnt lag {prognosis.needed_lag} after {prognosis.measured[-1].update} updates"
         )
+    if not prognosis.settled:
+        return f"may or may not learn {goal} (when the look ahead ended, its output was still finding its mean)"
     sure = probability(prognosis)
     if prognosis.verdict == "will learn":
         step = prognosis.expected_step
