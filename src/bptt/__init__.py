@@ -16,8 +16,10 @@ from bptt.report import Report, diagnose, prognosis
 from bptt.version import __version__
 
 if TYPE_CHECKING:
+    from bptt import nn
     from bptt.models import from_keras, from_onnx
     from bptt.monitor import Monitor
+    from bptt.nn import accelerate, restore
     from bptt.sweeps import sweep
     from bptt.torch_models import from_torch, to_torch
 
@@ -37,6 +39,7 @@ __all__ = [
     "Trace",
     "Truncation",
     "__version__",
+    "accelerate",
     "by_lag",
     "by_step",
     "diagnose",
@@ -48,7 +51,9 @@ __all__ = [
     "from_torch",
     "get_num_threads",
     "lyapunov",
+    "nn",
     "prognosis",
+    "restore",
     "set_num_threads",
     "sweep",
     "to_torch",
@@ -58,9 +63,11 @@ __all__ = [
 # Imported when they are asked for.
 _LATER = {
     "Monitor": "monitor",
+    "accelerate": "nn",
     "from_keras": "models",
     "from_onnx": "models",
     "from_torch": "torch_models",
+    "restore": "nn",
     "to_torch": "torch_models",
     "sweep": "sweeps",
 }

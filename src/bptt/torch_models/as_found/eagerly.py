@@ -18,6 +18,8 @@ import torch.utils.checkpoint as checkpointing
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from bptt.nn import is_accelerated
+
 PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 # Wrappers by the names of their classes, since some live in modules that are slow to import.
 WRAPPERS = {
@@ -82,6 +84,11 @@ def without_wrappers(name: str, model: nn.Module) -> str:
             kept.append(part)
         at = getattr(at, part, None)
     return ".".join(kept)
+
+
+def is_pytorchs(module: nn.Module) -> bool:
+    """Whether a module is one of PyTorch's, or ours that computes the same in its place."""
+    return is_accelerated(module) or type(module).__module__.startswith("torch.")
 
 
 def _inner(module: Any) -> str | None:

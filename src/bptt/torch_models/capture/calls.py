@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from bptt.arrays import Array
+from bptt.nn import is_accelerated
+from bptt.nn.functional import accelerated
 from bptt.torch_models.capture.gates import Gate
 from bptt.torch_models.capture.in_pieces import bytes_kept, in_pieces
 from bptt.torch_models.convert import ActingLayers
@@ -171,6 +173,7 @@ class Calls(TorchFunctionMode):
             data, hx, weights, biases, layers, dropout, train, two, batch_first = args
             batch_sizes = None
         path = self._whose(weights[1])
+        func = self._as_computed(func, path)
         shared = self._aliases(path, weights)
         own = _own(shared)
         acting = ActingLayers(mode, own, biases, layers, two)
@@ -212,6 +215,7 @@ class Calls(TorchFunctionMode):
     def _cell(self, func: Any, mode: str, data: Tensor, hx: Any, *weights: Tensor | None) -> Any:
         present = tuple(W for W in weights if W is not None)
         path = self._whose(present[1])
+        func = self._as_computed(func, path)
         shared = self._aliases(path, present)
         own = _own(shared)
         states = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
@@ -249,6 +253,10 @@ class Calls(TorchFunctionMode):
                 alias = W.view_as(W) if W.requires_grad else W.detach().requires_grad_()
                 self._shared[path, id(W)] = W, alias
         return tuple(self._shared[path, id(W)][1] for W in weights)
+
+    def _as_computed(self, func: Any, path: str) -> Any:
+        """The function as the module computes it where nobody watches: an accelerated one by our loops."""
+        return accelerated(func) if is_accelerated(self.modules.get(path)) else func
 
     def _whose(self, weight: Tensor) -> str:
         """The path of the module that is being called, or whose weight this is."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import get_gradient_edge
 
 from bptt.errors import OptionError
-from bptt.torch_models.as_found import eagerly, untouched
+from bptt.torch_models.as_found import eagerly, is_pytorchs, untouched
 from bptt.torch_models.capture.calls import Call, Calls
 from bptt.torch_models.capture.carry import at_outputs, gradients, shut
 from bptt.torch_models.capture.joins import Chain, chains_of, join
@@ -194,7 +194,7 @@ def _unseen(recorder: Calls) -> dict[str, str]:
     return {
         path: type(recorder.modules[path]).__name__
         for path in recorder.entered
-        if path not in seen and type(recorder.modules[path]).__module__ != "torch.nn.modules.rnn"
+        if path not in seen and not is_pytorchs(recorder.modules[path])
     }
 
 

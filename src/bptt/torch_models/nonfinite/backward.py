@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bptt.torch_models.as_found import is_pytorchs
 from bptt.torch_models.nonfinite.numbers import finite, place, short
 from bptt.torch_models.nonfinite.watch import Operation, Watch
 from bptt.torch_models.nonfinite.words import CURES, call_of, located, plain, quoted
@@ -107,7 +108,7 @@ def _words(first: Culprit, operation: Operation | None, watch: Watch) -> str:
         return f"The gradient is finite up to {node.name()}, and {place(gradient)} after it."
     name, visit = plain(operation.name), operation.visit
     subject = f"`{name}` {located(visit, watch)}"
-    if visit is not None and type(visit.module).__module__.startswith("torch."):
+    if visit is not None and is_pytorchs(visit.module):
         kind = type(visit.module).__name__
         subject = f"{visit.path or 'the model'} ({kind}{call_of(visit, watch)})"
     sentence = (

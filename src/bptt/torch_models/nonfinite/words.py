@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bptt.torch_models.as_found import without_wrappers
+from bptt.torch_models.as_found import is_pytorchs, without_wrappers
 from bptt.torch_models.nonfinite.numbers import finite, first_index, place, readable, short
 from bptt.torch_models.nonfinite.watch import Operation, Visit, Watch
 
@@ -78,7 +78,7 @@ def of_operation(operation: Operation, watch: Watch, model: nn.Module) -> str:
     """What an operation made of finite numbers, where, and what to do about it."""
     out, visit = operation.bad, operation.visit
     of = _of_what(operation, out)
-    if visit is not None and type(visit.module).__module__.startswith("torch."):
+    if visit is not None and is_pytorchs(visit.module):
         kind = f" ({type(visit.module).__name__})" if visit.path else ""
         name = (visit.path or "the model") + kind + call_of(visit, watch)
         first = f"The output of {name} is the first that is not finite: {place(out)}{of}."

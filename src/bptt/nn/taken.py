@@ -1,0 +1,193 @@
+"""Which calls the compiled loops take. Every other one is PyTorch's own, whose errors are then the user's too.
+
+Looked at on each call, so it is short: a call that is not taken may be looked at longer, to say why.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+from torch.nn.utils.rnn import PackedSequence
+from torch.utils._device import DeviceContext
+
+from bptt.kernels import whole_layer
+from bptt.nn import transforms
+from bptt.nn.call import Call, weight_shapes
+
+DTYPES = (torch.float32, torch.float64)
+KINDS = (Tensor, torch.nn.Parameter)  # a subclass has laws of its own
+_left_alone = 0  # how many times over calls are PyTorch's own
+
+
+@contextmanager
+def pytorchs_own() -> Iterator[None]:
+    """Within it every call is PyTorch's own: ``torch.gru`` and so on are seen by whoever watches them.
+
+    >>> import torch, bptt.nn
+    >>> layer, x = bptt.nn.GRU(3, 4), torch.ones(2, 1, 3)
+    >>> with bptt.nn.pytorchs_own():
+    ...     layer(x)[0].grad_fn.name().partition("Backward")[0]
+    'Stack'
+    """
+    global _left_alone
+    _left_alone += 1
+    try:
+        yield
+    finally:
+        _left_alone -= 1
+
+
+def nobody_watches() -> bool:
+    """Whether a call may run as it pleases: nobody traces it, changes its types or differentiates it forward."""
+    return not (
+        _left_alone
+        or torch.is_autocast_enabled("cpu")
+        or (torch._C._len_torch_function_stack() and not _devices_alone())
+        or torch._C._len_torch_dispatch_stack()
+        or torch._C._get_tracing_state()
+        or forward_ad._current_level >= 0
+        or (torch._C._are_functorch_transforms_active() and not transforms.can_be_followed())
+        or not whole_layer.available
+    )
+
+
+def is_plain(*tensors: Tensor) -> bool:
+    """Whether they are tensors of numbers in this machine's memory, as they lie there."""
+    for tensor in tensors:
+        if (
+            type(tensor) not in KINDS
+            or not tensor.is_cpu
+            or tensor.layout is not torch.strided
+            or tensor.is_neg()
+        ):
+            return False
+    return True
+
+
+Taken = tuple[Call, Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]
+
+
+def sequence(layer: Any, x: Any, hx: Any, weights: tuple[Tensor, ...]) -> Taken | None:
+    """A call of a layer, what is read, the states and the weights; None if the loops do not take it.
+
+    Args:
+        layer: what has the attributes of nn.RNN, nn.GRU or nn.LSTM.
+        x: its inputs, (T, B, I), (B, T, I), (T, I) or packed.
+        hx: its initial states, or None.
+        weights: that act.
+    """
+    batch_sizes, batch_first = None, False
+    if isinstance(x, PackedSequence):
+        x, batch_sizes, order, _ = x
+        if x.dim() != 2 or batch_sizes.dtype is not torch.int64 or batch_sizes.sum() != len(x):
+            return None
+        if hx is not None and order is not None:
+            hx = _reordered(hx, order)
+        T, B = len(batch_sizes), int(batch_sizes[0])
+    elif x.dim() == 3:
+        batch_first = layer.batch_first
+        T, B = x.shape[1::-1] if batch_first else x.shape[:2]
+    elif x.dim() == 2:
+        T, B = x.shape[0], 1
+    else:
+        return None
+    states = () if hx is None else tuple(hx) if layer.mode == "LSTM" else (hx,)
+    H, levels, two = layer.hidden_size, layer.num_layers, layer.bidirectional
+    count = levels * (1 + two)
+    state_shape = (count, H) if x.dim() == 2 and batch_sizes is None else (count, B, H)
+    call = Call(
+        layer.mode, T, B, x.shape[-1], H, levels, two, layer.bias, len(states), state_shape, batch_first, batch_sizes
+    )  # fmt: skip
+    if layer.proj_size or not fits(call, layer.input_size, x, states, weights):
+        return None
+    return (call, x, states, weights) if is_plain(x, *states, *weights) else None
+
+
+def cell(mode: str, x: Any, hx: Any, weights: tuple[Tensor, ...]) -> Taken | None:
+    """The same of one step of a cell.
+
+    Args:
+        mode: as a layer of its kind has it.
+        x: its inputs, (B, I) or (I,).
+        hx: its state, or None.
+        weights: that act, two or four.
+    """
+    if x.dim() not in (1, 2) or len(weights) not in (2, 4):
+        return None
+    states = () if hx is None else tuple(hx) if mode == "LSTM" else (hx,)
+    (inputs, H), shape = (W.shape[-1] for W in weights[:2]), x.shape[:-1]
+    call = Call(
+        mode, 1, shape[0] if shape else 1, x.shape[-1], H, 1, False, len(weights) == 4, len(states),
+        (*shape, H), is_cell=True,
+    )  # fmt: skip
+    taken = fits(call, inputs, x, states, weights) and is_plain(x, *states, *weights)
+    return (call, x, states, weights) if taken else None
+
+
+def fits(
+    call: Call, inputs: int, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Tensor, ...]
+) -> bool:
+    """Whether types and shapes are those of the call, and there is something to compute.
+
+    Args:
+        call: its sizes.
+        inputs: size of x_t that the weights take.
+        x: what is read.
+        states: the initial ones.
+        weights: of the layer.
+    """
+    dtype = x.dtype
+    if (
+        dtype not in DTYPES
+        or call.I != inputs
+        or not x.numel()
+        or call.states not in (0, call.parts)
+    ):
+        return False
+    shapes = weight_shapes(call.mode, inputs, call.H, call.layers, call.directions, call.biases)
+    if len(weights) != len(shapes):
+        return False
+    for W, shape in zip(weights, shapes, strict=True):
+        if W.dtype is not dtype or W.shape != shape:
+            return False
+    return all(s.dtype is dtype and s.shape == call.state_shape for s in states)
+
+
+def why_not(layer: Any, x: Any, weights: Any) -> str | None:
+    """Why a call was not taken, in words; None where PyTorch says it itself, or somebody asked for it."""
+    x = x.data if isinstance(x, PackedSequence) else x
+    if not whole_layer.available:
+        return "the compiled loops are missing"
+    if getattr(layer, "proj_size", 0):
+        return "it has a projection"
+    if not isinstance(x, Tensor):
+        return None
+    if not x.is_cpu:
+        return f"it is on {x.device.type}"
+    if torch.is_autocast_enabled("cpu"):
+        return "autocast chooses its types"
+    if x.dtype not in DTYPES:
+        return f"its numbers are {str(x.dtype).removeprefix('torch.')}"
+    if forward_ad._current_level >= 0:
+        return "it is differentiated forward"
+    strange = [t for t in (x, *weights) if isinstance(t, Tensor) and type(t) not in KINDS]
+    if strange:
+        return f"its tensors are of class {type(strange[0]).__name__}"
+    return None
+
+
+def _devices_alone() -> bool:
+    """Whether the only modes are those of ``torch.set_default_device`` and ``with torch.device``."""
+    modes = (
+        torch._C._get_function_stack_at(i) for i in range(torch._C._len_torch_function_stack())
+    )
+    return all(isinstance(mode, DeviceContext) for mode in modes)
+
+
+def _reordered(hx: Any, order: Tensor) -> Any:
+    if isinstance(hx, Tensor):
+        return hx.index_select(1, order)
+    return tuple(state.index_select(1, order) for state in hx)

@@ -1,0 +1,89 @@
+"""A call while ``torch.compile`` or ``torch.export`` traces it: one operator, and what is around it in PyTorch's own words."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.utils.rnn import PackedSequence
+
+from bptt.nn.operator import recurrent
+
+Own = Callable[[Any, Any], Any]
+
+
+def sequence(layer: Any, x: Any, hx: Any, own: Own) -> Any:
+    """The outputs and the final states.
+
+    Args:
+        layer: nn.RNN, nn.GRU or nn.LSTM.
+        x: its inputs.
+        hx: its initial states, or None.
+        own: PyTorch's forward, for what the loops do not take.
+    """
+    if isinstance(x, PackedSequence) or layer.proj_size or not _can_be_taken(x, (2, 3)):
+        return own(x, hx)
+    unbatched, batch_first = x.dim() == 2, layer.batch_first and x.dim() == 3
+    two, width = layer.bidirectional, layer.hidden_size * (1 + layer.bidirectional)
+    T, B = (x.shape[0], 1) if unbatched else x.shape[1::-1] if batch_first else x.shape[:2]
+    count = layer.num_layers * (1 + two)
+    shape = (count, layer.hidden_size) if unbatched else (count, B, layer.hidden_size)
+    is_lstm = layer.mode == "LSTM"
+    states = _states(x, hx, shape, is_lstm)
+    weights = [getattr(layer, name) for name in layer._flat_weights_names]
+    if states is None or not _same_type(x, layer.input_size, weights):
+        return own(x, hx)
+    masks: list[Tensor] = []
+    if layer.training and layer.dropout and layer.num_layers > 1:
+        ones = x.new_ones((T, B, width))
+        drawn = [functional.dropout(ones, layer.dropout) for _ in range(layer.num_layers - 1)]
+        masks = [torch.stack(drawn)]
+    out, *finals, _ = recurrent(
+        x, states, weights, masks, layer.mode, layer.num_layers, two, layer.bias, batch_first, False
+    )
+    return out, (finals[0], finals[1]) if is_lstm else finals[0]
+
+
+def cell(module: Any, mode: str, x: Tensor, hx: Any, own: Own) -> Any:
+    """The new state of a cell.
+
+    Args:
+        module: nn.RNNCell, nn.GRUCell or nn.LSTMCell.
+        mode: as a layer of its kind has it.
+        x: its inputs.
+        hx: its state, or None.
+        own: PyTorch's forward, for what the loops do not take.
+    """
+    if not _can_be_taken(x, (1, 2)):
+        return own(x, hx)
+    states = _states(x, hx, (*x.shape[:-1], module.hidden_size), mode == "LSTM")
+    weights = [module.weight_ih, module.weight_hh]
+    weights += [module.bias_ih, module.bias_hh] if module.bias else []
+    if states is None or not _same_type(x, module.input_size, weights):
+        return own(x, hx)
+    *finals, _ = recurrent(x, states, weights, [], mode, 1, False, module.bias, False, True)
+    return (finals[0], finals[1]) if mode == "LSTM" else finals[0]
+
+
+def _can_be_taken(x: Tensor, dims: tuple[int, ...]) -> bool:
+    return (
+        x.device.type == "cpu"
+        and x.dtype in (torch.float32, torch.float64)
+        and x.dim() in dims
+        and 0 not in x.shape
+        and not torch.is_autocast_enabled("cpu")
+    )
+
+
+def _states(x: Tensor, hx: Any, shape: Any, is_lstm: bool) -> list[Tensor] | None:
+    """The initial ones, zeros where none are given; None if they do not fit."""
+    if hx is None:
+        return [x.new_zeros(shape) for _ in range(1 + is_lstm)]
+    states = [hx[0], hx[1]] if is_lstm else [hx]
+    fit = all(state.dtype == x.dtype and tuple(state.shape) == tuple(shape) for state in states)
+    return states if fit else None
+
+
+def _same_type(x: Tensor, inputs: int, weights: list[Tensor]) -> bool:
+    return x.shape[-1] == inputs and all(W.dtype == x.dtype for W in weights)
