@@ -5,8 +5,8 @@ What the loops do not take goes to PyTorch's own forward, with its checks and it
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
+from torch.compiler import is_compiling
 from torch.nn.utils.rnn import PackedSequence
 
 from bptt.nn import taken, traced
@@ -25,7 +25,7 @@ class Layer:
             input: (T, B, I), (B, T, I) with ``batch_first``, (T, I), or packed.
             hx: h (layers · directions, B, H), of an LSTM (h, c); zeros if None.
         """
-        if torch.compiler.is_compiling():
+        if is_compiling():
             return traced.sequence(self, input, hx, super().forward)  # type: ignore[misc]
         call = taken.nobody_watches() and taken.sequence(self, input, hx, weights_of(self))
         if not call:
@@ -55,7 +55,7 @@ class Cell:
             input: (B, I) or (I,).
             hx: h (B, H), of an LSTM (h, c); zeros if None.
         """
-        if torch.compiler.is_compiling():
+        if is_compiling():
             return traced.cell(self, mode_of(self), input, hx, super().forward)  # type: ignore[misc]
         call = taken.nobody_watches() and taken.cell(
             mode_of(self), input, hx, weights_of_cell(self)
@@ -135,6 +135,7 @@ class LSTMCell(Cell, nn.LSTMCell):
     """
 
 
+CELLS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 PAIRS: dict[type[nn.Module], type[nn.Module]] = {
     nn.RNN: RNN, nn.GRU: GRU, nn.LSTM: LSTM,
     nn.RNNCell: RNNCell, nn.GRUCell: GRUCell, nn.LSTMCell: LSTMCell,
@@ -168,9 +169,11 @@ def weights_of(layer: Any) -> tuple[Tensor, ...]:
 
 def weights_of_cell(cell: Any) -> tuple[Tensor, ...]:
     """A cell's."""
-    if cell.bias:
-        return cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh
-    return cell.weight_ih, cell.weight_hh
+    own = cell._parameters
+    names = CELLS if cell.bias else CELLS[:2]
+    if all([name in own for name in names]):
+        return tuple([own[name] for name in names])
+    return tuple([getattr(cell, name) for name in names])  # computed from others
 
 
 def mode_of(cell: Any) -> str:

@@ -34,10 +34,10 @@ def unwritten(call: Call, x: Tensor) -> tuple[Tensor, ...]:
     """
     dtype, device = x.dtype, x.device
     h = torch.empty(call.state_shape, dtype=dtype, device=device)
-    finals = (h,) if call.parts == 1 else (h, torch.empty_like(h))
+    finals = (h, torch.empty_like(h)) if call.mode == "LSTM" else (h,)
     if call.is_cell:
         return finals
-    width = call.H * call.directions
+    width = call.H * (1 + call.two)
     if call.batch_first:  # time first in memory, as PyTorch has it
         shape, strides = (call.B, call.T, width), (width, call.B * width, 1)
         return (torch.empty_strided(shape, strides, dtype=dtype, device=device), *finals)

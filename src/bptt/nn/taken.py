@@ -19,6 +19,7 @@ from bptt.nn.call import Call, weight_shapes
 
 DTYPES = (torch.float32, torch.float64)
 KINDS = (Tensor, torch.nn.Parameter)  # a subclass has laws of its own
+STRIDED = torch.strided
 _left_alone = 0  # how many times over calls are PyTorch's own
 
 
@@ -52,19 +53,6 @@ def nobody_watches() -> bool:
         or (torch._C._are_functorch_transforms_active() and not transforms.can_be_followed())
         or not whole_layer.available
     )
-
-
-def is_plain(*tensors: Tensor) -> bool:
-    """Whether they are tensors of numbers in this machine's memory, as they lie there."""
-    for tensor in tensors:
-        if (
-            type(tensor) not in KINDS
-            or not tensor.is_cpu
-            or tensor.layout is not torch.strided
-            or tensor.is_neg()
-        ):
-            return False
-    return True
 
 
 Taken = tuple[Call, Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]
@@ -101,9 +89,8 @@ def sequence(layer: Any, x: Any, hx: Any, weights: tuple[Tensor, ...]) -> Taken 
     call = Call(
         layer.mode, T, B, x.shape[-1], H, levels, two, layer.bias, len(states), state_shape, batch_first, batch_sizes
     )  # fmt: skip
-    if layer.proj_size or not fits(call, layer.input_size, x, states, weights):
-        return None
-    return (call, x, states, weights) if is_plain(x, *states, *weights) else None
+    fit = not layer.proj_size and fits(call, layer.input_size, x, states, weights)
+    return (call, x, states, weights) if fit else None
 
 
 def cell(mode: str, x: Any, hx: Any, weights: tuple[Tensor, ...]) -> Taken | None:
@@ -115,22 +102,22 @@ def cell(mode: str, x: Any, hx: Any, weights: tuple[Tensor, ...]) -> Taken | Non
         hx: its state, or None.
         weights: that act, two or four.
     """
-    if x.dim() not in (1, 2) or len(weights) not in (2, 4):
+    shape, count = x.shape[:-1], len(weights)
+    if len(shape) > 1 or not x.dim() or count not in (2, 4) or not mode:
         return None
     states = () if hx is None else tuple(hx) if mode == "LSTM" else (hx,)
-    (inputs, H), shape = (W.shape[-1] for W in weights[:2]), x.shape[:-1]
+    H = weights[1].shape[-1]
     call = Call(
-        mode, 1, shape[0] if shape else 1, x.shape[-1], H, 1, False, len(weights) == 4, len(states),
-        (*shape, H), is_cell=True,
+        mode, 1, shape[0] if shape else 1, x.shape[-1], H, 1, False, count == 4, len(states), (*shape, H), is_cell=True
     )  # fmt: skip
-    taken = fits(call, inputs, x, states, weights) and is_plain(x, *states, *weights)
-    return (call, x, states, weights) if taken else None
+    fit = fits(call, weights[0].shape[-1], x, states, weights)
+    return (call, x, states, weights) if fit else None
 
 
 def fits(
     call: Call, inputs: int, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Tensor, ...]
 ) -> bool:
-    """Whether types and shapes are those of the call, and there is something to compute.
+    """Whether types and shapes are those of the call, and numbers lie in this machine's memory as they are.
 
     Args:
         call: its sizes.
@@ -139,21 +126,24 @@ def fits(
         states: the initial ones.
         weights: of the layer.
     """
-    dtype = x.dtype
-    if (
-        dtype not in DTYPES
-        or call.I != inputs
-        or not x.numel()
-        or call.states not in (0, call.parts)
-    ):
+    dtype, count = x.dtype, call.states
+    if dtype not in DTYPES or call.I != inputs or not x.numel() or count not in (0, call.parts):
         return False
-    shapes = weight_shapes(call.mode, inputs, call.H, call.layers, call.directions, call.biases)
+    shapes = weight_shapes(call.mode, inputs, call.H, call.layers, 1 + call.two, call.biases)
     if len(weights) != len(shapes):
         return False
-    for W, shape in zip(weights, shapes, strict=True):
-        if W.dtype is not dtype or W.shape != shape:
+    wanted = (x.shape, *[call.state_shape] * count, *shapes)
+    for tensor, shape in zip((x, *states, *weights), wanted, strict=True):
+        if (
+            type(tensor) not in KINDS
+            or tensor.dtype is not dtype
+            or tensor.shape != shape
+            or not tensor.is_cpu
+            or tensor.layout is not STRIDED
+            or tensor.is_neg()
+        ):
             return False
-    return all(s.dtype is dtype and s.shape == call.state_shape for s in states)
+    return True
 
 
 def why_not(layer: Any, x: Any, weights: Any) -> str | None:
