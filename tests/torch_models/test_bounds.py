@@ -1,5 +1,7 @@
 """A large batch is taken apart in part: what is left out, what is compared, and what stays as it was."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -221,3 +223,83 @@ def test_standard_errors_stand_beside_horizon_and_signal():
     whole = bptt.diagnose(rnn, x, lambda model, x: model(x)[0].square().mean())
     assert np.isnan(whole.layers["lstm.0"].sampling_errors).all()
     assert "×/÷" not in str(whole)
+
+
+def test_a_standard_error_is_said_only_where_there_is_one():
+    torch.manual_seed(0)
+    model, x = Reader(nn.GRU(3, 6)), torch.randn(20, 30, 3)
+    said = {n: " ".join(take(model, x, sequences=n).remarks) for n in (1, 2)}
+    assert "Standard errors are by sequence" not in said[1]
+    assert "Standard errors are by sequence" in said[2]
+    assert "What a lag adds below rounding counts as zero" in said[1]
+
+
+def test_a_pass_that_cannot_be_made_smaller_is_refused_before_it_runs():
+    torch.manual_seed(0)
+    model, x = Reader(nn.LSTM(3, 16)), torch.randn(100, 40, 3)
+    with pytest.raises(OptionError, match=r"memory: expected at least .* bytes .*fewer"):
+        take(model, x, memory=1e5)
+
+
+def test_seconds_are_those_of_the_whole_measurement():
+    torch.manual_seed(0)
+    model, x = Reader(nn.LSTM(3, 16)), torch.randn(100, 40, 3)
+    said = " ".join(take(model, x, seconds=1e-6).remarks)
+    assert "the walk by lag is as short as it can be" in said
+    assert "1 of 40 sequences" in said
+    said = " ".join(take(model, x, seconds=300).remarks)
+    assert "Of the 300 s allowed the pass through the model took" in said
+    assert "the walk by lag has the other" in said
+    assert "drawn with seed" not in said
+
+
+PEAK = """
+import resource, sys, torch, bptt
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+torch.manual_seed(0)
+kind, T, B, H, levels, memory = sys.argv[1], *map(int, sys.argv[2:])
+rnn, loss = getattr(torch.nn, kind)(8, H, levels), lambda model, x: model(x)[0].square().mean()
+bptt.diagnose(rnn, torch.randn(40, 2, 8), loss)
+x = torch.randn(T, B, 8)
+before = peak()
+bptt.diagnose(rnn, x, loss, memory=memory, progress=False)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is counted in kilobytes on Linux")
+@pytest.mark.parametrize(
+    ("kind", "T", "B", "H", "levels", "memory"),
+    [
+        ("LSTM", 500, 64, 64, 1, 1.5e8), ("GRU", 300, 64, 64, 1, 1e8), ("RNN", 500, 64, 64, 1, 1.2e8),
+    ],
+)  # fmt: skip
+def test_the_peak_stays_within_the_memory_that_was_asked_for(kind, T, B, H, levels, memory):
+    given = [str(int(value)) for value in (T, B, H, levels, memory)]
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, kind, *given], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) <= 1.1 * memory, "the estimate counts arrays, not what lies between"
+
+
+def test_calls_that_are_joined_by_operations_say_what_costs_less():
+    class Normed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell, self.norm = nn.GRUCell(3, 6, dtype=D), nn.LayerNorm(6, dtype=D)
+
+        def forward(self, x):
+            h, E = torch.zeros(x.shape[1], 6, dtype=D), 0
+            for x_t in x:
+                h = self.norm(self.cell(x_t, h))
+                E = E + h.square().sum()
+            return E
+
+    torch.manual_seed(0)
+    model, x = Normed(), torch.randn(12, 7, 3, dtype=D)
+    said = " ".join(take(model, x, worth=1e3).remarks)
+    assert "joined by operations that may mix sequences" in said
+    assert "A batch of fewer sequences, or max_lag=, costs less" in said
+    assert "joined by operations" not in " ".join(take(model, x).remarks)

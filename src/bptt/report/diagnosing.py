@@ -44,8 +44,9 @@ def diagnose(
             bounds allow.
         memory: bytes that a PyTorch model's measurement may take; None for about twice a training step's, and half of
             what is free.
-        seconds: that the walk by lag of a PyTorch model may take; None for about two training steps, 30 s at most,
-            and at least a second or so.
+        seconds: that the measurement of a PyTorch model may take, as far as can be foretold: the pass through the model, its
+            comparison with autograd, and the walk by lag. None for a walk of about two training steps, for 30 s at most,
+            and for at least a second or so of walking.
         seed: by which the sequences are drawn.
         progress: whether to show a bar with the time left where it takes longer than two seconds.
 

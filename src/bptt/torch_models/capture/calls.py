@@ -18,7 +18,8 @@ from bptt.arrays import Array
 from bptt.nn import is_accelerated
 from bptt.nn.functional import accelerated
 from bptt.torch_models.capture.gates import Gate
-from bptt.torch_models.capture.in_pieces import bytes_kept, in_pieces
+from bptt.torch_models.capture.in_pieces import in_pieces
+from bptt.torch_models.capture.room import Room, Size
 from bptt.torch_models.convert import ActingLayers
 
 OVER_SEQUENCES = {
@@ -112,15 +113,14 @@ class Calls(TorchFunctionMode):
     Args:
         modules: the recurrent modules by name.
         model: in which weights that belong to none of them are looked up.
-        memory: bytes that autograd may keep of a call; of one that takes more it keeps nothing but inputs and
-            outputs. None for any number.
+        room: bytes that the pass may take; of a call for which autograd would keep more than is left of them it keeps
+            nothing but inputs and outputs. None for any number.
     """
 
-    def __init__(
-        self, modules: dict[str, Any], model: nn.Module, memory: float | None = None
-    ) -> None:
+    def __init__(self, modules: dict[str, Any], model: nn.Module, room: Room | None = None) -> None:
         super().__init__()
-        self.modules, self.model, self.memory = modules, model, memory
+        self.modules, self.model, self.room = modules, model, room
+        self.taken = self.left = 0.0  # bytes, by the calls so far: during the pass, and afterwards
         self.calls: list[Call] = []
         self.entered: dict[str, int] = {}  # how often each module was called
         self._within: list[str] = []
@@ -191,7 +191,8 @@ class Calls(TorchFunctionMode):
             result: tuple[Tensor, ...] = func(x, hx_like, list(weights), *rest, batch_first)
             return result
 
-        size = None if is_packed or rng is not None else self._piece(data, batch_first, acting)
+        cut = not (is_packed or rng is not None or torch.is_autocast_enabled(data.device.type))
+        size = self._piece(data, batch_sizes, batch_first, acting, can_be_cut=cut)
         if size is not None:
             outputs = in_pieces(run, size, 0 if batch_first else 1, x[0], entered, own)
         elif is_packed:
@@ -204,13 +205,22 @@ class Calls(TorchFunctionMode):
             outputs, state_gate, input_gate,
         )  # fmt: skip
 
-    def _piece(self, x: Tensor, batch_first: bool, acting: ActingLayers) -> int | None:
+    def _piece(
+        self, x: Tensor, batch_sizes: Tensor | None, batch_first: bool, acting: ActingLayers, *, can_be_cut: bool
+    ) -> int | None:  # fmt: skip
         """How many sequences at a time stay within the memory; None for all."""
-        if self.memory is None or torch.is_autocast_enabled(x.device.type):
-            return None
-        steps, B = x.shape[:2][:: -1 if batch_first else 1]
-        each = bytes_kept(x, steps, acting.hidden, len(acting.per_layer))
-        return max(1, int(self.memory / 2 / each)) if B * each > self.memory else None
+        if batch_sizes is None:
+            steps, B = x.shape[:2][:: -1 if batch_first else 1]
+            rows = steps * B
+        else:
+            rows, steps, B = len(x), len(batch_sizes), int(batch_sizes[0])
+        own = Size.of(x, rows, steps, B, acting)
+        piece = None
+        if self.room is not None:
+            piece = self.room.piece(own, self.taken, can_be_cut=can_be_cut)
+        self.taken += own.around + (own.kept + own.nodes if piece is None else 0)
+        self.left += own.left
+        return piece
 
     def _cell(self, func: Any, mode: str, data: Tensor, hx: Any, *weights: Tensor | None) -> Any:
         present = tuple(W for W in weights if W is not None)
@@ -244,7 +254,7 @@ class Calls(TorchFunctionMode):
             tuple(output.detach() for output in outputs), state_gate, gated, input_gate, out,
         )  # fmt: skip
         self.calls.append(call)
-        return out.out
+        return out.handed_over()
 
     def _aliases(self, path: str, weights: Any) -> tuple[Tensor, ...]:
         """What stands for the weights in the calls of one module: other uses of them do not count."""

@@ -26,6 +26,12 @@ class Gate:
         )  # apart from the gate: a node that knew the gate would never be freed
         self.out: tuple[Tensor, ...] = _Pass.apply(self._valve, *tensors)  # type: ignore[no-untyped-call]
         self.node: Any = self.out[0].grad_fn
+        self.count = len(self.out)
+
+    def handed_over(self) -> tuple[Tensor, ...]:
+        """What came out, for the model: from here on it is the model's alone to keep."""
+        out, self.out = self.out, ()
+        return out
 
     def set(self, is_shut: bool) -> None:
         """Shut it, or open it."""
@@ -34,7 +40,7 @@ class Gate:
     @property
     def edges(self) -> list[GradientEdge]:
         """The tensors that came out, as they were then: later writes into them do not count."""
-        return [GradientEdge(self.node, number) for number in range(len(self.out))]
+        return [GradientEdge(self.node, number) for number in range(self.count)]
 
     @property
     def entries(self) -> list[GradientEdge | None]:

@@ -11,22 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# Floats that autograd keeps per unit, step, sequence and direction of a level, forward and backward at the most.
-KEPT = 15
-
 Run = Callable[[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]], tuple[Tensor, ...]]
-
-
-def bytes_kept(x: Tensor, rows: int, hidden: int, layers: int) -> int:
-    """About how many bytes a pass and its backward pass take.
-
-    Args:
-        x: the inputs.
-        rows: steps times sequences.
-        hidden: units of a layer.
-        layers: of all levels and directions.
-    """
-    return rows * hidden * layers * KEPT * x.element_size()
 
 
 def in_pieces(

@@ -21,6 +21,7 @@ from bptt.torch_models.as_found import eagerly, is_pytorchs, untouched
 from bptt.torch_models.capture.calls import Call, Calls
 from bptt.torch_models.capture.carry import at_outputs, gradients, shut
 from bptt.torch_models.capture.joins import Chain, chains_of, join
+from bptt.torch_models.capture.room import Room, resident
 from bptt.torch_models.convert import CellModule, Module
 
 Loss = Callable[[nn.Module, Any], Tensor]
@@ -41,6 +42,8 @@ class Captured:
         weights: the gradient by each weight that acted, through recurrent calls alone, by the id of its alias.
         modules: the recurrent modules by name.
         unseen: modules that were called and computed by themselves, with their class.
+        held: bytes that stand for it, about, from the shapes of the calls; with the graph where that is kept.
+        grown: bytes by which the process grew in the forward pass.
     """
 
     chains: list[Chain]
@@ -52,6 +55,8 @@ class Captured:
     weights: dict[int, Tensor | None]
     modules: dict[str, Any]
     unseen: dict[str, str]
+    held: float
+    grown: float
 
     @property
     def calls(self) -> list[Call]:
@@ -85,7 +90,7 @@ def capturing(
     *,
     flat_too: bool = False,
     keep_graph: bool = True,
-    memory: float | None = None,
+    room: Room | None = None,
 ) -> Iterator[Captured]:
     """Run loss(model, batch) forward; within it, errors can be carried through its graph.
 
@@ -96,22 +101,24 @@ def capturing(
         flat_too: whether a gradient that is zero everywhere is a result.
         keep_graph: False lets go of what autograd keeps as soon as nothing more can be asked of it: where no call goes
             on from another.
-        memory: bytes that autograd may keep of a call, see ``Calls``.
+        room: bytes that the pass may take, see ``Calls``; None for any number.
 
     Raises:
         OptionError: if the model has no recurrent layer, or the loss is no number, does not depend on any of
             them, or has a gradient of zero.
     """
     modules = recurrent_modules(model)
-    recorder = Calls(modules, model, memory)
+    recorder = Calls(modules, model, room)
     with ExitStack() as stack:
         stack.enter_context(untouched(model))
         stack.enter_context(eagerly(model))
         stack.enter_context(torch.enable_grad())
         # The fused kernels of cuDNN give no gradient in eval mode; PyTorch's own loops do.
         stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+        before = resident()
         with recorder.watching():
             E = loss(model, batch)
+        grown = resident() - before
         if not isinstance(E, Tensor) or E.numel() != 1:
             raise OptionError(
                 "loss", "a function of (model, batch) that returns one number, a tensor",
@@ -121,11 +128,16 @@ def capturing(
         unseen = _unseen(recorder)
         if not recorder.calls or not E.requires_grad:
             raise _of_their_own(unseen) if unseen and not recorder.calls else _independent()
-        yield _captured(E, recorder, unseen, flat_too, keep_graph)
+        yield _captured(E, recorder, unseen, flat_too, keep_graph, grown)
 
 
 def _captured(
-    E: Tensor, recorder: Calls, unseen: dict[str, str], flat_too: bool, keep_graph: bool
+    E: Tensor,
+    recorder: Calls,
+    unseen: dict[str, str],
+    flat_too: bool,
+    keep_graph: bool,
+    grown: float,
 ) -> Captured:
     calls, one = recorder.calls, [torch.ones_like(E)]
     shared = {id(W): W for call in calls for W in call.shared}
@@ -150,8 +162,9 @@ def _captured(
         immediate |= own
         past |= by_inputs
     captured = Captured(
-        chains, float(E.detach()), E, immediate, past, at_states, weights, recorder.modules, unseen
-    )
+        chains, float(E.detach()), E, immediate, past, at_states, weights, recorder.modules, unseen,
+        max(recorder.left, grown) if keep_graph else recorder.left, grown,
+    )  # fmt: skip
     arrived = [grad for grads in immediate.values() for grad in grads if grad is not None]
     if not arrived:
         raise _independent()

@@ -6,20 +6,23 @@ import numpy as np
 
 from bptt.arrays import Array
 from bptt.gradients.by_lag.work import Work
-from bptt.torch_models.decompose.bounds import Bounds
+from bptt.torch_models.decompose.bounds import Bounds, Spent
 from bptt.torch_models.replay import Portion
 
 FEW = 8  # sequences that are kept before loss steps are left out
 FEW_STEPS = 32  # loss steps that are kept before more sequences are left out
 
 
-def portion_of(work: Work, reach: Array, bounds: Bounds, *, rows: float, one_way: bool) -> Portion:
+def portion_of(
+    work: Work, reach: Array, bounds: Bounds, spent: Spent, *, rows: float, one_way: bool
+) -> Portion:
     """As much as the bounds allow.
 
     Args:
         work: what the layers cost.
         reach: (T, B) where an error stands.
         bounds: of the measurement.
+        spent: what the measurement takes beside this walk.
         rows: steps of all sequences together.
         one_way: whether loss steps may be left out: where both directions mix they are not told apart.
     """
@@ -30,9 +33,12 @@ def portion_of(work: Work, reach: Array, bounds: Bounds, *, rows: float, one_way
         return everything
     apart = int(np.gcd.reduce(np.diff(steps))) if len(steps) > 1 else 1
     wanted = work.walk(steps, B, bounds.max_lag)
-    most = bounds.operations(work.training * rows, wanted)
-    room = bounds.bytes(work.bytes_walked * rows / 2)
-    fitting = max(1, min(B, int(room / (work.bytes_walked * T))))
+    most = bounds.operations(work.training * rows, wanted, spent)
+    room = bounds.bytes(work.bytes_walked * rows / 2, spent)
+    fitting = B
+    if work.bytes_walked * T * B > room:  # the others are run again beside what is kept
+        fitting = int((room / T - work.bytes_run) / work.bytes_walked)
+    fitting = max(1, fitting)
 
     def fits(sequences: int, every: int) -> bool:
         kept = steps[(steps[-1] - steps) % every == 0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from bptt.gradients.by_step import StepProfile, linked_by_step
 from bptt.layers import StackTrace, Trace
 from bptt.torch_models.as_found import without_wrappers
 from bptt.torch_models.capture import Captured, Chain, Loss, capturing
-from bptt.torch_models.decompose.bounds import Bounds
+from bptt.torch_models.capture.room import give_back, resident
+from bptt.torch_models.decompose.bounds import Bounds, Spent
 from bptt.torch_models.decompose.checks import check_borders, check_sum
 from bptt.torch_models.decompose.copies import check_copies
 from bptt.torch_models.decompose.grouped import (
@@ -26,10 +28,12 @@ from bptt.torch_models.decompose.grouped import (
     together,
 )
 from bptt.torch_models.decompose.reading import read_as
-from bptt.torch_models.decompose.within_bounds import replayed, taken_apart
+from bptt.torch_models.decompose.within_bounds import all_replayed, taken_apart, taken_whole
 from bptt.torch_models.decompose.words import in_words
 from bptt.torch_models.nonfinite import where_not_finite
 from bptt.torch_models.replay import Links, Replay, strands_of
+
+GAPS = 5e7  # bytes that may be free in between
 
 
 @dataclass(eq=False)
@@ -89,14 +93,20 @@ def decompose(
     """
     bad = None
     bounds = replace(bounds or Bounds(), max_lag=max_lag)
-    memory = bounds.of_a_call
-    with capturing(model, batch, loss, keep_graph=False, memory=memory) as captured:
+    started, before, room = monotonic(), resident(), bounds.room
+    with capturing(model, batch, loss, keep_graph=False, room=room) as captured:
         if not np.isfinite(captured.E):
             bad = "loss", "a finite number", str(captured.E)
         else:
             bad = not_finite(captured)
         if bad is None:
-            parts = _decomposed(model, captured, bounds, check)
+            held, gaps = captured.held, 0.0
+            if resident() - before > held + GAPS:
+                give_back()
+            if bounds.memory is not None:  # by default the same is taken whatever the system says
+                gaps = max(0.0, resident() - before - held)
+            spent = Spent(room, held, gaps, monotonic() - started)
+            parts = _decomposed(model, captured, bounds, spent, check)
             parts.read = read_as(captured, batch, parts.longest)
             return parts
     raise NonFiniteError(*bad, where_not_finite(model, batch, loss))
@@ -106,6 +116,7 @@ def _decomposed(
     model: nn.Module,
     captured: Captured,
     bounds: Bounds,
+    spent: Spent,
     check: Callable[[int], object] | None,
 ) -> Decomposed:
     reached = reached_chains(captured)
@@ -114,11 +125,13 @@ def _decomposed(
     if check is not None:
         check(longest)
     strands = strands_of(reached)
-    replays = [replayed(strand, strands, captured.immediate, bounds) for strand in strands]
+    replays, spent = all_replayed(strands, captured.immediate, bounds, spent)
     parts = Decomposed(captured.E, longest=longest)
     parts.remarks += in_words(model, captured, reached)
-    for own, chains in together(replays, reached):
-        _add(model, captured, parts, own, chains, bounds)
+    parts.remarks += bounds.in_words(spent, captured.grown)
+    groups = together(replays, reached)
+    for own, chains in groups:
+        _add(model, captured, parts, own, chains, bounds, replace(spent, share=1 / len(groups)))
     return parts
 
 
@@ -129,6 +142,7 @@ def _add(
     replays: list[Replay],
     chains: list[Chain],
     bounds: Bounds,
+    spent: Spent,
 ) -> None:
     """Take the layers apart that belong together, check them, and write them down."""
     max_lag = bounds.max_lag
@@ -138,12 +152,13 @@ def _add(
     links, is_joined = Links(replays), any(chain.is_joined for chain in chains)
     traces, errors_of = [r.trace for r in replays], [r.errors for r in replays]
     if len(replays) == 1 and not links.links_anything:
-        replays[0], portion, profiles, steps = taken_apart(replays[0], bounds)
+        replays[0], portion, profiles, steps = taken_apart(replays[0], bounds, spent)
         if not portion.is_all:
             parts.remarks.append(portion.sentence(without_wrappers(paths[0], model) or "model"))
         swept = sweep_from(traces, errors_of, links) if is_joined else None
     else:
         timelines = [r.strand.timeline for r in replays]
+        parts.remarks += taken_whole(model, replays, bounds, spent)
         profiles, swept = linked_by_lag(traces, errors_of, links, members, timelines, max_lag)
         entering = [[rows.values() for rows in own] for own in swept.entering]
         steps = linked_by_step(traces, entering, errors_of, members, timelines)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from torch import nn
 
 from bptt.arrays import Array
 from bptt.gradients.by_lag import LagProfile
@@ -11,10 +12,12 @@ from bptt.gradients.by_lag.walk import Walking, lags_of
 from bptt.gradients.by_lag.work import Work
 from bptt.gradients.by_step import StepProfile, by_step
 from bptt.layers.stacked import columns_of
+from bptt.torch_models.as_found import without_wrappers
 from bptt.torch_models.capture import Call, Errors
 from bptt.torch_models.capture.numbers import time_first
+from bptt.torch_models.capture.room import AT_ONCE, give_back
 from bptt.torch_models.convert import stack_of
-from bptt.torch_models.decompose.bounds import Bounds
+from bptt.torch_models.decompose.bounds import Bounds, Spent
 from bptt.torch_models.decompose.choosing import portion_of
 from bptt.torch_models.replay import (
     Portion,
@@ -25,10 +28,41 @@ from bptt.torch_models.replay import (
     replay_in_portions,
 )
 
-AT_ONCE = 2e10  # operations of a piece that is run again: Ctrl-C waits for its end
+
+def all_replayed(
+    strands: Sequence[Strand], immediate: Errors, bounds: Bounds, spent: Spent
+) -> tuple[list[Replay], Spent]:
+    """Every module's calls run again, each within its share of the time and what is left of the memory.
+
+    Args:
+        strands: the calls.
+        immediate: the errors at the outputs of each call.
+        bounds: of the measurement.
+        spent: what it has taken so far.
+
+    Returns:
+        the calls; and what the measurement takes beside the walks.
+
+    Raises:
+        AgreementError, OptionError: as ``replayed``.
+    """
+    works = [work_of(strand) for strand in strands]
+    each = [work.training * float(s.lengths.sum()) for work, s in zip(works, strands, strict=True)]
+    spent = replace(spent, check=sum(each))
+    replays = []
+    for strand, work, own in zip(strands, works, each, strict=True):
+        share = replace(spent, share=own / spent.check)
+        replays.append(replayed(strand, strands, immediate, bounds, share))
+        kept = replays[-1].trace.traces[0].x
+        if bounds.memory is not None:
+            give_back()
+        spent = replace(spent, bytes=spent.bytes + work.bytes_run * kept.shape[0] * kept.shape[1])
+    return replays, spent
 
 
-def replayed(strand: Strand, others: Sequence[Strand], immediate: Errors, bounds: Bounds) -> Replay:
+def replayed(
+    strand: Strand, others: Sequence[Strand], immediate: Errors, bounds: Bounds, spent: Spent
+) -> Replay:
     """Run a module's calls again: all sequences at once, or a portion that is kept and the others a few at a time.
 
     Args:
@@ -36,36 +70,80 @@ def replayed(strand: Strand, others: Sequence[Strand], immediate: Errors, bounds
         others: all strands.
         immediate: the errors at the outputs of each call.
         bounds: of the measurement.
+        spent: what it takes beside this module.
 
     Raises:
         AgreementError: if the states are not PyTorch's.
+        OptionError: if the memory does not suffice.
     """
     start = strand.starts[0]
     together = len(strand.starts) > 1 or start.link or bool(start.feeds) or start.call.is_cell
     shared = sum(other.path == strand.path for other in others) > 1
     grads = immediate[start.call.index]
+    work, rows = work_of(strand), float(strand.lengths.sum())
     if together or shared or all(grad is None for grad in grads):
+        spent.refuse(work.bytes_run * rows, f"running {strand.path or 'the model'} again")
         return replay(strand, immediate)
     call = start.call
-    work, reach = _work(call), _reach(call, immediate)
-    rows = float(sum(call.lengths))
-    portion = portion_of(work, reach, bounds, rows=rows, one_way=not call.acting.two)
+    reach = _reach(call, immediate)
+    portion = portion_of(work, reach, bounds, spent, rows=rows, one_way=not call.acting.two)
+    kept = work.bytes_walked * len(reach) * len(portion.columns)
+    spent.refuse(kept, f"the walk by lag of {strand.path or 'the model'}")
     if len(portion.columns) == portion.of:
         return replace(replay(strand, immediate), portion=portion)
-    steps = len(reach)
-    room = bounds.bytes(work.bytes_walked * rows / 2) / (work.bytes_run * steps)
-    quick = AT_ONCE / (work.training * steps)
-    return replay_in_portions(strand, immediate, portion, max(1, int(min(room / 2, max(8, quick)))))
+    left = bounds.bytes(work.bytes_walked * rows / 2, spent) - kept
+    quick = max(8, AT_ONCE / (work.training * len(reach)))
+    size = min(left / 2 / (work.bytes_run * len(reach)), quick)
+    return replay_in_portions(strand, immediate, portion, max(1, int(size)))
+
+
+def taken_whole(
+    model: nn.Module, replays: Sequence[Replay], bounds: Bounds, spent: Spent
+) -> list[str]:
+    """What to do where calls that are joined by operations cost more than was allowed: they are taken as a whole.
+
+    Args:
+        model: the user's.
+        replays: the calls; operations between them may mix their sequences.
+        bounds: of the measurement.
+        spent: what it takes beside them.
+    """
+    wanted = training = 0.0
+    for own in replays:
+        work, place = work_of(own.strand), own.strand.timeline
+        reach = np.logical_or.reduce([d.any(-1) for d in own.errors])
+        back = np.arange(len(reach))[:, None] + place.first
+        if bounds.max_lag is not None:
+            back = np.minimum(back, bounds.max_lag)
+        wanted += work.per_row * float((back + 1)[reach].sum())
+        training += work.training * float(own.strand.lengths.sum())
+    most = bounds.operations(training, wanted, spent)
+    if wanted <= most:
+        return []
+    names = " and ".join(
+        dict.fromkeys(without_wrappers(own.strand.path, model) or "model" for own in replays)
+    )
+    return [
+        f"The calls of {names} are joined by operations that may mix sequences, so that all of them are taken apart: about "
+        f"{wanted / max(most, 1.0):.2g} times what was allowed. A batch of fewer sequences, or max_lag=, costs less."
+    ]
+
+
+def work_of(strand: Strand) -> Work:
+    """What a module's calls cost."""
+    stack = stack_of(strand.calls[0].acting)
+    return Work.of(stack.layers, stack.inputs)
 
 
 def taken_apart(
-    own: Replay, bounds: Bounds
+    own: Replay, bounds: Bounds, spent: Spent
 ) -> tuple[Replay, Portion, list[LagProfile], list[StepProfile]]:
     """The lags and steps of calls that nothing lies between.
 
     Args:
         own: the calls; where they were run again as a whole, a portion of them may be chosen here.
         bounds: of the measurement.
+        spent: what it takes beside these calls.
 
     Returns:
         the same calls, with what is to be compared with autograd; the portion; per layer the gradient by lag and by step.
@@ -73,11 +151,11 @@ def taken_apart(
     portion = own.portion
     if portion is None:
         traces = own.trace.traces
-        work = Work.of([t.layer for t in traces], traces[0].x.shape[2])
+        work = work_of(own.strand)
         reach = np.logical_or.reduce([d.any(-1) for d in own.errors])
         one_way = len(traces) == len(own.trace.levels)
         rows = float(own.strand.lengths.sum())
-        portion = portion_of(work, reach, bounds, rows=rows, one_way=one_way)
+        portion = portion_of(work, reach, bounds, spent, rows=rows, one_way=one_way)
     trace, errors = own.trace, own.errors
     if not portion.is_all and own.whole is None:
         own = replace(own, whole=gradient_of(trace, errors))
@@ -92,11 +170,6 @@ def taken_apart(
         update=bounds.update,
     )
     return own, portion, lags_of(trace, portion.thinned(errors), walking), by_step(trace, errors)
-
-
-def _work(call: Call) -> Work:
-    stack = stack_of(call.acting)
-    return Work.of(stack.layers, stack.inputs)
 
 
 def _reach(call: Call, immediate: Errors) -> Array:

@@ -64,4 +64,7 @@ def _past(captured: Captured, chain: Chain) -> float:
 
 def _squares(errors: Errors, chain: Chain) -> float:
     grads = [grad for call in chain.calls for grad in errors.get(call.index, [])]
-    return float(sum(g.double().square().sum() for g in grads if g is not None and torch.any(g)))
+    arrived = [grad for grad in grads if grad is not None]
+    # A few steps at a time: in float64 all of them would take twice the memory again.
+    parts = (part for grad in arrived for part in torch.split(grad, max(1, len(grad) // 64)))
+    return float(sum(part.double().square().sum() for part in parts))

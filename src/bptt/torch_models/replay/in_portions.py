@@ -31,8 +31,8 @@ def replay_in_portions(strand: Strand, immediate: Errors, portion: Portion, size
     totals = gradient_of(kept.trace, kept.errors)
     others = np.setdiff1d(np.arange(portion.of), portion.columns)
     for first in range(0, len(others), size):
-        part = _of(strand, immediate, others[first : first + size])
-        for total, own in zip(totals, gradient_of(part.trace, part.errors), strict=True):
+        part = _gradient_alone(strand, immediate, others[first : first + size])
+        for total, own in zip(totals, part, strict=True):
             total += own
     return replace(kept, portion=portion, whole=totals)
 
@@ -48,6 +48,12 @@ def gradient_of(trace: StackTrace, errors: list[Array]) -> list[Array]:
     if all(own is None for own in rows):  # nothing is sent to these sequences
         return [np.zeros(t.weights.W_R.shape) for t in trace.traces]
     return [total.value(np.dtype(np.float64)) for total in whole(trace, rows)]
+
+
+def _gradient_alone(strand: Strand, immediate: Errors, columns: Array) -> list[Array]:
+    """dW_R per layer of some sequences; nothing else of them stays while the next are run."""
+    part = _of(strand, immediate, columns)
+    return gradient_of(part.trace, part.errors)
 
 
 def _of(strand: Strand, immediate: Errors, columns: Array) -> Replay:

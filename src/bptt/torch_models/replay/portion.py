@@ -50,8 +50,9 @@ class Portion:
             parts.append(f"{len(self.columns)} of {self.of} sequences, drawn with seed {self.seed}")
         if self.every > 1:
             parts.append(f"one in {self.every} of the loss steps, counted from the last")
+        errors = " Standard errors are by sequence." if 1 < len(self.columns) < self.of else ""
         return (
             f"To keep time and memory within bounds, the lags of {name} are those of {', and '.join(parts)}; "
-            'sequences="all" takes all. The gradient of all is compared with autograd\'s. Standard errors are by sequence, '
-            "and what a lag adds below rounding counts as zero."
+            f'sequences="all" takes all. The gradient of all is compared with autograd\'s.{errors} What a lag adds below '
+            "rounding counts as zero."
         )
