@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
+from torch.func import functional_call, vjp
 from torch.nn.utils.rnn import pack_padded_sequence
 
 import bptt
@@ -81,8 +82,28 @@ def test_cells(kind, with_state, shape, bias, dtype):
     x = torch.randn(*shape, I, dtype=dtype)
     states = [torch.randn(*shape, H, dtype=dtype) for _ in range(1 + (kind == "LSTM"))]
     states = states if with_state else []
-    agree(one_pass(theirs, x, states), one_pass(ours, x, states), dtype)
-    assert by_our_loops(ours(x))
+    hx = None if not states else tuple(states) if len(states) > 1 else states[0]
+    same(theirs(x, hx), ours(x, hx))  # a step alone is PyTorch's own
+    names, parameters = zip(*ours.named_parameters(), strict=True)
+
+    def step(x, states, parameters):
+        hx = None if not states else tuple(states) if len(states) > 1 else states[0]
+        return tensors(functional_call(ours, dict(zip(names, parameters, strict=True)), (x, hx)))
+
+    parameters = [p.detach() for p in parameters]
+    out, back = vjp(step, x, states, parameters)  # by the loops
+    expected = one_pass(theirs, x, states)
+    generator = torch.Generator().manual_seed(1)
+    dx, dstates, dparameters = back(
+        [torch.randn(o.shape, generator=generator, dtype=dtype) for o in out]
+    )
+    found = {f"output {n}": o.detach() for n, o in enumerate(out)}
+    found |= {f"state {n}": d for n, d in enumerate(dstates)} | {"x": dx}
+    agree(expected, found | dict(zip(names, dparameters, strict=True)), dtype)
+
+
+def same(a, b):
+    assert all(torch.equal(one, other) for one, other in zip(tensors(a), tensors(b), strict=True))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -39,7 +39,7 @@ class Exchanged:
 
 
 def accelerate(model: nn.Module) -> Exchanged:
-    """Let the compiled loops compute every nn.RNN, nn.GRU, nn.LSTM and cell of a model on a CPU: the same numbers, sooner.
+    """Let the compiled loops compute every nn.RNN, nn.GRU and nn.LSTM of a model on a CPU: the same numbers, sooner.
 
     The layers change their class in place, to that of the same name in ``bptt.nn``. Parameters, buffers, hooks, names and the
     state_dict stay, so optimizers and checkpoints go on. A call that the loops do not take is computed by PyTorch as before.
@@ -99,6 +99,8 @@ def _reason(module: Any) -> str | None:
     if not isinstance(module, nn.RNNBase | nn.RNNCellBase):
         return None
     kind = type(module)
+    if isinstance(module, nn.RNNCellBase):
+        return "one step of a cell is as fast in PyTorch"
     if kind in BACK:
         return "it is ours already"
     if is_parametrized(module):

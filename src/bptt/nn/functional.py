@@ -10,12 +10,8 @@ from torch.nn.utils.rnn import PackedSequence
 from bptt.nn import taken
 from bptt.nn.function import run
 
-SEQUENCES = {
+MODES = {
     torch.lstm: "LSTM", torch.gru: "GRU", torch.rnn_tanh: "RNN_TANH", torch.rnn_relu: "RNN_RELU",
-}  # fmt: skip
-CELLS = {
-    torch.lstm_cell: "LSTM", torch.gru_cell: "GRU",
-    torch.rnn_tanh_cell: "RNN_TANH", torch.rnn_relu_cell: "RNN_RELU",
 }  # fmt: skip
 
 
@@ -23,19 +19,16 @@ def accelerated(function: Any) -> Callable[..., Any]:
     """The function with the same arguments and results; what the loops do not take it computes itself.
 
     Args:
-        function: ``torch.lstm``, ``torch.gru``, ``torch.rnn_tanh``, ``torch.rnn_relu`` or one of a cell.
+        function: ``torch.lstm``, ``torch.gru``, ``torch.rnn_tanh`` or ``torch.rnn_relu``.
 
     >>> import torch
     >>> from bptt.nn.functional import accelerated
-    >>> cell, x, h = torch.nn.GRUCell(3, 4), torch.ones(2, 3), torch.zeros(2, 4)
-    >>> torch.testing.assert_close(accelerated(torch.gru_cell)(x, h, *cell.parameters()), cell(x, h))
+    >>> layer, x, h = torch.nn.GRU(3, 4), torch.ones(5, 2, 3), torch.zeros(1, 2, 4)
+    >>> args = x, h, list(layer.parameters()), True, 1, 0.0, False, False, False
+    >>> torch.testing.assert_close(accelerated(torch.gru)(*args), layer(x))
     """
-    if function in CELLS:
-        return _of_cells(function, CELLS[function])
-    return _of_sequences(function, SEQUENCES[function])
+    mode = MODES[function]
 
-
-def _of_sequences(function: Any, mode: str) -> Callable[..., Any]:
     def call(*args: Any) -> Any:
         if isinstance(args[3], tuple | list):
             data, batch_sizes, hx, weights, biases, layers, dropout, train, two = args
@@ -49,17 +42,5 @@ def _of_sequences(function: Any, mode: str) -> Callable[..., Any]:
         )  # fmt: skip
         found = taken.nobody_watches() and taken.sequence(layer, x, hx, tuple(weights))
         return run(*found, dropout if train else 0.0) if found else function(*args)
-
-    return call
-
-
-def _of_cells(function: Any, mode: str) -> Callable[..., Any]:
-    def call(x: Any, hx: Any, *weights: Any) -> Any:
-        present = tuple(W for W in weights if W is not None)
-        found = taken.nobody_watches() and taken.cell(mode, x, hx, present)
-        if not found:
-            return function(x, hx, *weights)
-        state = run(*found, 0.0)
-        return state if mode == "LSTM" else state[0]
 
     return call

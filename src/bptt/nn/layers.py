@@ -5,6 +5,7 @@ What the loops do not take goes to PyTorch's own forward, with its checks and it
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.compiler import is_compiling
 from torch.nn.utils.rnn import PackedSequence
@@ -46,7 +47,10 @@ class Layer:
 
 
 class Cell:
-    """What the cells have in common; it comes before PyTorch's class among the bases."""
+    """What the cells have in common; it comes before PyTorch's class among the bases.
+
+    A step alone is no faster by the loops: it is PyTorch's own, but where it is mapped or differentiated by ``torch.func``.
+    """
 
     def forward(self: Any, input: Any, hx: Any = None) -> Any:
         """The new state, as PyTorch's cell gives it.
@@ -55,15 +59,13 @@ class Cell:
             input: (B, I) or (I,).
             hx: h (B, H), of an LSTM (h, c); zeros if None.
         """
-        if is_compiling():
-            return traced.cell(self, mode_of(self), input, hx, super().forward)  # type: ignore[misc]
+        if is_compiling() or not torch._C._are_functorch_transforms_active():
+            return super().forward(input, hx)  # type: ignore[misc]
         call = taken.nobody_watches() and taken.cell(
             mode_of(self), input, hx, weights_of_cell(self)
         )
         if not call:
-            result = super().forward(input, hx)  # type: ignore[misc]
-            say_why(self, input, self._parameters.values())
-            return result
+            return super().forward(input, hx)  # type: ignore[misc]
         state = run(*call, 0.0)
         return state[0] if len(state) == 1 else state
 
@@ -108,7 +110,7 @@ class LSTM(Layer, nn.LSTM):
 
 
 class RNNCell(Cell, nn.RNNCell):
-    """``torch.nn.RNNCell``, computed by the compiled loops: same arguments, same weights, same numbers.
+    """``torch.nn.RNNCell``, with gradients per sample by ``torch.func``: same arguments, same weights, same numbers.
 
     >>> import torch, bptt
     >>> tuple(bptt.nn.RNNCell(3, 8)(torch.ones(2, 3)).shape)
@@ -117,7 +119,7 @@ class RNNCell(Cell, nn.RNNCell):
 
 
 class GRUCell(Cell, nn.GRUCell):
-    """``torch.nn.GRUCell``, computed by the compiled loops: same arguments, same weights, same numbers.
+    """``torch.nn.GRUCell``, with gradients per sample by ``torch.func``: same arguments, same weights, same numbers.
 
     >>> import torch, bptt
     >>> tuple(bptt.nn.GRUCell(3, 8)(torch.ones(2, 3)).shape)
@@ -126,7 +128,7 @@ class GRUCell(Cell, nn.GRUCell):
 
 
 class LSTMCell(Cell, nn.LSTMCell):
-    """``torch.nn.LSTMCell``, computed by the compiled loops: same arguments, same weights, same numbers.
+    """``torch.nn.LSTMCell``, with gradients per sample by ``torch.func``: same arguments, same weights, same numbers.
 
     >>> import torch, bptt
     >>> h, c = bptt.nn.LSTMCell(3, 8)(torch.ones(2, 3))
@@ -135,7 +137,6 @@ class LSTMCell(Cell, nn.LSTMCell):
     """
 
 
-CELLS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 PAIRS: dict[type[nn.Module], type[nn.Module]] = {
     nn.RNN: RNN, nn.GRU: GRU, nn.LSTM: LSTM,
     nn.RNNCell: RNNCell, nn.GRUCell: GRUCell, nn.LSTMCell: LSTMCell,
@@ -169,11 +170,9 @@ def weights_of(layer: Any) -> tuple[Tensor, ...]:
 
 def weights_of_cell(cell: Any) -> tuple[Tensor, ...]:
     """A cell's."""
-    own = cell._parameters
-    names = CELLS if cell.bias else CELLS[:2]
-    if all([name in own for name in names]):
-        return tuple([own[name] for name in names])
-    return tuple([getattr(cell, name) for name in names])  # computed from others
+    if cell.bias:
+        return cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh
+    return cell.weight_ih, cell.weight_hh
 
 
 def mode_of(cell: Any) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bptt.nn import loops
+from bptt.errors import ShapeError
+from bptt.nn import loops, taken
 from bptt.nn.call import Call
 
 
@@ -21,7 +22,6 @@ def recurrent(
     two: bool,
     biases: bool,
     batch_first: bool,
-    is_cell: bool,
 ) -> list[Tensor]:
     """What comes out of a call, and what its way back needs.
 
@@ -35,9 +35,13 @@ def recurrent(
         two: whether each level has a second direction.
         biases: whether there are biases.
         batch_first: whether x and the outputs are (B, T, ·).
-        is_cell: whether it is one step of a cell.
     """
-    call = call_of(x, states, weights, masks, mode, layers, two, biases, batch_first, is_cell)
+    call = call_of(x, states, weights, masks, mode, layers, two, biases, batch_first)
+    if not taken.fits(call, weights[0].shape[-1], x, tuple(states), tuple(weights)):
+        raise ShapeError(
+            "weights", "those of a layer that reads x", f"x {tuple(x.shape)} and weights of other shapes or types",
+            "Call the layer, bptt.nn.GRU for example.",
+        )  # fmt: skip
     saved = loops.room(call, x)
     return [*loops.forward(call, x, (*states, *weights, *masks), saved), saved]
 
@@ -59,7 +63,6 @@ def back(
     two: bool,
     biases: bool,
     batch_first: bool,
-    is_cell: bool,
     saved: Tensor,
     grads: list[Tensor],
     given: list[bool],
@@ -77,13 +80,12 @@ def back(
         two: as of ``recurrent``.
         biases: as of ``recurrent``.
         batch_first: as of ``recurrent``.
-        is_cell: as of ``recurrent``.
         saved: what the pass forward left.
         grads: by what came out, as far as there are any.
         given: which of them there are.
         wanted: by which tensors.
     """
-    call = call_of(x, states, weights, masks, mode, layers, two, biases, batch_first, is_cell)
+    call = call_of(x, states, weights, masks, mode, layers, two, biases, batch_first)
     arrived = iter(grads)
     all_grads = tuple(next(arrived) if present else None for present in given)
     found = loops.backward(call, x, (*states, *weights, *masks), saved, all_grads, tuple(wanted))
@@ -106,19 +108,16 @@ def call_of(
     two: bool,
     biases: bool,
     batch_first: bool,
-    is_cell: bool,
 ) -> Call:
     """The call that the arguments of an operator say."""
     T, B = (1, 0) if batch_first else (0, 1)
-    if is_cell:
-        steps, sequences = 1, x.shape[0]
-    elif x.dim() == 2:
+    if x.dim() == 2:
         steps, sequences = x.shape[0], 1
     else:
         steps, sequences = x.shape[T], x.shape[B]
     return Call(
         mode, steps, sequences, x.shape[-1], weights[1].shape[1], layers, two, biases, len(states),
-        tuple(states[0].shape), batch_first, None, bool(masks), is_cell,
+        tuple(states[0].shape), batch_first, None, bool(masks),
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ def sequence(layer: Any, x: Any, hx: Any, own: Own) -> Any:
         hx: its initial states, or None.
         own: PyTorch's forward, for what the loops do not take.
     """
-    if isinstance(x, PackedSequence) or layer.proj_size or not _can_be_taken(x, (2, 3)):
+    if isinstance(x, PackedSequence) or layer.proj_size or not _can_be_taken(x):
         return own(x, hx)
     unbatched, batch_first = x.dim() == 2, layer.batch_first and x.dim() == 3
     two, width = layer.bidirectional, layer.hidden_size * (1 + layer.bidirectional)
@@ -40,37 +40,16 @@ def sequence(layer: Any, x: Any, hx: Any, own: Own) -> Any:
         drawn = [functional.dropout(ones, layer.dropout) for _ in range(layer.num_layers - 1)]
         masks = [torch.stack(drawn)]
     out, *finals, _ = recurrent(
-        x, states, weights, masks, layer.mode, layer.num_layers, two, layer.bias, batch_first, False
+        x, states, weights, masks, layer.mode, layer.num_layers, two, layer.bias, batch_first
     )
     return out, (finals[0], finals[1]) if is_lstm else finals[0]
 
 
-def cell(module: Any, mode: str, x: Tensor, hx: Any, own: Own) -> Any:
-    """The new state of a cell.
-
-    Args:
-        module: nn.RNNCell, nn.GRUCell or nn.LSTMCell.
-        mode: as a layer of its kind has it.
-        x: its inputs.
-        hx: its state, or None.
-        own: PyTorch's forward, for what the loops do not take.
-    """
-    if not _can_be_taken(x, (1, 2)):
-        return own(x, hx)
-    states = _states(x, hx, (*x.shape[:-1], module.hidden_size), mode == "LSTM")
-    weights = [module.weight_ih, module.weight_hh]
-    weights += [module.bias_ih, module.bias_hh] if module.bias else []
-    if states is None or not _same_type(x, module.input_size, weights):
-        return own(x, hx)
-    *finals, _ = recurrent(x, states, weights, [], mode, 1, False, module.bias, False, True)
-    return (finals[0], finals[1]) if mode == "LSTM" else finals[0]
-
-
-def _can_be_taken(x: Tensor, dims: tuple[int, ...]) -> bool:
+def _can_be_taken(x: Tensor) -> bool:
     return (
         x.device.type == "cpu"
         and x.dtype in (torch.float32, torch.float64)
-        and x.dim() in dims
+        and x.dim() in (2, 3)
         and 0 not in x.shape
         and not torch.is_autocast_enabled("cpu")
     )

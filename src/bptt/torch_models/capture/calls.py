@@ -225,7 +225,6 @@ class Calls(TorchFunctionMode):
     def _cell(self, func: Any, mode: str, data: Tensor, hx: Any, *weights: Tensor | None) -> Any:
         present = tuple(W for W in weights if W is not None)
         path = self._whose(present[1])
-        func = self._as_computed(func, path)
         shared = self._aliases(path, present)
         own = _own(shared)
         states = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
