@@ -11,6 +11,23 @@
 
 namespace bptt::BPTT_ISA {
 
+// a / b to a unit in the last place, where 1/b is a normal number.
+template <class T>
+inline Vec<T> quotient(Vec<T> a, Vec<T> b) {
+    return a / b;
+}
+
+#if BPTT_BYTES == 64
+// A division of 16 floats takes as long as 30 products: 14 bits of 1/b, twice as many by Newton's step, then what
+// is left of a.
+template <>
+inline Vec<float> quotient<float>(Vec<float> a, Vec<float> b) {
+    const Vec<float> rough = __builtin_ia32_rcp14ps512_mask(b, Vec<float>{}, static_cast<unsigned short>(-1));
+    const Vec<float> inverse = rough + rough * (1.0f - b * rough), q = a * inverse;
+    return q + inverse * (a - b * q);
+}
+#endif
+
 template <class T>
 struct Constants;
 
@@ -83,7 +100,7 @@ inline Vec<T> tanh(Vec<T> x) {
     const auto [p, n] = exponential<T>(T(2) * (size > flat ? flat : size));
     const Vec<T> scale = power_of_two<T>(n);
     const Vec<T> m = scale * p + (scale - T(1));
-    const Vec<T> below = m + T(2), lost = m - (below - T(2)), q = m / below;
+    const Vec<T> below = m + T(2), lost = m - (below - T(2)), q = quotient<T>(m, below);
     // What rounding lost of the denominator, to first order; 1 / (m + 2) = (1 - tanh) / 2.
     const Vec<T> value = q - q * lost * (T(0.5) - T(0.5) * q), one = splat<T>(1);
     return with_sign_of<T>(value > one ? one : value, x);
@@ -93,7 +110,7 @@ inline Vec<T> tanh(Vec<T> x) {
 template <class T>
 inline Vec<T> logistic(Vec<T> x) {
     const Vec<T> e = exp_negative<T>(-absolute<T>(x)), below = T(1) + e, lost = e - (below - T(1));
-    const Vec<T> q = (x >= T(0) ? splat<T>(1) : e) / below;
+    const Vec<T> q = quotient<T>(x >= T(0) ? splat<T>(1) : e, below);
     return q - q * lost;
 }
 

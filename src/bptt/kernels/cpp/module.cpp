@@ -70,8 +70,8 @@ void bind_products(nb::module_& m, const char* packed_name) {
         const Strided<const T> left(a, M, "a"), right(b, left.rows, N, "b");
         T* to = whole(out, M * N, "out");
         share(M, 2.0 * left.rows * M * N, [&](Size begin, Size end) {
-            outer(Apart<T>{left.data, left.stride}, Apart<T>{right.data, right.stride}, left.rows, N, to, N,
-                  begin, end);
+            const Right<T, Apart<T>> only[] = {{{right.data, right.stride}, N, to, N, 0, M}};
+            outer(Apart<T>{left.data, left.stride}, only, left.rows, M, begin, end);
         }, OUTER_HEIGHT);
     }, "a"_x, "b"_x, "out"_x, unlocked);
 

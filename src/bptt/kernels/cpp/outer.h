@@ -46,8 +46,7 @@ struct Apart {
 template <class T>
 struct Listed {
     const T* const* rows;
-    Size shift = 0;
-    const T* operator()(Size r) const { return rows[r] + shift; }
+    const T* operator()(Size r) const { return rows[r]; }
 };
 
 // Columns begin .. begin+WIDTH-1 of rows first .. first+rows-1 of x, side by side, zeros behind `end`.
@@ -81,37 +80,65 @@ inline void with_columns(Size columns, F&& f) {
     else f(std::integral_constant<int, OUTER_COLUMNS>{});
 }
 
-// For m of begin .. end-1. a (rows, M), b (rows, N); out (M, N) has rows at the given distance. The sums of the
-// columns of a are added to sums (M,), where those are wanted.
-template <class T, class RowsA, class RowsB>
-void outer(const RowsA& a, const RowsB& b, Size rows, Size N, T* out, Size out_stride, Size begin, Size end,
+// One right side, and where its sums go: column m of the left belongs to row (m - first + turn) mod (last - first)
+// of out, for first <= m < last.
+template <class T, class Rows>
+struct Right {
+    Rows rows;
+    Size N;
+    T* out;  // (last - first, N), rows `stride` apart
+    Size stride, first, last, turn = 0;
+
+    bool takes(Size m) const { return out && first <= m && m < last; }
+    T* to(Size m) const { return out + (m - first + turn) % (last - first) * stride; }
+};
+
+// For m of begin .. end-1 of the left side a (rows, M), with every right side that takes m. No tile has columns of
+// two blocks of `block`, at whose bounds the right sides begin, end and turn. The sums of the columns of a are added
+// to sums (M,), where those are wanted.
+template <class T, class RowsA, class RowsB, size_t COUNT>
+void outer(const RowsA& a, const Right<T, RowsB> (&rights)[COUNT], Size rows, Size block, Size begin, Size end,
            T* sums_of_a = nullptr) {
-    const Even panels((N + W<T> - 1) / W<T>, OUTER_COLUMNS), blocks(rows, OUTER_ROWS);
-    std::vector<T> packed_b(OUTER_ROWS * panels.n * W<T>), packed_a(OUTER_ROWS * OUTER_HEIGHT);
+    const Even blocks(rows, OUTER_ROWS);
+    const auto registers = [](const Right<T, RowsB>& b) { return b.out ? (b.N + W<T> - 1) / W<T> : 0; };
+    Size total = 0;
+    for (const auto& b : rights) total += registers(b);
+    std::vector<T> packed_b(OUTER_ROWS * total * W<T>), packed_a(OUTER_ROWS * OUTER_HEIGHT);
     alignas(64) T sums[ACCUMULATORS * W<T>];
-    for (Size k = 0; k < blocks.parts; ++k) {
-        const Size first = blocks.first(k), here = blocks.first(k + 1) - first;
+    // Calls f with each panel of a right side: its first column, its registers (a constant), where it is packed.
+    const auto each_panel = [&](const Right<T, RowsB>& b, Size here, T* packed, auto&& f) {
+        const Even panels(registers(b), OUTER_COLUMNS);
         for (Size p = 0; p < panels.parts; ++p) {
             const Size column = panels.first(p) * W<T>;
-            with_columns(panels.first(p + 1) - panels.first(p), [&](auto c) {
-                pack_columns<T, c * W<T>>(b, first, here, column, N, &packed_b[here * column]);
-            });
+            with_columns(panels.first(p + 1) - panels.first(p), [&](auto c) { f(column, c, packed + here * column); });
         }
-        for (Size m = begin; m < end; m += OUTER_HEIGHT) {
-            pack_columns<T, OUTER_HEIGHT>(a, first, here, m, end, packed_a.data());
-            if (sums_of_a) add_columns(packed_a.data(), here, std::min<Size>(OUTER_HEIGHT, end - m), sums_of_a + m);
-            for (Size p = 0; p < panels.parts; ++p) {
-                const Size column = panels.first(p) * W<T>;
-                const Size columns = panels.first(p + 1) - panels.first(p);
-                with_columns(columns, [&](auto c) {
-                    outer_tile<T, c>(packed_a.data(), &packed_b[here * column], here, sums);
-                });
-                for (Size i = 0; i < std::min<Size>(OUTER_HEIGHT, end - m); ++i)
-                    for (Size c = 0; c < columns; ++c) {
-                        T* to = out + (m + i) * out_stride + column + c * W<T>;
-                        const Size lanes = std::min(W<T>, N - column - c * W<T>);
-                        store(to, load(to, lanes) + load(sums + (i * columns + c) * W<T>), lanes);
-                    }
+    };
+    for (Size k = 0; k < blocks.parts; ++k) {
+        const Size first = blocks.first(k), here = blocks.first(k + 1) - first;
+        T* packed = packed_b.data();
+        for (const auto& b : rights) {
+            each_panel(b, here, packed, [&](Size column, auto c, T* to) {
+                pack_columns<T, c * W<T>>(b.rows, first, here, column, b.N, to);
+            });
+            packed += here * registers(b) * W<T>;
+        }
+        for (Size m = begin, next; m < end; m = next) {
+            next = std::min({m + OUTER_HEIGHT, (m / block + 1) * block, end});
+            pack_columns<T, OUTER_HEIGHT>(a, first, here, m, next, packed_a.data());
+            if (sums_of_a) add_columns(packed_a.data(), here, next - m, sums_of_a + m);
+            packed = packed_b.data();
+            for (const auto& b : rights) {
+                if (b.takes(m))
+                    each_panel(b, here, packed, [&](Size column, auto c, const T* from) {
+                        outer_tile<T, c>(packed_a.data(), from, here, sums);
+                        for (Size i = 0; i < next - m; ++i)
+                            for (Size j = 0; j < c; ++j) {
+                                T* to = b.to(m) + i * b.stride + column + j * W<T>;
+                                const Size lanes = std::min(W<T>, b.N - column - j * W<T>);
+                                store(to, load(to, lanes) + load(sums + (i * c + j) * W<T>), lanes);
+                            }
+                    });
+                packed += here * registers(b) * W<T>;
             }
         }
     }

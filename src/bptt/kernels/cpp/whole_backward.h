@@ -1,4 +1,4 @@
-// One direction of one level on the way back, some sequences of the batch through all their steps.
+// One direction of one level on the way back, some sequences of the batch through some neighbouring steps.
 #pragma once
 
 #include "batch.h"
@@ -14,40 +14,44 @@ struct DirectionBack {
     const T *h0, *c0;           // (B, H); null: zeros
     const T *gates, *c;         // what was kept
     T *dh, *dc;                 // (B, H) from behind the last step; take what goes back before the first
-    T* dz;                      // (rows, ERRORS·H)
+    T* dz;                      // (rows, ERRORS·H) of the steps that are taken
 };
 
+// The steps first .. last-1 in the order of the direction, the last one first.
 template <class Cell, class T>
-void walk_backward(const Batch& batch, Order order, const DirectionBack<T>& d, Size H, Size begin, Size end) {
+void walk_backward(const Batch& batch, Order order, const DirectionBack<T>& d, Size H, Size first, Size last,
+                   Size begin, Size end) {
     const std::vector<T> zeros(H);
     const Size width = Cell::SAVED * H, errors = Cell::ERRORS * H;
+    const Size above = batch.row(std::min(order.step(first), order.step(last - 1)), 0);
     const auto alive = [&](Size i) {
         return i < 0 || i >= batch.T ? begin : std::clamp(batch.alive(order.step(i)), begin, end);
     };
+    const auto errors_at = [&](Size t, Size b) { return d.dz + (batch.row(t, b) - above) * errors; };
     const auto step = [&](Size i, Size b, Size unit, Size n, Vec<T> dh) {
         const Size t = order.step(i), row = batch.row(t, b);
-        const bool first = b >= alive(i - 1);
-        const Size t_prev = first ? t : order.step(i - 1);
-        const T* h_prev = !first ? d.h.at(batch, t_prev, b) : d.h0 ? d.h0 + b * H : zeros.data();
+        const bool starts = b >= alive(i - 1);
+        const Size t_prev = starts ? t : order.step(i - 1);
+        const T* h_prev = !starts ? d.h.at(batch, t_prev, b) : d.h0 ? d.h0 + b * H : zeros.data();
         const T* c_prev = nullptr;
         if (Cell::CARRIES)
-            c_prev = (!first ? d.c + batch.row(t_prev, b) * H : d.c0 ? d.c0 + b * H : zeros.data()) + unit;
+            c_prev = (!starts ? d.c + batch.row(t_prev, b) * H : d.c0 ? d.c0 + b * H : zeros.data()) + unit;
         T* const carry = Cell::CARRIES ? d.dc : d.dh;
         const PlaceBack<T> at{Cell::SAVED ? d.gates + row * width + unit : nullptr, H, n,
                               d.h.at(batch, t, b) + unit, h_prev + unit,
                               Cell::CARRIES ? d.c + row * H + unit : nullptr, c_prev,
-                              carry + b * H + unit, d.dz + row * errors + unit};
+                              carry + b * H + unit, errors_at(t, b) + unit};
         Cell::back(at, d.dy ? dh + load(d.dy.at(batch, t, b) + unit, n) : dh);
     };
     std::vector<const T*> rows(end - begin);
-    for (Size i = batch.T - 1; i >= 0; --i) {
-        for (Size b = alive(i + 1); b < alive(i); ++b)  // their last step
+    for (Size i = last - 1; i >= first; --i) {
+        for (Size b = i == last - 1 ? begin : alive(i + 1); b < alive(i); ++b)  // nothing was taken back for them
             for (Size unit = 0; unit < H; unit += W<T>) {
                 const Size n = std::min(W<T>, H - unit);
                 step(i, b, unit, n, load(d.dh + b * H + unit, n));
             }
-        const Size t = order.step(i), here = alive(i) - begin, before = alive(i - 1);
-        for (Size r = 0; r < here; ++r) rows[r] = d.dz + batch.row(t, begin + r) * errors + Cell::TO_R * H;
+        const Size t = order.step(i), here = alive(i) - begin, before = i > first ? alive(i - 1) : begin;
+        for (Size r = 0; r < here; ++r) rows[r] = errors_at(t, begin + r) + Cell::TO_R * H;
         product(*d.W_R, rows.data(), here, [&](Size r, Size unit, Size n, auto sum) {
             const Size b = begin + r;
             T* const carried = d.dh + b * H + unit;

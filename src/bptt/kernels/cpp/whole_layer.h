@@ -1,4 +1,4 @@
-// A whole layer as PyTorch has it: all levels, both directions, over a sequence, forward and back.
+// A whole layer as PyTorch has it: all levels, both directions, over a sequence; whole_gradients.h is the way back.
 //
 // Weights are PyTorch's as they stand: per level and direction W_ih (G·H, ·), W_hh (G·H, H), b_ih and b_hh (G·H).
 // What is kept for the way back, per level: h (rows, D·H), then per direction gates (rows, SAVED·H) and c (rows, H).
@@ -6,9 +6,7 @@
 
 #include <memory>
 
-#include "outer.h"
 #include "team.h"
-#include "whole_backward.h"
 #include "whole_forward.h"
 
 namespace bptt::BPTT_ISA {
@@ -60,12 +58,11 @@ Scratch<T> scratch(Size n) {
     return Scratch<T>(new T[n]);
 }
 
-// The pointers to all rows, in their order.
+// The pointers to the rows of steps first .. last-1, in their order.
 template <class T>
-std::vector<T*> listed(const Plane<T>& plane, const Batch& batch) {
+std::vector<T*> listed(const Plane<T>& plane, const Batch& batch, Size first, Size last) {
     std::vector<T*> rows;
-    rows.reserve(batch.rows());
-    for (Size t = 0; t < batch.T; ++t)
+    for (Size t = first; t < last; ++t)
         for (Size b = 0; b < batch.alive(t); ++b) rows.push_back(plane.at(batch, t, b));
     return rows;
 }
@@ -132,7 +129,7 @@ void forward_level(const Whole<T>& whole, Size level, Direction<T> (&d)[2]) {
         // Fewer sequences than threads: those share the steps of the drive at least.
         const Size width = gate_blocks<Cell>() * H;
         if (!d[dir].gates) gates[dir] = scratch<T>(N * width), d[dir].gates = gates[dir].get();
-        const auto from = listed(d[dir].x, batch);
+        const auto from = listed(d[dir].x, batch, 0, batch.T);
         share(N, 2.0 * N * Cell::GATES * H * K, [&](Size begin, Size end) {
             const Even groups(end - begin, rows_at_once(K, sizeof(T)));
             for (Size i = 0; i < groups.parts; ++i) {
@@ -189,151 +186,6 @@ void whole_forward(const Whole<T>& whole, const Plane<T>& y, T* h_n, T* c_n, T* 
             below = input.get();
         }
         x = in_line(below, batch, wide);
-    }
-}
-
-template <class T>
-struct Gradients {
-    Plane<const T> dy;
-    const T *dh_n, *dc_n;  // null: zeros
-    Plane<T> dx;           // not wanted where there is none
-    T *dh0, *dc0;          // null: not wanted
-    std::vector<Weights<T>> weights;
-};
-
-// What comes from behind the last step of one level and direction, copied to where it is changed.
-template <class T>
-T* carried(const T* from, T* wanted, T* own, Size n) {
-    T* const to = wanted ? wanted : own;
-    if (from) std::copy_n(from, n, to);
-    else std::fill_n(to, n, T(0));
-    return to;
-}
-
-// Where the error at row m of W_F (PyTorch's order) stands among the errors of a step.
-template <class Cell, class Work>
-void errors_of_input(Size H, Size begin, Size end, Work&& work) {
-    if (!Cell::ADDS) return work(begin, end, Size(0));
-    const Size split = std::clamp(2 * H, begin, end);
-    if (begin < split) work(begin, split, H);  // r, z
-    if (split < end) work(split, end, -2 * H);   // the candidate
-}
-
-template <class Cell, class T>
-void weight_gradients(const Whole<T>& whole, Size level, Size dir, const T* dz, const Plane<const T>& x,
-                      const Plane<const T>& h, const Weights<T>& to) {
-    const Batch& batch = whole.batch;
-    const Size H = whole.H, K = whole.inputs(level), N = whole.rows(), M = Cell::GATES * H, width = Cell::ERRORS * H;
-    if (!to.W_F && !to.W_R && !to.b_F && !to.b_R) return;
-    const std::vector<T> zeros(H);
-    std::vector<const T*> x_rows = listed(x, batch), h_rows;
-    h_rows.reserve(N);
-    const T* const h0 = whole.h0 ? whole.h0 + whole.place(level, dir) : nullptr;
-    for (Size t = 0; t < batch.T; ++t)
-        for (Size b = 0; b < batch.alive(t); ++b) {
-            const Size prev = dir ? t + 1 : t - 1;
-            const bool first = prev < 0 || prev >= batch.T || b >= batch.alive(prev);
-            h_rows.push_back(!first ? h.at(batch, prev, b) : h0 ? h0 + b * H : zeros.data());
-        }
-    Scratch<T> unwanted;
-    if (!to.W_F || !to.W_R) unwanted = scratch<T>(M * std::max(K, H));
-    T* const to_F = to.W_F ? to.W_F : unwanted.get();
-    T* const to_R = to.W_R ? to.W_R : unwanted.get();
-    std::vector<T> sums(2 * M);
-    share(M, 2.0 * N * M * (K + H), [&](Size begin, Size end) {
-        if (to.W_F || to.b_F) {
-            std::fill(to_F + begin * K, to_F + end * K, T(0));
-            errors_of_input<Cell>(H, begin, end, [&](Size first, Size last, Size shift) {
-                outer(Apart<T>{dz + shift, width}, Listed<T>{x_rows.data()}, N, K, to_F, K, first, last, sums.data());
-            });
-        }
-        if (to.W_R || to.b_R) {
-            std::fill(to_R + begin * H, to_R + end * H, T(0));
-            outer(Apart<T>{dz + Cell::TO_R * H, width}, Listed<T>{h_rows.data()}, N, H, to_R, H, begin, end,
-                  sums.data() + M);
-        }
-    }, OUTER_HEIGHT);
-    if (to.b_F) std::copy_n(sums.data(), M, to.b_F);
-    if (to.b_R) std::copy_n(sums.data() + M, M, to.b_R);
-}
-
-// dx of one direction, added to what is there already for the second.
-template <class Cell, class T>
-void input_gradients(const Whole<T>& whole, Size level, const T* W_, const T* dz, const std::vector<T*>& dx,
-                     bool add) {
-    const Size H = whole.H, K = whole.inputs(level), N = whole.rows(), M = Cell::GATES * H, width = Cell::ERRORS * H;
-    Packed<T> packed(M, K, 1, N);
-    share(packed.panels.parts, 20.0 * M * K, [&](Size begin, Size end) {
-        for (Size p = begin; p < end; ++p)
-            errors_of_input<Cell>(H, 0, M, [&](Size first, Size last, Size shift) {
-                packed.fill(p, W_ + first * K, K, 1, first + shift, last + shift);
-            });
-    });
-    share(N, 2.0 * N * M * K, [&](Size begin, Size end) {
-        const Even groups(end - begin, rows_at_once(M, sizeof(T)));
-        std::vector<const T*> rows;
-        for (Size i = 0; i < groups.parts; ++i) {
-            const Size first = begin + groups.first(i), n = begin + groups.first(i + 1) - first;
-            rows.clear();
-            for (Size r = 0; r < n; ++r) rows.push_back(dz + (first + r) * width);
-            product(packed, rows.data(), n, [&](Size r, Size unit, Size lanes, auto sum) {
-                T* const to = dx[first + r] + unit;
-                store(to, add ? sum(0) + load(to, lanes) : sum(0), lanes);
-            });
-        }
-    });
-}
-
-template <class Cell, class T>
-void whole_backward(const Whole<T>& whole, const Gradients<T>& g, const T* saved) {
-    const Batch& batch = whole.batch;
-    const Size H = whole.H, N = whole.rows(), D = whole.directions, wide = whole.wide(), state = batch.B * H;
-    const Size threads = thread_count();
-    const Scratch<T> dz = scratch<T>(D * N * Cell::ERRORS * H), own = scratch<T>(2 * D * state);
-    Scratch<T> errors, input;
-    Plane<const T> dy = g.dy;
-    for (Size level = whole.levels; level-- > 0;) {
-        std::vector<Packed<T>> packed;
-        DirectionBack<T> d[2] = {};
-        for (Size dir = 0; dir < D; ++dir) {
-            const Size place = whole.place(level, dir);
-            const Kept<const T> kept = kept_of<Cell>(saved, N, H, D, level, dir);
-            auto& m = packed.emplace_back(Cell::GATES * H, H, 1, (D * batch.B + threads - 1) / threads);
-            share(m.panels.parts, 20.0 * m.K * H, [&](Size begin, Size end) {
-                for (Size p = begin; p < end; ++p) m.fill(p, whole.of(level, dir).W_R, H, 1);
-            });
-            const auto at = [place](auto* all) { return all ? all + place : nullptr; };
-            d[dir] = {nullptr, dy, in_line(kept.h, batch, wide), at(whole.h0), at(whole.c0), kept.gates, kept.c,
-                      carried(at(g.dh_n), at(g.dh0), own.get() + 2 * dir * state, state),
-                      carried(at(g.dc_n), at(g.dc0), own.get() + (2 * dir + 1) * state, state),
-                      dz.get() + dir * N * Cell::ERRORS * H};
-            if (dy) d[dir].dy.data += dir * H;
-        }
-        for (Size dir = 0; dir < D; ++dir) d[dir].W_R = &packed[dir];
-        share_sequences(D, batch.B, 2.0 * N * D * Cell::GATES * H * H, [&](Size dir, Size begin, Size end) {
-            walk_backward<Cell>(batch, Order{batch.T, dir == 1}, d[dir], H, begin, end);
-        });
-        Plane<const T> x = whole.x;
-        const T* const mask = level && whole.masks ? whole.masks + (level - 1) * N * wide : nullptr;
-        if (level) {
-            const T* below = kept_of<Cell>(saved, N, H, D, level - 1, 0).h;
-            if (mask) {
-                if (!input) input = scratch<T>(N * wide);
-                masked(below, mask, input.get(), N * wide);
-                below = input.get();
-            }
-            x = in_line(below, batch, wide);
-        }
-        for (Size dir = 0; dir < D; ++dir)
-            weight_gradients<Cell>(whole, level, dir, d[dir].dz, x, d[dir].h, g.weights[level * D + dir]);
-        if (!level && !g.dx) break;
-        if (level && !errors) errors = scratch<T>(N * wide);
-        const Plane<T> dx = level ? in_line(errors.get(), batch, wide) : g.dx;
-        const std::vector<T*> dx_rows = listed(dx, batch);
-        for (Size dir = 0; dir < D; ++dir)
-            input_gradients<Cell>(whole, level, whole.of(level, dir).W_F, d[dir].dz, dx_rows, dir > 0);
-        if (mask) masked(errors.get(), mask, errors.get(), N * wide);
-        if (level) dy = in_line<const T>(errors.get(), batch, wide);
     }
 }
 

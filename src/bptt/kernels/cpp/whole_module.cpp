@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "whole_layer.h"
+#include "whole_gradients.h"
 #include "whole_module.h"
 
 using namespace bptt::BPTT_ISA;
