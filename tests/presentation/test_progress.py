@@ -1,7 +1,9 @@
 """Bars on standard error, and nothing on standard output."""
 
+import numpy as np
 import pytest
 
+import bptt
 from bptt.presentation import progress
 from bptt.presentation.progress import bar, late_bar, per_second, status
 
@@ -55,3 +57,18 @@ def test_a_late_bar_says_in_lines_how_long_long_work_will_take(capsys, monkeypat
     assert first.startswith("diagnose: 1%, about ")
     assert first.endswith(" s left")
     assert 1 <= len(more) < 10
+
+
+def test_a_diagnosis_of_a_network_says_how_far_it_has_come(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "LONG", 0.0)
+    monkeypatch.setattr(progress, "BETWEEN", 0.0)
+    net = bptt.Network.init(inputs=3, hidden=16, outputs=2, rng=0)
+    x = np.random.default_rng(0).standard_normal((60, 8, 3)).astype("float32")
+    targets = np.zeros((60, 8), int)
+    shown = bptt.diagnose(net, (x, targets))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) > 10
+    assert all(line.startswith("diagnose: ") and line.endswith(" s left") for line in lines)
+    silent = bptt.diagnose(net, (x, targets), progress=False)
+    assert capsys.readouterr().err == ""
+    assert str(shown) == str(silent)

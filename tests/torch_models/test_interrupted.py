@@ -3,14 +3,14 @@
 import signal
 import subprocess
 import sys
-from time import monotonic
+from time import clock_gettime
 
 import pytest
 
 pytest.importorskip("torch")
 
 SCRIPT = """
-import copy, random, signal, sys
+import copy, random, signal, sys, time
 import numpy as np, torch, bptt
 
 class Remembers(torch.nn.Module):
@@ -46,22 +46,25 @@ except KeyboardInterrupt:
     assert torch.equal(torch.get_rng_state(), drawn)
     assert not model.rnn._forward_hooks and not model.rnn._forward_pre_hooks
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    print(time.process_time(), flush=True)
     model(x[:2]).sum().backward()
     print("AS IT WAS", flush=True)
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT is sent to another process there")
+@pytest.mark.skipif(sys.platform != "linux", reason="the clock of another process is read")
 def test_the_walk_ends_within_a_second_and_the_model_is_as_it_was():
+    """Counted in seconds of the process itself: how busy the machine is does not matter."""
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout.readline() == "WALKS\n", process.stderr.read()
+    start = clock_gettime(
+        ~process.pid << 3 | 2
+    )  # the processor time of a process, see clock_gettime(2)
     process.send_signal(signal.SIGINT)
-    start = monotonic()
-    line = process.stdout.readline()
-    took = monotonic() - start
+    end, line = process.stdout.readline(), process.stdout.readline()
     _, error = process.communicate(timeout=60)
     assert line == "AS IT WAS\n", error
     assert process.returncode == 0
-    assert took < 5, "a second, on a machine with nothing else to do"
+    assert float(end) - start < 1

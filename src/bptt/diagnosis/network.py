@@ -13,11 +13,12 @@ from bptt.diagnosis.reading import remarks_on_memory
 from bptt.diagnosis.verdict import severity
 from bptt.dynamics import MemoryFunction, memory_function
 from bptt.errors import OptionError
-from bptt.gradients.by_lag import by_lag
+from bptt.gradients.by_lag.walk import Walking, lags_of
 from bptt.gradients.by_step import by_step
 from bptt.layers import StackTrace
 from bptt.network import Network, Run
 from bptt.presentation.formatting import counted
+from bptt.presentation.progress import Update
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +78,7 @@ def diagnose_network(
     *,
     max_lag: int | None = None,
     truncation: int | None = None,
+    update: Update | None = None,
 ) -> Diagnosis:
     """Measure a network on a batch and say what the numbers mean.
 
@@ -86,6 +88,7 @@ def diagnose_network(
         needed_lag: how far back the task needs the gradient to reach; half of each layer's own steps if None.
         max_lag: the largest lag to compute; None goes back as far as there is a past.
         truncation: the K at which the user truncates BPTT, for the report.
+        update: shows how far the walk by lag has come, or None.
 
     Raises:
         OptionError: if a lag is no whole number or out of reach, or the batch has another form.
@@ -98,7 +101,8 @@ def diagnose_network(
     needed_lag = None if needed_lag is None else lag
     if truncation is not None:
         truncation = as_whole("truncation", truncation, least=1)
-    profiles = by_lag(run.stack_trace, run.dh, max_lag=max_lag)
+    max_lag = None if max_lag is None else as_whole("max_lag", max_lag, least=0)
+    profiles = lags_of(run.stack_trace, run.dh, Walking(max_lag, update=update))
     steps = by_step(run.stack_trace, run.dh)
     names = network.stack.names
     needed = needed_lags(needed_lag, traces, profiles, max_lag)

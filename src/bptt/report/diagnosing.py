@@ -69,7 +69,8 @@ def diagnose(
 
     if isinstance(model, Network):
         none_of_its_own(loss=loss, sequences=sequences, memory=memory, seconds=seconds)
-        diagnosis = diagnose_network(model, batch, needed_lag, max_lag=max_lag)
+        with late_bar("diagnose", shown=progress) as update:
+            diagnosis = diagnose_network(model, batch, needed_lag, max_lag=max_lag, update=update)
         return Report(
             diagnosis,
             title=repr(model),
