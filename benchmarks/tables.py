@@ -1,4 +1,4 @@
-"""The tables of README.md and docs/speed.md, from what ``benchmarks.run`` stored.
+"""The tables of README.md, docs/speed.md and docs/pytorch.md, from what ``benchmarks.run`` and ``benchmarks.large`` stored.
 
 python -m benchmarks.tables      # writes them
 """
@@ -8,6 +8,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "speed.json"
+LARGE = HERE / "results" / "large.json"
 PAGES = {HERE.parent / "README.md": ("gradient",), HERE.parent / "docs" / "speed.md": (
     "gradient", "memory", "by_lag", "growth", "long", "watching", "machine",
 )}  # fmt: skip
@@ -129,6 +130,32 @@ def watching(result):
     return markdown(["", "weight update, ms", "measurement, ms", "costs"], rows)
 
 
+def large(result):
+    """Diagnoses of large batches beside training steps."""
+
+    def cost(own):
+        return f"{number(own['seconds'])} s, {number(own['bytes'] / 1e6)} MB"
+
+    rows = [
+        [name, cost(row["step"]), cost(row["diagnose"]),
+         f"{row['diagnose']['seconds'] / row['step']['seconds']:.1f}", row["diagnose"]["taken"]]
+        for name, row in result["rows"].items()
+    ]  # fmt: skip
+    m = result["monitor"]
+    rows.append([
+        "bptt.Monitor, every=200, 8 sequences; LSTM(128) trained on 32 × 100", f"{number(m['step'])} s",
+        f"{number(m['measurement'])} s", f"{m['share']:.1%} of the time", "",
+    ])  # fmt: skip
+    head = [
+        "model and batch, loss at every step",
+        "training step",
+        "bptt.diagnose",
+        "steps",
+        "taken apart",
+    ]
+    return markdown(head, rows)
+
+
 def machine(result):
     """What the numbers depend on."""
     m = result["machine"]
@@ -152,6 +179,11 @@ def pages():
             after = rest.split("<!-- end -->", 1)[1]
             text = f"{before}<!-- bench {name} -->\n{globals()[name](result)}\n<!-- end -->{after}"
         yield path, text
+    page = HERE.parent / "docs" / "pytorch.md"
+    before, rest = page.read_text().split("<!-- bench large -->\n")
+    after = rest.split("<!-- end -->", 1)[1]
+    table = large(json.loads(LARGE.read_text()))
+    yield page, f"{before}<!-- bench large -->\n{table}\n<!-- end -->{after}"
 
 
 def write():

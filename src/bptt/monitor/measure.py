@@ -53,7 +53,12 @@ def measure(
         BpttError: what ``bptt.diagnose`` raises: NonFiniteError and AgreementError in a bad moment,
             OptionError and ShapeError if model, batch and loss do not fit.
     """
-    parts = decompose(model, batch, loss, max_lag, Bounds(worth=WORTH, spread=False))
+
+    def needed_of(steps: int) -> int:
+        return needed_or_half(needed_lag, steps, max_lag)
+
+    bounds = Bounds(worth=WORTH, spread=False, until=needed_of)
+    parts = decompose(model, batch, loss, max_lag, bounds)
     lag = needed_or_half(needed_lag, parts.longest, max_lag)
     needed = needed_lags(needed_lag, parts.traces, parts.profiles, max_lag)
     figures: Figures = {"bptt/loss": parts.E, "bptt/needed_lag": lag}

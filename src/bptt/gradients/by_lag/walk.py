@@ -113,6 +113,7 @@ class Walking:
         keep_matrices: as for ``by_lag``.
         tolerance: as for ``by_lag``.
         loss_chunk: as for ``by_lag``.
+        least: the walk does not stop early before this lag.
         negligible: no G_k is formed that cannot be larger than this part of Σ‖G‖ so far, and it counts as zero; its
             signal goes on.
         by_sequence: whether norm and signal of each sequence are kept too.
@@ -123,6 +124,7 @@ class Walking:
     keep_matrices: bool = False
     tolerance: float = 0.0
     loss_chunk: int | None = None
+    least: int = 0
     negligible: float = 0.0
     by_sequence: bool = False
     update: Callable[[int, int], None] | None = None
@@ -185,9 +187,13 @@ def _walk(
             return
         told.of(walks)
         one_lag(trace, walks, tallies, k)
-        if tolerance and all(
-            tally.rest_below(tolerance, walk.rows)
-            for tally, walk in zip(tallies, walks, strict=True)
+        if (
+            tolerance
+            and k >= walking.least
+            and all(
+                tally.rest_below(tolerance, walk.rows)
+                for tally, walk in zip(tallies, walks, strict=True)
+            )
         ):
             return
 

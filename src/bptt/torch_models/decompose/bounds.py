@@ -1,5 +1,6 @@
 """How much a measurement may take, in operations and in bytes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ STEPS = 2.0  # training steps that a walk by lag may cost, unless told
 WORTH = 3e10  # operations below which nothing is left out
 LOOPS = 2.0  # how much slower than a product a pass through a layer is, operation by operation
 SLOW = 2e9  # operations per second: what takes less than SECONDS at this speed need not be timed
+LITTLE = 1e-4  # of Σ‖G‖: less than this is neither formed nor waited for where ``until`` allows it
 ROOM = 1e9  # bytes that may always be taken
 
 
@@ -31,6 +33,8 @@ class Bounds:
         seed: by which sequences are drawn.
         worth: operations below which nothing is left out, unless ``seconds`` says so.
         spread: whether the sequences that are drawn are kept apart, for standard errors.
+        until: given the steps, the lag behind which a walk may end once all that is left is below ``LITTLE``; None to
+            go on to the end.
         update: shows how far the measurement has come, or None.
     """
 
@@ -41,6 +45,7 @@ class Bounds:
     seed: int = 0
     worth: float = WORTH
     spread: bool = True
+    until: Callable[[int], int] | None = None
     update: Update | None = None
 
     def __post_init__(self) -> None:

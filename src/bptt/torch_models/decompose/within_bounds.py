@@ -17,7 +17,7 @@ from bptt.torch_models.capture import Call, Errors
 from bptt.torch_models.capture.numbers import time_first
 from bptt.torch_models.capture.room import AT_ONCE, give_back
 from bptt.torch_models.convert import stack_of
-from bptt.torch_models.decompose.bounds import Bounds, Spent
+from bptt.torch_models.decompose.bounds import LITTLE, Bounds, Spent
 from bptt.torch_models.decompose.choosing import portion_of
 from bptt.torch_models.replay import (
     Portion,
@@ -163,9 +163,13 @@ def taken_apart(
             trace = columns_of(trace, portion.columns)
             errors = [d.take(portion.columns, 1) for d in errors]
     eps = float(np.finfo(trace.traces[0].x.dtype).eps)
+    steps, until = len(trace.traces[0].x), bounds.until
+    little = 0.0 if portion.is_all else eps / steps
     walking = Walking(
         bounds.max_lag,
-        negligible=0.0 if portion.is_all else eps / len(trace.traces[0].x),
+        tolerance=0.0 if until is None else LITTLE,
+        least=0 if until is None else until(steps),
+        negligible=little if until is None else LITTLE / steps,
         by_sequence=bounds.spread and len(portion.columns) < portion.of,
         update=bounds.update,
     )
