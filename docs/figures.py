@@ -71,7 +71,7 @@ def looked_ahead() -> None:
 def how_often_right() -> None:
     """The reliability diagram: of the held-out networks with such a probability, how many learnt."""
     some = [foretold(run) for run in marked(stored("held_out"))]
-    p = [one.probability(calibration()) for one in some]
+    p = [one.chance(calibration()) for one in some]
     rows = [
         {"p": mean, "part": part, "networks": n}
         for mean, part, n in reliability(p, [one.solved for one in some])

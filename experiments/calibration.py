@@ -1,4 +1,4 @@
-"""The fit that the prognosis ships with: a logistic regression on the development set.
+"""The fit that the prognosis ships with: an ordinal logistic regression on the development set.
 
 python -m experiments.calibration writes src/bptt/prognoses/calibration.json from the stored development set.
 """
@@ -8,18 +8,20 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
+from scipy.optimize import minimize
+from sklearn.linear_model import Ridge
 
 import bptt
-from bptt.prognoses.calibration import Calibration, calibration
+from bptt.prognoses import LEARNT
+from bptt.prognoses.calibration import MARKS, Calibration, calibration
 from experiments.ahead import measured_of
-from experiments.foretold import foretold
+from experiments.foretold import foretold, reached
 from experiments.running import stored
 
 FILE = Path(bptt.__file__).parent / "prognoses" / "calibration.json"
 RESTS_ON = ("loss", "fall", "reach", "agreement", "form", "gap", "passes")
 SHOWN = ("log10_attenuation", "coherence", "form")
-ONE_IN_TEN = 0.1
+ONE_IN_TEN, RIDGE = 0.1, 1.0
 FEWEST = 5  # networks that learnt, and that did not, to fit on
 
 
@@ -28,13 +30,7 @@ def fit(all_foretold):
 
     A full training that broke off is left out: nobody knows what it would have learnt.
     """
-    some = [
-        one
-        for one in all_foretold
-        if one.learnt_already is None
-        and set(RESTS_ON) <= set(one.evidence)
-        and one.run["loss"] is not None
-    ]
+    some = [one for one in all_foretold if _open(one)]
     solved = np.array([one.solved for one in some])
 
     def column(name):
@@ -43,10 +39,14 @@ def fit(all_foretold):
     x = np.stack([column(name) for name in RESTS_ON], axis=1)
     mean, deviation = x.mean(0), x.std(0)
     z = (x - mean) / deviation
-    regression = LogisticRegression(C=1.0).fit(z, solved)
-    score = regression.decision_function(z)
-    part = np.array([one.run["at"] / one.run["updates"] for one in some if one.solved])
-    slope, intercept = np.polyfit(score[solved], np.log(part), 1)
+    weight, bias = ordinal(
+        z,
+        np.array([[one.came(mark) for mark in MARKS] for one in some]),
+        np.array([[one.left > mark for mark in MARKS] for one in some]),
+    )
+    late = np.array([one.solved and one.left > LEARNT for one in some])
+    part = np.array([reached(one.run, LEARNT) for one, own in zip(some, late, strict=True) if own])
+    when = Ridge(alpha=RIDGE).fit(z[late], np.log(part))
     least = np.quantile([shown(one) for one in some if one.solved], ONE_IN_TEN, axis=0)
     usual = {name: np.median(column(name)[solved]) for name in RESTS_ON}
 
@@ -54,10 +54,38 @@ def fit(all_foretold):
         return dict(zip(RESTS_ON, map(short, values), strict=True))
 
     return Calibration(
-        mean=by_name(mean), deviation=by_name(deviation), weight=by_name(regression.coef_[0]),
-        bias=short(regression.intercept_[0]), usual={name: short(x) for name, x in usual.items()},
-        least=dict(zip(SHOWN, map(short, least), strict=True)), step=(short(intercept), short(slope)),
+        mean=by_name(mean), deviation=by_name(deviation), weight=by_name(weight),
+        bias=dict(zip(MARKS, map(short, bias), strict=True)), usual={name: short(x) for name, x in usual.items()},
+        least=dict(zip(SHOWN, map(short, least), strict=True)), when=by_name(when.coef_) | {"": short(when.intercept_)},
     )  # fmt: skip
+
+
+def _open(one):
+    """Whether a look ahead measured all of a network's numbers, and it was not down to half by then."""
+    whole = set(RESTS_ON) <= set(one.evidence) and one.run["loss"] is not None
+    return whole and one.left > MARKS[-1]
+
+
+def ordinal(z, came, left_open):
+    """Weights and a bias per mark of the likeliest ordinal logistic regression, with a ridge on the weights.
+
+    Args:
+        z: (N, J) standardised numbers.
+        came: (N, Q) whether a network came down to a mark.
+        left_open: (N, Q) whether it had not yet when the look ahead ended: only these count.
+    """
+    J, Q = z.shape[1], came.shape[1]
+
+    def loss(parameters):
+        weight, bias = parameters[:J], parameters[J:]
+        score = (z @ weight)[:, None] + bias
+        error = left_open * (1 / (1 + np.exp(-score)) - came) / Q
+        value = (left_open * (np.logaddexp(0, score) - came * score)).sum() / Q
+        slope = np.concatenate([z.T @ error.sum(1) + RIDGE * weight, error.sum(0)])
+        return value + 0.5 * RIDGE * weight @ weight, slope
+
+    found = minimize(loss, np.zeros(J + Q), jac=True, method="BFGS", options={"gtol": 1e-8})
+    return found.x[:J], found.x[J:]
 
 
 def shown(one):

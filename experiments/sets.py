@@ -1,6 +1,7 @@
 """Which networks: the development set, on which the prognosis is chosen and fitted, and the held-out set.
 
-The development set is the 72 of (a), which ``experiments.reach`` trains, the 192 of ``tasks192``, and those of ``further`` and ``slow``.
+The development set is the 72 of (a), which ``experiments.reach`` trains, the 192 of ``tasks192``, and those of ``further``, ``slow``,
+``noisy`` and ``carrying``.
 """
 
 from experiments import reach
@@ -79,6 +80,21 @@ def slow():
     return records
 
 
+def carrying():
+    """Sums by networks whose gates carry, or that begin as the identity: what the remedies make."""
+    kinds = (*CARRYING, "LSTM, orthogonal, forget bias 3", "relu, identity, W_F of PyTorch")
+    return [
+        record(f"adding {T}", kind, 50, 1, 0, 2000, rate=1e-3)
+        for T in (50, 100, 200)
+        for kind in kinds
+    ]
+
+
+def development():
+    """All of them, in the order in which they are kept."""
+    return adding72() + tasks192() + further() + slow() + noisy() + carrying()
+
+
 def held_out():
     """What nothing may be chosen on: two tasks of events, digits at two lengths, and two sets of real sequences."""
     works = (
@@ -99,8 +115,8 @@ def held_out():
     return records
 
 
-def unseen():
-    """What was first trained when the fit that it is told by was fixed: names, appliances, a reactor, symbols in order."""
+def noisy():
+    """Names, appliances, a reactor, symbols in order: of the first two the answer cannot always be known."""
     works = (
         ("names", {"updates": 1000, "rate": 2e-3}),
         ("plaid", {"updates": 600, "rate": 2e-3}),
@@ -111,6 +127,27 @@ def unseen():
     for work, how in works:
         records += [
             record(work, kind, SIZES[(n + 1) % 3], 1, 0, batch=16, **how)
+            for n, kind in enumerate(FOURTEEN)
+        ]
+        records += [
+            record(work, kind, SIZES[n % 2], 2, 0, batch=16, **how)
+            for n, kind in enumerate(STACKED)
+        ]
+    return records
+
+
+def unseen():
+    """What was first trained when the fit that it is told by was fixed: spellings, and the weather."""
+    works = (
+        ("syllables", {"updates": 1000, "rate": 2e-3}),
+        ("initial", {"updates": 1000}),
+        ("stress", {"updates": 1000, "rate": 2e-3}),
+        ("rain", {"updates": 600}),
+    )
+    records = []
+    for work, how in works:
+        records += [
+            record(work, kind, SIZES[(n + 2) % 3], 1, 0, batch=16, **how)
             for n, kind in enumerate(FOURTEEN)
         ]
         records += [

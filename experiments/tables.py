@@ -190,8 +190,14 @@ TABLES = {
 OF = {
     "reach": ("reach", "correlation", "verdicts"),
     "development": ("foretold development",),
-    "held_out": ("foretold", "reliability", "calls", "misses", "foretold text", "cost"),
-    "unseen": ("foretold unseen", "reliability unseen", "calls unseen", "misses unseen"),
+    "held_out": ("foretold", "marks", "reliability", "calls", "misses", "foretold text", "cost"),
+    "unseen": (
+        "foretold unseen",
+        "marks unseen",
+        "reliability unseen",
+        "calls unseen",
+        "misses unseen",
+    ),
     "remedy": ("remedy",),
     "pascanu": ("pascanu", "long"),
     "truncation": ("truncation",),

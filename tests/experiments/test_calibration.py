@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("sklearn")
 
 from experiments.ahead import compact
-from experiments.calibration import RESTS_ON, fit, fit_without_own
+from experiments.calibration import RESTS_ON, fit, fit_without_own, ordinal
 from experiments.foretold import Foretold, foretold
 from experiments.running import stored
 
@@ -42,9 +42,9 @@ def made_up(family, seed, slope=2.0, n=400):
     solved = rng.random(n) < 1 / (1 + np.exp(-(0.5 + slope * x[:, reach])))
     return [
         Foretold(
-            {"work": f"{family} 9", "at": 50 if s else None, "updates": 100, "loss": 0.5, "solved": bool(s),
-             "ahead": [SEEN]},
-            dict(zip(RESTS_ON, map(float, row), strict=True)), None,
+            {"work": f"{family} 9", "at": 50 if s else None, "updates": 100, "loss": 0.5 if s else 1.0, "constant": 1.0,
+             "solved": bool(s), "ahead": [SEEN]},
+            dict(zip(RESTS_ON, map(float, row), strict=True)), 1.0,
         )
         for row, s in zip(x, solved, strict=True)
     ]  # fmt: skip
@@ -55,8 +55,21 @@ def test_the_fit_finds_the_law_that_networks_were_made_by():
     weight = {name: w / fitted.deviation[name] for name, w in fitted.weight.items()}
     assert weight == pytest.approx(dict.fromkeys(RESTS_ON, 0.0) | {"reach": 2.0}, abs=0.15)
     at_zero = fitted.score(dict.fromkeys(RESTS_ON, 0.0))
-    assert at_zero == pytest.approx(0.5, abs=0.15)
-    assert fitted.step == pytest.approx((np.log(0.5), 0.0), abs=1e-4)
+    for bias in fitted.bias.values():  # whoever learns here comes down to every mark
+        assert at_zero + bias == pytest.approx(0.5, abs=0.15)
+    assert fitted.when == pytest.approx(dict.fromkeys(RESTS_ON, 0.0) | {"": np.log(0.5)}, abs=1e-4)
+
+
+def test_a_network_counts_for_the_marks_that_it_has_not_reached():
+    """Half of the networks come down to 0.65, a quarter to half; those that were there already say nothing of it."""
+    rng = np.random.default_rng(3)
+    z, u = rng.normal(size=(4000, 1)), rng.random(4000)
+    came = np.stack([u < 0.75, u < 0.5, u < 0.25], axis=1)
+    left_open = np.ones_like(came)
+    came[:1000], left_open[:1000] = True, False
+    weight, bias = ordinal(z, came, left_open)
+    assert weight == pytest.approx(0, abs=0.1)
+    assert 1 / (1 + np.exp(-bias)) == pytest.approx([0.75, 0.5, 0.25], abs=0.03)
 
 
 def test_a_kind_of_work_is_told_by_the_others():

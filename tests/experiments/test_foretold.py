@@ -10,7 +10,9 @@ from experiments.foretold import (
     calibration_error,
     foretold,
     learnt,
+    lowest,
     places,
+    reached,
     reliability,
 )
 from sklearn import metrics
@@ -55,7 +57,7 @@ def test_calibration_error_by_hand():
 
 def test_a_training_that_broke_off_will_not_learn():
     one = foretold(run(broke_off="update 7: not finite", ahead=[]))
-    assert one.probability(calibration()) == 0
+    assert one.chance(calibration()) == 0
     assert one.score(calibration()) == -np.inf
 
 
@@ -68,4 +70,17 @@ def test_what_has_learnt_already_stands_above_the_others_by_its_loss():
     early, late = foretold(run(ahead=rows), 0.05), foretold(run(ahead=rows), 0.1)
     scores = [one.score(calibration()) for one in (before, early, late)]
     assert scores == sorted(scores)
-    assert (before.learnt_already, early.learnt_already, late.learnt_already) == (None, 0.3, 0.2)
+    assert (early.left, late.left) == (0.3, 0.2)
+    assert [one.chance(calibration(), 0.5) for one in (early, late)] == [1, 1]
+
+
+def test_when_a_mark_was_reached():
+    """From the curve; without one from where the training stopped at half, or its end."""
+    curve = [[50, 1.0, 0.0], [100, 0.7, 0.0], [150, 0.5, 0.0]]
+    whole = run(curve=curve, constant=1.0, updates=200, at=150, solved=True, loss=0.5)
+    assert [reached(whole, mark) for mark in (0.9, 0.8, 0.5)] == [0.5, 0.5, 0.75]
+    bare = {name: value for name, value in whole.items() if name != "curve"}
+    assert reached(bare, 0.8) == 0.75
+    slow = run(constant=1.0, updates=200, at=None, solved=False, loss=0.7)
+    assert (reached(slow, 0.8), reached(slow, 0.5)) == (1.0, None)
+    assert [lowest(one) for one in (whole, slow)] == [0.5, 0.7]

@@ -191,7 +191,7 @@ def test_the_words_follow_the_prognosis(remedies, visit, tmp_path):
     learnt = altered(first, measured=(*measured, replace(last, loss=0.4 * last.blind)))
     hopeless = altered(first, measured=(*measured, replace(last, loss=last.blind, log10_attenuation=-9.0)))  # fmt: skip
     for each, words in (
-        (learnt, f"With it the network has learnt lag 12 after {last.update} updates"),
+        (learnt, f"With it the network has begun to learn lag 12 after {last.update} updates"),
         (hopeless, "None of the remedies is expected to do: nearest comes orthogonal"),
     ):
         report = replace(remedies, tried=(each, remedies.before))

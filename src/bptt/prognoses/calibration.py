@@ -1,7 +1,8 @@
-r"""How likely a network learns, from what a look ahead measured: a logistic regression on stored trainings.
+r"""How far a network comes, from what a look ahead measured: an ordinal logistic regression on stored trainings.
 
-    p = 1 / (1 + exp(-(b + Σ_j w_j (x_j - m_j) / s_j)))
+    P(loss <= q · loss without the past) = 1 / (1 + exp(-(b_q + Σ_j w_j (x_j - m_j) / s_j)))        McCullagh 1980
 
+for the marks q: how much of the loss is left. The weights are the same for all marks, so a lower one is never likelier.
 The numbers x_j are of one network alone (``evidence``). m, s, w and b were fitted on the trainings of ``experiments``,
 none of which is of the held-out kinds of work that the probability is checked on. ``calibration.json`` holds them, and
 ``python -m experiments.calibration`` writes it.
@@ -18,6 +19,7 @@ import numpy as np
 
 from bptt.prognoses.measured import Measured
 
+MARKS = (0.9, 0.8, 0.65, 0.5)  # parts of the loss without the past
 # Where a number says no more: what lies outside is taken as the limit.
 LIMITS = {
     "loss": (-3.0, 0.2), "fall": (-2.0, 1.0), "reach": (-8.0, 2.0), "agreement": (-2.0, 0.0), "form": (0.0, 1.0),
@@ -34,31 +36,46 @@ class Calibration:
         mean: m, by name.
         deviation: s.
         weight: w.
-        bias: b.
+        bias: b, by mark.
         usual: the median of each number of the networks that learnt, and had not yet when the look ahead ended.
         least: nine in ten of them had a larger "log10_attenuation", "coherence" and "form".
-        step: (intercept, slope) of ln(update at which it was learnt / budget) by the linear score.
+        when: weights of a linear regression of ln(update at which it was learnt / budget) on the same standardised numbers,
+            by name, and its constant as "".
     """
 
     mean: dict[str, float]
     deviation: dict[str, float]
     weight: dict[str, float]
-    bias: float
+    bias: dict[float, float]
     usual: dict[str, float]
     least: dict[str, float]
-    step: tuple[float, float]
+    when: dict[str, float]
 
     def parts(self, evidence: dict[str, float]) -> dict[str, float]:
         """What every number adds to the score, by name; one that could not be measured adds nothing."""
+        z = self.standardised(evidence)
+        return {name: self.weight[name] * z[name] for name in z}
+
+    def standardised(self, evidence: dict[str, float]) -> dict[str, float]:
+        """(x - m) / s by name, of those that could be measured."""
         return {
-            name: weight * (evidence[name] - self.mean[name]) / self.deviation[name]
-            for name, weight in self.weight.items()
+            name: (evidence[name] - self.mean[name]) / self.deviation[name]
+            for name in self.weight
             if name in evidence
         }
 
+    def learnt_at(self, evidence: dict[str, float]) -> float:
+        """The part of the budget after which it is expected to have learnt, if it does."""
+        z = self.standardised(evidence)
+        return float(np.exp(self.when[""] + sum(self.when[name] * z[name] for name in z)))
+
     def score(self, evidence: dict[str, float]) -> float:
-        """ln(p / (1 - p))."""
-        return self.bias + sum(self.parts(evidence).values())
+        """Σ_j w_j (x_j - m_j) / s_j: the higher, the further it comes."""
+        return sum(self.parts(evidence).values())
+
+    def chances(self, score: float) -> dict[float, float]:
+        """The probability of every mark."""
+        return {mark: float(1 / (1 + np.exp(-(bias + score)))) for mark, bias in self.bias.items()}
 
 
 def evidence(
@@ -116,4 +133,5 @@ def calibration() -> Calibration:
     stored: dict[str, Any] = json.loads(
         files("bptt.prognoses").joinpath("calibration.json").read_text()
     )
-    return Calibration(**stored | {"step": tuple(stored["step"])})
+    bias = {float(mark): b for mark, b in stored["bias"].items()}
+    return Calibration(**stored | {"bias": bias})

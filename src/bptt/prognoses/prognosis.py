@@ -6,14 +6,15 @@ from typing import Literal
 
 import numpy as np
 
-from bptt.prognoses.calibration import calibration, evidence
+from bptt.diagnosis.verdict import LOG10_VANISHED
+from bptt.prognoses.calibration import MARKS, calibration, evidence
 from bptt.prognoses.measured import Measured
 
 Outlook = Literal["will learn", "will not learn", "cannot tell"]
 Missing = Literal["reach", "agreement", "form"]
 SURE = 0.65  # a probability from which on it is called; below 1 - SURE it is called off
 SETTLED = 0.9  # of the loss without the past half-way: less at the end, and the constant is still being learnt
-LEARNT = 0.5  # of the loss without the past: what is left once the lag is learnt
+LEARNT = 0.8  # of the loss without the past: what is left once something of the lag is learnt; a mark of the calibration
 THREE: tuple[Missing, ...] = ("reach", "agreement", "form")
 
 
@@ -47,7 +48,7 @@ class Prognosis:
 
     @property
     def learnt(self) -> bool:
-        """Whether the held-out loss is down already to half of what the network achieves without the past."""
+        """Whether the held-out loss is a fifth below what the network achieves without the past already."""
         return bool(self.measured) and self.measured[-1].loss <= LEARNT * self.measured[-1].blind
 
     @property
@@ -78,15 +79,22 @@ class Prognosis:
         return float(np.mean(self.losses[first:end]))
 
     @cached_property
-    def probability(self) -> float:
-        """That it learns within the budget, calibrated on stored trainings; NaN if nothing was measured."""
+    def chances(self) -> dict[float, float]:
+        """How far it comes: the probability, by q, that within the budget the held-out loss is q of that without the past.
+
+        Calibrated on stored trainings; 1 for what it has reached, NaN if too little was measured.
+        """
         if self.diverged:
-            return 0.0
-        if self.learnt:
-            return 1.0
-        if len(self.measured) < 2:
-            return float("nan")
-        return float(1 / (1 + np.exp(-calibration().score(self.evidence))))
+            return dict.fromkeys(MARKS, 0.0)
+        left = self.measured[-1].loss / self.measured[-1].blind if self.measured else np.inf
+        enough = len(self.measured) > 1
+        open_ = calibration().chances(calibration().score(self.evidence)) if enough else {}
+        return {mark: 1.0 if left <= mark else open_.get(mark, float("nan")) for mark in MARKS}
+
+    @property
+    def probability(self) -> float:
+        """That it learns within the budget: of its loss a fifth goes, measured by what it achieves without the past."""
+        return self.chances[LEARNT]
 
     @property
     def verdict(self) -> Outlook:
@@ -104,19 +112,21 @@ class Prognosis:
             return None
         if self.learnt:
             return self.measured[-1].update
-        intercept, slope = calibration().step
-        part = float(np.exp(intercept + slope * calibration().score(self.evidence)))
-        return int(np.clip(part * self.budget, self.measured[-1].update, self.budget))
+        expected = calibration().learnt_at(self.evidence) * self.budget
+        return int(np.clip(expected, self.measured[-1].update, self.budget))
 
     @property
     def missing(self) -> Missing | None:
         """Which of reach, agreement and form is missing: what lowers the probability the most.
 
-        It is compared with what networks usually had that learnt. None where it will learn, none of the three
-        lowers it, or ``overfits`` says what does.
+        It is reach where hardly anything arrives: then there is nothing to agree or to form. The three are compared with
+        what networks usually had that learnt. None where it will learn, none of the three lowers it, or ``overfits`` says
+        what does.
         """
         if self.verdict == "will learn" or not self.evidence or self.overfits:
             return None
+        if self.evidence["reach"] < LOG10_VANISHED:
+            return "reach"
         lack = {name: self._lack[name] for name in THREE if name in self._lack}
         most = max(lack, key=lambda name: lack[name])
         return most if lack[most] > 0 else None

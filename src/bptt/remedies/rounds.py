@@ -14,7 +14,7 @@ from bptt.prognoses.learner import GROUPS
 
 LEAST = 2  # candidates of every round, where there are so many
 # Of a look ahead, the depth of the first round; where that is not paid for there are fewer rounds.
-SHALLOWEST = 1 / 8
+SHALLOWEST = 1 / 10
 DEEPEST = 2  # look aheads, the depth of the last
 FEW = 3  # groups of held-out sequences that all but the last round are measured on
 # Updates that take as long as measuring one group of held-out sequences, and as making a copy and diagnosing it.

@@ -4,8 +4,8 @@ What a network learns shows on data that it was not trained on, after a look ahe
 reaches far before any training does not settle it, nor does the loss on what is trained on. The order, best first:
 
     1. who learns or has a gradient left at the needed lag after the look ahead, before who has neither
-    2. who has learnt already, by the held-out loss; then by the score behind the probability of the prognosis
-    3. of equal ones the model as it is
+    2. who has begun to learn, by the held-out loss; then by the score behind the probability of the prognosis
+    3. of equal ones, among them all that are as good as certain, the cheaper one to train; then the model as it is
 
 Who was left behind in an earlier round stands behind those that went on. Without a race the gradient at the needed lag
 decides alone, then the R² of the input of that lag, read linearly off the state.
@@ -23,6 +23,7 @@ from bptt.remedies.settings import Settings
 from bptt.remedies.subject import Subject
 
 UNCHANGED = "as it is"
+CERTAIN = 0.95  # a probability above which one is not likelier than another
 EQUAL = 0.1  # steps of the scale of scores, and of losses, in ln: those on one step count as equal
 
 
@@ -98,16 +99,22 @@ def order(tried: Tried) -> tuple[float, ...]:
             -remembered,
             not own,
         )
-    return not tried.can_stand_first, -tried.rounds, *strength(tried.prognosis), not own
+    return (
+        not tried.can_stand_first,
+        -tried.rounds,
+        *strength(tried.prognosis),
+        tried.price,
+        not own,
+    )
 
 
 def strength(prognosis: Prognosis) -> tuple[float, float]:
-    """How it does, best first: who has learnt by the held-out loss, the others by the score of the prognosis."""
+    """How it does, best first; in steps, so that what is nearly the same counts as equal."""
     if prognosis.learnt:
         last = prognosis.measured[-1]
         return 0.0, float(np.round(np.log(max(last.loss, 1e-12) / last.blind) / EQUAL))
     p = prognosis.probability
     if np.isnan(p):
         return 1.0, float("inf")
-    p = float(np.clip(p, 1e-12, 1 - 1e-12))
+    p = float(np.clip(p, 1e-12, CERTAIN))
     return 1.0, float(-np.round(np.log(p / (1 - p)) / EQUAL))

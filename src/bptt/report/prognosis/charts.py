@@ -97,9 +97,9 @@ def losses(prognosis: Prognosis) -> Any:
     )
     chart += points.encode(x="update:Q", y="value:Q", color=chart.encoding.color, tooltip=tooltip)
     if prognosis.measured and min(row["value"] for row in rows) < prognosis.measured[-1].blind:
-        half = LEARNT * prognosis.measured[-1].blind
+        mark = LEARNT * prognosis.measured[-1].blind
         chart += (
-            alt.Chart(data([{"value": half}]))
+            alt.Chart(data([{"value": mark}]))
             .mark_rule(color=GREY, strokeDash=DOTTED)
             .encode(y="value:Q", tooltip=alt.Tooltip("value:Q", title="learnt below", format=".4g"))
         )

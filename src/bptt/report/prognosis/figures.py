@@ -53,7 +53,7 @@ def figures(prognosis: Prognosis) -> list[Figure]:
             "losses", "The loss of the copy",
             "Grey, on the batch of each update; blue, on held-out sequences; orange and dashed, on the same where every "
             "sequence shows the network the mean of all states, so that it cannot tell them apart: what it can do without "
-            "the past. Below the dotted line, half of that, the lag counts as learnt.",
+            "the past. Below the dotted line, a fifth less than that, the lag counts as learnt.",
             charts.losses(prognosis),
             lambda: findings.losses(prognosis),
             lambda: findings.losses_table(prognosis),

@@ -54,6 +54,7 @@ class PrognosisReport(Prognosis, Savable):
             "sentence": self.sentence,
             "verdict": self.verdict,
             "probability": self.probability,
+            "chances": self.chances,
             "expected_step": self.expected_step,
             "missing": self.missing,
             "needed_lag": self.needed_lag,

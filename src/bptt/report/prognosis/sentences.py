@@ -8,6 +8,7 @@ from bptt.prognoses import Agreement, Measured, Prognosis
 from bptt.prognoses.learner import EACH
 from bptt.prognoses.prognosis import SURE
 
+HALF = 0.5  # of the loss without the past: a mark of the calibration
 MEASURING = 40  # updates of 32 sequences that take as long as measuring at all three points; benchmarks.ahead measures it
 # What is missing, in words; each needs the one before.
 MISSING = {
@@ -40,15 +41,15 @@ def opening(prognosis: Prognosis) -> tuple[str, str]:
         loss, blind = loss_in(prognosis, last.loss), loss_in(prognosis, last.blind)
         return (
             f"The network will learn {lag}",
-            f": after {last.update:,} of {budget} it has done so already. The held-out loss is {loss}; without the "
-            f"past it would be {blind}.",
+            f": after {last.update:,} of {budget} it has begun to. The held-out loss is {loss}; without the past it would "
+            f"be {blind}.{_half(prognosis)}",
         )
     chance = probability(prognosis)
     if prognosis.verdict == "will learn":
         return (
             f"The network will learn {lag}",
             f": by about update {_rounded(prognosis.expected_step):,} of {prognosis.budget:,}, with a probability of "
-            f"{chance}.",
+            f"{chance}.{_half(prognosis)}",
         )
     missing = f", and {prognosis.missing} is missing" if prognosis.missing else ""
     if prognosis.verdict == "will not learn":
@@ -70,11 +71,23 @@ def sentence(prognosis: Prognosis) -> str:
     return "".join(opening(prognosis))
 
 
+def _half(prognosis: Prognosis) -> str:
+    """How likely half of the loss goes; nothing where it has gone, or nobody knows."""
+    p = prognosis.chances[HALF]
+    if isnan(p) or p == 1:
+        return ""
+    return f" That half of the loss goes has a probability of {in_per_cent(p)}."
+
+
 def probability(prognosis: Prognosis) -> str:
     """That it learns within the budget, in per cent; "unknown" where the look ahead was too short to tell."""
-    p = prognosis.probability
     unsettled = not (prognosis.settled or prognosis.learnt or prognosis.diverged)
-    if isnan(p) or unsettled:
+    return "unknown" if unsettled else in_per_cent(prognosis.probability)
+
+
+def in_per_cent(p: float) -> str:
+    """A probability, never certain."""
+    if isnan(p):
         return "unknown"
     return "under 1 %" if p < 0.01 else "over 99 %" if p > 0.99 else f"{100 * p:.0f} %"
 
@@ -121,10 +134,11 @@ def cost(updates: int, budget: int, batch: int) -> str:
 def how_sure() -> str:
     """What the probability is."""
     return (
-        "The probability is that of a logistic regression on stored trainings of other networks, most of which had a "
-        "budget of 1,000 updates or more: of a much smaller one it says less. Checked on "
-        "other kinds of work it put networks in the right order, and was right where it was low, but promised too much. From "
-        f"{100 * SURE:.0f} % on it is said that the network will learn, up to {100 - 100 * SURE:.0f} % that it will not."
+        "To learn means here that the held-out loss comes down by a fifth or more from what the network achieves without the "
+        "past. The probability is that of a logistic regression on stored trainings of other networks, most of which had a "
+        "budget of 1,000 updates or more: of a much smaller one it says less. Where the answer is not to be known from the "
+        f"sequences, as with noisy labels, it promises too much of the loss. From {100 * SURE:.0f} % on it is said that the "
+        f"network will learn, up to {100 - 100 * SURE:.0f} % that it will not."
     )
 
 

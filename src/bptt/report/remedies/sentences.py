@@ -91,9 +91,7 @@ def outlook(prognosis: Prognosis) -> str:
     if np.isnan(prognosis.probability):
         return f"was not looked at for long enough to tell whether it learns {goal}"
     if prognosis.learnt:
-        return (
-            f"has learnt lag {prognosis.needed_lag} after {prognosis.measured[-1].update} updates"
-        )
+        return f"has begun to learn lag {prognosis.needed_lag} after {prognosis.measured[-1].update} updates"
     if not prognosis.settled:
         return f"may or may not learn {goal} (when the look ahead ended, its output was still finding its mean)"
     sure = probability(prognosis)
@@ -162,7 +160,7 @@ def _raced_row(number: int, tried: Tried) -> list[str]:
     if prognosis.diverged:
         sure = ["broke off", "", "", ""]
     else:
-        word = "has learnt" if prognosis.learnt else prognosis.verdict
+        word = "learns" if prognosis.learnt else prognosis.verdict
         sure = [
             word,
             probability(prognosis),
