@@ -86,6 +86,16 @@ def test_batch_sizes_that_do_not_fit_the_rows():
         bptt.nn.GRU(3, 5)(packed)
 
 
+def test_what_the_loops_are_not_faster_at():
+    """One step of many units, and a W_R beyond the cache with few sequences; nothing is said of it."""
+    for layer, T, B, ours in (
+        (bptt.nn.GRU(3, 256), 1, 2, False), (bptt.nn.GRU(3, 256), 4, 2, True),
+        (bptt.nn.RNN(3, 64), 1, 2, False), (bptt.nn.LSTM(3, 64), 1, 2, True),
+        (bptt.nn.LSTM(3, 512), 4, 2, False), (bptt.nn.LSTM(3, 512), 4, 16, True),
+    ):  # fmt: skip
+        assert by_our_loops(layer(torch.ones(T, B, 3))) == ours
+
+
 def test_whoever_watches_functions_sees_pytorchs():
     class Seen(TorchFunctionMode):
         def __init__(self):

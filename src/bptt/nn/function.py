@@ -29,7 +29,7 @@ def run(
     tensors = states + weights
     if dropout and call.layers > 1:
         call.masks, tensors = True, (*tensors, masks_of(call, x, dropout))
-    if torch._C._are_functorch_transforms_active():
+    if transforms.are_active():
         return transforms.run(call, x, tensors)
     if torch.is_grad_enabled():
         for tensor in (x, *tensors):
@@ -64,7 +64,7 @@ class _Run(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> Any:
         wanted = ctx.needs_input_grad[1:]
-        if torch._C._are_functorch_transforms_active():  # many gradients at once
+        if transforms.are_active():  # many gradients at once
             return (None, *transforms.back(ctx.call, ctx.saved_tensors, grads, wanted))
         if transforms.are_batched(grads):
             return (None, *transforms.batched_back(ctx.call, ctx.saved_tensors, grads, wanted))

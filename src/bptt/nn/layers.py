@@ -5,12 +5,11 @@ What the loops do not take goes to PyTorch's own forward, with its checks and it
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.compiler import is_compiling
 from torch.nn.utils.rnn import PackedSequence
 
-from bptt.nn import taken, traced
+from bptt.nn import taken, traced, transforms
 from bptt.nn.admitted import admit
 from bptt.nn.function import run
 from bptt.nn.pytorchs import say_why
@@ -28,10 +27,11 @@ class Layer:
         """
         if is_compiling():
             return traced.sequence(self, input, hx, super().forward)  # type: ignore[misc]
-        call = taken.nobody_watches() and taken.sequence(self, input, hx, weights_of(self))
+        call = taken.sequence(self, input, hx) if taken.nobody_watches() else None
         if not call:
             result = super().forward(input, hx)  # type: ignore[misc]
-            say_why(self, input, self._flat_weights)
+            if call is None:
+                say_why(self, input, self._flat_weights)
             return result
         out, *finals = run(*call, self.dropout if self.training else 0.0)
         outputs: Any = out
@@ -59,7 +59,7 @@ class Cell:
             input: (B, I) or (I,).
             hx: h (B, H), of an LSTM (h, c); zeros if None.
         """
-        if is_compiling() or not torch._C._are_functorch_transforms_active():
+        if is_compiling() or not transforms.are_active():
             return super().forward(input, hx)  # type: ignore[misc]
         call = taken.nobody_watches() and taken.cell(
             mode_of(self), input, hx, weights_of_cell(self)
@@ -156,16 +156,6 @@ def as_pytorchs(module: Any) -> nn.Module:
     same = own.__new__(own)
     object.__setattr__(same, "__dict__", module.__dict__)
     return same
-
-
-def weights_of(layer: Any) -> tuple[Tensor, ...]:
-    """A layer's, as they act now."""
-    weights, parameters = layer._flat_weights, layer._parameters
-    for name, W in zip(layer._flat_weights_names, weights, strict=True):
-        if parameters.get(name) is not W:  # computed from others, or put in its place
-            layer._update_flat_weights()
-            return tuple(layer._flat_weights)
-    return tuple(weights)
 
 
 def weights_of_cell(cell: Any) -> tuple[Tensor, ...]:

@@ -5,7 +5,7 @@ Looked at on each call, so it is short: a call that is not taken may be looked a
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from torch.utils._device import DeviceContext
 from bptt.kernels import whole_layer
 from bptt.nn import transforms
 from bptt.nn.call import Call, weight_shapes
+from bptt.nn.pays import pays
 
 DTYPES = (torch.float32, torch.float64)
 KINDS = (Tensor, torch.nn.Parameter)  # a subclass has laws of its own
@@ -50,22 +51,34 @@ def nobody_watches() -> bool:
         or torch._C._len_torch_dispatch_stack()
         or torch._C._get_tracing_state()
         or forward_ad._current_level >= 0
-        or (torch._C._are_functorch_transforms_active() and not transforms.can_be_followed())
+        or (transforms.are_active() and not transforms.can_be_followed())
         or not whole_layer.available
     )
+
+
+def weights_of(layer: Any) -> tuple[Tensor, ...]:
+    """A layer's, as they act now."""
+    weights, parameters = layer._flat_weights, layer._parameters
+    for name, W in zip(layer._flat_weights_names, weights, strict=True):
+        if parameters.get(name) is not W:  # computed from others, or put in its place
+            layer._update_flat_weights()
+            return tuple(layer._flat_weights)
+    return tuple(weights)
 
 
 Taken = tuple[Call, Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]
 
 
-def sequence(layer: Any, x: Any, hx: Any, weights: tuple[Tensor, ...]) -> Taken | None:
-    """A call of a layer, what is read, the states and the weights; None if the loops do not take it.
+def sequence(
+    layer: Any, x: Any, hx: Any, weights: tuple[Tensor, ...] | None = None
+) -> Taken | Literal[False] | None:
+    """A call of a layer, what is read, the states and the weights; None if the loops cannot take it, False if they need not.
 
     Args:
         layer: what has the attributes of nn.RNN, nn.GRU or nn.LSTM.
         x: its inputs, (T, B, I), (B, T, I), (T, I) or packed.
         hx: its initial states, or None.
-        weights: that act.
+        weights: that act; its own if None.
     """
     batch_sizes, batch_first = None, False
     if isinstance(x, PackedSequence):
@@ -82,8 +95,12 @@ def sequence(layer: Any, x: Any, hx: Any, weights: tuple[Tensor, ...]) -> Taken 
         T, B = x.shape[0], 1
     else:
         return None
-    states = () if hx is None else tuple(hx) if layer.mode == "LSTM" else (hx,)
     H, levels, two = layer.hidden_size, layer.num_layers, layer.bidirectional
+    if not pays(layer.mode, T, B, H, x.element_size()) and not transforms.are_active():
+        return False
+    if weights is None:
+        weights = weights_of(layer)
+    states = () if hx is None else tuple(hx) if layer.mode == "LSTM" else (hx,)
     count = levels * (1 + two)
     state_shape = (count, H) if x.dim() == 2 and batch_sizes is None else (count, B, H)
     call = Call(

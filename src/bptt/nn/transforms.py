@@ -14,6 +14,11 @@ from bptt.nn import loops
 from bptt.nn.call import Call
 
 
+def are_active() -> bool:
+    """Whether a call is made within ``torch.func.grad``, ``vmap`` and so on."""
+    return torch._C._are_functorch_transforms_active()
+
+
 def can_be_followed() -> bool:
     """Whether the transforms in force are those that are known here: reverse mode and mapping."""
     known = (TransformType.Grad, TransformType.Vmap)
