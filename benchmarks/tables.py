@@ -1,4 +1,4 @@
-"""The tables of README.md, docs/speed.md and docs/pytorch.md, from what ``benchmarks.run`` and ``benchmarks.large`` stored.
+"""The tables of README.md and of the pages, from what ``benchmarks.run``, ``benchmarks.large`` and ``benchmarks.ahead`` stored.
 
 python -m benchmarks.tables      # writes them
 """
@@ -7,11 +7,24 @@ import json
 from pathlib import Path
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results" / "speed.json"
-LARGE = HERE / "results" / "large.json"
-PAGES = {HERE.parent / "README.md": ("gradient",), HERE.parent / "docs" / "speed.md": (
-    "gradient", "memory", "by_lag", "growth", "long", "watching", "machine",
-)}  # fmt: skip
+DOCS = HERE.parent / "docs"
+RESULTS, LARGE, AHEAD = (HERE / "results" / f"{name}.json" for name in ("speed", "large", "ahead"))
+STORED = {
+    RESULTS: {
+        HERE.parent / "README.md": ("gradient",),
+        DOCS / "speed.md": (
+            "gradient",
+            "memory",
+            "by_lag",
+            "growth",
+            "long",
+            "watching",
+            "machine",
+        ),
+    },
+    LARGE: {DOCS / "pytorch.md": ("large",)},
+    AHEAD: {DOCS / "prognosis.md": ("ahead",)},
+}  # result: the tables of it on each page
 NAMES = {"torch": "PyTorch", "jax": "JAX", "numpy": "NumPy loops", "bptt": "bptt"}
 
 
@@ -156,6 +169,24 @@ def large(result):
     return markdown(head, rows)
 
 
+def ahead(result):
+    """A prognosis and a ranking beside the training of the budget that they are about."""
+    budget = result["budget"]
+    rows = [
+        [name, f"{1e3 * row['update']:.1f}", f"{budget * row['update']:.1f} s",
+         *(f"{row[part] / (budget * row['update']):.1%}" for part in ("prognosis", "ranking"))]
+        for name, row in result["rows"].items()
+    ]  # fmt: skip
+    head = [
+        "network, 32 sequences per update",
+        "update, ms",
+        f"{budget:,} updates",
+        "prognosis",
+        "ranking of all remedies",
+    ]
+    return markdown(head, rows)
+
+
 def machine(result):
     """What the numbers depend on."""
     m = result["machine"]
@@ -171,19 +202,17 @@ def machine(result):
 
 def pages():
     """Every page as it should be: path and text."""
-    result = json.loads(RESULTS.read_text())
-    for path, names in PAGES.items():
-        text = path.read_text()
-        for name in names:
-            before, rest = text.split(f"<!-- bench {name} -->\n")
-            after = rest.split("<!-- end -->", 1)[1]
-            text = f"{before}<!-- bench {name} -->\n{globals()[name](result)}\n<!-- end -->{after}"
-        yield path, text
-    page = HERE.parent / "docs" / "pytorch.md"
-    before, rest = page.read_text().split("<!-- bench large -->\n")
-    after = rest.split("<!-- end -->", 1)[1]
-    table = large(json.loads(LARGE.read_text()))
-    yield page, f"{before}<!-- bench large -->\n{table}\n<!-- end -->{after}"
+    for stored, names_of in STORED.items():
+        result = json.loads(stored.read_text())
+        for path, names in names_of.items():
+            text = path.read_text()
+            for name in names:
+                before, rest = text.split(f"<!-- bench {name} -->\n")
+                after = rest.split("<!-- end -->", 1)[1]
+                text = (
+                    f"{before}<!-- bench {name} -->\n{globals()[name](result)}\n<!-- end -->{after}"
+                )
+            yield path, text
 
 
 def write():

@@ -18,7 +18,7 @@ SHALLOWEST = 1 / 10
 DEEPEST = 2  # look aheads, the depth of the last
 FEW = 3  # groups of held-out sequences that all but the last round are measured on
 # Updates that take as long as measuring one group of held-out sequences, and as making a copy and diagnosing it.
-PER_GROUP, PER_COPY = 3, 16
+PER_GROUP, PER_COPY = 3, 28
 
 
 @dataclass(frozen=True)
