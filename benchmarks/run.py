@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from benchmarks import long, tables, watching
+from benchmarks import accelerate, long, tables, watching
 from benchmarks.cases import BY_LAG, GATES, SHAPES, Case, Shape
 from benchmarks.worker import THREADS, Worker
 
@@ -129,9 +129,13 @@ def main():
         "machine": machine(),
         "shapes": {name: shape._asdict() for name, shape in (SHAPES | BY_LAG).items()},
     } | rows
+    accelerate.measure()
     tables.RESULTS.write_text(json.dumps(result, indent=1) + "\n")
     tables.write()
-    print(Path(tables.RESULTS).name, "written; README.md and docs/speed.md have the tables:\n")
+    print(
+        Path(tables.RESULTS).name,
+        "written; README.md, docs/speed.md and docs/accelerate.md have the tables:\n",
+    )
     print(tables.gradient(result))
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
-RESULTS, LARGE, AHEAD = (HERE / "results" / f"{name}.json" for name in ("speed", "large", "ahead"))
+RESULTS, LARGE, AHEAD, ACCELERATED = (
+    HERE / "results" / f"{name}.json" for name in ("speed", "large", "ahead", "accelerate")
+)
 STORED = {
     RESULTS: {
         HERE.parent / "README.md": ("gradient",),
@@ -24,6 +26,7 @@ STORED = {
     },
     LARGE: {DOCS / "pytorch.md": ("large",)},
     AHEAD: {DOCS / "prognosis.md": ("ahead",)},
+    ACCELERATED: {DOCS / "accelerate.md": ("accelerate",)},
 }  # result: the tables of it on each page
 NAMES = {"torch": "PyTorch", "jax": "JAX", "numpy": "NumPy loops", "bptt": "bptt"}
 
@@ -184,6 +187,26 @@ def ahead(result):
         "prognosis",
         "ranking of all remedies",
     ]
+    return markdown(head, rows)
+
+
+def accelerate(result):
+    """PyTorch's layers and ours in the same model."""
+    found = {(row["cell"], row["shape"], row["levels"]): row for row in result["rows"]}
+    rows = []
+    for cell, shape in dict.fromkeys((cell, shape) for cell, shape, _ in found):
+        one, two = (found[cell, shape, levels] for levels in (1, 2))
+
+        def ahead(row, what):
+            return f"{row[what]['torch'] / row[what]['bptt']:.2f}"
+
+        rows.append([
+            cell, ", ".join(map(str, result["shapes"][shape].values())),
+            *(number(one["train"][name]) for name in ("torch", "bptt")),
+            ahead(one, "train"), ahead(two, "train"), ahead(one, "infer"), ahead(two, "infer"),
+        ])  # fmt: skip
+    head = ["", "T, B, I, H", "PyTorch, ms", "accelerated, ms", "×", "×, 2 levels",
+            "× without gradients", "the same, 2 levels"]  # fmt: skip
     return markdown(head, rows)
 
 

@@ -44,7 +44,7 @@ public:
     WayBack(const Whole<T>& whole, const Gradients<T>& g, const T* saved, Size level, Size dir, Plane<const T> dy)
         : whole_(whole), level_(level), dir_(dir), H_(whole.H), K_(whole.inputs(level)),
           to_(g.weights[level * whole.directions + dir]), own_(scratch<T>(2 * whole.batch.B * whole.H)),
-          W_R_(Cell::GATES * H_, H_, 1, (whole.directions * whole.batch.B + thread_count() - 1) / thread_count()) {
+          W_R_(Cell::GATES * H_, whole.batch.T == 1 && !g.dh0 ? 0 : H_, 1, (whole.directions * whole.batch.B + thread_count() - 1) / thread_count()) {
         const Size place = whole.place(level, dir), state = whole.batch.B * H_;
         const auto at = [place](auto* all) { return all ? all + place : nullptr; };
         const Kept<const T> kept = kept_of<Cell>(saved, whole.rows(), H_, whole.directions, level, dir);
@@ -69,10 +69,11 @@ public:
     void add_weights(const Plane<const T>& x, Size first, Size last) {
         if (!dW_F_ && !dW_R_) return;
         const Size H = H_, errors = Cell::ERRORS * H, gates = Cell::GATES * H;
+        const bool at_rest = whole_.batch.T == 1 && !whole_.h0;  // dW_R is zero
         const auto x_rows = listed(x, whole_.batch, first, last), h_rows = states_before(first, last);
         const Right<T, Listed<T>> rights[] = {
             {{x_rows.data()}, K_, dW_F_, K_, 0, gates, turn<Cell>(H)},
-            {{h_rows.data()}, H, dW_R_, H, Cell::TO_R * H, Cell::TO_R * H + gates},
+            {{h_rows.data()}, H, at_rest ? nullptr : dW_R_, H, Cell::TO_R * H, Cell::TO_R * H + gates},
         };
         const Size rows = Size(x_rows.size()), total = gates * (K_ + H);
         // By what the columns of dz cost, which is not the same for all of a GRU's.

@@ -123,8 +123,9 @@ void forward_level(const Whole<T>& whole, Size level, Direction<T> (&d)[2]) {
         d[dir].bias = bias[dir].data(), d[dir].b_Rn = bias[dir].data() + (Cell::ADDS ? Cell::GATES * H : 0);
         d[dir].W_F = &packed.emplace_back(K, H, Cell::GATES, few ? MOST_ROWS : each * 8);
         pack_gates(packed.back(), w.W_F);
-        d[dir].W_R = &packed.emplace_back(H, H, Cell::GATES, each);
-        pack_gates(packed.back(), w.W_R);
+        const bool at_rest = batch.T == 1 && !whole.h0;  // nothing to multiply
+        d[dir].W_R = &packed.emplace_back(at_rest ? 0 : H, H, Cell::GATES, each);
+        if (!at_rest) pack_gates(packed.back(), w.W_R);
         if (!few) continue;
         // Fewer sequences than threads: those share the steps of the drive at least.
         const Size width = gate_blocks<Cell>() * H;
