@@ -1,5 +1,8 @@
 """A whole layer in one call against the NumPy loops, level by level and sequence by sequence."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -8,6 +11,7 @@ from tests.kernels.sequences_alone import CELLS, expected, problem
 
 TOLERANCE = {"float64": 1e-12, "float32": 1e-4}
 THREADS = 2
+MEMORY = Path("/proc/self/statm")
 
 
 @pytest.fixture
@@ -211,3 +215,19 @@ def test_sizes_that_cannot_be_are_refused(whole):
     ):  # fmt: skip
         with pytest.raises(ValueError, match="must"):
             call(**wrong)
+
+
+@pytest.mark.skipif(
+    not MEMORY.exists() or "asan" in os.environ.get("LD_PRELOAD", ""),
+    reason="the system does not say what a process holds, or a sanitizer holds what was freed",
+)
+def test_ten_thousand_calls_leak_nothing(whole):
+    p = problem(np.random.default_rng(5), "LSTM", (3, 2, 4, 5), 2, 2, ragged=True, dropout=True)
+
+    def calls(count):
+        for _ in range(count):
+            found(whole, p, threads=1)
+        return int(MEMORY.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    before = calls(500)
+    assert calls(10_000) - before < 1 << 20
