@@ -3,15 +3,20 @@
 python -m experiments pascanu
 """
 
+from tempfile import TemporaryDirectory
+
 import bptt
 from bptt.data import tasks
 from bptt.errors import DivergenceError
 from bptt.training import SGD, Drawn, Growing, evaluate, train
 from experiments.running import in_parallel
 
-HIDDEN, BATCH, RATE, UPDATES = 50, 20, 0.01, 20_000
-LENGTHS, LONGER = (20, 50, 100), 25_000
-LONG = (50, 100, 200, 500, 1000, 2000, 5000)
+HIDDEN, BATCH, RATE = 50, 20, 0.01
+UPDATES = {20: 20_000, 50: 20_000, 100: 100_000}
+LENGTHS = tuple(UPDATES)
+# One network for many lengths: weight of Ω, updates while the length grows, all of them, and from one look to the next.
+LONG_OMEGA, GROWING, LONGER, LOOK = 4.0, 40_000, 170_000, 10_000
+LONG = (100, 200, 500, 1000, 2000)
 METHODS = {
     "MSGD": {"clip": None},
     "MSGD-C": {"clip": 1.0},
@@ -41,31 +46,38 @@ def one(method, length, seed, updates):
 
 
 def long(seed, updates):
-    """MSGD-CR on lengths that grow from 20 to 200 and are then drawn from 50 to 200; accuracy by length."""
+    """MSGD-CR on lengths that grow from 20 to 200 and are then drawn from 50 to 200; accuracy by length on the way."""
     task = tasks.order2(200)
-    network, done = fresh(task, seed, "orthogonal"), 0
-    for curriculum in (Growing(20, 200, updates), Drawn(50, 200)):
-        result = train(
-            network, task, updates=updates, batch=BATCH, optimiser=SGD(RATE), seed=seed,
-            curriculum=curriculum, **METHODS["MSGD-CR"],
-        )  # fmt: skip
-        network, done = result.network, done + result.updates
-    return {"updates": done, "by_length": evaluate(network, task, LONG)}
+    network, rows = fresh(task, seed, "orthogonal"), []
+    growing = min(GROWING, updates)
+    for done, end, curriculum in (
+        (0, growing, Growing(20, 200, growing)),
+        (growing, updates, Drawn(50, 200)),
+    ):
+        with TemporaryDirectory() as folder:
+            for mark in range(done + LOOK, end + 1, LOOK):
+                result = train(
+                    network, task, updates=mark - done, batch=BATCH, optimiser=SGD(RATE), seed=seed, clip=1.0,
+                    omega=LONG_OMEGA, curriculum=curriculum, checkpoint=f"{folder}/run.safetensors",
+                    checkpoint_every=10**9, resume=mark > done + LOOK,
+                )  # fmt: skip
+                rows.append({"updates": mark, "by_length": evaluate(result.network, task, LONG)})
+            network = result.network if end > done else network
+    return {"rows": rows}
 
 
 def run(quick):
     """Every method at every length and seed, and one network for many lengths."""
-    lengths, seeds, updates = (LENGTHS, range(3), UPDATES) if not quick else ((20,), (0,), 2000)
+    lengths, seeds = (LENGTHS, range(3)) if not quick else ((20,), (0,))
     settings = [
-        {"method": method, "length": T, "seed": seed, "updates": updates}
+        {"method": method, "length": T, "seed": seed, "updates": UPDATES[T] if not quick else 2000}
         for T in lengths
         for method in METHODS
         for seed in seeds
     ]
+    whole = [{"seed": 0, "updates": LONGER if not quick else LOOK}]
+    of = in_parallel(long, whole, "(c) long")[0]
     return {
-        "updates": updates,
-        "long": in_parallel(
-            long, [{"seed": 0, "updates": LONGER if not quick else 100}], "(c) long"
-        ),
+        "long": [{"seed": of["seed"]} | row for row in of["rows"]],
         "runs": in_parallel(one, settings, "(c) temporal order"),
     }
