@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.mark.parametrize(
     ("path", "places"),
-    [(tables.PAGE, sum(map(len, tables.OF.values())) + len(tables.OF)), (tables.PROGNOSIS, 5)],
+    [(tables.PAGE, sum(map(len, tables.OF.values())) + len(tables.OF)), (tables.PROGNOSIS, 6)],
 )
 def test_the_pages_show_what_was_stored(path, places):
     page = path.read_text()
