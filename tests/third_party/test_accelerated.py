@@ -3,7 +3,7 @@
 import pytest
 
 pytest.importorskip("torch")
-pytest.importorskip("sb3_contrib")
+pytest.importorskip("sb3_contrib", reason="pip install sb3-contrib")
 
 from benchmarks import agents
 

@@ -55,7 +55,9 @@ def measure(
     """
 
     def needed_of(steps: int) -> int:
-        return needed_or_half(needed_lag, steps, max_lag)
+        return (
+            needed_or_half(needed_lag, steps, max_lag) if steps > 1 else 0
+        )  # of a single step, checked below
 
     bounds = Bounds(worth=WORTH, spread=False, until=needed_of)
     parts = decompose(model, batch, loss, max_lag, bounds)
