@@ -3,8 +3,8 @@
 python -m experiments.outcomes SET FILE trains every network of a set and writes a JSON line as each ends;
 what the file holds already is not trained again.
 
-Learnt means a held-out loss of at most half of the best constant's, as the library's own verdict has it. It is looked at
-after every twentieth of the budget, and there the training stops.
+A network is "solved" once its held-out loss is at most half of the best constant's. It is looked at after every twentieth of the
+budget, and there the training stops.
 """
 
 import json
@@ -23,7 +23,7 @@ from experiments.networks import fresh
 from experiments.works import work
 
 MARKS = 20
-LEARNT = 0.5  # of the best constant's loss
+HALF = 0.5  # of the best constant's loss: the lowest mark
 KEYS = ("work", "kind", "hidden", "layers", "seed", "updates")
 
 
@@ -97,7 +97,7 @@ def outcome(record, data_seed=None):
                 return record | {"solved": False, "at": None, "loss": None, "why": str(error)}
             loss = loss_of(result.network, data)
             curve.append([mark, round(loss, 4), round(result.score, 4)])
-            learnt = not isinstance(data, Text) and loss <= LEARNT * constant
+            learnt = not isinstance(data, Text) and loss <= HALF * constant
             if learnt:
                 break
     return record | {

@@ -32,6 +32,21 @@ def record(work, kind, hidden, layers, seed, updates, **how):
     } | how  # fmt: skip
 
 
+def single(work, shift=0, seed=0, **how):
+    """Fourteen kinds of one layer; the sizes go round, beginning with that of number ``shift``."""
+    return [
+        record(work, kind, SIZES[(n + shift) % 3], 1, seed, batch=16, **how)
+        for n, kind in enumerate(FOURTEEN)
+    ]
+
+
+def double(work, **how):
+    """Seven kinds of two layers."""
+    return [
+        record(work, kind, SIZES[n % 2], 2, 0, batch=16, **how) for n, kind in enumerate(STACKED)
+    ]
+
+
 def adding72():
     """Those of (a)."""
     return [
@@ -67,17 +82,8 @@ def further():
 def slow():
     """Real work that is learnt slowly, or in part: pictures a pixel at a time, and outlines from a few sequences."""
     works = (("textures", 1000), ("faces", 600), ("arrow_head", 600), ("osuleaf", 600))
-    records = [
-        record(work, kind, SIZES[n % 3], 1, 0, updates, batch=16)
-        for work, updates in works
-        for n, kind in enumerate(FOURTEEN)
-    ]
-    for work, updates in works[:2]:
-        records += [
-            record(work, kind, SIZES[n % 2], 2, 0, updates, batch=16)
-            for n, kind in enumerate(STACKED)
-        ]
-    return records
+    records = [one for work, updates in works for one in single(work, updates=updates)]
+    return records + [one for work, updates in works[:2] for one in double(work, updates=updates)]
 
 
 def carrying():
@@ -108,10 +114,8 @@ def held_out():
     records = []
     for work, seeds, how in works:
         for seed in range(seeds):
-            for n, kind in enumerate(FOURTEEN):
-                records.append(record(work, kind, SIZES[(n + seed) % 3], 1, seed, batch=16, **how))
-        for n, kind in enumerate(STACKED):
-            records.append(record(work, kind, SIZES[n % 2], 2, 0, batch=16, **how))
+            records += single(work, seed, seed, **how)
+        records += double(work, **how)
     return records
 
 
@@ -123,17 +127,7 @@ def noisy():
         ("trace", {"updates": 600}),
         ("order3 40", {"updates": 1500}),
     )
-    records = []
-    for work, how in works:
-        records += [
-            record(work, kind, SIZES[(n + 1) % 3], 1, 0, batch=16, **how)
-            for n, kind in enumerate(FOURTEEN)
-        ]
-        records += [
-            record(work, kind, SIZES[n % 2], 2, 0, batch=16, **how)
-            for n, kind in enumerate(STACKED)
-        ]
-    return records
+    return [one for work, how in works for one in (*single(work, 1, **how), *double(work, **how))]
 
 
 def unseen():
@@ -144,17 +138,7 @@ def unseen():
         ("stress", {"updates": 1000, "rate": 2e-3}),
         ("rain", {"updates": 600}),
     )
-    records = []
-    for work, how in works:
-        records += [
-            record(work, kind, SIZES[(n + 2) % 3], 1, 0, batch=16, **how)
-            for n, kind in enumerate(FOURTEEN)
-        ]
-        records += [
-            record(work, kind, SIZES[n % 2], 2, 0, batch=16, **how)
-            for n, kind in enumerate(STACKED)
-        ]
-    return records
+    return [one for work, how in works for one in (*single(work, 2, **how), *double(work, **how))]
 
 
 def text():

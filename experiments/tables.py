@@ -107,6 +107,16 @@ def remedy(result):
     )
 
 
+def others(result):
+    """What candidates that were not ranked first do for an LSTM."""
+    rows = [
+        [f"adding {run['length']}", run["remedy"],
+         f"after {run['updates']}" if run["solved"] else "no", f"{run['score']:.4f}"]
+        for run in result["others"]
+    ]  # fmt: skip
+    return markdown(["work", "candidate", "solved", "squared error"], rows)
+
+
 def pascanu(result):
     """Success by length."""
     groups = _groups(result["runs"], "method", "length")
@@ -183,7 +193,7 @@ def crossings(result):
 
 
 TABLES = {
-    "reach": reach, "correlation": correlation, "verdicts": verdicts, "remedy": remedy,
+    "reach": reach, "correlation": correlation, "verdicts": verdicts, "remedy": remedy, "others": others,
     "pascanu": pascanu, "long": long, "truncation": truncation, "horizon": horizon,
     "crossings": crossings,
 } | foretold_tables.TABLES  # fmt: skip
@@ -198,7 +208,7 @@ OF = {
         "calls unseen",
         "misses unseen",
     ),
-    "remedy": ("remedy",),
+    "remedy": ("remedy", "others"),
     "pascanu": ("pascanu", "long"),
     "truncation": ("truncation",),
     "horizon": ("horizon",),

@@ -55,9 +55,8 @@ def measure(
     """
 
     def needed_of(steps: int) -> int:
-        return (
-            needed_or_half(needed_lag, steps, max_lag) if steps > 1 else 0
-        )  # of a single step, checked below
+        # A module of single steps has no past; whether the model as a whole has one is checked below.
+        return 0 if steps == 1 else needed_or_half(needed_lag, steps, max_lag)
 
     bounds = Bounds(worth=WORTH, spread=False, until=needed_of)
     parts = decompose(model, batch, loss, max_lag, bounds)

@@ -28,7 +28,9 @@ def run(
     """
     tensors = states + weights
     if dropout and call.layers > 1:
-        call.masks, tensors = True, (*tensors, masks_of(call, x, dropout))
+        rows = (x.shape[0],) if call.batch_sizes is not None else (call.T, call.B)
+        ones = x.new_ones((*rows, call.H * call.directions))
+        call.masks, tensors = True, (*tensors, masks(ones, call.layers, dropout))
     if transforms.are_active():
         return transforms.run(call, x, tensors)
     if torch.is_grad_enabled():
@@ -38,17 +40,15 @@ def run(
     return loops.forward(call, x, tensors, None)
 
 
-def masks_of(call: Call, x: Tensor, p: float) -> Tensor:
+def masks(ones: Tensor, layers: int, p: float) -> Tensor:
     """What dropout multiplies the outputs of the levels below the top with, drawn as PyTorch draws it.
 
     Args:
-        call: its sizes.
-        x: what is read.
+        ones: of the shape of a level's outputs, time first.
+        layers: levels.
         p: the share that is dropped.
     """
-    rows = (x.shape[0],) if call.batch_sizes is not None else (call.T, call.B)
-    ones = x.new_ones((*rows, call.H * call.directions))
-    return torch.stack([functional.dropout(ones, p) for _ in range(call.layers - 1)])
+    return torch.stack([functional.dropout(ones, p) for _ in range(layers - 1)])
 
 
 class _Run(torch.autograd.Function):

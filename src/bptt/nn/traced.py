@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
+from bptt.nn.function import masks
 from bptt.nn.operator import recurrent
 
 Own = Callable[[Any, Any], Any]
@@ -34,13 +34,11 @@ def sequence(layer: Any, x: Any, hx: Any, own: Own) -> Any:
     weights = [getattr(layer, name) for name in layer._flat_weights_names]
     if states is None or not _same_type(x, layer.input_size, weights):
         return own(x, hx)
-    masks: list[Tensor] = []
+    drawn: list[Tensor] = []
     if layer.training and layer.dropout and layer.num_layers > 1:
-        ones = x.new_ones((T, B, width))
-        drawn = [functional.dropout(ones, layer.dropout) for _ in range(layer.num_layers - 1)]
-        masks = [torch.stack(drawn)]
+        drawn = [masks(x.new_ones((T, B, width)), layer.num_layers, layer.dropout)]
     out, *finals, _ = recurrent(
-        x, states, weights, masks, layer.mode, layer.num_layers, two, layer.bias, batch_first
+        x, states, weights, drawn, layer.mode, layer.num_layers, two, layer.bias, batch_first
     )
     return out, (finals[0], finals[1]) if is_lstm else finals[0]
 

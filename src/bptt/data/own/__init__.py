@@ -40,14 +40,14 @@ def read(path: str, reading: Reading) -> Own:
     expected = f"a {ending_of(path)} file"
     try:
         kind = Path(path).stat().st_mode
-        if not stat.S_ISREG(kind):  # reading a pipe might wait for ever
-            got = "a directory" if stat.S_ISDIR(kind) else "a pipe or a device"
-            raise FileError(path, expected, got, "Pass the path of a file.")
-        stream = open(path, "rb")
+        stream = (
+            open(path, "rb") if stat.S_ISREG(kind) else None
+        )  # reading a pipe might wait for ever
     except (OSError, ValueError) as error:
-        if isinstance(error, FileError):
-            raise
         raise FileError(path, expected, files.reason(error), "Check the path.") from error
+    if stream is None:
+        got = "a directory" if stat.S_ISDIR(kind) else "a pipe or a device"
+        raise FileError(path, expected, got, "Pass the path of a file.")
     with stream:
         return read_stream(path, stream, reading)
 

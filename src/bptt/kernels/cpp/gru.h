@@ -9,6 +9,25 @@
 
 namespace bptt::BPTT_ISA {
 
+// One step of a register of units: gate holds the drive, blocks of H; sum(j) is what W_R adds to block j.
+template <class T>
+struct GruStep {
+    Vec<T> r, z, a, n;
+
+    template <class Sum>
+    GruStep(const T* gate, Size H, Vec<T> b_Rn, Size lanes, Sum&& sum)
+        : r(logistic<T>(load(gate, lanes) + sum(0))), z(logistic<T>(load(gate + H, lanes) + sum(1))), a(b_Rn + sum(2)),
+          n(tanh<T>(load(gate + 2 * H, lanes) + r * a)) {}
+
+    Vec<T> h(Vec<T> h_prev) const { return n + z * (h_prev - n); }
+    void keep(T* gate, Size H, Size lanes) const {
+        store(gate, r, lanes);
+        store(gate + H, z, lanes);
+        store(gate + 2 * H, n, lanes);
+        store(gate + 3 * H, a, lanes);
+    }
+};
+
 // saved (T, B, 4H) holds the drive in its first 3H columns and takes r, z, n, a; h (T+1, B, H), h[0] given.
 template <class T>
 void gru_forward(const Sequence& s, const Packed<T>& W_R, const T* b_Rn, T* saved, T* h) {
@@ -17,16 +36,10 @@ void gru_forward(const Sequence& s, const Packed<T>& W_R, const T* b_Rn, T* save
         product(W_R, rows.kept(h, t), s.rows(), [&](Size row, Size unit, Size lanes, auto sum) {
             const Size b = s.begin + row;
             T* gate = saved + s.at(t, b) * 4 * s.H + unit;
-            const Vec<T> r = logistic<T>(load(gate, lanes) + sum(0));
-            const Vec<T> z = logistic<T>(load(gate + s.H, lanes) + sum(1));
-            const Vec<T> a = load(b_Rn + unit, lanes) + sum(2);
-            const Vec<T> n = tanh<T>(load(gate + 2 * s.H, lanes) + r * a);
+            const GruStep<T> step(gate, s.H, load(b_Rn + unit, lanes), lanes, sum);
             const Vec<T> h_prev = s.kept(t, b) ? load(h + s.at(t, b) * s.H + unit, lanes) : Vec<T>{};
-            store(gate, r, lanes);
-            store(gate + s.H, z, lanes);
-            store(gate + 2 * s.H, n, lanes);
-            store(gate + 3 * s.H, a, lanes);
-            store(h + s.at(t + 1, b) * s.H + unit, n + z * (h_prev - n), lanes);
+            step.keep(gate, s.H, lanes);
+            store(h + s.at(t + 1, b) * s.H + unit, step.h(h_prev), lanes);
         });
 }
 

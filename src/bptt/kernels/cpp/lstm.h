@@ -10,6 +10,26 @@
 
 namespace bptt::BPTT_ISA {
 
+// One step of a register of units: gate holds the drive, blocks of H; sum(j) is what W_R adds to block j.
+template <class T>
+struct LstmStep {
+    Vec<T> i, f, g, o, c;
+
+    template <class Sum>
+    LstmStep(const T* gate, Size H, Vec<T> c_prev, Size n, Sum&& sum)
+        : i(logistic<T>(load(gate, n) + sum(0))), f(logistic<T>(load(gate + H, n) + sum(1))),
+          g(tanh<T>(load(gate + 2 * H, n) + sum(2))), o(logistic<T>(load(gate + 3 * H, n) + sum(3))),
+          c(f * c_prev + i * g) {}
+
+    Vec<T> h() const { return o * tanh<T>(c); }
+    void keep(T* gate, Size H, Size n) const {
+        store(gate, i, n);
+        store(gate + H, f, n);
+        store(gate + 2 * H, g, n);
+        store(gate + 3 * H, o, n);
+    }
+};
+
 // gates (T, B, 4H) holds the drive and takes i, f, g, o; h, c (T+1, B, H), [0] given.
 template <class T>
 void lstm_forward(const Sequence& s, const Packed<T>& W_R, T* gates, T* h, T* c) {
@@ -18,18 +38,11 @@ void lstm_forward(const Sequence& s, const Packed<T>& W_R, T* gates, T* h, T* c)
         product(W_R, rows.kept(h, t), s.rows(), [&](Size r, Size unit, Size n, auto sum) {
             const Size b = s.begin + r, now = s.at(t + 1, b) * s.H + unit;
             T* gate = gates + s.at(t, b) * 4 * s.H + unit;
-            const Vec<T> i = logistic<T>(load(gate, n) + sum(0));
-            const Vec<T> f = logistic<T>(load(gate + s.H, n) + sum(1));
-            const Vec<T> g = tanh<T>(load(gate + 2 * s.H, n) + sum(2));
-            const Vec<T> o = logistic<T>(load(gate + 3 * s.H, n) + sum(3));
             const Vec<T> c_prev = s.kept(t, b) ? load(c + s.at(t, b) * s.H + unit, n) : Vec<T>{};
-            const Vec<T> c_t = f * c_prev + i * g;
-            store(gate, i, n);
-            store(gate + s.H, f, n);
-            store(gate + 2 * s.H, g, n);
-            store(gate + 3 * s.H, o, n);
-            store(c + now, c_t, n);
-            store(h + now, o * tanh<T>(c_t), n);
+            const LstmStep<T> step(gate, s.H, c_prev, n, sum);
+            step.keep(gate, s.H, n);
+            store(c + now, step.c, n);
+            store(h + now, step.h(), n);
         });
 }
 

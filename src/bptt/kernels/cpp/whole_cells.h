@@ -63,20 +63,13 @@ struct LstmCell {
 
     template <class T, class Sum>
     static Vec<T> step(const Place<T>& at, Sum sum) {
-        T* const gate = at.gate;
-        const Size H = at.H, n = at.n;
-        const Vec<T> i = logistic<T>(load(gate, n) + sum(0)), f = logistic<T>(load(gate + H, n) + sum(1));
-        const Vec<T> g = tanh<T>(load(gate + 2 * H, n) + sum(2)), o = logistic<T>(load(gate + 3 * H, n) + sum(3));
-        const Vec<T> c = f * load(at.c, n) + i * g;
-        store(at.c, c, n);
+        const LstmStep<T> step(at.gate, at.H, load(at.c, at.n), at.n, sum);
+        store(at.c, step.c, at.n);
         if (at.c_kept) {
-            store(at.c_kept, c, n);
-            store(gate, i, n);
-            store(gate + H, f, n);
-            store(gate + 2 * H, g, n);
-            store(gate + 3 * H, o, n);
+            store(at.c_kept, step.c, at.n);
+            step.keep(at.gate, at.H, at.n);
         }
-        return o * tanh<T>(c);
+        return step.h();
     }
     template <class T>
     static void back(const PlaceBack<T>& at, Vec<T> dh) {
@@ -98,16 +91,9 @@ struct GruCell {
 
     template <class T, class Sum>
     static Vec<T> step(const Place<T>& at, Sum sum) {
-        T* const gate = at.gate;
-        const Size H = at.H, n = at.n;
-        const Vec<T> r = logistic<T>(load(gate, n) + sum(0)), z = logistic<T>(load(gate + H, n) + sum(1));
-        const Vec<T> a = load(at.b_Rn, n) + sum(2);
-        const Vec<T> candidate = tanh<T>(load(gate + 2 * H, n) + r * a);
-        store(gate, r, n);
-        store(gate + H, z, n);
-        store(gate + 2 * H, candidate, n);
-        store(gate + 3 * H, a, n);
-        return candidate + z * (load(at.h_prev, n) - candidate);
+        const GruStep<T> step(at.gate, at.H, load(at.b_Rn, at.n), at.n, sum);
+        step.keep(at.gate, at.H, at.n);
+        return step.h(load(at.h_prev, at.n));
     }
     template <class T>
     static void back(const PlaceBack<T>& at, Vec<T> dh) {
