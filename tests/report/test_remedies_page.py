@@ -85,7 +85,7 @@ def test_the_table_says_what_json_says(remedies, visit, tmp_path):
         assert shown[7] == str(seen_ahead["updates"]) == str(curves["update"][-1])
     spent = sum(of["prognosis"]["updates"] for of in ranked)
     assert (
-        f"{spent} updates, in the time of {BUDGET} of the model as it is"
+        f"{spent} updates, in the time of {remedies.race.time} of the model as it is"
         in seen.page.inner_text(".verdict")
     )
 

@@ -65,7 +65,7 @@ def remedies(
     budget: Annotated[
         int,
         planned_updates(
-            "The race takes at most as long as they would; 0 measures without training."
+            "The race takes about as long as they would, longer where they are few; 0 measures without training."
         ),
     ] = 2000,
     lr: LearningRate = 1e-3,

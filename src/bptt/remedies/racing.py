@@ -17,13 +17,15 @@ class Race:
     """A race that was run.
 
     Attributes:
-        budget: updates of the model as it is that it might take as long as, which is also the training that it is about.
+        budget: updates of the training that it is about.
+        time: that it might take, in updates of the model as it is; the budget, or more where that is small.
         rounds: that were begun.
         updates: of all candidates and the model as it is, that were made.
         stopped: why it ended early, a sentence, or None.
     """
 
     budget: int
+    time: int
     rounds: tuple[Round, ...]
     updates: int
     stopped: str | None = None
@@ -106,17 +108,17 @@ class Runner:
 
 @dataclass(eq=False)
 class Spent:
-    """How much of the budget is gone, told after every update.
+    """How much of the time is gone, told after every update.
 
     Attributes:
         so_far: of it, in updates of the model as it is.
-        budget: all of it.
+        time: all of it.
         progress: called with both, and what is being done.
         updates: made, of whatever price.
     """
 
     so_far: float
-    budget: int
+    time: int
     progress: Progress
     updates: int = 0
     doing: str = ""
@@ -134,7 +136,7 @@ class Spent:
         self._tell()
 
     def _tell(self) -> None:
-        self.progress(round(self.so_far), self.budget, self.doing)
+        self.progress(min(round(self.so_far), self.time), self.time, self.doing)
 
 
 def race(candidates: Sequence[Tried], budget: int, progress: Progress) -> tuple[list[Tried], Race]:
@@ -142,11 +144,11 @@ def race(candidates: Sequence[Tried], budget: int, progress: Progress) -> tuple[
 
     Args:
         candidates: the model as it is first.
-        budget: updates of the model as it is, that the whole race may take as long as.
-        progress: called with (how much of the budget is spent, the budget, what is being done).
+        budget: updates of the training that it is about.
+        progress: called with (how much of the time is spent, the whole, what is being done).
     """
     plan = Plan.of([tried.price for tried in candidates], budget)
-    spent = Spent(budget - plan.left, budget, progress)
+    spent = Spent(plan.time - plan.left, round(plan.time), progress)
     stopped = None
     runners: list[Runner] = []
     rounds: list[Round] = []
@@ -163,12 +165,12 @@ def race(candidates: Sequence[Tried], budget: int, progress: Progress) -> tuple[
                 name, price = runner.tried.name, runner.tried.price
                 spent.on(f"round {len(rounds)} of {of}: {name}, {place} of {len(alive)}", price)
                 runner.run(each, spent.update)
-            spent.so_far = budget - plan.left  # measuring and all
+            spent.so_far = plan.time - plan.left  # measuring and all
     except KeyboardInterrupt:
         stopped = f"Stopped by hand after {counted(spent.updates, 'update')}."
         if not runners:
             runners = [Runner(tried, None) for tried in candidates]
-    ran = Race(budget, tuple(rounds), spent.updates, stopped)
+    ran = Race(budget, round(plan.time), tuple(rounds), spent.updates, stopped)
     return [runner.result(budget) for runner in runners], ran
 
 

@@ -13,8 +13,8 @@ from bptt.prognoses import updates_ahead
 from bptt.prognoses.learner import GROUPS
 
 LEAST = 2  # candidates of every round, where there are so many
-# Of a look ahead, the depth of the first round; where that is not paid for there are fewer rounds.
-SHALLOWEST = 1 / 10
+# Of a look ahead, the depth of the first round at least, and how many such rounds must be paid for.
+SHALLOWEST, ROUNDS = 1 / 12, 3
 DEEPEST = 2  # look aheads, the depth of the last
 FEW = 3  # groups of held-out sequences that all but the last round are measured on
 # Updates that take as long as measuring one group of held-out sequences, and as making a copy and diagnosing it.
@@ -43,13 +43,16 @@ class Plan:
     """The rounds of a race, one after the other: how deep each goes depends on the price of those who are left.
 
     Attributes:
-        budget: updates of the model as it is, that the whole race may take as long as.
+        budget: updates of the training that the race is about.
+        time: that the whole race may take, in updates of the model as it is: the budget, or more where that does not pay
+            for making and measuring the copies, and a few rounds.
         counts: candidates of every round.
-        left: of the budget.
+        left: of the time.
         depth: that the last round went to.
     """
 
     budget: int
+    time: float
     counts: list[int]
     left: float
     depth: int = 0
@@ -60,16 +63,16 @@ class Plan:
 
         Args:
             prices: of an update of the model as it is, which is 1, and of every candidate.
-            budget: updates of the model as it is.
+            budget: updates of the training.
         """
         price = sum(prices)
         begin = (
             PER_COPY * len(prices) + PER_GROUP * price
         )  # every copy is measured on one group at first
-        left = budget - begin
         first = price * (SHALLOWEST * updates_ahead(budget) + PER_GROUP * FEW)
-        most = max(1, int(left / first))
-        return cls(budget, halved(len(prices) - 1, most), left)
+        time = max(float(budget), begin + ROUNDS * first)
+        left = time - begin
+        return cls(budget, time, halved(len(prices) - 1, int(left / first)), left)
 
     def next(self, prices: Sequence[float]) -> Round:
         """The next round.

@@ -68,6 +68,8 @@ def try_remedies(
     ran: Race | None = None
     if training:
         tried, ran = race(tried, budget, note)
+    if ran is not None:
+        total = ran.time
     note(total, total, "done")
     return Ranking(tuple(sorted(tried, key=order)), tuple(refused), ran, no_trial)
 

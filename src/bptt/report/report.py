@@ -148,8 +148,8 @@ class Report(Shown):
                 ``bptt.training.train`` takes it, of a PyTorch model an iterable of batches. If None, the sequences of
                 the batch are split; where they are too few, nothing is trained.
             only: names of remedies (``bptt.remedies.CATALOGUE``); all if None.
-            budget: weight updates of the training that you plan. The race takes at most as long as they would. 0 trains
-                nothing.
+            budget: weight updates of the training that you plan. The race takes about as long as they would, longer
+                where they are few. 0 trains nothing.
             lr: of Adam.
             batch: sequences per update, where ``data`` is drawn from.
             clip: largest norm of the gradient; None never clips.
@@ -162,7 +162,10 @@ class Report(Shown):
         """
         settings = Settings(budget, lr, batch, clip, seed=seed)
         subject = self._with(data, settings)
-        cost = f"Remedies: a race that takes at most as long as {settings.budget:,} updates of the model as it is."
+        cost = (
+            f"Remedies: a race that takes about as long as {settings.budget:,} updates of the model as it is; longer where they "
+            "are too few to make and measure all copies."
+        )
         with bar("remedies", shown=progress, first=cost if settings.budget else "") as update:
             ranking = try_remedies(subject, only=only, rng=settings.seed, progress=update)
         return RemedyReport.of(ranking, self.title, self.facts)

@@ -51,7 +51,7 @@ def _raced(race: Race) -> str:
     sentence = (
         f"{', '.join([f'{who} trained for {to[first]:,} updates', *went_on])}, the model as it is along with "
         f"{'it' if first == 1 else 'them'}, judged on held-out data: {race.updates:,} updates, in the time "
-        f"of {race.budget:,} of the model as it is."
+        f"of {race.time:,} of the model as it is."
     )
     return sentence if race.stopped is None else f"{sentence} {race.stopped}"
 
