@@ -39,6 +39,41 @@ def test_chunks_at_every_offset(case, K):
     compare(kept, profile, profile.truncation(K, chunked=True))
 
 
+@pytest.fixture(scope="module")
+def by_loss_and_step():
+    """A tanh network of 12 steps, and C[t, s]: what the loss of step t adds to dW_R by way of step s."""
+    rng, H, longest = np.random.default_rng(7), 3, 12
+    W_F, W_R = rng.normal(size=(H, 2)), rng.normal(size=(H, H))
+    x, dh = rng.normal(size=(longest, 1, 2)), rng.normal(size=(longest, 1, H))
+    h, C = [np.zeros(H)], np.zeros((longest, longest, H, H))
+    for t in range(longest):
+        h.append(np.tanh(W_F @ x[t, 0] + W_R @ h[-1]))
+        error = dh[t, 0]
+        for s in range(t, -1, -1):
+            dz = error * (1 - h[s + 1] ** 2)
+            C[t, s] = np.outer(dz, h[s])
+            error = dz @ W_R
+    return bptt.RNN(W_F, W_R, np.zeros(H)), x, dh, C
+
+
+@pytest.mark.parametrize("T", range(1, 13))
+def test_every_combination_is_the_textbook_loop(by_loss_and_step, T):
+    """Blocks end at offset, offset + k1, ...; a block's losses go back to k2 steps before its end."""
+    layer, x, dh, C = by_loss_and_step
+    trace = layer.forward(x[:T])
+    for k1, k2 in np.ndindex(13, 13):
+        for offset in {0, k1 // 2, k1 - 1} if k1 and k2 else ():
+            expected = np.zeros_like(layer.W_R)
+            end = offset or k1
+            for t in range(T):
+                while t >= end:
+                    end += k1
+                for s in range(max(0, end - k2), t + 1):
+                    expected += C[t, s]
+            found = bptt.truncated_bptt(trace, dh[:T], k1, k2, offset)
+            assert np.abs(found - expected).max() < 1e-13, (k1, k2, offset)
+
+
 def test_chunks_are_the_gradient_with_a_detached_state(case):
     """k1 = k2 = K, offset 0: the chunks run as sequences of their own, states carried in."""
     trace, dh = case

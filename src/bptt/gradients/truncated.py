@@ -44,6 +44,8 @@ def truncated_bptt(trace: Trace, dh: Any, k1: int, k2: int, offset: int = 0) -> 
         if first >= T:
             break
         start = max(0, full_end - k2)
+        if start >= end:  # with k2 < k1 a last block may be cut before anything is reached
+            break
         errors = np.zeros_like(d[start:end])
         losses = slice(max(first, start), end)  # with k2 < k1 the earlier ones reach nothing
         errors[losses.start - start :] = d[losses]
