@@ -43,8 +43,9 @@ def everything():
         profile = bptt.by_lag(trace, np.ones((9, 2, 4), "f4"))
         weights, activity = spectrum(layer.gate(layer.cell.candidate)), activity_of(trace)
         evidence = Evidence(
-            f"rnn.0.{way}", layer, profile, 3, verdict, weights, activity, drive_of(trace)
-        )
+            name=f"rnn.0.{way}", profile=profile, needed=3, verdict=verdict, layer=layer,
+            weights=weights, activity=activity, drive=drive_of(trace),
+        )  # fmt: skip
         for name in (*CAUSES[verdict], *["loss out of reach"] * (verdict == "vanishing")):
             yield from advice_on(evidence, Cause(name, 1.0, ""))
 

@@ -1,12 +1,14 @@
 """From numbers to a verdict, its cause, and advice."""
 
 from bptt.diagnosis.already import is_identity_relu
-from bptt.diagnosis.causes import Cause
+from bptt.diagnosis.cause import Cause
 from bptt.diagnosis.lags import assumed_lags, needed_lags, needed_or_half
 from bptt.diagnosis.layer import LayerDiagnosis, diagnose_traces
 from bptt.diagnosis.network import Diagnosis, batch_arguments, diagnose_network, remembered
 from bptt.diagnosis.piece import Advice, Edit
 from bptt.diagnosis.reading import remarks_on_memory
+from bptt.diagnosis.recurrence import RecurrenceDiagnosis
+from bptt.diagnosis.state import StateDiagnosis, along_state, diagnose_state
 from bptt.diagnosis.verdict import VERDICT_CODES, VERDICTS, Verdict, judged, severity
 
 __all__ = [
@@ -17,10 +19,14 @@ __all__ = [
     "Diagnosis",
     "Edit",
     "LayerDiagnosis",
+    "RecurrenceDiagnosis",
+    "StateDiagnosis",
     "Verdict",
+    "along_state",
     "assumed_lags",
     "batch_arguments",
     "diagnose_network",
+    "diagnose_state",
     "diagnose_traces",
     "is_identity_relu",
     "judged",

@@ -9,10 +9,11 @@ from dataclasses import replace
 import numpy as np
 
 from bptt.diagnosis.already import is_identity_relu, is_orthogonal
-from bptt.diagnosis.causes import Cause
+from bptt.diagnosis.cause import Cause
 from bptt.diagnosis.evidence import Evidence
 from bptt.diagnosis.gate_advice import open_carry, usual_bias
 from bptt.diagnosis.piece import Advice, Edit, by_edit, by_remedy
+from bptt.diagnosis.plain_advice import CLIP, plain_advice
 from bptt.diagnosis.saturation_advice import make_smaller
 from bptt.diagnosis.verdict import LOG10_EXPLODED
 from bptt.presentation.formatting import counted
@@ -23,12 +24,6 @@ ONE_SIDED = ("relu", "leaky_relu")  # their slope is small below zero only
 ORTHOGONAL: Mapping[str, str | float] = {"init": "orthogonal"}
 TANH: Mapping[str, str | float] = {"activation": "tanh"}
 
-CLIP = Advice(
-    "Clip the gradient by its norm in training, at 1 for a start: the signal stays as it is, but no update throws the "
-    "weights far off.",
-    number=1.0,
-    settings=({"clip": 1.0},),
-)
 TURNED = by_remedy(
     "orthogonal",
     "Draw W_R orthogonal: it turns the signal and keeps its length.",
@@ -53,29 +48,13 @@ TWO_SIDED = by_remedy(
     "Use tanh: below zero this activation has next to no slope, and too many units lie there. Or start b above zero.",
     settings=(TANH,),
 )
-LARGER_BATCHES = Advice(
-    "Use larger batches or longer sequences: what is left is mostly noise."
-)  # fmt: skip
-LET_THROUGH = Advice(
-    "Let more of the state through between the steps: drop or scale the outputs and not the state, and put norms and "
-    "projections on the way to the outputs."
-)
-SCALE_LESS = Advice(
-    "Let what stands between the steps multiply the state by no more than 1: a norm with a smaller gain, a projection with "
-    "smaller weights."
-)
 
 
 def advice_on(evidence: Evidence, cause: Cause) -> tuple[Advice, ...]:
     """What to change, the likeliest first."""
-    if evidence.verdict == "steady":
-        if cause.name == "cancellation":
-            return (LARGER_BATCHES,)
-        return (Advice(f"Nothing, if the task needs no more than lag {evidence.needed}."),)
-    if cause.name == "loss out of reach":
-        return (_further(evidence),)
-    if cause.name == "between the steps":
-        return (SCALE_LESS, CLIP) if evidence.verdict == "exploding" else (LET_THROUGH,)
+    plain = plain_advice(evidence, cause)
+    if plain:
+        return plain
     if cause.name == "layers above":
         return (_damped(evidence), CLIP)
     if evidence.verdict == "exploding":
@@ -83,25 +62,6 @@ def advice_on(evidence: Evidence, cause: Cause) -> tuple[Advice, ...]:
     if evidence.cell.carry_gate is not None:
         return tuple(_gates(evidence, cause, evidence.cell.carry_gate))
     return tuple(_against_fading(evidence, cause))
-
-
-def _further(evidence: Evidence) -> Advice:
-    """The loss has too short a past."""
-    if not evidence.name.endswith(".backward"):
-        if len(evidence.profile.log10_signal) == 1:
-            return Advice(
-                "Take the loss later in the sequence, and pass the state on from step to step: no loss step has a "
-                "past yet."
-            )
-        return Advice("Measure longer sequences, or take the loss later in them.")
-    if len(evidence.profile.log10_signal) > 1:
-        return Advice(
-            "Measure longer sequences, or take the loss earlier in them: this direction reads from the end."
-        )
-    return Advice(
-        "Read this direction at the first step of the sequence (in PyTorch h_n, or out[0, :, H:] with time first): at "
-        "the last one it has seen a single input."
-    )
 
 
 def _damped(evidence: Evidence) -> Advice:

@@ -6,53 +6,28 @@ signal goes by the carry, its strength decides; else the gains of the way throug
 along the signal: what the units do that it does not pass decides nothing.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from bptt.diagnosis.activity import SATURATED
+from bptt.diagnosis.cause import BULK, LN10, Cause, capital, cause_between, cause_of_none, times
 from bptt.diagnosis.evidence import Evidence
 from bptt.dynamics import Spectrum
 from bptt.dynamics.spectrum import log_largest_power
 from bptt.gradients.by_lag import LagProfile
 from bptt.presentation.formatting import percent
 
-MUCH_CANCELLATION = 10.0
-LN10 = float(np.log(10.0))
 LONGEST = 256  # powers of W_R that are looked at; no transient lasts so long
-BULK = 0.5  # of a growth, in ln, that one factor must explain to be its cause
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Why, with its number.
-
-    Attributes:
-        name: "weights", "saturation", "activation slope", "gates closed", "non-normal transient",
-            "between the steps", "layers above", "state not passed on", "cancellation", "loss out of reach" or "none".
-        number: the measured quantity behind it.
-        sentence: what the number is and says.
-    """
-
-    name: str
-    number: float
-    sentence: str
 
 
 def cause_of(evidence: Evidence) -> Cause:
     """The factor that carries most of a verdict."""
     profile, needed = evidence.profile, evidence.needed
-    if evidence.verdict == "steady":
-        return _steady(profile)
-    if needed >= len(profile.log10_signal) and evidence.verdict == "vanishing":
-        reach = len(profile.log10_signal) - 1
-        return Cause(
-            "loss out of reach", float(reach),
-            f"No loss step has a past of {needed} steps: the longest that was measured is {reach}.",
-        )  # fmt: skip
+    plain = cause_of_none(evidence)
+    if plain is not None:
+        return plain
     if evidence.verdict == "vanishing" and profile.log10_signal[needed] == -np.inf:
         return _ended(profile)
-    between = _between(evidence)
+    between = cause_between(evidence, _within(evidence))
     if between is not None:
         return between
     if evidence.verdict == "exploding":
@@ -64,25 +39,16 @@ def _numbers(evidence: Evidence) -> str:
     slopes = "slopes of the gates" if evidence.gated else "activation"
     return (
         f"over lags {evidence.first} to {evidence.last} W_R multiplies what passes it by "
-        f"{_times(evidence.by_weights)}, the {slopes} by {_times(evidence.by_slopes)}"
+        f"{times(evidence.by_weights)}, the {slopes} by {times(evidence.by_slopes)}"
     )
 
 
-def _between(evidence: Evidence) -> Cause | None:
-    """What lies between the steps, if it explains the bulk of what became of the signal."""
-    total = LN10 * float(evidence.profile.log10_growth[evidence.last])
-    by_between = evidence.by_between
-    if not total or not by_between / total >= BULK:
-        return None
-    per_step, share = float(np.exp(by_between / evidence.steps)), evidence.carry_share
-    within = _numbers(evidence)
+def _within(evidence: Evidence) -> str:
+    """What the steps by themselves do, where something lies between them."""
+    share = evidence.carry_share
     if share is not None and share >= 0.5:  # the numbers are those of the way through W_R
-        within = f"{percent(share)} of the signal goes by the carry, which passes on {evidence.passed_on:.2f} of it per step"
-    return Cause(
-        "between the steps", per_step,
-        f"What the model does between the steps multiplies the signal by {_times(by_between)} over lags "
-        f"{evidence.first} to {evidence.last}, by {per_step:.2f} per step; within the steps, {within}.",
-    )  # fmt: skip
+        return f"{percent(share)} of the signal goes by the carry, which passes on {evidence.passed_on:.2f} of it per step"
+    return _numbers(evidence)
 
 
 def _grown(evidence: Evidence) -> Cause:
@@ -91,8 +57,8 @@ def _grown(evidence: Evidence) -> Cause:
     if evidence.most_by_itself < BULK * total:
         return Cause(
             "layers above", total / LN10,
-            f"By itself this layer lets the signal grow by no more than {_times(evidence.most_by_itself)} up to lag "
-            f"{evidence.last}. Layers above hand errors down at every lag, and they add up to {_times(total)}.",
+            f"By itself this layer lets the signal grow by no more than {times(evidence.most_by_itself)} up to lag "
+            f"{evidence.last}. Layers above hand errors down at every lag, and they add up to {times(total)}.",
         )  # fmt: skip
     if evidence.gated:
         per_step = float(np.exp(by_weights / evidence.steps))
@@ -107,7 +73,7 @@ def _grown(evidence: Evidence) -> Cause:
     if _is_transient(evidence):
         largest = spectrum.last if spectrum.peak is None else spectrum.peak
         return Cause(
-            "non-normal transient", largest, f"{_transient(spectrum)}. {_capital(numbers)}."
+            "non-normal transient", largest, f"{_transient(spectrum)}. {capital(numbers)}."
         )
     return Cause(
         "weights", by_weights / evidence.steps,
@@ -159,7 +125,7 @@ def _shrunk(evidence: Evidence) -> Cause:
     return Cause(
         "saturation", slope,
         f"The units that carry the signal work where φ′ is small: it passes on {slope:.2f} per step, of at most "
-        f"{steepest:.2g}. {_capital(numbers)}.",
+        f"{steepest:.2g}. {capital(numbers)}.",
     )  # fmt: skip
 
 
@@ -197,19 +163,8 @@ def _by_carry(evidence: Evidence) -> Cause | None:
     return Cause(
         "gates closed", strength,
         f"{percent(share)} of the signal goes by the carry, which passes on {strength:.2f} of it per step: "
-        f"{_times(total)} over lags {evidence.first} to {evidence.last}.",
+        f"{times(total)} over lags {evidence.first} to {evidence.last}.",
     )  # fmt: skip
-
-
-def _steady(profile: LagProfile) -> Cause:
-    if profile.cancellation > MUCH_CANCELLATION:
-        number = profile.cancellation
-        return Cause(
-            "cancellation", number,
-            f"The lags pull against each other: their norms sum to {number:.0f} times the norm "
-            "of the gradient.",
-        )  # fmt: skip
-    return Cause("none", 0.0, "Neither factor takes the signal below 1/100 or above 100.")
 
 
 def _ended(profile: LagProfile) -> Cause:
@@ -224,13 +179,3 @@ def _ended(profile: LagProfile) -> Cause:
             f"What the model does between the steps passes nothing on to lag {lag}.",
         )  # fmt: skip
     return Cause("saturation", 0.0, f"At lag {lag} no unit passes any signal on.")
-
-
-def _capital(sentence: str) -> str:
-    return sentence[0].upper() + sentence[1:]
-
-
-def _times(ln: float) -> str:
-    """e^ln in digits that a person reads: 0.0021, 35, 1e-40."""
-    log10 = ln / LN10
-    return f"{10**log10:.2g}" if abs(log10) < 300 else f"1e{log10:+.0f}"

@@ -7,11 +7,11 @@ import numpy as np
 
 from bptt.diagnosis.activity import activity_of
 from bptt.diagnosis.advice import advice_on
-from bptt.diagnosis.causes import Cause, cause_of
+from bptt.diagnosis.causes import cause_of
 from bptt.diagnosis.drive import drive_of
 from bptt.diagnosis.evidence import Evidence
-from bptt.diagnosis.piece import Advice
-from bptt.diagnosis.verdict import Verdict, judged
+from bptt.diagnosis.recurrence import RecurrenceDiagnosis
+from bptt.diagnosis.verdict import judged
 from bptt.dynamics import Exponents, Spectrum, lyapunov, spectrum
 from bptt.gradients.by_lag import LagProfile
 from bptt.gradients.by_step import StepProfile
@@ -21,66 +21,32 @@ EXPONENTS = 8  # how many of the leading Lyapunov exponents are computed
 STEPS = 2000  # of a sequence that they are computed over, its last: their standard error is small by then
 
 
-@dataclass(frozen=True, eq=False)
-class LayerDiagnosis:
-    """One recurrent layer on one batch.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LayerDiagnosis(RecurrenceDiagnosis):
+    """One recurrent layer on one batch: a cell with the recurrent weights W_R, whose every factor is known.
 
     Attributes:
-        name: its name in the network, "rnn.0".
-        kind: name of the cell, "rnn".
+        profile: the gradient of W_R by lag.
+        by_step: the gradient by the step at which the weight acts, and the error of the state at each step.
         gated: whether the cell has gates.
         carry: the gate that carries the state past W_R, "forget gate f"; None for a cell without one.
-        profile: the gradient by lag.
-        needed_lag: the lag the verdict is about.
-        verdict: "vanishing", "exploding" or "steady".
-        cause: why.
-        advice: what to change, the likeliest first.
-        log10_attenuation: log10 of signal at the needed lag over signal at the first lag.
-        horizon: lags 0..horizon hold 95 % of Σ‖G_k‖; None where the gradient is exactly zero.
-        rate: mean growth of the signal per step back, ln.
         spectrum: of W_R; of a gated cell the candidate's block of it.
         mean_slope: mean |φ′| over steps, sequences and units; of a gated cell of its candidate.
         saturated: fraction of them with a slope below a tenth of the steepest; of a gated cell of all
             gates.
         carry_gate: mean of the gate that carries the state; None for a cell without one.
-        carry_strength: how strongly it passes on the error, along the error, geometric mean over the
-            lags up to the needed one; None without a carry, and where no step back is taken.
-        carry_share: the part of the signal that goes that way, mean over these lags; None likewise.
         bound: Pascanu's bound in words, or None for a gated cell.
-        exponents: leading Lyapunov exponents over the batch's steps, its last 2,000, or None where it is too short.
-        by_step: the gradient by the step at which the weight acts, and the error of the state at each step.
     """
 
-    name: str
-    kind: str
+    profile: LagProfile
+    by_step: StepProfile
     gated: bool
     carry: str | None
-    profile: LagProfile
-    needed_lag: int
-    verdict: Verdict
-    cause: Cause
-    advice: tuple[Advice, ...]
-    log10_attenuation: float
-    horizon: int | None
-    rate: float
     spectrum: Spectrum
     mean_slope: float
     saturated: float
     carry_gate: float | None
-    carry_strength: float | None
-    carry_share: float | None
     bound: str | None
-    exponents: Exponents | None
-    by_step: StepProfile
-
-    @property
-    def sampling_errors(self) -> tuple[float, float]:
-        """Standard errors by sequence of the horizon and of ``log10_attenuation``; NaN where no sequences were drawn."""
-        apart = self.profile.apart
-        if apart is None:
-            return float("nan"), float("nan")
-        first = self.profile.first_lag
-        return apart.horizon_error(), apart.growth_error(self.needed_lag, first)
 
 
 def diagnose_traces(
@@ -118,8 +84,8 @@ def _diagnose_layer(
     layer, cell = trace.layer, trace.layer.cell
     verdict, attenuation = judged(profile, needed)
     evidence = Evidence(
-        name, layer, profile, needed, verdict, spectrum(layer.gate(cell.candidate)), activity_of(trace),
-        drive_of(trace), number,
+        name=name, profile=profile, needed=needed, verdict=verdict, layer=layer,
+        weights=spectrum(layer.gate(cell.candidate)), activity=activity_of(trace), drive=drive_of(trace), number=number,
     )  # fmt: skip
     why = cause_of(evidence)
     activity, weights, carried_by = evidence.activity, evidence.weights, cell.carry_gate

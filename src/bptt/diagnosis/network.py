@@ -1,6 +1,6 @@
 """A network on a batch: every layer measured, and the one that decides."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,9 @@ import numpy as np
 
 from bptt.arrays import as_whole
 from bptt.diagnosis.lags import assumed_lags, needed_lags, needed_or_half, own_steps
-from bptt.diagnosis.layer import LayerDiagnosis, diagnose_traces
+from bptt.diagnosis.layer import diagnose_traces
 from bptt.diagnosis.reading import remarks_on_memory
+from bptt.diagnosis.recurrence import RecurrenceDiagnosis
 from bptt.diagnosis.verdict import severity
 from bptt.dynamics import MemoryFunction, memory_function
 from bptt.errors import OptionError
@@ -36,7 +37,7 @@ class Diagnosis:
         read: how the batch was read, steps by sequences; "" where that is said elsewhere.
     """
 
-    layers: dict[str, LayerDiagnosis]
+    layers: Mapping[str, RecurrenceDiagnosis]
     E: float
     assumed: tuple[str, ...]
     truncation: int | None = None
@@ -46,13 +47,13 @@ class Diagnosis:
     read: str = ""
 
     @property
-    def decisive(self) -> LayerDiagnosis:
+    def decisive(self) -> RecurrenceDiagnosis:
         """The layer that the verdict is about: exploding before vanishing before steady, then by how much.
 
         Layers that are too short for the lag that the task needs come last, unless they explode.
         """
 
-        def key(layer: LayerDiagnosis) -> tuple[bool, int, float]:
+        def key(layer: RecurrenceDiagnosis) -> tuple[bool, int, float]:
             concerned = layer.verdict == "exploding" or not self.too_short(layer)
             return concerned, *severity(layer.verdict, layer.profile, layer.log10_attenuation)
 
@@ -66,7 +67,7 @@ class Diagnosis:
             return float("nan")
         return float(self.memory.r2[lag])
 
-    def too_short(self, layer: LayerDiagnosis) -> bool:
+    def too_short(self, layer: RecurrenceDiagnosis) -> bool:
         """Whether a layer has too few steps to be judged at the lag that the user named."""
         return self.needed_lag is not None and layer.needed_lag < self.needed_lag
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from bptt.gradients.by_lag import LagProfile
+from bptt.gradients.by_lag import Profile
 
 Verdict = Literal["steady", "vanishing", "exploding"]
 
@@ -23,7 +23,7 @@ VERDICT_CODES: dict[Verdict, int] = {"vanishing": -1, "steady": 0, "exploding": 
 LOG10_VANISHED, LOG10_EXPLODED = -2.0, 2.0
 
 
-def judged(profile: LagProfile, needed: int) -> tuple[Verdict, float]:
+def judged(profile: Profile, needed: int) -> tuple[Verdict, float]:
     """The verdict, and log10 of the signal at the needed lag over that at the first lag."""
     attenuation = (
         profile.log10_attenuation(needed) if needed < len(profile.log10_signal) else -np.inf
@@ -33,7 +33,7 @@ def judged(profile: LagProfile, needed: int) -> tuple[Verdict, float]:
     return "vanishing" if attenuation < LOG10_VANISHED else "steady", attenuation
 
 
-def severity(verdict: Verdict, profile: LagProfile, log10_attenuation: float) -> tuple[int, float]:
+def severity(verdict: Verdict, profile: Profile, log10_attenuation: float) -> tuple[int, float]:
     """The key by which the decisive layer is the largest: exploding first, then by how much.
 
     Args:

@@ -30,7 +30,9 @@ class Measured:
     @property
     def layer(self) -> LayerDiagnosis:
         """The layer that the verdict is about."""
-        return self.diagnosis.decisive
+        decisive = self.diagnosis.decisive
+        assert isinstance(decisive, LayerDiagnosis)  # as every layer of a Network is
+        return decisive
 
     @property
     def gated(self) -> bool:

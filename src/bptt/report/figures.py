@@ -1,5 +1,7 @@
 """The charts of a diagnosis with their headings, findings and tables."""
 
+from bptt.diagnosis import RecurrenceDiagnosis, StateDiagnosis
+from bptt.gradients.by_lag import LagProfile
 from bptt.presentation.figure import Figure, figure
 from bptt.report.charts import findings, tables
 from bptt.report.charts.by_lag import Stages, by_lag
@@ -7,9 +9,11 @@ from bptt.report.charts.exponents import exponents
 from bptt.report.charts.factors import carry, gains
 from bptt.report.charts.loss_steps import loss_steps, of_one_step
 from bptt.report.charts.memory import Memories, remembered
+from bptt.report.charts.parameters import parameters
 from bptt.report.charts.shares import shares
 from bptt.report.charts.state_errors import errors
 from bptt.report.charts.truncation import truncation
+from bptt.report.sentences import whole
 
 
 def figures(
@@ -28,7 +32,10 @@ def figures(
         figure(
             "carry", "The carry",
             "A gated cell has a way around W_R. The strength is what its gate (LSTM f, GRU z) passes on of "
-            "the error per step; the share is the part of the signal, squared, that goes that way.",
+            "the error per step; the share is the part of the signal, squared, that goes that way."
+            if isinstance(now.profile, LagProfile)
+            else "The state is carried on by a factor, a, and not by a matrix. The strength is what it passes on of the "
+            "error per step; the share is the part of the signal, squared, that goes that way.",
             carry(now.profile),
             lambda: findings.carry(now),
             lambda: tables.carry(now.profile),
@@ -61,41 +68,17 @@ def figures(
         *memory,
         figure(
             "shares", "Signed shares",
-            "The part of dW_R that each lag makes up; all bars add up to 1. A bar below zero pulls against "
+            f"The part of {whole(now.profile)} that each lag makes up; all bars add up to 1. A bar below zero pulls against "
             "the gradient.",
             shares(stages),
             lambda: findings.shares(stages),
             lambda: tables.shares(stages),
         ),
-        figure(
-            "gains", f"Why: {'two' if now.profile.between_gain is None else 'three'} gains per step back",
-            "ln of the factor by which W_R and the activation's slope φ′ change the error signal from "
-            "lag k to k+1. Below zero shrinks it. "
-            + (
-                ""
-                if now.profile.between_gain is None
-                else "What the model does between its steps, dropout, a mask, a norm, has a curve of its own. "
-            )
-            + (
-                "Together they are the slope of the signal."
-                if now.profile.carry_gain is None
-                else "Together also counts what goes by the carry."
-            ),
-            gains(now),
-            lambda: findings.gains(now),
-            lambda: tables.gains(now),
-        ),
+        _gains(now),
+        *_parameters(now),
         *gated,
         *by_loss_step,
-        figure(
-            "errors", "Immediate and total gradient of the states",
-            "Two gradients go by the name of ∂E/∂h. The immediate one is what the loss, and the layers above, "
-            "send straight to the state of a step: PyTorch shows it after out.retain_grad(). The total one adds "
-            "what comes back through all later states. The gradient by lag is computed from the immediate one.",
-            errors(now.by_step),
-            lambda: findings.errors(now.by_step),
-            lambda: tables.errors(now.by_step),
-        ),
+        *_errors(now),
         figure(
             "truncation", "What truncating costs",
             "How far the gradient is off, relative to its size, if backpropagation stops after K steps: by a "
@@ -132,3 +115,69 @@ def _memory(memories: Memories, needed: int) -> Figure:
         if memories[-1][1] is None
         else "no input that varies, or none that was held out.",
     )  # fmt: skip
+
+
+def _gains(now: RecurrenceDiagnosis) -> Figure:
+    profile = now.profile
+    count = len(profile.factors) - 1 - (profile.carry_gain is not None)
+    heading = {
+        0: "How the signal grows per step back",
+        1: "Why: one gain per step back",
+        2: "Why: two gains per step back",
+    }
+    reading = [
+        "ln of the factor by which W_R and the activation's slope φ′ change the error signal from lag k to k+1. Below "
+        "zero shrinks it."
+        if isinstance(profile, LagProfile)
+        else "ln of the factor by which the error signal changes from lag k to k+1. Below zero it shrinks."
+    ]
+    if profile.between_gain is not None:
+        reading.append(
+            "What the model does between its steps, dropout, a mask, a norm, has a curve of its own."
+        )
+    if isinstance(profile, LagProfile) or count:
+        reading.append(
+            "Together they are the slope of the signal."
+            if profile.carry_gain is None
+            else "Together also counts what goes by the carry."
+        )
+    return figure(
+        "gains", heading.get(count, "Why: three gains per step back"), " ".join(reading),
+        gains(now),
+        lambda: findings.gains(now),
+        lambda: tables.gains(now),
+    )  # fmt: skip
+
+
+def _parameters(now: RecurrenceDiagnosis) -> list[Figure]:
+    """Of a recurrence that is known by its step, each parameter by itself."""
+    if not isinstance(now, StateDiagnosis) or len(now.profile.parameters) < 2:
+        return []
+    return [
+        figure(
+            "parameters", "Gradient by lag, parameter by parameter",
+            "The same split for each parameter of the step, each over the size of its whole gradient: a curve that falls "
+            "early belongs to a parameter that learns from the near past alone.",
+            parameters(now.profile),
+            lambda: findings.parameters(now.profile),
+            lambda: tables.parameters(now.profile),
+        )
+    ]  # fmt: skip
+
+
+def _errors(now: RecurrenceDiagnosis) -> list[Figure]:
+    """The gradient of the states, where it was measured."""
+    by_step = now.by_step
+    if by_step is None:
+        return []
+    return [
+        figure(
+            "errors", "Immediate and total gradient of the states",
+            "Two gradients go by the name of ∂E/∂h. The immediate one is what the loss, and the layers above, "
+            "send straight to the state of a step: PyTorch shows it after out.retain_grad(). The total one adds "
+            "what comes back through all later states. The gradient by lag is computed from the immediate one.",
+            errors(by_step),
+            lambda: findings.errors(by_step),
+            lambda: tables.errors(by_step),
+        ),
+    ]  # fmt: skip

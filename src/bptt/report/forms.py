@@ -1,11 +1,11 @@
 """A diagnosis in every form it is read in: its numbers by name, charts, a page, JSON, the terminal."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from bptt.diagnosis import Advice, Cause, Diagnosis, LayerDiagnosis, Verdict
+from bptt.diagnosis import Advice, Cause, Diagnosis, RecurrenceDiagnosis, Verdict
 from bptt.extras import needing
 from bptt.presentation.savable import Savable
 from bptt.prognoses import Learner
@@ -42,7 +42,7 @@ class Shown(Savable):
     ahead: PrognosisReport | None = field(default=None, repr=False)
 
     @property
-    def layers(self) -> dict[str, LayerDiagnosis]:
+    def layers(self) -> Mapping[str, RecurrenceDiagnosis]:
         """One entry per recurrent layer."""
         return self.diagnosis.layers
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from math import isfinite, isnan
 
-from bptt.diagnosis import Diagnosis, LayerDiagnosis
+from bptt.diagnosis import Diagnosis, LayerDiagnosis, RecurrenceDiagnosis, StateDiagnosis
+from bptt.gradients.by_lag.profile import REST, SLOPE, SLOPES, W_R
 from bptt.presentation.formatting import (
     MISSING,
     percent,
@@ -12,7 +13,7 @@ from bptt.presentation.formatting import (
     two_decimals,
     with_error,
 )
-from bptt.report.sentences import beside_chance, horizon, mean_gain, shortest_truncation
+from bptt.report.sentences import beside_chance, horizon, mean_gain, shortest_truncation, whole
 
 OVERFLOW, NEVER = "lag at which the gradient overflows", "none"
 
@@ -29,14 +30,9 @@ def table(stages: Sequence[tuple[str, Diagnosis]], name: str) -> list[tuple[str,
     return [row for row in rows if row[0] != OVERFLOW or set(row[1]) != {NEVER}]
 
 
-def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]]:
+def numbers(diagnosis: Diagnosis, layer: RecurrenceDiagnosis) -> list[tuple[str, str]]:
     """(what, value) pairs; one table row each."""
-    profile, weights = layer.profile, layer.spectrum
-    ways = ("of it W_R", "of it φ′")
-    if layer.gated:
-        ways = ("W_R, of what passes it", "slopes of the gates")
-    part_of = ", candidate" if layer.gated else ""
-    part, first = profile.up_to_horizon, profile.first_lag
+    profile, first = layer.profile, layer.profile.first_lag
     errors = layer.sampling_errors
     rows = [
         ("verdict", layer.verdict),
@@ -47,15 +43,9 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
             power_of_ten(layer.log10_attenuation) + _factor(errors[1]),
         ),
         ("rate of the signal (ln per step)", signed(layer.rate)),
-        (f"  {ways[0]}", signed(mean_gain(profile.weight_gain[part]))),
-        (f"  {ways[1]}", signed(mean_gain(profile.activation_gain[part]))),
+        *_factors(layer),
         *_between(layer),
-        *_cell(layer),
-        (f"spectral radius of W_R{part_of}", two_decimals(weights.radius)),
-        (f"largest singular value of W_R{part_of}", two_decimals(weights.sigma_max)),
-        (f"departure of W_R from normality{part_of}", two_decimals(weights.departure)),
-        (f"mean φ′{part_of}", two_decimals(layer.mean_slope)),
-        ("saturated gates" if layer.gated else "saturated units", percent(layer.saturated)),
+        *_own(layer),
         ("K for 5 % bias, sliding window", shortest_truncation(profile, chunked=False)),
         ("K for 5 % bias, chunks", shortest_truncation(profile, chunked=True)),
         ("largest Lyapunov exponent", _exponent(layer)),
@@ -63,11 +53,57 @@ def numbers(diagnosis: Diagnosis, layer: LayerDiagnosis) -> list[tuple[str, str]
             f"input of lag {layer.needed_lag} read off the state (R²)",
             beside_chance(diagnosis.memory, layer.needed_lag),
         ),
-        ("cancellation Σ‖G_k‖ / ‖dW_R‖", _cancellation(profile.cancellation)),
+        (f"cancellation Σ‖G_k‖ / ‖{whole(profile)}‖", _cancellation(profile.cancellation)),
         ("loss E", f"{diagnosis.E:.3f}"),
-        ("residual |Σ G_k - dW_R| / |dW_R|", f"{profile.residual:.0e}"),
+        (f"residual |Σ G_k - {whole(profile)}| / |{whole(profile)}|", f"{profile.residual:.0e}"),
     ]
     return [*rows, (OVERFLOW, NEVER if profile.overflow_lag is None else str(profile.overflow_lag))]
+
+
+def _factors(layer: RecurrenceDiagnosis) -> list[tuple[str, str]]:
+    """What each factor of a step does to the signal, where it is known."""
+    profile = layer.profile
+    ways = {W_R: "of it W_R", SLOPE: "of it φ′", REST: "of it the rest of the step"}
+    if SLOPES in profile.factors:
+        ways = {W_R: "W_R, of what passes it", SLOPES: "slopes of the gates"}
+    return [
+        (f"  {said}", signed(mean_gain(profile.factors[name][profile.up_to_horizon])))
+        for name, said in ways.items()
+        if name in profile.factors
+    ]
+
+
+def _own(layer: RecurrenceDiagnosis) -> list[tuple[str, str]]:
+    """What only a recurrence of its kind has."""
+    if isinstance(layer, StateDiagnosis):
+        return _of_state(layer)
+    if not isinstance(layer, LayerDiagnosis):
+        return []
+    weights, part_of = layer.spectrum, ", candidate" if layer.gated else ""
+    return [
+        *_cell(layer),
+        (f"spectral radius of W_R{part_of}", two_decimals(weights.radius)),
+        (f"largest singular value of W_R{part_of}", two_decimals(weights.sigma_max)),
+        (f"departure of W_R from normality{part_of}", two_decimals(weights.departure)),
+        (f"mean φ′{part_of}", two_decimals(layer.mean_slope)),
+        ("saturated gates" if layer.gated else "saturated units", percent(layer.saturated)),
+    ]
+
+
+def _of_state(layer: StateDiagnosis) -> list[tuple[str, str]]:
+    """The carry, what else was measured, and the horizon of each parameter."""
+    profile = layer.profile
+    carry = [] if profile.carry_gain is None else [
+        ("carry's strength along the error", two_decimals(layer.carry_strength)),
+    ]  # fmt: skip
+    facts = [(what, f"{number:.3g}") for what, number in layer.facts.items()]
+    several = len(profile.parameters) > 1
+    horizons = [
+        (f"horizon of {name} (lags)", MISSING if lags.horizon() is None else str(lags.horizon()))
+        for name, lags in profile.parameters.items()
+        if several
+    ]
+    return [*carry, *facts, *horizons]
 
 
 def _with_spread(value: str, error: float) -> str:
@@ -80,7 +116,7 @@ def _factor(error: float) -> str:
     return "" if isnan(error) else f" ×/÷ {10**error:.3g}"
 
 
-def _between(layer: LayerDiagnosis) -> list[tuple[str, str]]:
+def _between(layer: RecurrenceDiagnosis) -> list[tuple[str, str]]:
     """What lies between the steps, where something does."""
     gain = layer.profile.between_gain
     if gain is None:
@@ -103,7 +139,7 @@ def _cancellation(value: float) -> str:
     return MISSING if isnan(value) else f"{value:.1f}"
 
 
-def _exponent(layer: LayerDiagnosis) -> str:
+def _exponent(layer: RecurrenceDiagnosis) -> str:
     if layer.exponents is None:
         return MISSING
     if not isfinite(layer.exponents.exponents[0]):  # no state ever changes another

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bptt.diagnosis import Diagnosis
+from bptt.diagnosis import Diagnosis, LayerDiagnosis
 from bptt.presentation.formatting import power_of_ten
 from bptt.presentation.template import drawable, rendered
 from bptt.prognoses import Prognosis
@@ -11,7 +11,7 @@ from bptt.report.figures import figures
 from bptt.report.numbers import table
 from bptt.report.prognosis.page import box
 from bptt.report.said_once import Said, layers_in_order, said_once
-from bptt.report.sentences import headline, horizon
+from bptt.report.sentences import headline, horizon, whole
 
 
 def page(
@@ -72,6 +72,8 @@ def _layer(
         "name": name,
         "id": f"layer-{name.replace('.', '-')}",
         "now": now,
+        "bound": now.bound if isinstance(now, LayerDiagnosis) else None,
+        "whole": whole(now.profile),
         "advice": advice,
         "headline": headline(now),
         "horizon": horizon(now),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bptt.diagnosis import Cause, Diagnosis, LayerDiagnosis
+from bptt.diagnosis import Cause, Diagnosis, LayerDiagnosis, RecurrenceDiagnosis
 from bptt.presentation.formatting import counted, power_of_ten, share_or_factor
 
 # What each cause means, before its number is given; W_R and φ′ are named where they are explained.
@@ -22,6 +22,8 @@ CAUSES = {
     "layers above": "The layers above hand errors down to this one at every step, each on its own way. Here they add up to "
     "more than any step by itself makes of them.",
     "cancellation": "What comes from different lags points in different directions, so that most of it cancels.",
+    "step": "Each step back in time multiplies the error signal by what a step makes of its state. Of this recurrence no "
+    "more is known: its step is taken as a whole.",
     "state not passed on": "The state of this layer is lost between its steps, so that no error signal can go back.",
     "loss out of reach": "No error is made where this layer has so long a past behind it.",
     "none": "Each step back in time multiplies the error signal by the recurrent weights, the matrix W_R, and by "
@@ -58,7 +60,7 @@ def _half(diagnosis: Diagnosis) -> str:
     return "half the sequence" if whole else f"half of the steps of {layer.name}"
 
 
-def _finding(layer: LayerDiagnosis, aside: str = "") -> str:
+def _finding(layer: RecurrenceDiagnosis, aside: str = "") -> str:
     """What becomes of the error signal on its way, without a symbol; ``aside`` is what is said of the lag."""
     needed, share = counted(layer.needed_lag, "step"), share_or_factor(layer.log10_attenuation)
     if layer.verdict == "exploding":
@@ -77,7 +79,7 @@ def _finding(layer: LayerDiagnosis, aside: str = "") -> str:
     return f"{needed} back{aside}, {share} of the error signal is still there"
 
 
-def meaning(layer: LayerDiagnosis) -> str:
+def meaning(layer: RecurrenceDiagnosis) -> str:
     """What follows from it for a step of training; what will be learnt, the gradient of today does not say."""
     needed = counted(layer.needed_lag, "step")
     who, when = "the network", f"{needed} ago"
@@ -101,9 +103,9 @@ def key_numbers(stages: list[tuple[str, Diagnosis]]) -> list[tuple[str, str, str
     judged = stages[-1][1]
     layer = judged.decisive
     reach = (
-        "The gradient of the recurrent weights is exactly zero."
+        f"The gradient of {_of(layer)} is exactly zero."
         if layer.horizon is None
-        else "95 % of the gradient of the recurrent weights comes from there or nearer."
+        else f"95 % of the gradient of {_of(layer)} comes from there or nearer."
     )
     if len(stages) > 1:
         stage, diagnosis = stages[0]
@@ -131,3 +133,7 @@ def key_numbers(stages: list[tuple[str, Diagnosis]]) -> list[tuple[str, str, str
 
 def _steps_back(lag: int | None) -> str:
     return "nowhere" if lag is None else f"{counted(lag, 'step')} back"
+
+
+def _of(layer: RecurrenceDiagnosis) -> str:
+    return "the recurrent weights" if isinstance(layer, LayerDiagnosis) else layer.profile.of

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bptt.diagnosis import Advice, Diagnosis, LayerDiagnosis
+from bptt.diagnosis import Advice, Diagnosis, RecurrenceDiagnosis
 from bptt.presentation.formatting import listed
 
 NAMED = 3  # layers at most that are named one by one
@@ -34,7 +34,7 @@ class Said:
         return f"{self.advice.sentence} The same in {names}."
 
 
-def layers_in_order(diagnosis: Diagnosis) -> list[LayerDiagnosis]:
+def layers_in_order(diagnosis: Diagnosis) -> list[RecurrenceDiagnosis]:
     """The layer that decides, then the others from the bottom up."""
     first = diagnosis.decisive
     return [first, *(each for each in diagnosis.layers.values() if each.name != first.name)]

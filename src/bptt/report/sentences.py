@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from bptt.diagnosis import LayerDiagnosis
+from bptt.diagnosis import RecurrenceDiagnosis
 from bptt.dynamics import MemoryFunction
-from bptt.gradients.by_lag import LagProfile
+from bptt.gradients.by_lag import LagProfile, Profile
 from bptt.presentation.formatting import MISSING, power_of_ten, r_squared
 
 LN10 = float(np.log(10.0))
 CHANCE = 0.05  # R² below it is next to nothing
 
 
-def headline(layer: LayerDiagnosis) -> str:
+def headline(layer: RecurrenceDiagnosis) -> str:
     """The finding in two sentences."""
     at = f"at lag {layer.needed_lag}"
     share = power_of_ten(layer.log10_attenuation)
@@ -29,21 +29,26 @@ def headline(layer: LayerDiagnosis) -> str:
     return f"The error signal {at} is {only}{share} of what it is at lag {first}. {reach}"
 
 
-def _reach(layer: LayerDiagnosis) -> str:
+def _reach(layer: RecurrenceDiagnosis) -> str:
     first, last = layer.profile.first_lag, layer.horizon
     if last is None:
-        return "The gradient of W_R is exactly zero."
+        return f"The gradient of {layer.profile.of} is exactly zero."
     if last == first:
-        return f"Lag {first} alone holds 95 % of the gradient of W_R."
-    return f"Lags {first} to {last} hold 95 % of the gradient of W_R."
+        return f"Lag {first} alone holds 95 % of the gradient of {layer.profile.of}."
+    return f"Lags {first} to {last} hold 95 % of the gradient of {layer.profile.of}."
 
 
-def horizon(layer: LayerDiagnosis) -> str:
+def whole(profile: Profile) -> str:
+    """The symbol of the whole gradient."""
+    return "dW_R" if isinstance(profile, LagProfile) else "dθ"
+
+
+def horizon(layer: RecurrenceDiagnosis) -> str:
     """Its horizon, in lags; "none" where the gradient is exactly zero."""
     return "none" if layer.horizon is None else str(layer.horizon)
 
 
-def shortest_truncation(profile: LagProfile, chunked: bool) -> str:
+def shortest_truncation(profile: Profile, chunked: bool) -> str:
     """K for 5 % bias; a dash where there is no gradient."""
     if profile.log10_whole == -np.inf:
         return MISSING

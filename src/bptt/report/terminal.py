@@ -8,8 +8,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from bptt.diagnosis import Advice, Diagnosis, LayerDiagnosis
-from bptt.gradients.by_lag import LagProfile
+from bptt.diagnosis import Advice, Diagnosis, RecurrenceDiagnosis
+from bptt.gradients.by_lag import Profile
 from bptt.presentation.colours import VERDICT_TONES
 from bptt.presentation.formatting import power_of_ten
 from bptt.report.numbers import table
@@ -62,7 +62,7 @@ def render(
 
 
 def _layer(
-    stages: list[tuple[str, Diagnosis]], now: LayerDiagnosis, advice: list[Said], several: bool
+    stages: list[tuple[str, Diagnosis]], now: RecurrenceDiagnosis, advice: list[Said], several: bool
 ) -> Iterator[RenderableType]:
     """One layer in full."""
     yield Panel(
@@ -81,7 +81,7 @@ def _layer(
             yield from (Text(f"    {line}", style=TO_COPY) for line in way.splitlines())
 
 
-def _rows(layers: list[LayerDiagnosis]) -> Table:
+def _rows(layers: list[RecurrenceDiagnosis]) -> Table:
     """A row per layer."""
     rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for head in ("Other layers", "verdict", "horizon", "needed lag", "signal there", "cause"):
@@ -109,7 +109,7 @@ def _numbers(stages: list[tuple[str, Diagnosis]], name: str) -> Table:
     return shown
 
 
-def _plot(stages: list[tuple[str, LayerDiagnosis]]) -> Table:
+def _plot(stages: list[tuple[str, RecurrenceDiagnosis]]) -> Table:
     """‖G_k‖ at some lags, as bars on a log scale; the same scale for every stage."""
     profiles = [layer.profile for _, layer in stages]
     finite = np.concatenate([p.log10_norm[np.isfinite(p.log10_norm)] for p in profiles])
@@ -146,11 +146,11 @@ def _some_lags(first: int, K: int) -> list[int]:
     return sorted(set(lags))
 
 
-def _value(profile: LagProfile, k: int) -> str:
+def _value(profile: Profile, k: int) -> str:
     return power_of_ten(profile.log10_norm[k]) if k < len(profile.lags) else ""
 
 
-def _bar(profile: LagProfile, k: int, bottom: float, top: float) -> str:
+def _bar(profile: Profile, k: int, bottom: float, top: float) -> str:
     if k >= len(profile.lags) or not profile.log10_norm[k] >= bottom:
         return ""
     part = (profile.log10_norm[k] - bottom) / max(top - bottom, 1e-9)

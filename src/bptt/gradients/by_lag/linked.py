@@ -16,9 +16,9 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.gradients.by_lag.between_columns import Arriving, Between, Leaving
 from bptt.gradients.by_lag.between_levels import ROWS
+from bptt.gradients.by_lag.lag_profile import LagProfile
 from bptt.gradients.by_lag.layer_walk import LayerWalk
 from bptt.gradients.by_lag.loss_steps import error_rows
-from bptt.gradients.by_lag.profile import LagProfile
 from bptt.gradients.by_lag.rows import Rows
 from bptt.gradients.by_lag.scaled import Scaled, log_norm
 from bptt.gradients.by_lag.tally import Tally

@@ -9,13 +9,17 @@ of dW_R, so cutting into chunks weakens the short lags too.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from bptt.arrays import Array, as_number, as_whole
 from bptt.gradients.by_lag.apart import BySequence
+from bptt.gradients.by_lag.norms import Norms, power
 from bptt.gradients.by_lag.signal import Signal
+
+# What multiplies the signal on a step back, by name.
+W_R, SLOPE, SLOPES, REST = "W_R", "φ′", "slopes", "rest of the step"
+CARRY, BETWEEN, TOGETHER = "carry", "between", "together"
 
 
 @dataclass(frozen=True)
@@ -33,37 +37,29 @@ class Truncation:
     cosine: float
 
 
-@dataclass(frozen=True, eq=False)
-class LagProfile(Signal):
-    r"""dW_R = Σ_k G_k, lag by lag. K lags, T steps, H units, G gates (1, 3 or 4).
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Profile(Norms, Signal):
+    r"""A gradient dW = Σ_k G_k, lag by lag, whatever the recurrence is. K lags, T steps.
 
     Norms are kept as log10, because they leave the range of float64: log10_norm = -2000 is a result.
 
     Attributes:
         log10_norm: (K,) log10 ‖G_k‖_F; -inf for zero.
-        share: (K,) signed share ⟨G_k, dW_R⟩ / ‖dW_R‖²; all lags together give 1. NaN if dW_R is 0.
+        share: (K,) signed share ⟨G_k, dW⟩ / ‖dW‖²; all lags together give 1. NaN if dW is 0.
         log10_signal: (K,) log10 of the error signal at lag k, RMS over the loss steps that reach
-            that far back and over sequences of its norm. The signal is the error at the
-            pre-activation of an RNN, and on the whole state, h or [h; c], of a GRU or LSTM.
+            that far back and over sequences of its norm.
         log10_signal_by_step: (T, K) the same for each loss step t; -inf where there is none. None
             where the table would be too large, or both directions of a stack mix.
-        weight_gain: (K-1,) ln of what W_R does to what passes it in the step from lag k to k+1.
-        activation_gain: (K-1,) ln of what φ′ (RNN), or the slopes of the gates, do to the signal.
-        gain: (K-1,) ln of the growth of the signal: of an RNN the sum of the two; of a gated cell
-            also by way of the carry; with what lies between the steps.
-        carry_gain: (K-1,) ln of how strongly the carry passes on the error (LSTM: f along dc; GRU: z
-            along dh); None for an RNN.
-        carry_share: (K-1,) the part of the signal, squared, that goes by the carry and not through
-            W_R; None for an RNN.
-        dW_R: (G·H, H) the whole gradient, by an ordinary backward pass.
-        log10_whole: log10 ‖dW_R‖_F, known also where dW_R itself overflows.
-        matrices: (K, G·H, H) every G_k, or None if they were not kept.
-        residual: ‖Σ_k G_k - dW_R‖ / ‖dW_R‖, with what was left out counted in.
+        gain: (K-1,) ln of the growth of the signal in the step from lag k to k+1, with what lies between the steps.
+        carry_gain: (K-1,) ln of how strongly the carry passes on the error; None where there is none.
+        carry_share: (K-1,) the part of the signal, squared, that goes by the carry; None where there is none.
+        between_gain: (K-1,) ln of what lies between the steps does to the signal, where something does: a mask,
+            dropout, a norm. None where the steps follow one another.
+        log10_whole: log10 ‖dW‖_F, known also where dW itself overflows.
+        residual: ‖Σ_k G_k - dW‖ / ‖dW‖, with what was left out counted in.
         rest: ‖sum of the lags left out‖ / Σ_k ‖G_k‖; 0 where none was.
         overflow_lag: the first lag whose G_k the type cannot hold, or None.
         kept: (4, K) inner products that the truncation bill is made of.
-        between_gain: (K-1,) ln of what lies between the steps does to the signal, where something does: a mask,
-            dropout, a norm. None where the steps follow one another.
         apart: norm and signal of each sequence by itself, where the sequences were drawn from more; None otherwise.
     """
 
@@ -71,59 +67,41 @@ class LagProfile(Signal):
     share: Array
     log10_signal: Array
     log10_signal_by_step: Array | None
-    weight_gain: Array
-    activation_gain: Array
     gain: Array
-    carry_gain: Array | None
-    carry_share: Array | None
-    dW_R: Array
+    carry_gain: Array | None = None
+    carry_share: Array | None = None
+    between_gain: Array | None = None
     log10_whole: float
-    matrices: Array | None
     residual: float
     rest: float
-    overflow_lag: int | None
+    overflow_lag: int | None = None
     kept: Array
-    between_gain: Array | None = None
     apart: BySequence | None = None
 
     @property
-    def norm(self) -> Array:
-        """(K,) ‖G_k‖_F; 0 or infinite where float64 ends, see ``log10_norm``."""
-        return _power(self.log10_norm)
+    def of(self) -> str:
+        """What dW is the gradient of, as sentences name it."""
+        raise NotImplementedError
+
+    @property
+    def factors(self) -> dict[str, Array]:
+        """By name, (K-1,) ln of what multiplies the signal from lag k to k+1; the last is all of them together.
+
+        Where there is a carry it is a way beside the others: there, what they do together is not their product.
+        """
+        raise NotImplementedError
 
     @property
     def signal(self) -> Array:
         """(K,) the error signal's RMS norm; 0 or infinite where float64 ends."""
-        return _power(self.log10_signal)
-
-    @cached_property
-    def cumulative(self) -> Array:
-        """(K,) the fraction of Σ_k ‖G_k‖ that lags 0..k hold; NaN if all are zero."""
-        peak = self.log10_norm.max()
-        if peak == -np.inf:
-            return np.full_like(self.log10_norm, np.nan)
-        running = np.cumsum(10.0 ** (self.log10_norm - peak))
-        return np.asarray(running / running[-1])
+        return power(self.log10_signal)
 
     @property
     def cancellation(self) -> float:
-        """Σ_k ‖G_k‖ / ‖dW_R‖: 1 where the lags pull together, large where they cancel."""
+        """Σ_k ‖G_k‖ / ‖dW‖: 1 where the lags pull together, large where they cancel."""
         if self.log10_whole == -np.inf:
             return float("nan")
-        return float(_power(self.log10_norm - self.log10_whole).sum())
-
-    def horizon(self, p: float = 0.95) -> int | None:
-        """The smallest lag k such that lags 0..k hold the fraction p of Σ_k ‖G_k‖.
-
-        Of the lags that were computed: where ``rest`` is not small, ask for more of them. None where the
-        gradient is exactly zero at every lag: nothing of it comes from anywhere.
-
-        Raises:
-            OptionError: if p is not in (0, 1].
-        """
-        p = as_number("p", p, "(0, 1]", "0.95 is the usual choice.")
-        reached = self.cumulative >= p * (1 - 1e-12)  # p = 1 must survive the sum's rounding
-        return int(np.argmax(reached)) if reached.any() else None
+        return float(power(self.log10_norm - self.log10_whole).sum())
 
     @property
     def up_to_horizon(self) -> slice:
@@ -142,7 +120,7 @@ class LagProfile(Signal):
         return float(gain.mean()) if len(gain) else float("nan")
 
     def truncation(self, K: int, chunked: bool = False) -> Truncation:
-        """What truncating BPTT at K steps keeps of dW_R, before any training.
+        """What truncating BPTT at K steps keeps of dW, before any training.
 
         Args:
             K: how many lags are kept: 0 .. K-1.
@@ -157,14 +135,14 @@ class LagProfile(Signal):
             "K", K, least=1, most=None if complete else len(self.lags),
             cure="Compute more lags: a larger max_lag, tolerance=0.",
         )  # fmt: skip
-        # R = dW_R - Σ_{k<K} G_k and M = Σ_{k<K} k G_k, as inner products over ‖dW_R‖².
+        # R = dW - Σ_{k<K} G_k and M = Σ_{k<K} k G_k, as inner products over ‖dW‖².
         rr, rm, mm, mw = self.kept[:, min(K, len(self.lags)) - 1]
-        cosine_part = float(self.share[:K].sum())  # ⟨kept, dW_R⟩
+        cosine_part = float(self.share[:K].sum())  # ⟨kept, dW⟩
         missing = rr
-        if chunked:  # kept = dW_R - R - M/K
+        if chunked:  # kept = dW - R - M/K
             missing = rr + 2 * rm / K + mm / K**2
             cosine_part -= mw / K
-        kept = 2 * cosine_part - 1 + missing  # ‖kept‖², since dW_R = kept + missing part
+        kept = 2 * cosine_part - 1 + missing  # ‖kept‖², since dW = kept + missing part
         cosine = cosine_part / kept**0.5 if kept > 0 else float("nan")
         return Truncation(K, float(max(missing, 0.0) ** 0.5), float(min(cosine, 1.0)))
 
@@ -193,11 +171,6 @@ class LagProfile(Signal):
     def __repr__(self) -> str:
         """The three numbers one looks at first."""
         return (
-            f"LagProfile(lags={len(self.lags)}, horizon={self.horizon()}, "
+            f"{type(self).__name__}(lags={len(self.lags)}, horizon={self.horizon()}, "
             f"rate={self.rate:+.3f}, residual={self.residual:.1e})"
         )
-
-
-def _power(log10: Array) -> Array:
-    with np.errstate(over="ignore", under="ignore"):
-        return np.asarray(10.0**log10)

@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import copysign, inf, ldexp
 
 import numpy as np
 
-from bptt import kernels
 from bptt.arrays import Array, squares
 from bptt.errors import ResidualError
 from bptt.gradients.by_lag.apart import Apart
+from bptt.gradients.by_lag.bill import Bill
 from bptt.gradients.by_lag.gains import gains_of
+from bptt.gradients.by_lag.lag_profile import LagProfile
 from bptt.gradients.by_lag.layer_walk import Lag
-from bptt.gradients.by_lag.profile import LagProfile
 from bptt.gradients.by_lag.rows import Rows
 from bptt.gradients.by_lag.scaled import Scaled, log_norm, log_norms
 from bptt.layers.timeline import Timeline
@@ -75,12 +74,8 @@ class Tally:
         self.lags: list[_Measured] = []
         size = sum(float(squares(trace.h).sum(dtype=np.float64)) for trace in traces)
         self.log_h = 0.5 * float(np.log(size or 1.0))
-        square = float(np.einsum("ij,ij->", whole.M, whole.M))
-        self.square = square or float("nan")  # shares of nothing are not numbers
         self.left_out = Scaled.zeros(whole.M.shape)  # what the lags beyond the last add up to
-        self.remaining = whole.copy()  # dW_R - Σ_{j<=k} G_j
-        self.moment = Scaled.zeros(whole.M.shape)  # Σ_{j<=k} j G_j, for chunked truncation
-        self.finished: list[tuple[float, ...]] = []
+        self.bill = Bill(whole)
         self.log_total = -np.inf  # ln Σ_{j<=k} ‖G_j‖
         self.log_negligible = float(np.log(negligible)) if negligible and one_chunk else -np.inf
         self.apart = Apart() if by_sequence and one_chunk else None
@@ -102,7 +97,7 @@ class Tally:
         if self.has_steps and self.steps * len(self.lags) <= MOST_CELLS:
             measured.by_step.append(self._per_loss_step(k, lag))
         if self.one_chunk:
-            while len(self.finished) < k:  # a layer below can start late
+            while len(self.bill.rows) < k:  # a layer below can start late
                 self._finish(None)
             self._finish(lag.G)
             if self.apart is not None:
@@ -126,12 +121,12 @@ class Tally:
 
     def rest_below(self, tolerance: float, rows: Rows | None) -> bool:
         """Whether the lags not yet walked can be left out, the signals standing at ``rows``."""
-        if rows is None or not self.finished:
+        if rows is None or not self.bill.rows:
             return rows is None
         bar = float(np.log(tolerance)) + self.log_total
         if rows.log_norm() + self.log_h > bar:
             return False
-        return self.remaining.log_norm() <= bar
+        return self.bill.remaining.log_norm() <= bar
 
     @property
     def negligible_signal(self) -> float:
@@ -145,34 +140,19 @@ class Tally:
 
     def _finish(self, G: Scaled | None) -> None:
         """All of lag k is known: its norm, share and what truncating behind it keeps."""
-        k, dtype = len(self.finished), self.dtype
+        k, dtype = len(self.bill.rows), self.dtype
         if G is None and k and not self.keep_matrices:  # nothing of it is counted
-            self.finished.append((-np.inf, 0.0 / self.square, *self.finished[-1][2:]))
+            self.bill.add_nothing()
             return
         G = G or Scaled.zeros(self.whole.M.shape)
-        norm = G.log_norm()
+        norm = self.bill.add(G)
         if self.keep_matrices:
             self.matrices.append(G.value(dtype))
         # No entry is larger than the norm: only a norm beyond the type needs a closer look.
         beyond = norm >= np.log(np.finfo(dtype).max)
         if beyond and self.overflow_lag is None and not np.isfinite(G.value(dtype)).all():
             self.overflow_lag = k
-        self.finished.append((norm, *(p / self.square for p in self._products(k, G))))
         self.log_total = float(np.logaddexp(self.log_total, norm))
-
-    def _products(self, k: int, G: Scaled) -> tuple[float, ...]:
-        """⟨G, W⟩, ⟨R, R⟩, ⟨R, M⟩, ⟨M, M⟩ and ⟨M, W⟩ 4^-e of W, with R and M brought to lag k."""
-        R, M, W = self.remaining, self.moment, self.whole
-        e_R, e_M = R.scale_with(G), M.scale_with(G) if k else M.e
-        # Above 0 only where the matrix is zero: any finite factor will do.
-        r, g, m, n = (ldexp(1.0, min(e, 999)) for e in (R.e - e_R, G.e - e_R, M.e - e_M, G.e - e_M))
-        products: tuple[float, ...]
-        products = kernels.remainder(G.M, R.M, M.M, W.M, r, g, m, k * n)
-        R.e, M.e = e_R, e_M
-        exponents = (G.e - W.e, 2 * (R.e - W.e), R.e + M.e - 2 * W.e, 2 * (M.e - W.e), M.e - W.e)
-        if not any(exponents):
-            return products
-        return tuple(_ldexp(p, e) for p, e in zip(products, exponents, strict=True))
 
     def profile(self) -> LagProfile:
         """Everything, checked.
@@ -183,8 +163,8 @@ class Tally:
         if not self.one_chunk:
             for measured in self.lags:
                 self._finish(measured.G)
-        norm, share, rr, rm, mm, mw = np.array(self.finished or [(-np.inf, *[0.0] * 5)]).T
-        miss = (self.remaining - self.left_out).log_norm()
+        norm, share, rr, rm, mm, mw = np.array(self.bill.rows or [(-np.inf, *[0.0] * 5)]).T
+        miss = (self.bill.remaining - self.left_out).log_norm()
         self._check_residual(miss)
         log_whole = self.whole.log_norm()
         dtype = self.dtype
@@ -261,14 +241,6 @@ class Tally:
             for steps, log10 in measured.by_step:
                 table[steps, k] = log10
         return table
-
-
-def _ldexp(p: float, e: int) -> float:
-    """p 2^e, infinite where it does not fit."""
-    try:
-        return ldexp(p, e)
-    except OverflowError:
-        return copysign(inf, p)
 
 
 def together(a: float, b: float) -> float:

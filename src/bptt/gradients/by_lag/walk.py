@@ -17,9 +17,9 @@ from typing import Any, overload
 from bptt.arrays import Array, as_number, as_whole
 from bptt.errors import OptionError
 from bptt.gradients.by_lag.between_levels import HANDED_DOWN
+from bptt.gradients.by_lag.lag_profile import LagProfile
 from bptt.gradients.by_lag.layer_walk import LayerWalk
 from bptt.gradients.by_lag.loss_steps import chunks_of, error_rows, stride_of
-from bptt.gradients.by_lag.profile import LagProfile
 from bptt.gradients.by_lag.rows import Rows, together
 from bptt.gradients.by_lag.tally import Tally
 from bptt.gradients.by_lag.total import whole

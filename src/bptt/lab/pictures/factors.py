@@ -6,12 +6,12 @@ from typing import Any
 import altair as alt
 import numpy as np
 
+from bptt.gradients.by_lag.profile import TOGETHER
 from bptt.lab.measured import Measured
 from bptt.lab.pictures.base import Picture, spec_of
 from bptt.presentation.chart_style import FLUSH, Rows, fed, sized
 from bptt.presentation.colours import BLUE, ORANGE, PALE
 from bptt.presentation.formatting import power_of_ten
-from bptt.report.charts.factors import TOGETHER, factors_of
 from bptt.report.sentences import gain_factor
 
 PRODUCT = "product so far"
@@ -56,7 +56,7 @@ def _factors_rows(shown: Measured) -> Rows:
             "value": round(float(v), 4),
             "factor": f"{np.exp(v):.3g}",
         }
-        for name, gains in factors_of(profile).items()
+        for name, gains in profile.factors.items()
         for k, v in enumerate(gains)
         if np.isfinite(v)
     ]
@@ -80,7 +80,7 @@ def _factors_sentence(shown: Measured) -> str:
     profile, part = shown.layer.profile, shown.layer.profile.up_to_horizon
     means = ", ".join(
         f"{name} by {gain_factor(gains[part])}"
-        for name, gains in factors_of(shown.layer.profile).items()
+        for name, gains in shown.layer.profile.factors.items()
         if name != TOGETHER and np.isfinite(gains[part]).any()
     )
     if not means:
@@ -91,7 +91,7 @@ def _factors_sentence(shown: Measured) -> str:
 
 factors = Picture(
     "factors",
-    lambda shown: _factors(tuple(factors_of(shown.layer.profile))),
+    lambda shown: _factors(tuple(shown.layer.profile.factors)),
     _factors_rows,
     _factors_sentence,
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from bptt.diagnosis import LayerDiagnosis
+from bptt.diagnosis import RecurrenceDiagnosis
 from bptt.presentation.chart_style import (
     Source,
     Styles,
@@ -20,7 +20,7 @@ from bptt.presentation.chart_style import (
     stage_styles,
 )
 
-Stages = Sequence[tuple[str, LayerDiagnosis]]
+Stages = Sequence[tuple[str, RecurrenceDiagnosis]]
 
 
 def by_lag(stages: Stages) -> Any:

@@ -6,8 +6,17 @@ import altair as alt
 import numpy as np
 
 from bptt.arrays import Array
-from bptt.diagnosis import LayerDiagnosis
-from bptt.gradients.by_lag import LagProfile
+from bptt.diagnosis import RecurrenceDiagnosis
+from bptt.gradients.by_lag.profile import (
+    BETWEEN,
+    CARRY,
+    REST,
+    SLOPE,
+    SLOPES,
+    TOGETHER,
+    W_R,
+    Profile,
+)
 from bptt.presentation.chart_style import (
     DASHDOT,
     DASHED,
@@ -22,38 +31,18 @@ from bptt.presentation.chart_style import (
 )
 from bptt.presentation.colours import BLUE, GREEN, GREY, ORANGE, PURPLE
 
-BETWEEN, TOGETHER = "between", "together"
-
 STYLES = {
-    "W_R": (BLUE, SOLID), "φ′": (ORANGE, DOTTED), "slopes": (ORANGE, DOTTED), BETWEEN: (PURPLE, DASHDOT),
-    TOGETHER: (GREEN, DASHED),
+    W_R: (BLUE, SOLID), SLOPE: (ORANGE, DOTTED), SLOPES: (ORANGE, DOTTED), REST: (ORANGE, DOTTED),
+    BETWEEN: (PURPLE, DASHDOT), TOGETHER: (GREEN, DASHED),
 }  # fmt: skip
 
 
-def factors_of(profile: LagProfile) -> dict[str, Array]:
-    """By name, ln of what multiplies the signal from lag k to k+1; the last is all of them together.
-
-    In a gated cell the carry is a way beside the others: there, what they do together is not their product.
-    """
-    if profile.carry_gain is None:
-        parts = {"W_R": profile.weight_gain, "φ′": profile.activation_gain}
-    else:
-        parts = {
-            "W_R": profile.weight_gain,
-            "slopes": profile.activation_gain,
-            "carry": profile.carry_gain,
-        }
-    if profile.between_gain is not None:
-        parts[BETWEEN] = profile.between_gain
-    return parts | {TOGETHER: profile.gain}
+def gains_of(profile: Profile) -> dict[str, Array]:
+    """The factors of a step back but for the carry, which has a chart of its own."""
+    return {name: values for name, values in profile.factors.items() if name != CARRY}
 
 
-def gains_of(profile: LagProfile) -> dict[str, Array]:
-    """``factors_of`` without the carry, which has a chart of its own."""
-    return {name: values for name, values in factors_of(profile).items() if name != "carry"}
-
-
-def gains(layer: LayerDiagnosis) -> Any:
+def gains(layer: RecurrenceDiagnosis) -> Any:
     """Gain of W_R, of the slopes, and together, per step back."""
     series = gains_of(layer.profile)
     rows = [row for name, values in series.items() for row in curve_rows(name, values)]
@@ -71,7 +60,7 @@ def gains(layer: LayerDiagnosis) -> Any:
     return sized(zero + curves)
 
 
-def carry(profile: LagProfile) -> Any:
+def carry(profile: Profile) -> Any:
     """Strength and share of the carry, per step back."""
     if profile.carry_gain is None or profile.carry_share is None:
         return None

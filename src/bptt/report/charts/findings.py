@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from bptt.diagnosis import LayerDiagnosis
+from bptt.diagnosis import RecurrenceDiagnosis
 from bptt.dynamics import Exponents, MemoryFunction
-from bptt.gradients.by_lag import LagProfile
+from bptt.gradients.by_lag import StateProfile
+from bptt.gradients.by_lag.profile import BETWEEN, CARRY, REST, SLOPE, SLOPES, TOGETHER, Profile
 from bptt.gradients.by_step import StepProfile
 from bptt.presentation.formatting import (
     counted,
@@ -17,6 +18,10 @@ from bptt.report.charts.by_lag import Stages
 from bptt.report.charts.memory import Memories
 from bptt.report.sentences import beside_chance, gain_factor, shortest_truncation
 
+PLAINLY = {
+    SLOPE: "the slope φ′", SLOPES: "the slopes of the gates", BETWEEN: "what lies between the steps",
+    REST: "the rest of the step",
+}  # fmt: skip
 HALF = 0.5  # of the input: below it more is forgotten than remembered
 
 
@@ -75,31 +80,35 @@ def shares(stages: Stages) -> str:
     return f"{most} Shares below zero sum to {percent(against)}." if against < -0.005 else most
 
 
-def gains(layer: LayerDiagnosis) -> str:
+def gains(layer: RecurrenceDiagnosis) -> str:
     """What each factor does per step, averaged up to the horizon."""
     profile = layer.profile
-    part = profile.up_to_horizon
-    slopes = "the slope φ′" if profile.carry_gain is None else "the slopes of the gates"
-    whole = (
-        "both together"
-        if profile.carry_gain is None
-        else "the whole step, with the carry, multiplies it"
-    )
-    one, two, both = (
-        gain_factor(gain[part])
-        for gain in (profile.weight_gain, profile.activation_gain, profile.gain)
-    )
-    between = ""
-    if profile.between_gain is not None:
-        between = f", what lies between the steps by {gain_factor(profile.between_gain[part])}"
-        whole = whole.replace("both", "all")
-    return (
-        f"Per step back, averaged up to the horizon, W_R multiplies the signal by {one}, {slopes} by {two}{between}; "
-        f"{whole} by {both}."
-    )
+    by = {name: gain_factor(gain[profile.up_to_horizon]) for name, gain in profile.factors.items()}
+    both = by.pop(TOGETHER)
+    by.pop(CARRY, None)
+    if not by:
+        return f"Per step back, averaged up to the horizon, the signal is multiplied by {both}."
+    if profile.carry_gain is not None:
+        whole = "the whole step, with the carry, multiplies it"
+    else:
+        whole = "both together" if len(by) == 2 else "all together"
+    first, *others = (f"{PLAINLY.get(name, name)} {{}} {by[name]}" for name in by)
+    parts = [first.format("multiplies the signal by"), *(other.format("by") for other in others)]
+    return f"Per step back, averaged up to the horizon, {', '.join(parts)}; {whole} by {both}."
 
 
-def carry(layer: LayerDiagnosis) -> str:
+def parameters(profile: StateProfile) -> str:
+    """Whose gradient reaches farthest, and whose least far."""
+    horizons = {name: lags.horizon() for name, lags in profile.parameters.items()}
+    known = {name: lag for name, lag in horizons.items() if lag is not None}
+    if not known:
+        return "No parameter has a gradient."
+    far, near = max(known, key=lambda n: known[n]), min(known, key=lambda n: known[n])
+    reach = f"The gradient of {far} reaches farthest: 95 % of it comes from {_lags(known[far])}"
+    return f"{reach}; of {near} from {_lags(known[near])}."
+
+
+def carry(layer: RecurrenceDiagnosis) -> str:
     """How strong the carry is and how much goes that way."""
     if layer.carry_strength is None or layer.carry_share is None:
         return "No signal goes as far as a step back."
@@ -109,7 +118,7 @@ def carry(layer: LayerDiagnosis) -> str:
     )
 
 
-def loss_steps(profile: LagProfile) -> str:
+def loss_steps(profile: Profile) -> str:
     """How far the signal of the loss step with the longest past falls."""
     signal = profile.log10_signal_by_step
     if signal is None:
@@ -137,7 +146,7 @@ def errors(by_step: StepProfile) -> str:
     return f"{immediate} The total one is largest at step {most}, {sizes[0]}, and smallest at step {least}, {sizes[1]}."
 
 
-def truncation(profile: LagProfile, truncated_at: int | None) -> str:
+def truncation(profile: Profile, truncated_at: int | None) -> str:
     """The K that a bias of 5 % takes, and what the user's K costs."""
     sliding, chunked = (shortest_truncation(profile, way) for way in (False, True))
     needed = f"For a bias of 5 % the window must be {sliding} steps long, chunks {chunked}."

@@ -6,20 +6,20 @@ import altair as alt
 import numpy as np
 
 from bptt.arrays import Array
-from bptt.gradients.by_lag import LagProfile
+from bptt.gradients.by_lag import Profile
 from bptt.presentation.chart_style import FLUSH, HEIGHT, data, sized
 
 CELLS = 96  # most rows and columns of the heat map
 FEW = 30  # loss steps that get a row each in it
 
 
-def of_one_step(profile: LagProfile) -> bool:
+def of_one_step(profile: Profile) -> bool:
     """Whether a single loss step has a signal: there is nothing to compare."""
     signal = profile.log10_signal_by_step
     return signal is not None and int(np.isfinite(signal).any(1).sum()) == 1
 
 
-def loss_steps(profile: LagProfile) -> Any:
+def loss_steps(profile: Profile) -> Any:
     """Signal of each loss step at each lag, as a heat map; few loss steps get a row each."""
     signal = profile.log10_signal_by_step
     if signal is None or not np.isfinite(signal).any():

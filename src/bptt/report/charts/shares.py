@@ -8,6 +8,7 @@ import numpy as np
 from bptt.presentation.chart_style import HEIGHT, WIDTH, data
 from bptt.presentation.colours import BLUE, ORANGE
 from bptt.report.charts.by_lag import Stages
+from bptt.report.sentences import whole
 
 MOST = 0.999  # of Σ‖G_k‖, as far as the bars go
 
@@ -38,7 +39,11 @@ def shares(stages: Stages) -> Any:
                 title="lag k",
                 axis=alt.Axis(labelAngle=0, labelOverlap=True, ticks=last < 60),
             ),
-            y=alt.Y("share:Q", title="share of dW_R", axis=alt.Axis(format="%")),
+            y=alt.Y(
+                "share:Q",
+                title=f"share of {whole(stages[-1][1].profile)}",
+                axis=alt.Axis(format="%"),
+            ),
             color=alt.condition("datum.share < 0", alt.value(ORANGE), alt.value(BLUE)),
             tooltip=["stage:N", "lag:O", alt.Tooltip("share:Q", format=".2%")],
         )

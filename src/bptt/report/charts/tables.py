@@ -5,15 +5,16 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from bptt.arrays import Array
-from bptt.diagnosis import LayerDiagnosis
+from bptt.diagnosis import RecurrenceDiagnosis
 from bptt.dynamics import Exponents
-from bptt.gradients.by_lag import LagProfile
+from bptt.gradients.by_lag import Profile, StateProfile
 from bptt.gradients.by_step import StepProfile
 from bptt.presentation.figure import Table
 from bptt.presentation.formatting import power_of_ten, r_squared, signed, two_decimals
 from bptt.report.charts.by_lag import Stages
 from bptt.report.charts.factors import gains_of
 from bptt.report.charts.memory import Memories
+from bptt.report.charts.parameters import largest, relative
 from bptt.report.charts.shares import drawn
 
 ROWS, COLUMNS = 14, 8
@@ -52,13 +53,19 @@ def shares(stages: Stages) -> Table:
     return _table("lag k", some(drawn(stages)), curves, lambda v: f"{100 * v:.2f} %")
 
 
-def gains(layer: LayerDiagnosis) -> Table:
+def gains(layer: RecurrenceDiagnosis) -> Table:
     """The two gains and the whole."""
     curves = list(gains_of(layer.profile).items())
     return _table("from lag k", some(_last(curves), extra=(layer.needed_lag,)), curves, signed)
 
 
-def carry(profile: LagProfile) -> Table:
+def parameters(profile: StateProfile) -> Table:
+    """‖G_k‖ / ‖dθ‖ of each parameter that has a curve."""
+    curves = [(name, relative(lags)) for name, lags in largest(profile).items()]
+    return _table("lag k", some(_last(curves)), curves, power_of_ten)
+
+
+def carry(profile: Profile) -> Table:
     """Strength and share of the carry."""
     if profile.carry_gain is None or profile.carry_share is None:
         return Table((), ())
@@ -66,7 +73,7 @@ def carry(profile: LagProfile) -> Table:
     return _table("from lag k", some(_last(curves)), curves, two_decimals)
 
 
-def loss_steps(profile: LagProfile) -> Table:
+def loss_steps(profile: Profile) -> Table:
     """A row per loss step, a column per lag: some of each."""
     signal = profile.log10_signal_by_step
     if signal is None:
@@ -92,7 +99,7 @@ def errors(by_step: StepProfile) -> Table:
     return _table("step s", rows, curves, power_of_ten)
 
 
-def truncation(profile: LagProfile, truncated_at: int | None) -> Table:
+def truncation(profile: Profile, truncated_at: int | None) -> Table:
     """Bias in per cent, by K."""
     longest = len(profile.lags)
     extra = () if truncated_at is None else (truncated_at - 1,)

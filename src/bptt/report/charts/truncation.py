@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from bptt.gradients.by_lag import LagProfile
+from bptt.gradients.by_lag import Profile
 from bptt.presentation.chart_style import (
     DASHED,
     FLUSH,
@@ -27,7 +27,7 @@ STYLES = {WINDOW: (BLUE, SOLID), CHUNKS: (ORANGE, DASHED)}
 LEVEL = [{"bias": BIAS}]
 
 
-def truncation(profile: LagProfile, truncated_at: int | None = None) -> Any:
+def truncation(profile: Profile, truncated_at: int | None = None) -> Any:
     """Relative bias against K for a sliding window and for chunks, with the user's K marked."""
     rows = truncation_rows(profile, truncated_at)
     if not rows:
@@ -53,7 +53,7 @@ def truncation_curves(source: Source) -> Any:
 
 
 def truncation_rows(
-    profile: LagProfile, truncated_at: int | None = None, most: int = 120
+    profile: Profile, truncated_at: int | None = None, most: int = 120
 ) -> list[Row]:
     """The bias at some K, as far as there is something to see; none where the gradient is zero.
 
