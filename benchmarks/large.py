@@ -1,6 +1,7 @@
 """Large batches: a diagnosis beside a training step of the same model, in processor time and in memory; and a monitor's share.
 
 python -m benchmarks.large      # measures on one thread, stores the results, writes the table of docs/pytorch.md
+python -m benchmarks.large --monitor    # the monitor's share alone, which is stored with the other results
 """
 
 import json
@@ -68,13 +69,13 @@ def one(name, job):
     return {"seconds": seconds, "bytes": needed, "taken": taken}
 
 
-def monitored():
+def monitored(**given):
     """A monitor's part of the time of training an nn.LSTM(128) on 32 sequences of 100 steps."""
     import bptt
 
     model, loss, batch, optimizer = tagger(64, 128, 1)
     data, few = batch(100, 32), batch(100, 8)
-    monitor = bptt.Monitor(model, few, loss, every=1, log=lambda figures: None)
+    monitor = bptt.Monitor(model, few, loss, every=1, log=lambda figures: None, **given)
     steps, looks = [], []
     for _ in range(MEASURED):
         looks.append(spent(monitor.step))
@@ -92,10 +93,19 @@ def in_a_process(*arguments):
     return json.loads(done.stdout)
 
 
-def main():
-    """Measure, store, and write the table."""
+def watched():
+    """The shares of a monitor without and with a budget."""
+    return {job: in_a_process(job) for job in ("monitor", "monitor with a budget")}
+
+
+def measured():
+    """All of it."""
     rows = {name: {job: in_a_process(name, job) for job in ("step", "diagnose")} for name in CASES}
-    result = {"rows": rows, "monitor": in_a_process("monitor")}
+    return {"rows": rows} | watched()
+
+
+def stored(result):
+    """Store it, and write the table."""
     tables.LARGE.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     tables.write()
     print(tables.large(result))
@@ -107,8 +117,12 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     match sys.argv[1:]:
         case []:
-            main()
+            stored(measured())
+        case ["--monitor"]:
+            stored(json.loads(tables.LARGE.read_text()) | watched())
         case ["monitor"]:
             print(json.dumps(monitored()))
+        case ["monitor with a budget"]:
+            print(json.dumps(monitored(budget=EVERY * MEASURED)))
         case [name, job]:
             print(json.dumps(one(name, job)))

@@ -157,11 +157,12 @@ def large(result):
          f"{row['diagnose']['seconds'] / row['step']['seconds']:.1f}", row["diagnose"]["taken"]]
         for name, row in result["rows"].items()
     ]  # fmt: skip
-    m = result["monitor"]
-    rows.append([
-        "bptt.Monitor, every=200, 8 sequences; LSTM(128) trained on 32 × 100", f"{number(m['step'])} s",
-        f"{number(m['measurement'])} s", f"{m['share']:.1%} of the time", "",
-    ])  # fmt: skip
+    trained = "8 sequences; LSTM(128) trained on 32 × 100"
+    rows += [
+        [f"bptt.Monitor, every=200, {given}{trained}", f"{1e3 * m['step']:.0f} ms",
+         f"{1e3 * m['measurement']:.0f} ms", f"{m['share']:.1%} of the time", ""]
+        for m, given in ((result["monitor"], ""), (result["monitor with a budget"], "with a budget, "))
+    ]  # fmt: skip
     head = [
         "model and batch, loss at every step",
         "training step",

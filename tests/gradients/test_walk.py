@@ -4,7 +4,7 @@ import pytest
 import bptt
 from bptt import reference
 from bptt.errors import OptionError
-from bptt.gradients.by_lag import layer_walk
+from bptt.gradients.by_lag import layer_walk, total
 from bptt.gradients.by_lag.scaled import outer_sum
 from bptt.gradients.by_lag.walk import Walking, lags_of
 from bptt.layers.stacked import as_stack_trace
@@ -100,6 +100,23 @@ def test_early_stop(rng, tolerance):
     assert 1 < K < 60
     assert whole.norm[K:].sum() < tolerance * whole.norm.sum()
     assert cut.rest <= tolerance
+    assert cut.residual < 1e-14
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_what_is_left_at_the_first_step_meets_no_state(rng, cell, monkeypatch):
+    """A walk that stops one lag before the beginning leaves exactly nothing out, and takes no pass step by step to know it."""
+
+    def never(*given):
+        raise AssertionError("the scaled pass")
+
+    monkeypatch.setattr(total, "_whole_scaled", never)
+    T = 12
+    layer = {"lstm": bptt.LSTM, "gru": bptt.GRU, "rnn": bptt.RNN}[cell].init(3, 6, rng=rng, dtype="float64")  # fmt: skip
+    trace = as_stack_trace(layer.forward(rng.normal(size=(T, 2, 3))))
+    (cut,) = lags_of(trace, rng.normal(size=(T, 2, 6)), Walking(tolerance=0.9, least=T - 2))
+    assert len(cut.norm) == T - 1
+    assert cut.rest == 0
     assert cut.residual < 1e-14
 
 

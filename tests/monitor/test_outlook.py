@@ -81,7 +81,8 @@ def test_the_three_numbers_stand_in_every_line(watched):
 def test_the_numbers_are_those_of_the_same_batch_by_itself(watched):
     """The model has made no update since the last one but its own."""
     model, lines = Recall(), []
-    bptt.Monitor(model, drawn(64, 0), loss, log=lines.append, needed_lag=LAG, lr=0.1).step()
+    options = {"needed_lag": LAG, "lr": 0.1, "budget": 200}
+    bptt.Monitor(model, drawn(64, 0), loss, log=lines.append, **options).step()
     seen = measure_batch(
         passed(model, drawn(64, 0), loss, LAG, 0), update=0, needed_lag=LAG, batch=32, lr=0.1
     )
@@ -89,7 +90,31 @@ def test_the_numbers_are_those_of_the_same_batch_by_itself(watched):
     assert line["bptt/agreement"] == pytest.approx(seen.agreement.coherence, rel=1e-6)
     assert line["bptt/form"] == pytest.approx(seen.form, rel=1e-6)
     assert line["bptt/blind_loss"] == pytest.approx(seen.blind, rel=1e-6)
-    assert "bptt/outlook" not in line  # nobody said how long the training is
+
+
+def test_without_a_budget_nobody_looks_and_a_prognosis_says_what_it_needs():
+    """The loss is computed once by each measurement, not three times: for the lags, for a look, and for the blind loss."""
+    model, lines, calls = Recall(), [], []
+
+    def counted(model, batch):
+        calls.append(None)
+        return loss(model, batch)
+
+    monitor = bptt.Monitor(model, drawn(8, 0), counted, log=lines.append, needed_lag=LAG)
+    calls.clear()
+    monitor.step()
+    assert len(calls) == 1
+    assert lines[0]["bptt/problem"] is None
+    assert not {"bptt/reach", "bptt/agreement", "bptt/form", "bptt/outlook"} & set(lines[0])
+    for budget in (None, 2000):
+        with pytest.raises(OptionError, match=r"made with a budget.*without.*Pass bptt\.Monitor"):
+            monitor.prognosis(budget)
+
+
+def test_a_prognosis_before_the_first_measurement_says_so():
+    monitor = bptt.Monitor(Recall(), drawn(8, 0), loss, log=[].append, needed_lag=LAG, budget=200)
+    with pytest.raises(OptionError, match=r"none yet.*after the first steps"):
+        monitor.prognosis()
 
 
 def test_a_training_in_progress_gets_the_verdict_of_a_look_ahead(watched):
@@ -108,7 +133,8 @@ def test_a_training_in_progress_gets_the_verdict_of_a_look_ahead(watched):
 
 def test_a_batch_of_eight_has_agreement_and_no_form():
     model, lines = Recall(), []
-    monitor = bptt.Monitor(model, drawn(8, 0), loss, log=lines.append, needed_lag=LAG)
+    options = {"needed_lag": LAG, "budget": 200}
+    monitor = bptt.Monitor(model, drawn(8, 0), loss, log=lines.append, **options)
     monitor.step()
     assert lines[0]["bptt/form"] is None
     assert lines[0]["bptt/agreement"] is not None

@@ -80,11 +80,16 @@ class Measured:
             update: weight updates made so far.
             training: that is watched.
 
+        Returns:
+            the figures; none where the training has no budget.
+
         Raises:
             BpttError: as ``look``.
         """
+        if training.budget is None:
+            return {}
         with untouched(*self._memory.roots, self._batch):
             self._memory.recall()
             seen = look(self.model, self._batch, self._loss, self.needed_lag, update, training)
         self.looked.append(seen)
-        return figures(self.needed_lag, self.looked, training)
+        return figures(self.needed_lag, self.looked, training.budget)

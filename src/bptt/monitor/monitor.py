@@ -15,7 +15,7 @@ from bptt.monitor.measured import Measured
 from bptt.monitor.outlook import Training, foretold
 from bptt.monitor.watch import Watch
 from bptt.presentation.jsonable import plain
-from bptt.prognoses import BUDGET, Prognosis
+from bptt.prognoses import Prognosis
 from bptt.torch_models.as_found import unwrapped
 from bptt.torch_models.as_module import as_module
 from bptt.torch_models.capture import Loss
@@ -42,7 +42,8 @@ class Monitor:
             writer, run or logger (TensorBoard, W&B, MLflow, Lightning, Aim, ClearML), or a list of them.
         needed_lag: how far back the task needs the gradient to reach; half of each layer's own steps if None.
         max_lag: the largest lag to compute; None goes back as far as there is a past.
-        budget: weight updates of the whole training; with it each line says whether the needed lag will be learnt.
+        budget: weight updates of the whole training; with it each line says whether the needed lag will be learnt, and a
+            measurement costs nearly twice as much.
         lr: of Adam, which the rate of learning is told for.
         sequences: of a training batch.
 
@@ -204,16 +205,29 @@ class Monitor:
     def prognosis(self, budget: int | None = None) -> Prognosis:
         """Whether the training in progress will learn what lies at the needed lag, from what was measured so far.
 
-        It is made like that of a look ahead (``bptt.prognosis``), but from the monitor's own batch.
+        It is made like that of a look ahead (``bptt.prognosis``), but from the monitor's own batch. From one measurement it
+        cannot tell; from two on it can.
 
         Args:
-            budget: weight updates of the whole training; the monitor's own if None, 2,000 if it has none.
+            budget: weight updates of the whole training; the monitor's own if None.
 
         Raises:
-            OptionError: if the budget is no whole number from 20.
+            OptionError: if the budget is no whole number from 20, or nothing was measured to foretell from.
         """
-        given = Training(budget if budget is not None else self._training.budget)
-        return foretold(self._measured.needed_lag, self._measured.looked, given.budget or BUDGET)
+        own, looked = self._training.budget, self._measured.looked
+        if own is None:
+            raise OptionError(
+                "monitor", "one that was made with a budget", "one without",
+                "Pass bptt.Monitor(..., budget=2000), the weight updates of the training: what a prognosis needs is "
+                "measured only then, since it makes a measurement nearly twice as long.",
+            )  # fmt: skip
+        if not looked:
+            raise OptionError(
+                "monitor", "measurements of a training, two at least to tell anything", "none yet",
+                "Ask after the first steps; if steps were made, see bptt/problem in the log.",
+            )  # fmt: skip
+        foreseen = Training(own if budget is None else budget).budget or own
+        return foretold(self._measured.needed_lag, looked, foreseen)
 
     @contextmanager
     def training_goes_on(

@@ -1,14 +1,16 @@
 """What the monitor's batch tells about learning: reach, agreement and form, as a look ahead measures them.
 
+It costs about as much again as the gradient by lag, so it is measured where there is a budget to judge by.
+
 bptt/reach              log10 of the error signal at the needed lag over where it starts, of the layer where it is weakest
 bptt/agreement          part of the gradient from that lag on that pulls the same way on other sequences, 0 to 1
 bptt/agreement_error    standard error of it
 bptt/agreement_rate     part of the loss that these lags take off per update
 bptt/form               R² of what the loss asks for, by the tangent features of far lags; batches of 64 sequences or more
 bptt/blind_loss         the loss of the same network where every sequence shows it the mean state
-bptt/outlook            with a budget: "will learn", "will not learn", "cannot tell"
-bptt/probability        with a budget: that it learns within it
-bptt/missing            with a budget: "reach", "agreement", "form"; None where none stands out
+bptt/outlook            "will learn", "will not learn", "cannot tell"
+bptt/probability        that it learns within the budget
+bptt/missing            "reach", "agreement", "form"; None where none stands out
 """
 
 from collections.abc import Sequence
@@ -35,7 +37,7 @@ class Training:
     """The training that is watched.
 
     Attributes:
-        budget: its weight updates; None if nobody said.
+        budget: its weight updates; None if nobody said, and then nobody looks.
         lr: of Adam.
         sequences: of an update.
     """
@@ -76,16 +78,17 @@ def look(
     )  # fmt: skip
 
 
-def figures(needed_lag: int, measured: Sequence[Measured], training: Training) -> Figures:
+def figures(needed_lag: int, measured: Sequence[Measured], budget: int) -> Figures:
     """The last measurement as plain numbers and text.
 
     Args:
         needed_lag: the lag that the task needs.
         measured: all so far, in order.
-        training: that is watched.
+        budget: weight updates of the whole training.
     """
     last = measured[-1]
     agreed = last.agreement
+    prognosis = foretold(needed_lag, measured, budget)
     numbers: dict[str, Any] = {
         "reach": last.log10_attenuation,
         "agreement": None if agreed is None else agreed.coherence,
@@ -93,14 +96,10 @@ def figures(needed_lag: int, measured: Sequence[Measured], training: Training) -
         "agreement_rate": None if agreed is None else agreed.rate,
         "form": last.form,
         "blind_loss": last.blind,
+        "outlook": prognosis.verdict,
+        "probability": prognosis.probability,
+        "missing": prognosis.missing,
     }
-    if training.budget is not None:
-        prognosis = foretold(needed_lag, measured, training.budget)
-        numbers |= {
-            "outlook": prognosis.verdict,
-            "probability": prognosis.probability,
-            "missing": prognosis.missing,
-        }
     return {f"bptt/{name}": plain(value) for name, value in numbers.items()}
 
 

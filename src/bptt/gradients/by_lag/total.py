@@ -25,7 +25,8 @@ def whole(trace: StackTrace, errors: list[Rows | None]) -> list[Scaled]:
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             dW_Rs = [g.dW_R for g in backward_from(trace, placed).layers]
-        if all(map(_trusted, dW_Rs)):
+        nothing = not any(dW_R.any() for dW_R in dW_Rs) and _meet_zeros(trace, errors)
+        if nothing or all(map(_trusted, dW_Rs)):
             return [Scaled(dW_R.astype(np.float64), top).normalised() for dW_R in dW_Rs]
     except NonFiniteError:
         pass  # a layer's error overflowed on its way to the layer below: the scaled pass takes it
@@ -36,6 +37,14 @@ def _trusted(dW_R: Array) -> bool:
     """Neither overflowed nor so small that what it is summed from may have become zero or denormal."""
     size, limits = np.abs(dW_R).max(), np.finfo(dW_R.dtype)
     return bool(np.isfinite(dW_R).all() and size > limits.tiny / limits.eps**2)
+
+
+def _meet_zeros(trace: StackTrace, errors: list[Rows | None]) -> bool:
+    """Whether all states that the errors can meet are zero, as that before the first step is: then no dW_R was too small."""
+    if len(trace.traces) > len(trace.levels):
+        return False  # where both directions mix an error goes either way
+    last = max((rows.last for rows in errors if rows is not None), default=0)
+    return not any(state.any() for t in trace.traces for state in t.before(0, last)[:1])
 
 
 def _placed(trace: Trace, rows: Rows | None, top: int) -> Array:

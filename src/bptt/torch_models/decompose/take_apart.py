@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from time import monotonic
 from typing import Any
 
@@ -44,7 +45,6 @@ class Decomposed:
         E: the loss.
         names: of the layers: the module's in the model, level and direction.
         profiles: the gradient by lag of each.
-        by_step: the gradient by step of each.
         traces: the forward pass of each, in the order of time.
         unbroken: the forward pass of each, in the pieces between which the model does something of its own.
         calls: of each layer, how often its module was called, if that was for one step each and no state goes from
@@ -54,12 +54,12 @@ class Decomposed:
         remarks: what the numbers mean for this model, in sentences.
         longest: steps of the longest chain of calls.
         read: how the batch was read, steps by sequences.
+        steps_of: make the gradient by step, those of some layers after another.
     """
 
     E: float
     names: list[str] = field(default_factory=list)
     profiles: list[LagProfile] = field(default_factory=list)
-    by_step: list[StepProfile] = field(default_factory=list)
     traces: list[Trace] = field(default_factory=list)
     unbroken: list[Trace] = field(default_factory=list)
     calls: list[int] = field(default_factory=list)
@@ -68,6 +68,12 @@ class Decomposed:
     remarks: list[str] = field(default_factory=list)
     longest: int = 0
     read: str = ""
+    steps_of: list[Callable[[], list[StepProfile]]] = field(default_factory=list)
+
+    @cached_property
+    def by_step(self) -> list[StepProfile]:
+        """The gradient by step of each layer, made when it is asked for: not everyone looks at it."""
+        return [own for make in self.steps_of for own in make()]
 
 
 def decompose(
@@ -152,7 +158,7 @@ def _add(
     links, is_joined = Links(replays), any(chain.is_joined for chain in chains)
     traces, errors_of = [r.trace for r in replays], [r.errors for r in replays]
     if len(replays) == 1 and not links.links_anything:
-        replays[0], portion, profiles, steps = taken_apart(replays[0], bounds, spent)
+        replays[0], portion, profiles, make = taken_apart(replays[0], bounds, spent)
         if not portion.is_all:
             parts.remarks.append(portion.sentence(without_wrappers(paths[0], model) or "model"))
         swept = sweep_from(traces, errors_of, links) if is_joined else None
@@ -161,7 +167,7 @@ def _add(
         parts.remarks += taken_whole(model, replays, bounds, spent)
         profiles, swept = linked_by_lag(traces, errors_of, links, members, timelines, max_lag)
         entering = [[rows.values() for rows in own] for own in swept.entering]
-        steps = linked_by_step(traces, entering, errors_of, members, timelines)
+        make = partial(linked_by_step, traces, entering, errors_of, members, timelines)
         if len(paths) > 1:
             parts.remarks += _alone(model, replays, links, entering, max_lag)
     names = [
@@ -172,14 +178,14 @@ def _add(
         parts.checked += check_borders(captured, replays, swept)
         parts.checked += check_copies(captured, replays, links, chains, members, max_lag)
     cut = _cut(chains)
-    for name, profile, step, own in zip(names, profiles, steps, members, strict=True):
+    parts.steps_of.append(make)
+    for name, profile, own in zip(names, profiles, members, strict=True):
         largest = max(own, key=lambda place: replays[place[0]].strand.lengths.sum())
         layer_trace = replays[largest[0]].trace.traces[largest[1]]
         timeline = replays[largest[0]].strand.timeline
         parts.names.append(name)
         parts.calls.append(cut.get(replays[largest[0]].strand.path, 0))
         parts.profiles.append(profile)
-        parts.by_step.append(step)
         parts.unbroken.append(layer_trace)
         parts.traces.append(timeline.in_order(layer_trace))
     for path in paths:

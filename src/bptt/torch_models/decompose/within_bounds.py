@@ -1,6 +1,6 @@
 """Calls run again and taken apart by lag within bounds: all of a batch where that fits, else a portion of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -137,7 +137,7 @@ def work_of(strand: Strand) -> Work:
 
 def taken_apart(
     own: Replay, bounds: Bounds, spent: Spent
-) -> tuple[Replay, Portion, list[LagProfile], list[StepProfile]]:
+) -> tuple[Replay, Portion, list[LagProfile], Callable[[], list[StepProfile]]]:
     """The lags and steps of calls that nothing lies between.
 
     Args:
@@ -146,7 +146,8 @@ def taken_apart(
         spent: what it takes beside these calls.
 
     Returns:
-        the same calls, with what is to be compared with autograd; the portion; per layer the gradient by lag and by step.
+        the same calls, with what is to be compared with autograd; the portion; per layer the gradient by lag; and what
+        makes that by step.
     """
     portion = own.portion
     if portion is None:
@@ -173,7 +174,8 @@ def taken_apart(
         by_sequence=bounds.spread and len(portion.columns) < portion.of,
         update=bounds.update,
     )
-    return own, portion, lags_of(trace, portion.thinned(errors), walking), by_step(trace, errors)
+    profiles = lags_of(trace, portion.thinned(errors), walking)
+    return own, portion, profiles, lambda: by_step(trace, errors)
 
 
 def _reach(call: Call, immediate: Errors) -> Array:

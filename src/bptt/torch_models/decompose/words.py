@@ -58,8 +58,8 @@ def in_words(model: nn.Module, captured: Captured, chains: Sequence[Chain]) -> l
 
 def _past(captured: Captured, chain: Chain) -> float:
     """The norm of the immediate errors that came by way of inputs over that of all of them."""
-    past, all_of_it = (_squares(e, chain) for e in (captured.past, captured.immediate))
-    return min(1.0, (past / all_of_it) ** 0.5) if all_of_it else 0.0
+    past = _squares(captured.past, chain)
+    return min(1.0, (past / (_squares(captured.immediate, chain) or past)) ** 0.5) if past else 0.0
 
 
 def _squares(errors: Errors, chain: Chain) -> float:
