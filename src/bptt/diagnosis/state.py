@@ -93,10 +93,10 @@ def cause_of_state(along: Along, profile: StateProfile) -> Cause:
                 f"{profile.of} multiplies what passes it by {times(by_weights)} {over}, the rest of the step by "
                 f"{times(whole - along.by_between - by_weights)}.",
             )  # fmt: skip
-    way = "shrinks" if whole < 0 else "grows"
+    way = "shrinks to" if whole < 0 else "grows to"
     return Cause(
         "step", per_step,
-        f"The signal {way} by {times(whole)} {over}: a step back multiplies it by {per_step:.3g} in the mean.",
+        f"The signal {way} {times(whole)} of its size {over}: a step back multiplies it by {per_step:.3g} in the mean.",
     )  # fmt: skip
 
 

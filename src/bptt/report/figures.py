@@ -41,7 +41,7 @@ def figures(
             lambda: tables.carry(now.profile),
         )
     ]  # fmt: skip
-    by_loss_step = [] if of_one_step(now.profile) else [
+    by_loss_step = [] if _one_row(now) else [
         figure(
             "loss_steps", "Loss step by lag",
             "Each row is one step at which the loss is taken; its colour fades to the right as its "
@@ -88,15 +88,7 @@ def figures(
             lambda: findings.truncation(now.profile, truncated_at),
             lambda: tables.truncation(now.profile, truncated_at),
         ),
-        figure(
-            "lyapunov", "Lyapunov exponents",
-            "How fast nearby states of this layer part (above 0) or come together (below 0) on these data, ln "
-            "per step, with the standard error. Errors carried far back shrink at the rate of the largest.",
-            exponents(now.exponents),
-            lambda: findings.exponents(now.exponents),
-            lambda: tables.exponents(now.exponents),
-            "the sequences are too short, or no state ever changes another.",
-        ),
+        *_exponents(now),
     ]  # fmt: skip
 
 
@@ -179,5 +171,29 @@ def _errors(now: RecurrenceDiagnosis) -> list[Figure]:
             errors(by_step),
             lambda: findings.errors(by_step),
             lambda: tables.errors(by_step),
+        ),
+    ]  # fmt: skip
+
+
+def _one_row(now: RecurrenceDiagnosis) -> bool:
+    """Whether there is no table of loss steps, or one of a single row."""
+    if isinstance(now, StateDiagnosis) and now.profile.log10_signal_by_step is None:
+        return True
+    return of_one_step(now.profile)
+
+
+def _exponents(now: RecurrenceDiagnosis) -> list[Figure]:
+    """Of a recurrence that is known by its step, where they were measured."""
+    if isinstance(now, StateDiagnosis) and now.exponents is None:
+        return []
+    return [
+        figure(
+            "lyapunov", "Lyapunov exponents",
+            "How fast nearby states of this layer part (above 0) or come together (below 0) on these data, ln "
+            "per step, with the standard error. Errors carried far back shrink at the rate of the largest.",
+            exponents(now.exponents),
+            lambda: findings.exponents(now.exponents),
+            lambda: tables.exponents(now.exponents),
+            "the sequences are too short, or no state ever changes another.",
         ),
     ]  # fmt: skip
