@@ -2,6 +2,7 @@
 
 python -m benchmarks.large      # measures on one thread, stores the results, writes the table of docs/pytorch.md
 python -m benchmarks.large --monitor    # the monitor's share alone, which is stored with the other results
+python -m benchmarks.large --largest    # a batch whose training step needs 20 GB, alone too: it takes a quarter of an hour or more
 """
 
 import json
@@ -29,6 +30,12 @@ CASES = {
     "LSTM(128), 8 × 2,000": (2000, 8, 128, 1, {}),
     "LSTM(128), 8 × 2,000, max_lag=200": (2000, 8, 128, 1, {"max_lag": 200, "needed_lag": 100}),
 }
+LARGEST = {
+    "LSTM(512), 64 × 1,000": (1000, 64, 512, 1, {}),
+    "LSTM(512), 64 × 10,000, memory=8e9, seconds=600": (
+        10_000, 64, 512, 1, {"memory": 8e9, "seconds": 600},
+    ),
+}  # fmt: skip
 EVERY, MEASURED = 200, 4  # of the monitor: at updates 0, 200, 400, 600
 
 
@@ -48,7 +55,7 @@ def one(name, job):
     """Seconds and bytes of a training step or of a diagnosis, in a process that has done nothing else."""
     import bptt
 
-    T, B, H, levels, given = CASES[name]
+    T, B, H, levels, given = (CASES | LARGEST)[name]
     model, loss, batch, optimizer = tagger(64, H, levels)
     few, data = batch(20, 2), batch(T, B)
     update(model, loss, few, optimizer)
@@ -64,6 +71,7 @@ def one(name, job):
         start = time.process_time()
         report = bptt.diagnose(model, data, loss, progress=False, **given)
         seconds, needed = time.process_time() - start, peak() - before
+        assert all("autograd" in line for line in report.diagnosis.checked), report.diagnosis
         said = [line for line in report.diagnosis.assumed if "are those of" in line]
         taken = said[0].split("are those of ")[1].split(";")[0] if said else "all"
     return {"seconds": seconds, "bytes": needed, "taken": taken}
@@ -104,6 +112,18 @@ def measured():
     return {"rows": rows} | watched()
 
 
+def largest():
+    """A diagnosis that does not fit without bounds, and a training step of a tenth of its steps."""
+    tenth, all_of_it = LARGEST
+    return {
+        "largest": {
+            "name": all_of_it,
+            "tenth": in_a_process(tenth, "step"),
+            "diagnose": in_a_process(all_of_it, "diagnose"),
+        }
+    }
+
+
 def stored(result):
     """Store it, and write the table."""
     tables.LARGE.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
@@ -117,9 +137,11 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     match sys.argv[1:]:
         case []:
-            stored(measured())
+            stored(json.loads(tables.LARGE.read_text()) | measured())
         case ["--monitor"]:
             stored(json.loads(tables.LARGE.read_text()) | watched())
+        case ["--largest"]:
+            stored(json.loads(tables.LARGE.read_text()) | largest())
         case ["monitor"]:
             print(json.dumps(monitored()))
         case ["monitor with a budget"]:

@@ -4,6 +4,7 @@
 #include "arrays.h"
 #include "lag_step.h"
 #include "outer.h"
+#include "pool_module.h"
 #include "remainder.h"
 #include "team.h"
 #include "whole_module.h"
@@ -272,6 +273,7 @@ NB_MODULE(BPTT_MODULE, m) {
     bind_lags<double>(m);
     m.def("remainder", &bound_remainder, "G"_x, "R"_x, "M"_x, "W"_x, "r"_a, "g"_a, "m"_a, "n"_a);
     bind_whole_layer(m);
+    bind_pool(m);
     m.def("supported", &supported);
     m.def("resize_team", &Team::resize, "count"_a, unlocked);
 }
