@@ -11,6 +11,7 @@ pytest.importorskip("typer")
 
 
 from bptt import files, kernels
+from bptt.presentation import progress
 from tests.cli.command import bptt
 
 
@@ -32,6 +33,21 @@ def test_main_job(tmp_path):
         assert part in done.stdout
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
     assert "60/60" in done.stderr  # the bar
+
+
+def test_a_measurement_that_takes_long_says_how_far_it_has_come(tmp_path, monkeypatch):
+    arguments = (
+        "diagnose", "--data", "adding", "--length", "30", "--hidden", "4", "--updates", "1", "--no-report", "--json",
+    )  # fmt: skip
+    short = bptt(*arguments, cwd=tmp_path)
+    assert "measuring" not in short.stderr
+    monkeypatch.setattr(progress, "LONG", 0.0)
+    monkeypatch.setattr(progress, "BETWEEN", 0.0)
+    long = bptt(*arguments, cwd=tmp_path)
+    lines = [line for line in long.stderr.splitlines() if line.startswith("measuring: ")]
+    assert len(lines) > 20  # before the training and after it
+    assert all(line.endswith(" s left") for line in lines)
+    assert long.stdout == short.stdout
 
 
 def test_the_other_layers_are_a_row_each_until_all_are_asked_for(tmp_path):

@@ -119,6 +119,7 @@ def diagnose(
     from bptt.errors import NonFiniteError
     from bptt.network import Network
     from bptt.presentation.formatting import percent
+    from bptt.presentation.progress import late_bar
     from bptt.report import Report
     from bptt.report.terminal import render, show
     from bptt.training import source_of, train, usual_updates
@@ -144,7 +145,9 @@ def diagnose(
         needed, why = loaded.needed_lag, loaded.why_needed
 
     def measure(net: Network) -> Diagnosis:
-        diagnosis = diagnose_network(net, arguments, needed, max_lag=max_lag, truncation=truncation)
+        given = {"max_lag": max_lag, "truncation": truncation}
+        with late_bar("measuring") as update:
+            diagnosis = diagnose_network(net, arguments, needed, **given, update=update)
         first = diagnosis.assumed[0] if why is None else why
         return replace(diagnosis, assumed=(first, *diagnosis.assumed[1:], *found))
 
