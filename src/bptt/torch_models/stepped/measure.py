@@ -1,0 +1,188 @@
+"""A step that a model calls once per time step, taken apart by lag, and checked against autograd."""
+
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bptt.gradients.by_lag import StateProfile, StateTally
+from bptt.torch_models.decompose.bounds import Bounds
+from bptt.torch_models.stepped.agreement import Agreement
+from bptt.torch_models.stepped.by_calls import walk_calls
+from bptt.torch_models.stepped.gathered import Gathered, as_array
+from bptt.torch_models.stepped.in_rows import walk_rows
+from bptt.torch_models.stepped.named_map import named_map
+from bptt.torch_models.stepped.portion import Portion, Sizes, portion_of
+from bptt.torch_models.stepped.recording import ONE_BY_ONE, Loss, Recording, record
+from bptt.torch_models.stepped.reference import Reference
+from bptt.torch_models.stepped.rows import Rows, rows_of
+from bptt.torch_models.stepped.sweep import swept
+
+
+@dataclass(frozen=True, eq=False)
+class Stepped:
+    """One step on one batch.
+
+    Attributes:
+        name: of the module in the model.
+        kind: its class.
+        profile: the gradient by lag of every parameter, and the signal on the state.
+        steps: T, calls along the longest way.
+        calls: how often the module was called.
+        sequences: B.
+        checked: what was compared with autograd, in sentences.
+        remarks: what was left out or done otherwise, in sentences.
+        recording: the calls themselves, for what else is asked of them while the model is held as it was.
+        rows: the same as rows of one batch, or None.
+    """
+
+    name: str
+    kind: str
+    profile: StateProfile
+    steps: int
+    calls: int
+    sequences: int
+    checked: tuple[str, ...]
+    remarks: tuple[str, ...]
+    recording: Recording = field(repr=False)
+    rows: Rows | None = field(repr=False)
+
+
+def measured(
+    model: nn.Module, batch: Any, loss: Loss, path: str, module: nn.Module, whole: Reference, bounds: Bounds
+) -> Stepped:  # fmt: skip
+    """The gradient by lag of one step; the model must be ``held`` around it.
+
+    Args:
+        model: the user's.
+        batch: whatever ``loss`` takes.
+        loss: called as loss(model, batch).
+        path: the step's name.
+        module: the step.
+        whole: what autograd says.
+        bounds: of the measurement.
+
+    Raises:
+        OptionError: as ``record``, or if the memory does not suffice.
+        AgreementError: if the cut pass is another than the ordinary one, or the lags do not add up to autograd's gradient.
+        NonFiniteError: if a gradient leaves its type.
+    """
+    started = monotonic()
+    name = path or "model"
+    ONE_BY_ONE.clear()
+    recording = record(model, batch, loss, path, module)
+    agreeing = Agreement(recording, whole)
+    agreeing.same_loss()
+    T = recording.steps
+    lags = T if bounds.max_lag is None else min(T, bounds.max_lag + 1)
+    sizes = Sizes(recording, bounds, lags, monotonic() - started)
+    before = monotonic()
+    rows = rows_of(recording, sizes.rows)
+    per_pair = 3 * (monotonic() - before) / len(recording.calls)
+    if rows is None:
+        per_pair = sizes.seconds_per_error()
+    portion = portion_of(sizes, per_pair, in_rows=rows is not None)
+    complete = lags == T
+    total, checked = agreeing.total(swept_too=not (complete and portion.is_all))
+    if not portion.is_all:
+        total = {n: as_array(g) for n, g in swept(recording, _part(recording, portion))[0].items()}
+    counted = _map_of(recording)
+    gathered = _walked(recording, rows, portion, lags, counted, bounds)
+    tally = StateTally(total, None if counted is None else [counted])
+    for k in range(lags):
+        tally.add(k, *gathered.parts(k))
+    if complete:
+        checked += agreeing.added_up(tally, total, portion.is_all)
+    profile = _with_factors(
+        tally.profile(
+            log10_signal=gathered.log10_signal, gain=gathered.growth("leaving"),
+            log10_signal_by_step=gathered.log10_signal_by_step, complete=complete,
+        ),
+        gathered, recording, counted,
+    )  # fmt: skip
+    remarks = [*portion.words, *_remarks(name, recording)]
+    return Stepped(
+        name, type(module).__name__, profile, T, len(recording.calls), sizes.sequences, tuple(checked), tuple(remarks),
+        recording, rows,
+    )  # fmt: skip
+
+
+def _walked(
+    recording: Recording, rows: Rows | None, portion: Portion, lags: int, counted: str | None, bounds: Bounds
+) -> Gathered:  # fmt: skip
+    params = recording.params
+    like = next(iter(params.values()), recording.calls[0].outputs[0].leaf).detach()
+    wide = like.new_zeros(0, dtype=torch.promote_types(like.dtype, torch.float32))
+    gathered = Gathered({n: p.shape for n, p in params.items()}, recording.steps, lags, wide)
+    if rows is not None:
+        walk_rows(
+            rows,
+            gathered,
+            portion.loss_steps,
+            portion.columns,
+            portion.block,
+            counted,
+            bounds.update,
+        )
+    else:
+        recording = replace(recording, immediate=_part(recording, portion))
+        walk_calls(recording, gathered, portion.loss_steps, portion.block, counted, bounds.update)
+    return gathered
+
+
+def _part(recording: Recording, portion: Portion) -> dict[int, Tensor]:
+    """The immediate errors that are taken apart."""
+    kept = {}
+    steps = set(portion.loss_steps)
+    for number, error in recording.immediate.items():
+        if recording.level_of(number) not in steps:
+            continue
+        if portion.columns is not None and error.ndim > recording.axis:
+            at = torch.from_numpy(portion.columns).to(error.device)
+            at = at[at < error.shape[recording.axis]]
+            some = torch.zeros_like(error)
+            error = some.index_copy(recording.axis, at, error.index_select(recording.axis, at))
+        kept[number] = error
+    return kept
+
+
+def _map_of(recording: Recording) -> str | None:
+    """The parameter that multiplies the state at every call that it comes in to, if there is one."""
+    names = set()
+    for call in recording.calls[-1:0:-1][:3]:
+        if not call.entries:
+            continue
+        product = named_map(
+            [output.edge for output in call.outputs], [entry.leaf for entry in call.entries], recording.params
+        )  # fmt: skip
+        names.add(None if product is None else product.name)
+    return names.pop() if len(names) == 1 else None
+
+
+def _with_factors(
+    profile: StateProfile, gathered: Gathered, recording: Recording, counted: str | None
+) -> StateProfile:
+    direct = all(entry.is_output for call in recording.calls for entry in call.entries)
+    if not direct:
+        profile = replace(profile, between_gain=gathered.growth("entering"))
+    if counted is not None:
+        weight = gathered.gain("through_map", "at_map")
+        step = gathered.gain("entering", "leaving")
+        profile = replace(profile, weight_gain=weight, rest_gain=step - weight)
+    return profile
+
+
+def _remarks(name: str, recording: Recording) -> list[str]:
+    words = []
+    if ONE_BY_ONE:
+        words.append(
+            f"{name}: an operation within or between the steps cannot carry several errors at once, so that the loss "
+            "steps were carried back one after the other."
+        )
+    if not recording.in_lockstep:
+        words.append(
+            f"{name}: a step reads what earlier ones than the last put out; each way counts as the steps that it spans."
+        )
+    return words

@@ -1,0 +1,144 @@
+"""How much of a batch a step's errors are taken apart for, so that memory and time hold."""
+
+from dataclasses import dataclass
+from time import monotonic
+
+import numpy as np
+
+from bptt.arrays import Array
+from bptt.presentation.formatting import counted
+from bptt.torch_models.decompose.bounds import ROOM, SECONDS, Bounds, Spent
+from bptt.torch_models.stepped.recording import Recording, back
+
+FEW = 8  # sequences that are kept before loss steps are left out
+KEPT_PER_BYTE = 24  # bytes that autograd keeps of a step, over those of what comes in and goes out
+MOST_ROWS = 16384  # in a pass: more makes nothing faster
+
+
+@dataclass(frozen=True, eq=False)
+class Portion:
+    """Of a batch.
+
+    Attributes:
+        loss_steps: levels whose losses are taken apart.
+        columns: (n,) sequences whose losses are; None for all.
+        block: loss steps, or rows, at a time.
+        words: what was left out, in sentences.
+    """
+
+    loss_steps: list[int]
+    columns: Array | None
+    block: int
+    words: tuple[str, ...] = ()
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing was left out."""
+        return not self.words
+
+
+class Sizes:
+    """What the walk over a step's calls takes.
+
+    Args:
+        recording: the calls.
+        bounds: of the measurement.
+        lags: K.
+        spent: seconds that are over.
+    """
+
+    def __init__(self, recording: Recording, bounds: Bounds, lags: int, spent: float) -> None:
+        self.recording, self.bounds, self.lags, self.spent = recording, bounds, lags, spent
+        axis = recording.axis
+        leaves = [place.leaf for place in recording.places.values()]
+        parts = [leaf for leaf in leaves if leaf.ndim > axis]
+        self.sequences = max((leaf.shape[axis] for leaf in parts), default=1)
+        self.per_step = KEPT_PER_BYTE * sum(leaf.nbytes for leaf in leaves) / len(recording.calls)
+        self.gradient = float(sum(p.nbytes for p in recording.params.values()))
+        room = bounds.room
+        most = ROOM if bounds.memory is None else bounds.memory
+        self.free = min(most, room.aim) if room is not None else most
+        held = sum(8 * p.numel() for p in recording.params.values()) * lags * 2.0
+        Spent(room).refuse(
+            held + self.per_step, "the gradient of every lag of the step's parameters"
+        )
+        self.free = max(self.free - held, self.free / 4)
+
+    @property
+    def allowed(self) -> float:
+        """Seconds for the walk."""
+        most = SECONDS if self.bounds.seconds is None else self.bounds.seconds
+        return max(0.05 * most, most - self.spent)
+
+    @property
+    def rows(self) -> int:
+        """Rows at a time."""
+        each = max(1.0, self.per_step / self.sequences)
+        return int(max(1, min(self.free / each, MOST_ROWS)))
+
+    @property
+    def block(self) -> int:
+        """Loss steps at a time, each with a gradient of its own."""
+        return int(max(1, self.free / max(1.0, self.per_step + 2 * self.gradient)))
+
+    def seconds_per_error(self) -> float:
+        """Of a loss step's error at one call: measured at the last call but one."""
+        call = next(c for c in reversed(self.recording.calls) if c.entries and c.outputs)
+        inputs = [*self.recording.params.values(), *[entry.leaf for entry in call.entries]]
+        edges = [output.edge for output in call.outputs]
+        count = min(8, len(self.recording.loss_steps), self.block)
+        sent = [
+            output.leaf.detach().expand(count, *output.leaf.shape).clone()
+            for output in call.outputs
+        ]
+        started = monotonic()
+        back(edges, sent, inputs, True)
+        return (monotonic() - started) / count
+
+    def pairs(self, steps: list[int]) -> float:
+        """Loss steps times calls that their errors pass."""
+        most = np.minimum(np.array(steps) + 1, self.lags).sum()
+        return float(most) * len(self.recording.calls) / self.recording.steps
+
+
+def portion_of(sizes: Sizes, per_pair: float, *, in_rows: bool) -> Portion:
+    """As much as the bounds allow.
+
+    Args:
+        sizes: of the walk.
+        per_pair: seconds of a loss step's error of all sequences at one call.
+        in_rows: whether fewer sequences take less.
+    """
+    bounds, steps, B = sizes.bounds, sizes.recording.loss_steps, sizes.sequences
+    size = sizes.rows if in_rows else sizes.block
+    over = sizes.pairs(steps) * per_pair / sizes.allowed
+    if bounds.sequences == "all":
+        return Portion(steps, None, size)
+    n = B
+    if isinstance(bounds.sequences, int):
+        n = min(B, bounds.sequences)
+        over *= n / B if in_rows else 1
+    elif in_rows and over > 1:
+        n = max(min(FEW, B), _power(B / over))
+        over *= n / B
+    every = 1
+    while over / every > 1 and every < len(steps):
+        every *= 2
+    columns = None
+    words = []
+    if n < B:
+        chosen = np.random.default_rng(bounds.seed).permutation(B)[:n]
+        columns = np.sort(chosen)
+        words.append(
+            f"{n} of {counted(B, 'sequence')}, drawn with seed {bounds.seed}, are taken apart by lag."
+        )
+    if every > 1:
+        words.append(
+            f"Of {len(steps)} loss steps every {every}th, counted from the last, is taken apart by lag."
+        )
+    return Portion(steps[::-1][::every][::-1], columns, size, tuple(words))
+
+
+def _power(number: float) -> int:
+    """The largest power of two below a number: what is left out does not hang on the last millisecond."""
+    return 1 << max(0, int(np.log2(max(1.0, number))))
