@@ -125,7 +125,7 @@ def test_the_equations_grow_with_the_steps(lab):
     lab.control("steps", "[role=slider]").focus()
     lab.page.keyboard.press("ArrowRight")
     lab.page.keyboard.press("ArrowRight")
-    lab.page.wait_for_function("formulas().includes('W_R^{5}')")
+    lab.page.wait_for_function("() => formulas().includes('W_R^{5}')")
 
 
 def test_the_cliff_and_its_clipping(lab):
@@ -280,9 +280,9 @@ def test_a_malformed_upload_shows_the_sentence(lab, reset, name, content, senten
 
 def test_after_a_refusal_a_good_file_is_shown(lab, reset, lstm):
     lab.upload("broken.safetensors", b"nothing of the kind")
-    lab.page.wait_for_function("find('.card')[0].textContent.includes('broken')")
+    lab.page.wait_for_function("() => find('.card')[0].textContent.includes('broken')")
     lab.upload("again.safetensors", lstm)
-    lab.page.wait_for_function("!find('.card')[0].textContent.startsWith('Not shown')")
+    lab.page.wait_for_function("() => !find('.card')[0].textContent.startsWith('Not shown')")
 
 
 def test_charts_say_what_they_show(lab, reset):
@@ -300,7 +300,7 @@ CARD = "find('.card').find(e => e.getClientRects().length).textContent"
 
 def test_clearing_the_file_brings_the_sliders_network_back(lab, reset, lstm):
     lab.upload("third.safetensors", lstm)
-    lab.page.wait_for_function(f"{CARD}.includes('your file third.safetensors')")
+    lab.page.wait_for_function(f"() => {CARD}.includes('your file third.safetensors')")
     assert "Without effect: gain, input strength" in lab.page.evaluate(CARD)
     with lab.redrawn(*OF_NETWORK):
         lab.page.get_by_text("Click to clear file").click()
@@ -312,7 +312,9 @@ def test_after_an_overflow_the_page_goes_on(lab, reset):
     lab.choose("activation", "identity", ("by_lag",))
     slider = lab.control("gain of", "[role=slider]")
     slider.press("End")
-    lab.page.wait_for_function(f"{CARD}.startsWith('Not shown') && {CARD}.includes('overflow')")
+    lab.page.wait_for_function(
+        f"() => {CARD}.startsWith('Not shown') && {CARD}.includes('overflow')"
+    )
     assert "still show what was measured before" in lab.page.evaluate(CARD)
     with lab.redrawn("by_lag"):
         slider.press("Home")
@@ -393,7 +395,7 @@ def test_sequences_of_ones_own_are_measured(lab, reset):
         lab.control("target", "input").fill("other")
         lab.page.keyboard.press("Tab")
     lab.page.wait_for_function(
-        "find('*').some(e => (e.shadowRoot ?? e).textContent.includes('3 classes'))"
+        "() => find('*').some(e => (e.shadowRoot ?? e).textContent.includes('3 classes'))"
     )
 
     torch.manual_seed(0)
@@ -414,7 +416,7 @@ def test_sequences_of_ones_own_are_measured(lab, reset):
         assert found.evaluate("e => e.disabled || 'disabled' in e.dataset"), label
     lab.upload("bad.npz", b"PK\x03\x04 no", ".npz")
     lab.page.wait_for_function(
-        "find('.card')[0].textContent.includes('bad.npz: expected a .npz file')"
+        "() => find('.card')[0].textContent.includes('bad.npz: expected a .npz file')"
     )
     with lab.redrawn("by_lag"):
         for _ in range(2):
@@ -430,14 +432,16 @@ def test_the_file_of_a_sweep_shows_its_map(lab, reset, tmp_path):
     axes = {"gain": "0.5:3:4", "input_variance": "0.1:1:3"}
     swept = bptt.sweep(axes, base=base, out=path, engine="threads")
     lab.upload("mine.sqlite", path.read_bytes(), ".sqlite")
-    lab.page.wait_for_function("find('marimo-vega, .vega-embed').some(e => !e.closest('.live'))")
+    lab.page.wait_for_function(
+        "() => find('marimo-vega, .vega-embed').some(e => !e.closest('.live'))"
+    )
     text = lab.text()
     assert "12 points over gain, input_variance." in text
     assert all(sentence in text for sentence in swept.findings())
     assert swept.findings()
     lab.upload("other.sqlite", b"SQLite format 3\0" + bytes(200), ".sqlite")
     lab.page.wait_for_function(
-        "find('[role=alert]').some(e => e.textContent.includes('other.sqlite'))"
+        "() => find('[role=alert]').some(e => e.textContent.includes('other.sqlite'))"
     )
 
 
@@ -451,7 +455,7 @@ def test_the_look_ahead_says_what_the_library_says(lab, reset):
         "words => find('[role=alert]').some(e => e.textContent === words)", arg=ahead.sentence
     )
     lab.page.wait_for_function(
-        "find('marimo-vega, .vega-embed').filter(e => !e.closest('.live')).length >= 3"
+        "() => find('marimo-vega, .vega-embed').filter(e => !e.closest('.live')).length >= 3"
     )
     text = lab.text()
     for figure in ("reach", "agreement", "form"):

@@ -19,7 +19,8 @@ pytest.importorskip("marimo")
 
 
 from bptt.errors import OptionError
-from bptt.lab.server import BODY, PORT, listening
+from bptt.lab.door import BODY
+from bptt.lab.server import PORT, listening
 
 LAB = [sys.executable, "-m", "bptt", "lab", "--headless"]
 # Every connection the process opens or listens at, and every process it starts, on standard error.

@@ -10,6 +10,7 @@ import marimo as mo
 from bptt.configuration import Configuration
 from bptt.data import Series
 from bptt.errors import BpttError
+from bptt.lab.live import Still
 from bptt.lab.texts import announced, paragraphs
 from bptt.lab.upload import words
 from bptt.prognoses import NetworkLearner, Prognosis, prognosis_of, updates_ahead
@@ -108,7 +109,7 @@ def section(setting: Configuration, prognosis: Prognosis, given: Series | None =
                 mo.md(f"**{figure.heading}**"),
                 mo.Html(paragraphs(f"Nothing to draw: {figure.missing}"))
                 if figure.chart is None
-                else mo.as_html(figure.chart.properties(width=ACROSS)),
+                else mo.as_html(Still(figure.chart.properties(width=ACROSS), figure.finding)),
                 mo.Html(paragraphs(figure.finding)),
             ]
         ).style({"width": f"{ROOM}px"})

@@ -6,6 +6,7 @@ from typing import Any
 import marimo as mo
 
 from bptt.lab.exercises import EXERCISES, Checked, Exercise
+from bptt.lab.held import held
 from bptt.lab.texts import announced
 
 
@@ -25,9 +26,11 @@ def _form(number: int, exercise: Exercise, answered: Callable[[Exercise, Any], N
         if exercise.choices
         else mo.ui.text(label=label)
     )
-    return one.form(
+    form = one.form(
         bordered=False, submit_button_label="Check", on_change=lambda answer: answered(exercise, answer)
     )  # fmt: skip
+    held(form.element)
+    return held(form)
 
 
 def asked(answers: Mapping[str, Any], checked: Mapping[str, Checked]) -> list[mo.Html]:

@@ -7,6 +7,7 @@ import marimo as mo
 from bptt.cells.activations import ACTIVATIONS
 from bptt.cells.initialise import SCHEMES
 from bptt.configuration import Configuration
+from bptt.lab.held import held
 from bptt.lab.sequences import AXES, ENDINGS, TOLD
 from bptt.lab.upload import DATA, MAX_BYTES
 from bptt.layers.kinds import KINDS
@@ -24,7 +25,7 @@ def of_network(setting: Configuration, from_file: bool, own_data: bool) -> tuple
     """
     wide: dict[str, Any] = {"show_value": True, "full_width": True}
     of_weights: dict[str, Any] = {"disabled": from_file, "full_width": True}
-    return (
+    controls = (
         mo.ui.slider(0, 3, 0.01, value=setting.gain, label="gain of $W_R$", disabled=from_file, **wide),
         mo.ui.slider(
             0, 4, 0.05, value=setting.input_variance, label="input strength $\\sigma^2$", disabled=from_file, **wide
@@ -41,21 +42,89 @@ def of_network(setting: Configuration, from_file: bool, own_data: bool) -> tuple
         ),
         mo.ui.dropdown(DATA, value=setting.data, label="data", disabled=own_data),
     )  # fmt: skip
+    return tuple(map(held, controls))
 
 
 def of_files() -> tuple[Any, ...]:
     """Where a model and sequences are dropped, each with what can be said about it."""
-    return (
+    controls = (
         mo.ui.file([".safetensors"], kind="area", label="Drop a .safetensors file here", max_size=MAX_BYTES),
         mo.ui.dropdown(["tanh", "relu"], value="tanh", label="a plain RNN in it has the activation"),
         mo.ui.file(ENDINGS, kind="area", label="Drop a .npz or .csv file of sequences here", max_size=MAX_BYTES),
         _of_reading(),
     )  # fmt: skip
+    return tuple(map(held, controls))
+
+
+def of_equations() -> tuple[Any, ...]:
+    """How many steps are unrolled, and of one unit or of many."""
+    controls = (
+        mo.ui.slider(1, 8, value=3, label="steps $n$", show_value=True),
+        mo.ui.radio({"one unit": "scalar", "many": "matrix"}, value="one unit", inline=True),
+    )
+    return tuple(map(held, controls))
+
+
+def of_one_unit() -> tuple[Any, ...]:
+    """The weights, the activation and the steps of a network of one unit."""
+    controls = (
+        mo.ui.slider(-2, 2, 0.05, value=0.9, label="weight $W_R$", show_value=True),
+        mo.ui.slider(0, 3, 0.1, value=1, label="input weight $W_F$", show_value=True),
+        mo.ui.dropdown(ACTIVATIONS, value="tanh", label="activation $\\varphi$"),
+        mo.ui.slider(1, 8, value=4, label="steps $n$", show_value=True),
+    )
+    return tuple(map(held, controls))
+
+
+def of_descent(view: tuple[float, float], start: tuple[float, float, float]) -> tuple[Any, ...]:
+    """Where a descent begins, its learning rate, and what its gradient is clipped at.
+
+    Args:
+        view: the ends of the weight's range.
+        start: what the three stand at first.
+    """
+    controls = (
+        mo.ui.slider(*view, 0.01, value=start[0], label="first $w$", show_value=True),
+        mo.ui.slider(0.05, 2, 0.05, value=start[1], label="learning rate", show_value=True),
+        mo.ui.slider(0.01, 1, 0.01, value=start[2], label="clip the gradient at", show_value=True),
+    )
+    return tuple(map(held, controls))
+
+
+def of_look(budgets: list[int], usual: int) -> tuple[Any, ...]:
+    """The budget of a training that is looked ahead on, and the button that does it.
+
+    Args:
+        budgets: to choose from.
+        usual: what it stands at first.
+    """
+    label = "updates of the whole training"
+    controls = (
+        mo.ui.slider(steps=budgets, value=usual, label=label, show_value=True),
+        mo.ui.run_button(label="Look ahead"),
+    )
+    return tuple(map(held, controls))
+
+
+def of_sweep(colours: tuple[str, ...], largest: int) -> tuple[Any, ...]:
+    """Where the file of a sweep is dropped, and the colour of its map.
+
+    Args:
+        colours: numbers that a map can show.
+        largest: bytes of a file.
+    """
+    controls = (
+        mo.ui.file(
+            [".sqlite"], kind="area", label="Drop the file of a sweep here", max_size=largest
+        ),
+        mo.ui.dropdown(colours, value=colours[0], label="colour of the map"),
+    )
+    return tuple(map(held, controls))
 
 
 def _of_reading() -> Any:
     """What can be said about dropped sequences, as one control whose value is a dictionary."""
-    return mo.ui.dictionary(
+    reading = mo.ui.dictionary(
         {
             "target": mo.ui.text(label="target", placeholder="target, label or y"),
             "inputs": mo.ui.text(label="inputs", placeholder="all others, or x"),
@@ -63,6 +132,9 @@ def _of_reading() -> Any:
             "axes": mo.ui.dropdown(list(AXES), value=TOLD, label="axes"),
         }
     )
+    for control in reading.elements.values():
+        held(control)
+    return reading
 
 
 def why_at_rest(model: str | None, data: str | None) -> str:

@@ -49,7 +49,8 @@ const colours = room => {
 
 async function render({ model, el }) {
   const box = document.createElement("div");
-  box.className = "live";
+  const still = model.get("still");
+  box.className = still ? "still" : "live";
   box.style.overflowX = "auto";
   box.dataset.key = model.get("key");
   const drawing = document.createElement("div");
@@ -72,9 +73,10 @@ async function render({ model, el }) {
   const embed = async () => {
     embedded?.finalize();
     room = width();
-    const spec = { ...fitted(shaded(model.get("spec")), room), datasets: model.get("rows") };
+    const given = shaded(model.get("spec"));
+    const spec = still ? given : { ...fitted(given, room), datasets: model.get("rows") };
     embedded = await vegaEmbed(drawing, spec, {
-      renderer: "svg", config: colours(room),
+      renderer: "svg", config: colours(room), ast: true,  // the page may not make code of text
       actions: { export: true, source: false, compiled: false, editor: false },
     });
     box.view = embedded.view;

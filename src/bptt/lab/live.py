@@ -1,4 +1,4 @@
-"""A chart on the page that takes new rows without being made anew."""
+"""Charts on the page, drawn by a script that makes no code of text: the page's policy allows none."""
 
 import json
 from functools import cache
@@ -24,21 +24,32 @@ def _script() -> str:
     return str(vl_convert.javascript_bundle(shared + own, vl_version=version))
 
 
-class Live(anywidget.AnyWidget):
-    """One picture, live.
+class _Chart(anywidget.AnyWidget):
+    """What the script draws.
 
     Attributes:
         key: the picture's name, for whoever looks for it on the page.
         spec: the chart, with named data and no rows.
         rows: the rows by name.
         sentence: what the chart shows at present, for a screen reader.
+        still: whether it stays as it is: another width, and other rows, are not for it.
     """
 
     _esm = _script()
+    still = traitlets.Bool(False).tag(sync=True)
     key = traitlets.Unicode().tag(sync=True)
     spec = traitlets.Dict().tag(sync=True)
     rows = traitlets.Dict().tag(sync=True)
     sentence = traitlets.Unicode().tag(sync=True)
+
+
+class Live(_Chart):
+    """One picture that takes new rows without being made anew.
+
+    Args:
+        picture: what it is.
+        shown: what it shows first.
+    """
 
     def __init__(self, picture: Picture, shown: Any) -> None:
         super().__init__(
@@ -55,3 +66,15 @@ class Live(anywidget.AnyWidget):
             self.spec = self._picture.spec(shown)
             self.rows = dict(self._picture.rows(shown))
             self.sentence = self._picture.sentence(shown)
+
+
+class Still(_Chart):
+    """A chart that is drawn once.
+
+    Args:
+        chart: Altair's.
+        sentence: what it shows, for a screen reader.
+    """
+
+    def __init__(self, chart: Any, sentence: str) -> None:
+        super().__init__(key="still", spec=chart.to_dict(), rows={}, sentence=sentence, still=True)

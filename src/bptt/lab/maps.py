@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bptt.lab.live import Still
 from bptt.sweeps.maps.grid import NUMBERS
 from bptt.sweeps.results import read_bytes
 
@@ -10,7 +11,7 @@ COLOURS = tuple(name for name in NUMBERS if name not in ("seconds", "lyapunov_st
 
 
 def drawn(name: str, content: bytes, colour: str) -> tuple[Any, list[str]]:
-    """The map as an Altair chart, and sentences.
+    """The map as a chart on the page, and sentences.
 
     Args:
         name: of the file, as the user knows it.
@@ -24,4 +25,7 @@ def drawn(name: str, content: bytes, colour: str) -> tuple[Any, list[str]]:
     swept = read_bytes(content, name)
     failed = [f"{swept.failed} points could not be measured."] if swept.failed else []
     points = f"{len(swept)} points over {', '.join(swept.varied)}."
-    return swept.phase_diagram(colour=colour), [points, *failed, *swept.findings()]
+    chart = Still(
+        swept.phase_diagram(colour=colour), f"A map of {colour} over {', '.join(swept.varied)}."
+    )
+    return chart, [points, *failed, *swept.findings()]

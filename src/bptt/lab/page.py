@@ -15,21 +15,30 @@ def _():
     import numpy as np
 
     from bptt import set_num_threads
-    from bptt.cells.activations import ACTIVATIONS
     from bptt.configuration import Configuration
     from bptt.derivation import Derivation
     from bptt.errors import BpttError
-    from bptt.lab import ahead, asking, cliff, maps, pictures, scalar, sequences, texts, upload
+    from bptt.lab import (
+        ahead,
+        asking,
+        cliff,
+        controls,
+        maps,
+        pictures,
+        scalar,
+        sequences,
+        texts,
+        upload,
+    )
     from bptt.lab.card import Card
-    from bptt.lab.controls import activation_of, of_files, of_network, resting, why_at_rest
     from bptt.lab.live import Live
     from bptt.lab.measured import measure, report_of
 
     # What is measured here is small: one thread is as fast as several, and waits for nobody.
     set_num_threads(1)
     return (
-        ACTIVATIONS, BpttError, Card, Derivation, Live, Configuration, activation_of, ahead, asking, cliff, maps, measure,
-        mo, np, of_network, of_files, pictures, report_of, resting, scalar, sequences, texts, upload, why_at_rest,
+        BpttError, Card, Derivation, Live, Configuration, ahead, asking, cliff, controls, maps, measure, mo, np, pictures,
+        report_of, scalar, sequences, texts, upload,
     )  # fmt: skip
 
 
@@ -39,9 +48,8 @@ def _(mo, texts):
 
 
 @app.cell
-def _(mo):
-    steps = mo.ui.slider(1, 8, value=3, label="steps $n$", show_value=True)
-    form = mo.ui.radio({"one unit": "scalar", "many": "matrix"}, value="one unit", inline=True)
+def _(controls):
+    steps, form = controls.of_equations()
     return form, steps
 
 
@@ -57,11 +65,8 @@ def _(Derivation, form, mo, steps, texts):
 
 
 @app.cell
-def _(ACTIVATIONS, mo):
-    weight = mo.ui.slider(-2, 2, 0.05, value=0.9, label="weight $W_R$", show_value=True)
-    strength = mo.ui.slider(0, 3, 0.1, value=1, label="input weight $W_F$", show_value=True)
-    one_phi = mo.ui.dropdown(ACTIVATIONS, value="tanh", label="activation $\\varphi$")
-    back = mo.ui.slider(1, 8, value=4, label="steps $n$", show_value=True)
+def _(controls):
+    weight, strength, one_phi, back = controls.of_one_unit()
     return back, one_phi, strength, weight
 
 
@@ -95,7 +100,7 @@ def _(back, expression, mo, one_phi, strength, terms, texts, weight):
 
 
 @app.cell
-def _(Card, Configuration, Live, measure, of_files, pictures):
+def _(controls, measure, pictures, Card, Configuration, Live):
     first = Configuration(gain=1.0, input_variance=0.5, init="orthogonal")
     _shown = measure(first.build())
     card = Card()
@@ -103,7 +108,7 @@ def _(Card, Configuration, Live, measure, of_files, pictures):
     live = {picture.key: Live(picture, _shown) for picture in pictures.OF_NETWORK}
     # for what looks only when it is asked: the exercises and the look ahead
     now = {"setting": first, "given": None}
-    file, plain, own_data, reading = of_files()
+    file, plain, own_data, reading = controls.of_files()
     return card, file, live, now, own_data, plain, reading
 
 
@@ -132,16 +137,16 @@ def _(BpttError, now, own, own_data, reading, sequences, upload):
 
 
 @app.cell
-def _(given, now, of_network, own):
-    gain, variance, activation, init, cell, hidden, length, loss_at, data = of_network(
+def _(controls, given, now, own):
+    gain, variance, activation, init, cell, hidden, length, loss_at, data = controls.of_network(
         now["setting"], own is not None, given is not None
     )
     return activation, cell, data, gain, hidden, init, length, loss_at, variance
 
 
 @app.cell
-def _(activation, card, cell, file, gain, given, hidden, init, length, loss_at, mo, own, texts, variance, why_at_rest):  # fmt: skip
-    _why = why_at_rest(file.name() if own else None, given.name if given else None)
+def _(activation, card, cell, controls, file, gain, given, hidden, init, length, loss_at, mo, own, texts, variance):  # fmt: skip
+    _why = controls.why_at_rest(file.name() if own else None, given.name if given else None)
     _said = [mo.Html(texts.paragraphs(_why))] if _why else []
     mo.sidebar(
         [card, *_said, gain, variance, activation, init, cell, hidden, length, loss_at], width="21rem"
@@ -149,9 +154,9 @@ def _(activation, card, cell, file, gain, given, hidden, init, length, loss_at, 
 
 
 @app.cell
-def _(Configuration, activation, activation_of, cell, data, gain, hidden, init, length, loss_at, now, variance):  # fmt: skip
+def _(activation, cell, controls, data, gain, hidden, init, length, loss_at, now, variance, Configuration):  # fmt: skip
     setting = Configuration(
-        cell=cell.value, activation=activation_of(cell.value, activation.value), init=init.value, gain=gain.value,
+        cell=cell.value, activation=controls.activation_of(cell.value, activation.value), init=init.value, gain=gain.value,
         input_variance=variance.value, hidden=hidden.value, length=length.value, data=data.value,
         loss_at=loss_at.value if data.value == "noise" else None,
     )  # fmt: skip
@@ -160,7 +165,7 @@ def _(Configuration, activation, activation_of, cell, data, gain, hidden, init, 
 
 
 @app.cell
-def _(BpttError, card, file, given, live, measure, own, refused, resting, setting, unread, upload):
+def _(card, controls, file, given, live, measure, own, refused, setting, unread, upload, BpttError):
     shown, problem = None, refused or unread
     card.busy = True
     try:
@@ -179,7 +184,11 @@ def _(BpttError, card, file, given, live, measure, own, refused, resting, settin
     else:
         _whose = "the sliders' network" if own is None else f"your file {file.name()}"
         _on = setting.data if given is None else given.name
-        card.show(shown, f"{_whose} on {_on}", resting(setting, own is not None, given is not None))
+        card.show(
+            shown,
+            f"{_whose} on {_on}",
+            controls.resting(setting, own is not None, given is not None),
+        )
         for _picture in live.values():
             _picture.show(shown)
     return problem, shown
@@ -191,12 +200,8 @@ def _(live, mo, texts):
 
 
 @app.cell
-def _(mo, pictures, start):
-    wide_w = mo.ui.slider(*pictures.VIEW, 0.01, value=start[0], label="first $w$", show_value=True)
-    rate = mo.ui.slider(0.05, 2, 0.05, value=start[1], label="learning rate", show_value=True)
-    limit = mo.ui.slider(
-        0.01, 1, 0.01, value=start[2], label="clip the gradient at", show_value=True
-    )
+def _(controls, pictures, start):
+    wide_w, rate, limit = controls.of_descent(pictures.VIEW, start)
     return limit, rate, wide_w
 
 
@@ -254,11 +259,8 @@ def _(file, given, mo, report_of, setting, shown):
 
 
 @app.cell
-def _(ahead, mo):
-    budget = mo.ui.slider(
-        steps=ahead.BUDGETS, value=ahead.USUAL, label="updates of the whole training", show_value=True
-    )  # fmt: skip
-    look = mo.ui.run_button(label="Look ahead")
+def _(ahead, controls):
+    budget, look = controls.of_look(ahead.BUDGETS, ahead.USUAL)
     return budget, look
 
 
@@ -274,11 +276,8 @@ def _(ahead, look, now):
 
 
 @app.cell
-def _(maps, mo):
-    swept = mo.ui.file(
-        [".sqlite"], kind="area", label="Drop the file of a sweep here", max_size=maps.MAX_BYTES
-    )
-    colour = mo.ui.dropdown(maps.COLOURS, value=maps.COLOURS[0], label="colour of the map")
+def _(controls, maps):
+    swept, colour = controls.of_sweep(maps.COLOURS, maps.MAX_BYTES)
     return colour, swept
 
 

@@ -2,11 +2,8 @@
 
 Why not ``marimo run`` in a second process: that asks in the terminal whether to stop, lists itself in the user's
 folders, and takes a port between looking for it and opening it. Here the socket is open before the address is
-printed, there is no child that could be left over, and nothing reaches marimo that the door does not let pass:
-
-    a body     no longer than the largest upload
-    a host     with no token only one of this machine's: no foreign page reads this one by renaming its host
-    an origin  with no token only this page's own
+printed, there is no child that could be left over, and nothing reaches marimo that the door (``door``) does not let pass. With no
+token a host must be one of this machine's: no foreign page reads this one by renaming its host.
 """
 
 import errno
@@ -21,26 +18,20 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from bptt.arrays import as_whole
 from bptt.errors import OptionError
 from bptt.extras import needing
 from bptt.files import reason
-from bptt.lab.upload import MAX_BYTES
+from bptt.lab.door import Door
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp
 
 PAGE = Path(__file__).with_name("page.py")
 PORT = 2718
 TRIED = 100  # ports from PORT on, before the system chooses
-BODY = MAX_BYTES * 4 // 3 + 2**20  # an upload comes in base64, with what belongs to it
-# The page brings all it needs: whatever else it might ask for, the browser refuses.
-POLICY = (
-    "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; object-src 'none'; "
-    "frame-ancestors 'self'; form-action 'self'; base-uri 'self'"
-)
 
 
 def serve(
@@ -187,60 +178,3 @@ def _run(app: "ASGIApp", opened: socket.socket, started: Callable[[], None]) -> 
         ws_ping_timeout=60,  # a page that computes is silent for a while
     )  # fmt: skip
     Server(config).run(sockets=[opened])
-
-
-class Door:
-    """Lets through what the page may be asked, and says what the browser may ask for it.
-
-    Args:
-        app: behind the door.
-        own_pages_only: whether only the page itself may ask; False where a token is asked for.
-    """
-
-    def __init__(self, app: "ASGIApp", *, own_pages_only: bool) -> None:
-        self.app = app
-        self.own_pages_only = own_pages_only
-
-    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        """One request."""
-        from starlette.exceptions import HTTPException
-        from starlette.responses import PlainTextResponse
-
-        headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
-        if (refused := self._refused(headers)) is not None:
-            if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 1008, "reason": refused[1]})
-            else:
-                await PlainTextResponse(refused[1] + "\n", refused[0])(scope, receive, send)
-            return
-        length = 0
-
-        async def counted() -> "Message":
-            nonlocal length
-            message = await receive()
-            length += len(message.get("body", b""))
-            if length > BODY:
-                raise HTTPException(413, TOO_LONG)
-            return message
-
-        async def guarded(message: "Message") -> None:
-            if message["type"] == "http.response.start":
-                policy = (b"content-security-policy", POLICY.encode())
-                message["headers"] = [*message.get("headers", []), policy]
-            await send(message)
-
-        await self.app(scope, counted, guarded)
-
-    def _refused(self, headers: dict[str, str]) -> tuple[int, str] | None:
-        """Status and reason, if it is."""
-        length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > BODY:
-            return 413, TOO_LONG
-        origin = headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
-        if self.own_pages_only and foreign:
-            return 403, "Only the page itself may ask for this."
-        return None
-
-
-TOO_LONG = f"Larger than {MAX_BYTES >> 20} MB, the largest upload."

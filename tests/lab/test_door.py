@@ -1,0 +1,126 @@
+"""What the live page answers to those who are not its page, and to messages that no page of ours sends."""
+
+import http.client
+import re
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+
+pytest.importorskip("marimo", reason="pip install 'bptt[lab]'")
+
+import marimo as mo
+
+from bptt.lab.held import held
+from tests.lab.driver import FIND
+from tests.lab.test_server import address, get, running
+
+MALFORMED = [[["a"]], [["a", "!!!"]], [[1, 2]], "x", 5, None, {"a": 1}, [], True, 1e30, -1e30]
+
+
+@pytest.fixture(scope="module")
+def at(tmp_path_factory):
+    with running("--port", "0", cwd=tmp_path_factory.mktemp("lab")) as (_, (said,)):
+        yield address(said)
+
+
+def test_no_answer_gives_another_page_leave_to_read_it(at):
+    page = get(at)
+    asset = re.search(rb'src="\./(assets/[^"]+\.js)"', page[2])[1].decode()
+    for answer in (page, get(at, f"/{asset}"), get(at, "/health"), get(at, "/api/status")):
+        assert not [name for name in answer[1] if name.lower().startswith("access-control-")]
+
+
+def test_a_preflight_of_another_page_is_refused(at):
+    connection = http.client.HTTPConnection("127.0.0.1", at.port, timeout=20)
+    wanted = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
+    connection.request("OPTIONS", "/api/kernel/set_ui_element_value", headers=wanted)
+    answer = connection.getresponse()
+    assert answer.status == 403
+    assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
+    connection.close()
+
+
+def test_the_policy_lets_no_text_become_code(at):
+    _, headers, body = get(at)
+    (policy,) = headers.get_all("content-security-policy")
+    scripts = re.search(r"script-src ([^;]*)", policy)[1]
+    assert "unsafe" not in scripts
+    assert scripts.count("sha256-") == len(re.findall(rb"<script(?![^>]* src=)", body)) > 0
+    assert "unsafe-eval" not in policy
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../../../../etc/passwd", "/assets/../../../../../../etc/passwd", "/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "/assets/..%2f..%2f..%2f..%2f..%2fetc%2fpasswd", "/@file/../../etc/passwd", "/@file/1-..%2f..%2fetc%2fpasswd",
+        "/public/../../../../etc/passwd", "//etc/passwd", "/assets/%00", "/?file=/etc/passwd",
+    ],
+)  # fmt: skip
+def test_no_path_leads_out_of_the_page(at, path):
+    with socket.create_connection(
+        ("127.0.0.1", at.port), timeout=20
+    ) as opened:  # as it stands, nothing made plain
+        asked = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{at.port}\r\nConnection: close\r\n\r\n"
+        opened.sendall(asked.encode())
+        answer = b"".join(iter(lambda: opened.recv(2**16), b""))
+    assert int(answer.split()[1]) < 500
+    assert b"root:" not in answer
+
+
+@pytest.mark.parametrize(
+    "control",
+    [
+        lambda: mo.ui.slider(20, 300, 10, value=60),
+        lambda: mo.ui.slider(steps=[4, 8, 16], value=8),
+        lambda: mo.ui.dropdown(["tanh", "relu"], value="tanh"),
+        lambda: mo.ui.radio({"one unit": "scalar", "many": "matrix"}, value="one unit"),
+        lambda: mo.ui.file([".npz"], kind="area"),
+    ],
+)
+@pytest.mark.parametrize("message", MALFORMED, ids=repr)
+def test_what_is_no_value_leaves_a_control_as_it_was(control, message):
+    one = held(control())
+    before = one.value
+    one._update(message)
+    assert one.value == before or (message in ([], [["a", "!!!"]]) and hasattr(one, "contents"))
+
+
+def test_what_a_reader_chooses_moves_it():
+    slider, choice = held(mo.ui.slider(20, 300, 10)), held(mo.ui.dropdown(["tanh", "relu"]))
+    slider._update(120)
+    choice._update(["relu"])
+    assert (slider.value, choice.value) == (120, "relu")
+
+
+SEND = """async ([session, token, id, value]) => (await fetch("/api/kernel/set_ui_element_value", {
+  method: "POST",
+  headers: {"Content-Type": "application/json", "Marimo-Session-Id": session, "Marimo-Server-Token": token},
+  body: JSON.stringify({objectIds: [id], values: [value]}),
+})).status"""
+CONTROLS = """() => find("marimo-file, marimo-slider, marimo-dropdown, marimo-radio, marimo-text, marimo-form")
+  .map(e => e.closest("marimo-ui-element")?.getAttribute("object-id")).filter(Boolean)"""
+
+
+def test_the_page_goes_on_after_messages_that_are_none(browser, tmp_path):
+    """Each control of the page is sent each of them; the terminal stays silent, and a slider still moves a chart."""
+    with running("--port", "0", cwd=tmp_path, lines=2) as (server, said):
+        page, sockets = browser.new_page(), []
+        page.on("websocket", lambda opened: sockets.append(opened.url))
+        page.add_init_script(FIND)
+        page.goto(f"http://127.0.0.1:{address(said[0]).port}/")
+        page.wait_for_function("() => find('.live[data-drawn]').length >= 9", timeout=120_000)
+        token = re.search(r'"serverToken": ?"([^"]+)"', page.content())[1]
+        session = re.search(r"session_id=([^&]+)", urlsplit(sockets[0]).query)[1]
+        controls = sorted(set(page.evaluate(CONTROLS)))
+        assert len(controls) > 20
+        for one in controls:
+            for message in MALFORMED:
+                assert page.evaluate(SEND, [session, token, one, message]) == 200
+        page.wait_for_timeout(3000)
+        assert page.evaluate("find('.live[data-drawn]').length") >= 9
+        page.close()
+        server.terminate()
+        _, errors = server.communicate(timeout=20)
+    assert not errors
