@@ -1,0 +1,12 @@
+"""Linear recurrences that a model computes by a scan: Mamba, RG-LRU, RWKV, xLSTM, minGRU, LRU and one's own."""
+
+import bptt.torch_models.scans.adapters  # noqa: F401  (they register themselves)
+from bptt.torch_models.scans.kinds import Decay, Delta, LinearRecurrence, Outer, Selective
+from bptt.torch_models.scans.lags import scan_lags
+from bptt.torch_models.scans.measured import ScanLags
+from bptt.torch_models.scans.registry import register, scan_modules
+from bptt.torch_models.scans.scan import Scan
+
+__all__ = [
+    "Decay", "Delta", "LinearRecurrence", "Outer", "Scan", "ScanLags", "Selective", "register", "scan_lags", "scan_modules",
+]  # fmt: skip

@@ -1,0 +1,35 @@
+"""What several of the published blocks have in common."""
+
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bptt.errors import OptionError
+
+
+def masked(x: Tensor, mask: Tensor | None) -> Tensor:
+    """(B, T, ·) with zeros where the mask (B, T) has them: padding."""
+    return x if mask is None else (x * mask[:, :, None]).to(x.dtype)
+
+
+def convolved(x: Tensor, conv: nn.Conv1d) -> Tensor:
+    """(B, T, D) through a causal convolution of each channel by itself."""
+    weight, T = conv.weight, x.shape[1]
+    out = F.conv1d(
+        x.transpose(1, 2).to(weight.dtype), weight, conv.bias, padding=weight.shape[-1] - 1, groups=weight.shape[0]
+    )  # fmt: skip
+    return out[..., :T].transpose(1, 2).to(x.dtype)
+
+
+def no_past(module: nn.Module, state: Any) -> None:
+    """Refuse a call that goes on from an earlier one.
+
+    Raises:
+        OptionError: if there is a state from before.
+    """
+    if state is not None:
+        raise OptionError(
+            f"the call of {type(module).__name__}", "a sequence from its beginning", "one that goes on from a state",
+            "Give whole sequences, without a cache or state from before.",
+        )  # fmt: skip

@@ -1,0 +1,194 @@
+"""One call of a module, measured: its states, the error at each of them, and every parameter's gradient by lag."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bptt.errors import AgreementError, OptionError, ResidualError
+from bptt.gradients.by_lag import StateProfile
+from bptt.torch_models.scans.calls import ScanCall
+from bptt.torch_models.scans.kinds import LinearRecurrence
+from bptt.torch_models.scans.parameters import ToParameters
+from bptt.torch_models.scans.registry import adapter_of
+from bptt.torch_models.scans.scan import Scan
+from bptt.torch_models.scans.tally import ROUNDING, ScanTally
+from bptt.torch_models.scans.walk import all_lags, walk
+
+
+@dataclass(frozen=True, eq=False)
+class ScanLags:
+    """One call of a module whose recurrence is known.
+
+    Attributes:
+        name: of the module in the model.
+        kind: its class.
+        profile: the gradient by lag of every parameter that acts through the states. The carry is all there is: what
+            a step multiplies the state with.
+        facts: numbers by name.
+        beside: norm of the part of each parameter's gradient that goes through no state: by the output projection, a
+            gate on the output, or whatever else the module's output is made of.
+    """
+
+    name: str
+    kind: str
+    profile: StateProfile
+    facts: dict[str, float]
+    beside: dict[str, float]
+
+
+def measured(
+    call: ScanCall, whole: dict[str, Tensor | None], max_lag: int | None = None
+) -> ScanLags:
+    """Take one call apart by lag.
+
+    Args:
+        call: with its error.
+        whole: autograd's gradient by each parameter of the module, by name, of the user's own loss.
+        max_lag: the largest lag to compute; None for all.
+
+    Raises:
+        OptionError: if the adapter returns no Scan.
+        AgreementError: if what it reads from the states is not what the module returned.
+        ResidualError: if the lags do not add up to autograd's gradient.
+    """
+    error = torch.zeros_like(call.output) if call.error is None else call.error
+    scan = _scan(call)
+    recurrence = scan.recurrence
+    states = recurrence.states()
+    immediate, beside, eps = _read(call, scan, states, error)
+    to_parameters = ToParameters(recurrence, call.module)
+    through = to_parameters.of(all_lags(recurrence, states, immediate))
+    names = dict(call.module.named_parameters())
+    own = {name: grad for name, grad in through.items() if name in names}
+    _check_whole(call, own, beside, whole, eps)
+    steps = recurrence.steps
+    K = steps if max_lag is None else min(steps, max_lag + 1)
+    tally = ScanTally(through, every_lag=K == steps)
+    signals = walk(
+        recurrence, states, immediate, K, lambda k, by, e: tally.add(k, to_parameters.of(by), e)
+    )
+    norms = {name: float(grad.abs().double().norm()) for name, grad in beside.items()}
+    tally.check(eps, norms, call.name)
+    profile = tally.profile(signals)
+    return ScanLags(call.name, type(call.module).__name__, profile, _facts(scan, profile), norms)
+
+
+def _scan(call: ScanCall) -> Scan:
+    """What the adapter says of the call."""
+    adapter = adapter_of(call.module)
+    assert adapter is not None  # the module was found by it
+    with torch.enable_grad():
+        scan = adapter(call.module, *call.args, **call.kwargs)
+    if not isinstance(scan, Scan) or not isinstance(scan.recurrence, LinearRecurrence):
+        raise OptionError(
+            f"the adapter of {type(call.module).__name__}", "a bptt.torch_models.Scan", type(scan).__name__,
+            "Return Scan(Decay(a, b), read); docs/recurrences.md has an example.",
+        )  # fmt: skip
+    return scan
+
+
+def _read(
+    call: ScanCall, scan: Scan, states: Tensor, error: Tensor
+) -> tuple[Tensor, dict[str, Tensor], float]:
+    """The error at each state, the gradient by parameters that goes by no state, and eps of the types in use."""
+    leaf = states.detach().requires_grad_()
+    with torch.enable_grad():
+        output = scan.read(leaf)
+    eps = max(torch.finfo(t.dtype).eps for t in (output, call.output, states))
+    _check_output(call, output, eps)
+    named = {n: p for n, p in call.module.named_parameters() if p.requires_grad}
+    grads = torch.autograd.grad(
+        output, [leaf, *named.values()], error.to(output.dtype), retain_graph=True, allow_unused=True
+    )  # fmt: skip
+    immediate = torch.zeros_like(states) if grads[0] is None else grads[0]
+    beside = {n: g for n, g in zip(named, grads[1:], strict=True) if g is not None}
+    return immediate.contiguous(), beside, eps
+
+
+def _check_output(call: ScanCall, output: Tensor, eps: float) -> None:
+    cure = (
+        "What read makes of the states must be what the module returned, the first tensor of it. "
+    )
+    if output.shape != call.output.shape:
+        raise AgreementError(
+            f"the adapter of {type(call.module).__name__}", f"an output of shape {tuple(call.output.shape)}",
+            f"{tuple(output.shape)}", cure,
+        )  # fmt: skip
+    size = float(call.output.abs().max()) if call.output.numel() else 0.0
+    off = float((output.detach() - call.output).abs().max()) if call.output.numel() else 0.0
+    if not off <= 3 * ROUNDING * eps * max(size, 1e-30):
+        raise AgreementError(
+            f"the adapter of {type(call.module).__name__}", f"what the module returned, to {3 * ROUNDING * eps:.0e} of it",
+            f"a difference of {off / max(size, 1e-30):.1e}",
+            f"{cure}Dropout within the module: call model.eval(), or set its rate to 0. Another version of the package "
+            "may compute something else.",
+        )  # fmt: skip
+
+
+def _check_whole(
+    call: ScanCall,
+    through: dict[str, Tensor],
+    beside: dict[str, Tensor],
+    whole: dict[str, Tensor | None],
+    eps: float,
+) -> None:
+    """Compare with autograd's gradient; where that is of several calls, with that of this call run by itself."""
+    if _worst(through, beside, whole)[1] <= ROUNDING * eps:
+        return
+    name, off = _worst(through, beside, _by_itself(call))
+    if not off <= ROUNDING * eps:
+        raise ResidualError(
+            f"{call.name}.{name}", f"autograd's gradient, to {ROUNDING * eps:.0e}", f"a difference of {off:.1e}",
+            "The adapter must make everything of the module's parameters and inputs as the module does, with its "
+            "graph: nothing detached, and no parameter left out.",
+        )  # fmt: skip
+
+
+def _worst(
+    through: dict[str, Tensor], beside: dict[str, Tensor], whole: dict[str, Tensor | None]
+) -> tuple[str, float]:
+    """The parameter whose two parts are furthest from the whole, relative to their sizes."""
+    worst = ("", 0.0)
+    for name, all_of_it in whole.items():
+        parts = [part[name] for part in (through, beside) if name in part]
+        if all_of_it is None and not parts:
+            continue
+        like = parts[0] if all_of_it is None else all_of_it
+        off = (torch.zeros_like(like) if all_of_it is None else all_of_it).clone()
+        size = float(off.abs().max())
+        for part in parts:
+            off -= part
+            size += float(part.abs().max())
+        relative = float(off.abs().max()) / size if size else 0.0
+        if not relative <= worst[1]:
+            worst = (name, relative)
+    return worst
+
+
+def _by_itself(call: ScanCall) -> dict[str, Tensor | None]:
+    """Autograd's gradient by the module's parameters of this call alone."""
+    named = {n: p for n, p in call.module.named_parameters() if p.requires_grad}
+    with torch.enable_grad():
+        returned = call.module(*call.args, **call.kwargs)
+        output = (
+            returned
+            if isinstance(returned, Tensor)
+            else next(r for r in returned if isinstance(r, Tensor))
+        )
+    grads = torch.autograd.grad(output, list(named.values()), call.error, allow_unused=True)
+    return dict(zip(named, grads, strict=True))
+
+
+def _facts(scan: Scan, profile: StateProfile) -> dict[str, float]:
+    recurrence = scan.recurrence
+    factors = {name: value.detach() for name, value in recurrence.factors.items()}
+    a = recurrence.carry(factors).abs()
+    along = float(np.exp(profile.rate))
+    facts = {
+        "carry a along the error, mean": along,
+        "carry a over all units, mean": float(a.double().mean()),
+        "carry a of the slowest unit": float(a.double().mean((0, 1)).max()),
+    }
+    return facts | recurrence.facts(factors) | scan.facts
