@@ -83,8 +83,10 @@ def measuring(name: str, workers: int | None, address: str | None) -> Iterator[R
     count = cpu_count() if workers is None else workers
     threads = 1 if address is not None else max(1, cpu_count() // count)
     if name == "loky" and count > 1:
-        work = partial(_child, os.getpid(), threads)
-        yield partial(_streamed, n_jobs=count, backend="loky", work=work)
+        yield partial(
+            _streamed, n_jobs=count, backend="loky", work=partial(_alone, threads),
+            initializer=_ending_with(os.getpid()),
+        )  # fmt: skip
         return
     if name == "dask":
         with dask_client(address, count) as client:
@@ -108,22 +110,30 @@ def _alone(threads: int, point: Point) -> Row:
     return measured(point)
 
 
-def _child(parent: int, threads: int, point: Point) -> Row:
-    """A point in a process of our own."""
-    _end_with(parent)
-    return _alone(threads, point)
-
-
 @cache
-def _end_with(parent: int) -> None:
-    """End this process soon after its parent: where that was killed, joblib's would wait for minutes."""
+def _ending_with(parent: int) -> Callable[[], None]:
+    """What a worker process calls first, to end soon after its parent: where that was killed, joblib's would wait for minutes.
 
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
+    It is sent as code and not by name: it runs before anything of ours is imported, which takes longer than all else. One
+    function for all sweeps, or joblib would start new processes for each.
 
-    threading.Thread(target=watch, daemon=True).start()
+    Args:
+        parent: the process to end with.
+    """
+
+    def begin() -> None:
+        import os
+        import threading
+        import time
+
+        def watch() -> None:
+            while os.getppid() == parent:
+                time.sleep(0.2)
+            os._exit(1)
+
+        threading.Thread(target=watch, daemon=True).start()
+
+    return begin
 
 
 @cache
