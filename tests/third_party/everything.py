@@ -1,4 +1,4 @@
-"""Every case, and every model that is refused."""
+"""Every case, every step of a package's own, and every model that is refused."""
 
 import torch
 from torch import nn
@@ -42,7 +42,7 @@ def leaky():
                 spikes, membrane = self.neuron(x_t, spikes, membrane)
             return membrane
 
-    return Setup(Spiking(), torch.randn(12, 2, 8), _mean_square, {})
+    return Setup(Spiking(), torch.randn(12, 2, 8), _mean_square, {"neuron": 12})
 
 
 # Recurrences that are none of PyTorch's: each is one error, with the way to measure its step.
@@ -50,5 +50,9 @@ REFUSED = [
     Case("speechbrain", "CRDNN, LiGRU (its default)", "a light GRU of its own", crdnn_as_it_comes,
          ("speechbrain", "torchaudio")),
     Case("torchrl", "LSTM", "a subclass of nn.RNNBase, written in Python", python_lstm, ("torchrl",)),
+]  # fmt: skip
+
+# Steps of a package's own, which the model calls once per time step: found by themselves.
+STEPS = [
     Case("snntorch", "RLeaky", "a leaky neuron with a linear recurrence", leaky, ("snntorch",), in_ci=True),
 ]  # fmt: skip

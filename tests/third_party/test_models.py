@@ -12,7 +12,7 @@ import torch
 import bptt
 from bptt.errors import OptionError
 from tests.third_party.autograd import module_of, recurrent_gradients
-from tests.third_party.everything import ALL, REFUSED
+from tests.third_party.everything import ALL, REFUSED, STEPS
 
 # Deprecations and hints of the packages, which are theirs.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -154,6 +154,16 @@ def test_the_report_opens(case, tmp_path):
     for layer in setup.lags:
         assert layer in page
         assert layer in str(report)
+
+
+@MODES
+@pytest.mark.parametrize("case", STEPS, ids=str)
+def test_a_step_of_a_packages_own_is_found_and_adds_up_to_autograd(case, mode):
+    setup = build(case, mode)
+    report = bptt.diagnose(setup.model, setup.batch, setup.loss)
+    assert {name: len(layer.profile.norm) for name, layer in report.layers.items()} == setup.lags
+    for layer in report.layers.values():
+        assert layer.profile.residual < TOLERANCE
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=str)

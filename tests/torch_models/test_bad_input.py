@@ -217,13 +217,29 @@ class Normed(nn.Module):
         return (self.plain(out)[0] if goes_on else out).square().sum()
 
 
-def test_a_subclass_with_a_step_of_its_own_is_refused_with_the_line_to_write():
-    with pytest.raises(OptionError, match=r"cell, a NormedCell with a forward of its own") as error:
-        bptt.diagnose(Normed(), X.float(), lambda m, x: m(x))
-    assert "bptt.torch_models.by_lag(step, dict(model.cell.named_parameters())" in str(error.value)
+class AllAtOnce(nn.GRU):
+    """A subclass that computes all steps by itself."""
+
+    def forward(self, x):
+        h = torch.zeros(x.shape[1], 6)
+        for x_t in x:
+            h = torch.tanh(x_t @ self.weight_ih_l0[:6].T + h @ self.weight_hh_l0[:6].T)
+        return h
+
+
+def test_a_subclass_with_a_step_of_its_own():
+    """Measured by itself where it is called step by step; else refused, or left out, with the line to write."""
+    (layer,) = bptt.diagnose(Normed(), X.float(), lambda m, x: m(x)).layers.values()
+    assert (layer.name, layer.kind) == ("cell", "NormedCell")
+    with pytest.raises(OptionError, match=r"rnn, a AllAtOnce with a forward of its own") as error:
+        bptt.diagnose(
+            nn.ModuleDict({"rnn": AllAtOnce(3, 6)}), X.float(), lambda m, x: m["rnn"](x).sum()
+        )
+    assert "bptt.torch_models.by_lag(step, dict(model.rnn.named_parameters())" in str(error.value)
     report = bptt.diagnose(Normed(), X.float(), lambda m, x: m(x, goes_on=True))
     assert list(report.layers) == ["plain.0"]
-    assert any("cell was not measured" in sentence for sentence in report.diagnosis.assumed)
+    (left_out,) = (each for each in report.diagnosis.assumed if "cell was not measured" in each)
+    assert "recurrent='cell'" in left_out
 
 
 def test_a_weight_that_is_used_elsewhere_too_is_measured_where_the_recurrence_uses_it():

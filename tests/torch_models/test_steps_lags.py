@@ -298,7 +298,7 @@ def test_every_lag_of_every_parameter(name):
     stepped = lags(model, x)
     # snnTorch's spikes are float32, and so are their gradients.
     close(model, x, stepped, tolerance=1e-6 if "spiking" in name else 1e-10)
-    assert (stepped.rows is not None) == (CASES[name][1] == "rows")
+    assert stepped.in_rows == (CASES[name][1] == "rows")
     assert stepped.steps == T
     assert "autograd's gradient of every parameter" in stepped.checked[0]
 
@@ -318,8 +318,8 @@ def test_both_ways_are_one(name, monkeypatch):
     fast = lags(model, x)
     monkeypatch.setattr("bptt.torch_models.stepped.measure.rows_of", lambda *_: None)
     slow = lags(model, x)
-    assert fast.rows is not None
-    assert slow.rows is None
+    assert fast.in_rows
+    assert not slow.in_rows
     for of in (
         "log10_norm",
         "share",

@@ -45,14 +45,16 @@ def needed_or_half(needed_lag: int | None, T: int, max_lag: int | None = None) -
     return needed
 
 
-def own_steps(trace: Trace) -> int:
-    """Steps of the longest sequence of a layer."""
+def own_steps(trace: Trace | int) -> int:
+    """Steps of the longest sequence of a layer, of which a trace or that very number is known."""
+    if isinstance(trace, int):
+        return trace
     return len(trace.x) if trace.lengths is None else int(trace.lengths.max())
 
 
 def needed_lags(
     needed_lag: int | None,
-    traces: Sequence[Trace],
+    traces: Sequence[Trace | int],
     profiles: Sequence[Signal],
     max_lag: int | None = None,
 ) -> list[int]:
@@ -60,7 +62,7 @@ def needed_lags(
 
     Args:
         needed_lag: how far back the task needs the gradient to reach, in steps; None if nobody says.
-        traces: the forward pass of each layer.
+        traces: the forward pass of each layer, or how many steps it has.
         profiles: the gradient by lag of each, or the signal alone.
         max_lag: the largest lag that was computed; None for all of them.
     """
@@ -79,7 +81,7 @@ def needed_lags(
 def assumed_lags(
     needed_lag: int | None,
     names: Sequence[str],
-    traces: Sequence[Trace],
+    traces: Sequence[Trace | int],
     profiles: Sequence[Signal],
     needed: Sequence[int],
 ) -> tuple[str, ...]:
@@ -88,7 +90,7 @@ def assumed_lags(
     Args:
         needed_lag: as the user gave it; None if nobody said.
         names: of the layers.
-        traces: the forward pass of each.
+        traces: the forward pass of each, or how many steps it has.
         profiles: the gradient by lag of each, or the signal alone.
         needed: the lag that each is judged at, from ``needed_lags``.
     """

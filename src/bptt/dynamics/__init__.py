@@ -2,9 +2,9 @@
 
 from bptt.dynamics.carry import ENOUGH, bias_that_keeps, longest_memory, strength_that_keeps
 from bptt.dynamics.jacobians import Product, jacobian, jacobian_product
-from bptt.dynamics.lyapunov import Exponents, lyapunov, lyapunov_of
+from bptt.dynamics.lyapunov import Exponents, exponents_of, lyapunov, lyapunov_of
 from bptt.dynamics.mean_field import MeanField, critical_gain, mean_field
-from bptt.dynamics.memory_function import MemoryFunction, memory_function
+from bptt.dynamics.memory_function import MemoryFunction, memory_function, memory_of
 from bptt.dynamics.spectrum import Spectrum, spectrum
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Spectrum",
     "bias_that_keeps",
     "critical_gain",
+    "exponents_of",
     "jacobian",
     "jacobian_product",
     "longest_memory",
@@ -23,6 +24,7 @@ __all__ = [
     "lyapunov_of",
     "mean_field",
     "memory_function",
+    "memory_of",
     "spectrum",
     "strength_that_keeps",
 ]

@@ -67,7 +67,7 @@ def lyapunov(trace: Trace, count: int | None = None, skip: int | None = None) ->
     logs = np.empty((T, B, n))
     for number, t in enumerate(reversed(range(T))):
         V, logs[number] = _orthonormal(errors_back(trace, V, t))
-    return _summary(logs[skip:])
+    return exponents_of(logs[skip:])
 
 
 def lyapunov_of(jacobians: Iterable[Array], count: int | None = None, skip: int = 0) -> Exponents:
@@ -96,7 +96,7 @@ def lyapunov_of(jacobians: Iterable[Array], count: int | None = None, skip: int 
             str(len(logs)),
             "Pass more Jacobians, or skip fewer.",
         )
-    return _summary(np.array(logs[skip:]))
+    return exponents_of(np.array(logs[skip:]))
 
 
 def _orthonormal(V: Array) -> tuple[Array, Array]:
@@ -107,8 +107,12 @@ def _orthonormal(V: Array) -> tuple[Array, Array]:
     return np.swapaxes(Q, 1, 2), logs
 
 
-def _summary(logs: Array) -> Exponents:
-    """Mean and standard error of (steps, B, n) logs."""
+def exponents_of(logs: Array) -> Exponents:
+    """Exponents from the logs of every step.
+
+    Args:
+        logs: (steps, B, n) ln of what each direction grew by.
+    """
     steps, B, n = logs.shape
     blocks = np.array_split(logs, min(BLOCKS, steps))
     means = np.array([block.mean(0) for block in blocks]).reshape(-1, n)

@@ -20,7 +20,7 @@ from typing import Literal
 
 import numpy as np
 
-from bptt.arrays import Array, as_number, as_whole
+from bptt.arrays import Array, as_floats, as_number, as_whole
 from bptt.errors import OptionError
 from bptt.layers import Trace
 from bptt.layers.levels import directions
@@ -98,7 +98,34 @@ def memory_function(
     >>> bool(np.allclose(memory.r2, [1, 1, 0, 0], atol=0.02))
     True
     """
-    x, h, age, past = _regression(trace, at)
+    return _function(*_regression(trace, at), max_lag, ridge)
+
+
+def memory_of(
+    x: Array, h: Array, max_lag: int | None = None, *, ridge: float | None = None
+) -> MemoryFunction:
+    """The same of the inputs and states of any recurrence, read at every step.
+
+    Args:
+        x: (T, B, I) inputs.
+        h: (T, B, H) states after each step.
+        max_lag: as ``memory_function`` takes it.
+        ridge: as ``memory_function`` takes it.
+
+    Raises:
+        OptionError: if there are no more states in a half than units, or an argument is out of range.
+        ShapeError: if the axes do not agree.
+    """
+    x = as_floats("x", x, ("T", "B", "I")).astype(np.float64)
+    h = as_floats("h", h, (*x.shape[:2], "H")).astype(np.float64)
+    age = np.broadcast_to(np.arange(len(x))[:, None], x.shape[:2])
+    return _function(x, h, age, age, max_lag, ridge)
+
+
+def _function(
+    x: Array, h: Array, age: Array, past: Array, max_lag: int | None, ridge: float | None
+) -> MemoryFunction:
+    """Of inputs, states, and how many steps of its past a state has, as ``_regression`` gives them."""
     ridge = None if ridge is None else as_number("ridge", ridge, "(0, ∞)", "None chooses it.")
     halves = _halves(age)
     K = _lags(max_lag, age, halves, h.shape[-1])

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from bptt.diagnosis import diagnose_network
+from bptt.diagnosis import StateDiagnosis, diagnose_network
+from bptt.errors import OptionError
 from bptt.network import Network
 from bptt.presentation.progress import late_bar
 from bptt.prognoses import Learner
@@ -23,6 +24,7 @@ def diagnose(
     memory: float | None = None,
     seconds: float | None = None,
     seed: int = 0,
+    recurrent: Any = None,
     progress: bool = True,
 ) -> Report:
     """Show how far back the gradient of a network reaches on a batch, and why no further.
@@ -33,7 +35,8 @@ def diagnose(
 
     Args:
         model: a ``bptt.Network``, or any ``torch.nn.Module`` with nn.RNN, nn.LSTM, nn.GRU in it, or their
-            cells called in a loop, or a skorch net with such a module. It is left as it was found.
+            cells called in a loop, or with a module that it calls once per time step, or a skorch net with such a module.
+            It is left as it was found.
         batch: for a Network (x, targets) or (x, targets, h0), or a dict of ``Network.run``'s arguments by
             name: x (T, B, I), targets and so on; for a PyTorch model whatever ``loss`` takes.
         loss: for a PyTorch model a function, called as loss(model, batch), that returns the loss before
@@ -48,6 +51,9 @@ def diagnose(
             comparison with autograd, and the walk by lag. None for a walk of about two training steps, for 30 s at most,
             and for at least a second or so of walking.
         seed: by which the sequences are drawn.
+        recurrent: of a PyTorch model, the module of one time step, whatever it computes: its dotted name, its class, the
+            class's name, or the module itself. None for PyTorch's layers and cells; where there is none, a module that is
+            called again and again and whose outputs come in again is found by itself, and the report says which.
         progress: whether to show a bar with the time left where it takes longer than two seconds.
 
     Raises:
@@ -68,7 +74,9 @@ def diagnose(
         return learner_of(model, batch if data is None else data, loss, needed_lag, training)
 
     if isinstance(model, Network):
-        none_of_its_own(loss=loss, sequences=sequences, memory=memory, seconds=seconds)
+        none_of_its_own(
+            loss=loss, sequences=sequences, memory=memory, seconds=seconds, recurrent=recurrent
+        )
         with late_bar("diagnose", shown=progress) as update:
             diagnosis = diagnose_network(model, batch, needed_lag, max_lag=max_lag, update=update)
         return Report(
@@ -85,7 +93,18 @@ def diagnose(
 
     with late_bar("diagnose", shown=progress) as update:
         bounds = Bounds(sequences, max_lag, memory, seconds, seed, update=update)
-        diagnosis = diagnose_module(model, batch, loss, needed_lag, bounds=bounds)
+        diagnosis = diagnose_module(
+            model, batch, loss, needed_lag, bounds=bounds, recurrent=recurrent
+        )
+    own = [layer for layer in diagnosis.layers.values() if isinstance(layer, StateDiagnosis)]
+    if own:
+        return Report(
+            diagnosis,
+            title=type(unwrapped(model)).__name__,
+            facts=(("Read", diagnosis.read),),
+            subject=lambda data, settings: _of_its_own(own[0]),
+            learner=lambda data, training: _of_its_own(own[0]),
+        )
     return Report(
         diagnosis,
         title=type(unwrapped(model)).__name__,
@@ -95,3 +114,16 @@ def diagnose(
         ),
         learner=learner,
     )
+
+
+def _of_its_own(layer: StateDiagnosis) -> Any:
+    """Refuse what is known of PyTorch's layers alone.
+
+    Raises:
+        OptionError: always.
+    """
+    raise OptionError(
+        "model", "recurrent layers of PyTorch's for this, or their cells",
+        f"{layer.name}, a {layer.kind} with a step of its own",
+        "Follow the sentences of report.advice, and call bptt.diagnose again.",
+    )  # fmt: skip

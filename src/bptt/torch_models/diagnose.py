@@ -19,9 +19,10 @@ from bptt.diagnosis import (
 )
 from bptt.layers.stacked import as_stack_trace
 from bptt.torch_models.advised import in_pytorch
-from bptt.torch_models.capture import Loss
+from bptt.torch_models.capture import Loss, NotPyTorchs
 from bptt.torch_models.convert import suffixes
 from bptt.torch_models.decompose import Bounds, Decomposed, decompose
+from bptt.torch_models.stepped import diagnose_steps, found, named
 
 
 def diagnose_module(
@@ -31,8 +32,11 @@ def diagnose_module(
     needed_lag: int | None = None,
     *,
     bounds: Bounds | None = None,
+    recurrent: Any = None,
 ) -> Diagnosis:
     """Measure every recurrent layer of a PyTorch model on a batch, and say what the numbers mean.
+
+    A model without such a layer is searched for a module that it calls once per time step.
 
     Args:
         model: any module with nn.RNN, nn.LSTM, nn.GRU in it, or their cells called in a loop.
@@ -40,6 +44,8 @@ def diagnose_module(
         loss: called as loss(model, batch), returns the loss before ``.backward()``.
         needed_lag: how far back the task needs the gradient to reach; half of each module's own steps if None.
         bounds: the largest lag to compute, and what else the measurement may take.
+        recurrent: the module of one step, of whatever kind: its dotted name, its class, the class's name, or the module
+            itself. None for PyTorch's layers, or what is found where there is none.
 
     Raises:
         OptionError: if there is no recurrent layer, the loss does not depend on one, or a lag is out of
@@ -53,7 +59,16 @@ def diagnose_module(
     def needed_of(steps: int) -> int:
         return needed_or_half(needed_lag, steps, max_lag)
 
-    parts = decompose(model, batch, loss, max_lag, bounds, needed_of)
+    if recurrent is not None:
+        steps = named(model, recurrent)
+        return diagnose_steps(model, batch, loss, steps, needed_lag, bounds)
+    try:
+        parts = decompose(model, batch, loss, max_lag, bounds, needed_of)
+    except NotPyTorchs:
+        steps = found(model, batch, loss)
+        if not steps:
+            raise
+        return diagnose_steps(model, batch, loss, steps, needed_lag, bounds, by_itself=True)
     lag = needed_of(parts.longest)
     needed_lag = None if needed_lag is None else lag
     needed = needed_lags(needed_lag, parts.traces, parts.profiles, max_lag)

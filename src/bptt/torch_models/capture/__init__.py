@@ -2,7 +2,14 @@
 
 from bptt.torch_models.capture.calls import Call
 from bptt.torch_models.capture.joins import Chain, Start
-from bptt.torch_models.capture.observed import Captured, Errors, Loss, capturing, recurrent_modules
+from bptt.torch_models.capture.observed import (
+    Captured,
+    Errors,
+    Loss,
+    NotPyTorchs,
+    capturing,
+    recurrent_modules,
+)
 
 __all__ = [
     "Call",
@@ -10,6 +17,7 @@ __all__ = [
     "Chain",
     "Errors",
     "Loss",
+    "NotPyTorchs",
     "Start",
     "capturing",
     "recurrent_modules",

@@ -65,6 +65,10 @@ class Captured:
         return sorted(calls, key=lambda call: call.index)
 
 
+class NotPyTorchs(OptionError):
+    """No layer of the model computes what PyTorch's recurrent layers do."""
+
+
 def recurrent_modules(model: nn.Module) -> dict[str, Any]:
     """nn.RNN, nn.LSTM, nn.GRU and their cells within a model, by name; "" for the model itself.
 
@@ -74,10 +78,11 @@ def recurrent_modules(model: nn.Module) -> dict[str, Any]:
     modules = {n: m for n, m in model.named_modules() if isinstance(m, Module | CellModule)}
     if not modules:
         kind = type(model)
-        raise OptionError(
+        raise NotPyTorchs(
             "model", "a module with PyTorch's nn.RNN, nn.LSTM, nn.GRU or one of their cells in it",
             f"{kind.__module__}.{kind.__qualname__}",
-            "For a recurrence of your own, use bptt.torch_models.by_lag.",
+            "Name the module of one step of a recurrence of your own, bptt.diagnose(..., recurrent=\"core.cell\"), or use "
+            "bptt.torch_models.by_lag.",
         )  # fmt: skip
     return modules
 
@@ -215,15 +220,15 @@ def of_its_own(path: str) -> str:
     """How to measure a module with a forward pass of its own, in a sentence."""
     name = f"model.{path}" if path else "model"
     return (
-        "Measure its step with bptt.torch_models.by_lag(step, dict("
-        f"{name}.named_parameters()), x, state0, dstate), where step = lambda params, x, state: "
-        f"torch.func.functional_call({name}, params, (x, state))."
+        f"Where it is called once per time step, bptt.diagnose(..., recurrent={path!r}) measures it. If not, measure its "
+        f"step with bptt.torch_models.by_lag(step, dict({name}.named_parameters()), x, state0, dstate), where step = "
+        f"lambda params, x, state: torch.func.functional_call({name}, params, (x, state))."
     )
 
 
 def _of_their_own(unseen: dict[str, str]) -> OptionError:
     path, kind = next(iter(unseen.items()))
-    return OptionError(
+    return NotPyTorchs(
         "model", "recurrent layers that compute what PyTorch's do",
         f"{path or 'the model'}, a {kind} with a forward of its own", of_its_own(path),
     )  # fmt: skip

@@ -1,12 +1,13 @@
 """A step that a model calls once per time step, taken apart by lag, and checked against autograd."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from bptt.dynamics import Exponents, MemoryFunction
 from bptt.gradients.by_lag import StateProfile, StateTally
 from bptt.torch_models.decompose.bounds import Bounds
 from bptt.torch_models.stepped.agreement import Agreement
@@ -18,6 +19,7 @@ from bptt.torch_models.stepped.portion import Portion, Sizes, portion_of
 from bptt.torch_models.stepped.recording import ONE_BY_ONE, Loss, Recording, record
 from bptt.torch_models.stepped.reference import Reference
 from bptt.torch_models.stepped.rows import Rows, rows_of
+from bptt.torch_models.stepped.states import exponents, memory
 from bptt.torch_models.stepped.sweep import swept
 
 
@@ -34,8 +36,9 @@ class Stepped:
         sequences: B.
         checked: what was compared with autograd, in sentences.
         remarks: what was left out or done otherwise, in sentences.
-        recording: the calls themselves, for what else is asked of them while the model is held as it was.
-        rows: the same as rows of one batch, or None.
+        in_rows: whether all calls were taken as rows of one batch.
+        exponents: leading Lyapunov exponents of the state, or None where they cannot be told.
+        memory: what the state remembers of the inputs, or None likewise.
     """
 
     name: str
@@ -46,8 +49,9 @@ class Stepped:
     sequences: int
     checked: tuple[str, ...]
     remarks: tuple[str, ...]
-    recording: Recording = field(repr=False)
-    rows: Rows | None = field(repr=False)
+    in_rows: bool
+    exponents: Exponents | None
+    memory: MemoryFunction | None
 
 
 def measured(
@@ -105,7 +109,7 @@ def measured(
     remarks = [*portion.words, *_remarks(name, recording)]
     return Stepped(
         name, type(module).__name__, profile, T, len(recording.calls), sizes.sequences, tuple(checked), tuple(remarks),
-        recording, rows,
+        rows is not None, None if rows is None else exponents(rows), memory(recording),
     )  # fmt: skip
 
 

@@ -49,10 +49,8 @@ class Sizes:
 
     def __init__(self, recording: Recording, bounds: Bounds, lags: int, spent: float) -> None:
         self.recording, self.bounds, self.lags, self.spent = recording, bounds, lags, spent
-        axis = recording.axis
         leaves = [place.leaf for place in recording.places.values()]
-        parts = [leaf for leaf in leaves if leaf.ndim > axis]
-        self.sequences = max((leaf.shape[axis] for leaf in parts), default=1)
+        self.sequences = recording.sequences
         self.per_step = KEPT_PER_BYTE * sum(leaf.nbytes for leaf in leaves) / len(recording.calls)
         self.gradient = float(sum(p.nbytes for p in recording.params.values()))
         room = bounds.room

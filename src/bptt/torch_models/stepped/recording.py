@@ -48,6 +48,12 @@ class Recording:
         """Along which the sequences lie in a state."""
         return 1 if isinstance(self.module, nn.RNNBase) else 0
 
+    @cached_property
+    def sequences(self) -> int:
+        """B, of the largest call."""
+        leaves = [place.leaf for place in self.places.values()]
+        return max((leaf.shape[self.axis] for leaf in leaves if leaf.ndim > self.axis), default=1)
+
     @property
     def params(self) -> dict[str, Tensor]:
         """Of the step, by name; not those that are frozen."""
