@@ -8,6 +8,7 @@ from bptt.diagnosis.network import Diagnosis, batch_arguments, diagnose_network,
 from bptt.diagnosis.piece import Advice, Edit
 from bptt.diagnosis.reading import remarks_on_memory
 from bptt.diagnosis.recurrence import RecurrenceDiagnosis
+from bptt.diagnosis.scans import Keep, diagnose_scan
 from bptt.diagnosis.state import StateDiagnosis, along_state, diagnose_state
 from bptt.diagnosis.verdict import VERDICT_CODES, VERDICTS, Verdict, judged, severity
 
@@ -18,6 +19,7 @@ __all__ = [
     "Cause",
     "Diagnosis",
     "Edit",
+    "Keep",
     "LayerDiagnosis",
     "RecurrenceDiagnosis",
     "StateDiagnosis",
@@ -26,6 +28,7 @@ __all__ = [
     "assumed_lags",
     "batch_arguments",
     "diagnose_network",
+    "diagnose_scan",
     "diagnose_state",
     "diagnose_traces",
     "is_identity_relu",

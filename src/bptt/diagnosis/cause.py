@@ -19,7 +19,8 @@ class Cause:
     Attributes:
         name: "weights", "saturation", "activation slope", "gates closed", "non-normal transient",
             "between the steps", "layers above", "state not passed on", "cancellation", "loss out of reach" or "none"; of a
-            recurrence that is known by its step alone "step" too.
+            recurrence that is known by its step alone "step" too; of a linear one "decays", "steps too large",
+            "state overwritten" or "grows".
         number: the measured quantity behind it.
         sentence: what the number is and says.
     """

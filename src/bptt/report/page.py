@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bptt.diagnosis import Diagnosis, LayerDiagnosis
+from bptt.diagnosis import Diagnosis, LayerDiagnosis, StateDiagnosis
 from bptt.presentation.formatting import power_of_ten
 from bptt.presentation.template import drawable, rendered
 from bptt.prognoses import Prognosis
@@ -49,7 +49,7 @@ def page(
         others=others,
         answer=plain_words.answer(judged),
         meaning=plain_words.meaning(judged.decisive),
-        why=plain_words.why(judged.decisive.cause),
+        why=plain_words.why(judged.decisive.cause, isinstance(judged.decisive, StateDiagnosis)),
         key_numbers=plain_words.key_numbers(stages),
         first=first,
         stages=[stage for stage, _ in stages],

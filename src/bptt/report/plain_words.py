@@ -5,6 +5,7 @@ import numpy as np
 from bptt.diagnosis import Cause, Diagnosis, LayerDiagnosis, RecurrenceDiagnosis
 from bptt.presentation.formatting import counted, power_of_ten, share_or_factor
 
+LINEAR = "Each step back in time multiplies the error signal by what a step keeps of the state, a. "
 # What each cause means, before its number is given; W_R and φ′ are named where they are explained.
 CAUSES = {
     "weights": "Each step back in time multiplies the error signal by the recurrent weights, the matrix W_R. "
@@ -24,11 +25,25 @@ CAUSES = {
     "cancellation": "What comes from different lags points in different directions, so that most of it cancels.",
     "step": "Each step back in time multiplies the error signal by what a step makes of its state. Of this recurrence no "
     "more is known: its step is taken as a whole.",
+    "decays": LINEAR + "Here that is too small for so many steps.",
+    "steps too large": LINEAR
+    + "Here that is exp(Δ A), where Δ is the size of a step in the time of the model: the steps are "
+    "so large that the state decays within few of them.",
+    "state overwritten": LINEAR
+    + "Here a step puts new values in the place of what stands under its key, so that little of "
+    "the old is left.",
+    "grows": LINEAR + "Here that is above 1.",
     "state not passed on": "The state of this layer is lost between its steps, so that no error signal can go back.",
     "loss out of reach": "No error is made where this layer has so long a past behind it.",
     "none": "Each step back in time multiplies the error signal by the recurrent weights, the matrix W_R, and by "
     "the slope of the activation, φ′, or of the gates. Together they change its size by less than a factor of 100.",
 }
+
+
+NONE_OF_A_STEP = (
+    "Each step back in time multiplies the error signal by what a step makes of its state. All steps together change its size "
+    "by less than a factor of 100."
+)
 
 
 def answer(diagnosis: Diagnosis) -> tuple[str, str]:
@@ -93,8 +108,15 @@ def meaning(layer: RecurrenceDiagnosis) -> str:
     return f"What {who} saw {when} has a say in how its weights change now."
 
 
-def why(cause: Cause) -> str:
-    """The cause in words, without its number."""
+def why(cause: Cause, by_its_step: bool = False) -> str:
+    """The cause in words, without its number.
+
+    Args:
+        cause: of the verdict.
+        by_its_step: whether the recurrence is known by its step alone, so that there is no W_R to name.
+    """
+    if cause.name == "none" and by_its_step:
+        return NONE_OF_A_STEP
     return CAUSES[cause.name]
 
 

@@ -22,6 +22,7 @@ from bptt.torch_models.advised import in_pytorch
 from bptt.torch_models.capture import Loss, NotPyTorchs
 from bptt.torch_models.convert import suffixes
 from bptt.torch_models.decompose import Bounds, Decomposed, decompose
+from bptt.torch_models.scans import diagnose_scans, is_scan, scan_modules
 from bptt.torch_models.stepped import diagnose_steps, found, named
 
 
@@ -36,7 +37,8 @@ def diagnose_module(
 ) -> Diagnosis:
     """Measure every recurrent layer of a PyTorch model on a batch, and say what the numbers mean.
 
-    A model without such a layer is searched for a module that it calls once per time step.
+    A model without such a layer is searched for modules whose recurrence is known, Mamba and the like, then for a module
+    that it calls once per time step.
 
     Args:
         model: any module with nn.RNN, nn.LSTM, nn.GRU in it, or their cells called in a loop.
@@ -45,7 +47,7 @@ def diagnose_module(
         needed_lag: how far back the task needs the gradient to reach; half of each module's own steps if None.
         bounds: the largest lag to compute, and what else the measurement may take.
         recurrent: the module of one step, of whatever kind: its dotted name, its class, the class's name, or the module
-            itself. None for PyTorch's layers, or what is found where there is none.
+            itself; or one whose recurrence is known. None for PyTorch's layers, or what is found where there is none.
 
     Raises:
         OptionError: if there is no recurrent layer, the loss does not depend on one, or a lag is out of
@@ -61,10 +63,14 @@ def diagnose_module(
 
     if recurrent is not None:
         steps = named(model, recurrent)
+        if all(map(is_scan, steps.values())):
+            return diagnose_scans(model, batch, loss, needed_lag, bounds, steps)
         return diagnose_steps(model, batch, loss, steps, needed_lag, bounds)
     try:
         parts = decompose(model, batch, loss, max_lag, bounds, needed_of)
     except NotPyTorchs:
+        if scan_modules(model):
+            return diagnose_scans(model, batch, loss, needed_lag, bounds)
         steps = found(model, batch, loss)
         if not steps:
             raise

@@ -1,6 +1,6 @@
 """The calls of modules that have an adapter, within the user's own loss, and the error at what each returned."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +57,7 @@ class ScanCalls:
 
 @contextmanager
 def scan_calls(
-    model: nn.Module, batch: Any, loss: Loss, named: str | None = None
+    model: nn.Module, batch: Any, loss: Loss, among: Collection[str] | None = None
 ) -> Iterator[ScanCalls]:
     """Run loss(model, batch), and within it have the calls with their errors; the model is left as it was.
 
@@ -65,7 +65,7 @@ def scan_calls(
         model: the user's.
         batch: whatever ``loss`` takes.
         loss: called as loss(model, batch), returns the loss before ``.backward()``.
-        named: path of one module to look at; None for all that have an adapter.
+        among: paths of the modules to look at; None for all that have an adapter.
 
     Raises:
         OptionError: if there is no such module, it was not called, or the loss is no number or does not depend on it.
@@ -73,12 +73,12 @@ def scan_calls(
     """
     modules = {
         path: m for path, m in scan_modules(model).items()
-        if named is None or without_wrappers(path, model) == named
+        if among is None or without_wrappers(path, model) in among
     }  # fmt: skip
     if not modules:
-        kind = type(model) if named is None else named
+        kind = type(model).__name__ if among is None else ", ".join(among)
         raise OptionError(
-            "model", "a module whose recurrence is known", str(kind),
+            "model", "a module whose recurrence is known", kind,
             "Say where it is: bptt.torch_models.register(Class, adapter); docs/recurrences.md has an example.",
         )  # fmt: skip
     with ExitStack() as stack:

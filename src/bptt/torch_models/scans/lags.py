@@ -1,5 +1,6 @@
 """Every module of a model whose recurrence is known, by lag."""
 
+from collections.abc import Collection
 from typing import Any
 
 from torch import nn
@@ -10,7 +11,7 @@ from bptt.torch_models.scans.measured import ScanLags, measured
 
 
 def scan_lags(
-    model: nn.Module, batch: Any, loss: Loss, max_lag: int | None = None, *, recurrent: str | None = None
+    model: nn.Module, batch: Any, loss: Loss, max_lag: int | None = None, *, among: Collection[str] | None = None
 ) -> tuple[dict[str, ScanLags], float]:  # fmt: skip
     """The gradient by lag of every module that has an adapter, within the user's own loss.
 
@@ -22,7 +23,7 @@ def scan_lags(
         batch: whatever ``loss`` takes.
         loss: called as loss(model, batch), returns the loss before ``.backward()``.
         max_lag: the largest lag to compute; None for all.
-        recurrent: path of the one module to measure; None for all.
+        among: paths of the modules to measure; None for all.
 
     Returns:
         what was measured by the module's path, in the order of the calls, and the loss.
@@ -35,7 +36,7 @@ def scan_lags(
     """
     if max_lag is not None:
         max_lag = as_whole("max_lag", max_lag, least=0)
-    with scan_calls(model, batch, loss, recurrent) as found:
+    with scan_calls(model, batch, loss, among) as found:
         lags = {}
         for call in found.calls:
             if call.error is None or not bool(call.error.any()):

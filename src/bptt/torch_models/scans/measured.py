@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bptt.diagnosis import Keep
+from bptt.diagnosis.scans import ALONG, MEAN, SLOWEST
 from bptt.errors import AgreementError, OptionError, ResidualError
 from bptt.gradients.by_lag import StateProfile
 from bptt.torch_models.scans.calls import ScanCall
@@ -27,6 +29,8 @@ class ScanLags:
         profile: the gradient by lag of every parameter that acts through the states. The carry is all there is: what
             a step multiplies the state with.
         facts: numbers by name.
+        keep: how a step is made to keep more of the state, as the adapter says; None if it does not.
+        sequences: B.
         beside: norm of the part of each parameter's gradient that goes through no state: by the output projection, a
             gate on the output, or whatever else the module's output is made of.
     """
@@ -36,6 +40,15 @@ class ScanLags:
     profile: StateProfile
     facts: dict[str, float]
     beside: dict[str, float]
+    keep: Keep | None
+    sequences: int
+
+    @property
+    def steps(self) -> int:
+        """T."""
+        table = self.profile.log10_signal_by_step
+        assert table is not None  # a scan has one of every step
+        return len(table)
 
 
 def measured(
@@ -72,7 +85,15 @@ def measured(
     norms = {name: float(grad.abs().double().norm()) for name, grad in beside.items()}
     tally.check(eps, norms, call.name)
     profile = tally.profile(signals)
-    return ScanLags(call.name, type(call.module).__name__, profile, _facts(scan, profile), norms)
+    return ScanLags(
+        call.name,
+        type(call.module).__name__,
+        profile,
+        _facts(scan, profile),
+        norms,
+        scan.keep,
+        len(states),
+    )
 
 
 def _scan(call: ScanCall) -> Scan:
@@ -187,8 +208,8 @@ def _facts(scan: Scan, profile: StateProfile) -> dict[str, float]:
     a = recurrence.carry(factors).abs()
     along = float(np.exp(profile.rate))
     facts = {
-        "carry a along the error, mean": along,
-        "carry a over all units, mean": float(a.double().mean()),
-        "carry a of the slowest unit": float(a.double().mean((0, 1)).max()),
+        ALONG: along,
+        MEAN: float(a.double().mean()),
+        SLOWEST: float(a.double().mean((0, 1)).max()),
     }
     return facts | recurrence.facts(factors) | scan.facts

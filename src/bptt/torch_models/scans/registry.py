@@ -60,6 +60,11 @@ def adapter_of(module: nn.Module) -> Adapter | None:
     return None
 
 
+def is_scan(module: nn.Module) -> bool:
+    """Whether a module has an adapter."""
+    return adapter_of(module) is not None
+
+
 def scan_modules(model: nn.Module) -> dict[str, nn.Module]:
     """The modules of a model that have an adapter, by path."""
     return {path: m for path, m in model.named_modules() if adapter_of(m) is not None}

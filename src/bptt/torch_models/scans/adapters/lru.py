@@ -1,5 +1,6 @@
 """The LRU (Orvieto et al. 2023, section 3) as the package LRU-pytorch has it: complex, the same a at every step."""
 
+import math
 from typing import Any
 
 import torch
@@ -23,4 +24,12 @@ def lru(module: Any, input: Tensor, state: Any = None) -> Scan:
         out: Tensor = (states @ module.C.T).real + x @ module.D.T
         return out if input.dim() == 3 else out[0]
 
-    return Scan(Decay(a.expand_as(b), b), read)
+    def keep(part: float) -> tuple[str, float, str]:
+        at = math.log(-math.log(part))
+        return (
+            f"Initialise the ring of λ with r_min at {part:.4g}, which is nu_log at most {at:.3g}",
+            part,
+            f"module.nu_log.data.clamp_(max={at:.4g})",
+        )
+
+    return Scan(Decay(a.expand_as(b), b), read, keep=keep)

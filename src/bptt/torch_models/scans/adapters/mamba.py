@@ -1,12 +1,13 @@
 """Mamba (Gu & Dao 2023, algorithm 2): a selective state space between a convolution and a gate."""
 
+import math
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bptt.torch_models.scans.adapters.pieces import convolved, masked, no_past
+from bptt.torch_models.scans.adapters.pieces import bias_of_softplus, convolved, masked, no_past
 from bptt.torch_models.scans.kinds import Selective
 from bptt.torch_models.scans.registry import register
 from bptt.torch_models.scans.scan import Scan
@@ -34,4 +35,13 @@ def mamba(
         out: Tensor = module.out_proj((y * F.silu(z)).to(x.dtype))
         return out
 
-    return Scan(Selective(delta, A, B.float(), x.float()), read)
+    def keep(part: float) -> tuple[str, float, str]:
+        rate = float(-A.detach().max())
+        bias = bias_of_softplus(-math.log(part) / rate)
+        return (
+            f"Initialise dt_proj.bias at {bias:.3g}, beside the slowest A of {-rate:.3g}",
+            bias,
+            f"module.dt_proj.bias.data.fill_({bias:.4g})",
+        )
+
+    return Scan(Selective(delta, A, B.float(), x.float()), read, keep=keep)

@@ -1,12 +1,14 @@
 """Mamba-2 (Dao & Gu 2024): one decay per head, the state an outer product of what goes in and where it goes."""
 
+import math
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bptt.torch_models.scans.adapters.pieces import convolved, masked, no_past
+from bptt.diagnosis.scans import STEP_SIZE
+from bptt.torch_models.scans.adapters.pieces import bias_of_softplus, convolved, masked, no_past
 from bptt.torch_models.scans.kinds import Outer
 from bptt.torch_models.scans.registry import register
 from bptt.torch_models.scans.scan import Scan
@@ -42,5 +44,15 @@ def mamba2(
         )
         return out
 
-    facts = {"step size Δ, mean": float(delta.detach().mean())}
-    return Scan(Outer(a, x * delta[..., None].float(), B), read, facts)
+    facts = {STEP_SIZE: float(delta.detach().mean())}
+
+    def keep(part: float) -> tuple[str, float, str]:
+        rate = float(module.A_log.detach().exp().min())
+        bias = bias_of_softplus(-math.log(part) / rate)
+        return (
+            f"Initialise dt_bias at {bias:.3g}, beside the slowest head's A of {-rate:.3g}",
+            bias,
+            f"module.dt_bias.data.fill_({bias:.4g})",
+        )
+
+    return Scan(Outer(a, x * delta[..., None].float(), B), read, facts, keep)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bptt.torch_models.scans.adapters.pieces import no_past
+from bptt.torch_models.scans.adapters.pieces import logit, no_past
 from bptt.torch_models.scans.kinds import Decay
 from bptt.torch_models.scans.registry import register
 from bptt.torch_models.scans.scan import Scan
@@ -18,7 +18,9 @@ def min_gru(
     """h_t = (1 - z) h_{t-1} + z g(h̃)."""
     no_past(module, prev_hidden)
     hidden, gate = module.to_hidden_and_gate(x).chunk(2, dim=-1)
-    return Scan(Decay(torch.sigmoid(-gate), torch.sigmoid(gate) * _g(hidden)), module.to_out)
+    return Scan(
+        Decay(torch.sigmoid(-gate), torch.sigmoid(gate) * _g(hidden)), module.to_out, keep=_keep
+    )
 
 
 @register("minGRU_pytorch.minLSTM.minLSTM")
@@ -29,7 +31,16 @@ def min_lstm(
     no_past(module, prev_hidden)
     hidden, f, i = module.to_hidden_and_f_i_gate(x).chunk(3, dim=-1)
     f, i = torch.sigmoid(f), torch.sigmoid(i)
-    return Scan(Decay(f / (f + i), i / (f + i) * _g(hidden)), module.to_out)
+    return Scan(Decay(f / (f + i), i / (f + i) * _g(hidden)), module.to_out, keep=_keep)
+
+
+def _keep(part: float) -> tuple[str, float, str]:
+    bias = logit(part)
+    return (
+        f"Give the gate that keeps the state a bias of {bias:.3g}; the package's has none",
+        bias,
+        "",
+    )
 
 
 def _g(x: Tensor) -> Tensor:

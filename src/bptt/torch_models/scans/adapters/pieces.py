@@ -1,5 +1,6 @@
 """What several of the published blocks have in common."""
 
+import math
 from typing import Any
 
 import torch.nn.functional as F
@@ -33,3 +34,13 @@ def no_past(module: nn.Module, state: Any) -> None:
             f"the call of {type(module).__name__}", "a sequence from its beginning", "one that goes on from a state",
             "Give whole sequences, without a cache or state from before.",
         )  # fmt: skip
+
+
+def bias_of_softplus(value: float) -> float:
+    """The number whose softplus is this one."""
+    return value + math.log(-math.expm1(-value))
+
+
+def logit(part: float) -> float:
+    """The number whose logistic is this one."""
+    return math.log(part) - math.log1p(-part)

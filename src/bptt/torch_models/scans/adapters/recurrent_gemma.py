@@ -1,5 +1,6 @@
 """RecurrentGemma (De et al. 2024, Griffin): the RG-LRU, behind a convolution and before a gate."""
 
+import math
 import sys
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bptt.torch_models.scans.adapters.pieces import convolved, no_past
+from bptt.torch_models.scans.adapters.pieces import bias_of_softplus, convolved, no_past
 from bptt.torch_models.scans.kinds import Decay
 from bptt.torch_models.scans.registry import register
 from bptt.torch_models.scans.scan import Scan
@@ -46,4 +47,12 @@ def recurrent_gemma(
         out: Tensor = module.linear_out(states.to(x.dtype) * y)
         return out
 
-    return Scan(Decay(torch.exp(log_a) * ~reset, b), read)
+    def keep(part: float) -> tuple[str, float, str]:
+        at = bias_of_softplus(-math.log(part) / 4)
+        return (
+            f"Initialise rg_lru.recurrent_param at {at:.3g}, with the recurrence gate half open",
+            at,
+            f"module.rg_lru.recurrent_param.data.fill_({at:.4g})",
+        )
+
+    return Scan(Decay(torch.exp(log_a) * ~reset, b), read, keep=keep)

@@ -1,5 +1,6 @@
 """RWKV-4 (Peng et al. 2023, equations 14 to 20): a weighted mean of values, its numerator and denominator as one state."""
 
+import math
 from typing import Any
 
 import torch
@@ -34,4 +35,12 @@ def rwkv(module: Any, hidden: Tensor, state: Any = None, use_cache: bool = False
         out: Tensor = module.output(receptance * mean.to(hidden.dtype))
         return out
 
-    return Scan(Decay(a[..., None], b), read)
+    def keep(part: float) -> tuple[str, float, str]:
+        at = math.log(-math.log(part))
+        return (
+            f"Initialise time_decay at {at:.3g} in some channels",
+            at,
+            f"module.time_decay.data[::2] = {at:.4g}",
+        )
+
+    return Scan(Decay(a[..., None], b), read, keep=keep)

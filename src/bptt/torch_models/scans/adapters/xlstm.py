@@ -1,12 +1,13 @@
 """xLSTM (Beck et al. 2024, equations 19 to 27): the mLSTM's matrix memory C and its normaliser n, one state [C, n]."""
 
+import math
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bptt.torch_models.scans.adapters.pieces import no_past
+from bptt.torch_models.scans.adapters.pieces import logit, no_past
 from bptt.torch_models.scans.kinds import Outer
 from bptt.torch_models.scans.registry import register
 from bptt.torch_models.scans.scan import Scan
@@ -49,7 +50,21 @@ def xlstm(module: Any, x: Tensor, state: Any = None) -> Scan:
         return out
 
     facts = {"forget gate f, mean": float(torch.sigmoid(f.detach()).mean())}
-    return Scan(Outer(log_f.exp(), i.exp()[..., None] * k, torch.cat([v, ones], -1)), read, facts)
+
+    def keep(part: float) -> tuple[str, float, str]:
+        bias = logit(part)
+        if cap is not None and abs(bias) < cap:
+            bias = cap * math.atanh(bias / cap)
+        where = f"ifgate_preact.bias.data[{heads}:]" if fused else "fgate_preact.bias.data[:]"
+        return (
+            f"Initialise the forget gate's bias at {bias:.3g}",
+            bias,
+            f"module.{where} = {bias:.4g}",
+        )
+
+    return Scan(
+        Outer(log_f.exp(), i.exp()[..., None] * k, torch.cat([v, ones], -1)), read, facts, keep
+    )
 
 
 def _capped(x: Tensor, cap: float | None) -> Tensor:

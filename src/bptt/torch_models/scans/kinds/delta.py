@@ -7,6 +7,7 @@ a_t S_{t-1} (I - β_t k_t k_tᵀ) of the gated delta rule; the latter is this on
 import torch
 from torch import Tensor
 
+from bptt.diagnosis.scans import WRITTEN
 from bptt.torch_models.scans.kinds.linear import Factors, LinearRecurrence
 
 
@@ -47,4 +48,4 @@ class Delta(LinearRecurrence):
     def facts(self, factors: Factors) -> dict[str, float]:
         """How much of what stands under a key a step overwrites."""
         written = factors["beta"] * factors["k"].square().sum(-1)
-        return {"overwritten per step β‖k‖², mean": float(torch.mean(written))}
+        return {WRITTEN: float(torch.mean(written))}

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bptt.diagnosis.scans import STEP_SIZE
 from bptt.torch_models.scans.kinds.linear import Factors, LinearRecurrence
 
 CLOSE = 2**18  # numbers of a block of rows: about a megabyte
@@ -51,7 +52,7 @@ class Selective(LinearRecurrence):
 
     def facts(self, factors: Factors) -> dict[str, float]:
         """How large the steps are."""
-        return {"step size Δ, mean": float(factors["delta"].mean())}
+        return {STEP_SIZE: float(factors["delta"].mean())}
 
     def prepared(self, states: Tensor) -> dict[str, Any]:
         """a, and u = a ⊙ h_{t-1}, of every step."""
