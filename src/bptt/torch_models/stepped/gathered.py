@@ -179,8 +179,15 @@ def squares_of(parts: Sequence[Tensor], axis: int) -> Tensor:
 
 def squares(parts: Sequence[Tensor]) -> Tensor:
     """(R,) the sum of squares of every row, in float64."""
-    each = [part.abs().double().square().reshape(len(part), -1).sum(1) for part in parts]
-    return torch.stack(each).sum(0)
+    norms = [
+        torch.linalg.vector_norm(part.reshape(len(part), -1), dim=1, dtype=_wide(part)).real
+        for part in parts
+    ]
+    return torch.stack(norms).square().sum(0)
+
+
+def _wide(like: Tensor) -> torch.dtype:
+    return torch.complex128 if like.is_complex() else torch.float64
 
 
 def logs(sums: Tensor, e: Array) -> Array:

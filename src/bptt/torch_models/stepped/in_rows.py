@@ -5,7 +5,6 @@ vector-Jacobian product however many calls there are, and its G_k is added up th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,9 +16,10 @@ from bptt.presentation.progress import Update
 from bptt.torch_models.stepped.by_calls import count_map
 from bptt.torch_models.stepped.calls import Output
 from bptt.torch_models.stepped.errors import REACH
-from bptt.torch_models.stepped.gathered import Gathered, real, squares
+from bptt.torch_models.stepped.gathered import Gathered, as_array, real, squares
 from bptt.torch_models.stepped.named_map import named_map
 from bptt.torch_models.stepped.recording import back
+from bptt.torch_models.stepped.row_errors import RowErrors, Sent
 from bptt.torch_models.stepped.rows import Group, Rows
 
 
@@ -44,22 +44,13 @@ def walk_rows(
         update: shows how far it has come.
     """
     walk = _Walk(rows, gathered, size, map_name)
-    walk.begin(set(loss_steps), columns)
+    errors: RowErrors | None = walk.immediate(set(loss_steps), columns)
     for k in range(gathered.lags):
-        if not walk.lag(k):
+        if errors is None:
             break
+        errors = walk.lag(k, errors)
         if update is not None:
             update(k + 1, gathered.lags)
-
-
-@dataclass(eq=False)
-class _Handed:
-    """Rows at which what came in at a position is an output of the step before, as it was put out."""
-
-    position: int
-    output: int
-    source: Tensor
-    target: Tensor
 
 
 class _Walk:
@@ -67,55 +58,48 @@ class _Walk:
         self.rows, self.gathered, self.size, self.map_name = rows, gathered, size, map_name
         self.recording, self.params = rows.recording, rows.recording.params
         calls, counts = self.recording.calls, rows.counts
-        self.device = calls[0].outputs[0].leaf.device
+        self.parts = [output.leaf for output in calls[0].outputs]
+        self.device = self.parts[0].device
+        self.first = np.array(rows.first)
         self.level = np.repeat([call.level for call in calls], counts)
         self.goes_on = np.repeat([bool(call.entries) for call in calls], counts)
-        self.going = torch.from_numpy(self.goes_on).to(self.device)
+        self.call = np.repeat(np.arange(len(calls)), counts)
         self.place = {o.number: n for call in calls for n, o in enumerate(call.outputs)}
-        self.comes_in = [
-            any(call.outputs[n].comes_in for call in calls) for n in range(len(rows.positions))
+        self.state = [
+            n for n in range(len(self.parts)) if any(call.outputs[n].comes_in for call in calls)
         ]
-        self.local = torch.zeros(sum(counts), dtype=torch.long, device=self.device)
-        for group in rows.groups:
-            self.local[group.rows] = torch.arange(len(group.rows), device=self.device)
+        self.group, self.local = np.zeros(sum(counts), int), np.zeros(sum(counts), int)
+        for number, group in enumerate(rows.groups):
+            own = group.rows.cpu().numpy()
+            self.group[own], self.local[own] = number, np.arange(len(own))
         self.handed = self._handed()
-        self.carried = [
-            (call, entry) for call in calls for entry in call.entries if not entry.is_output
-        ]
-        self.around: dict[int, Tensor] = {}  # by position, errors that go around a call
+        self.carried = {
+            call.index: [entry for entry in call.entries if not entry.is_output] for call in calls
+        }
         self.e = 0
 
-    def _handed(self) -> list[_Handed]:
-        found: dict[tuple[int, int], tuple[list[Tensor], list[Tensor]]] = {}
+    def _handed(self) -> dict[tuple[int, int], Array]:
+        """By position and output, the row that put out what came in at each row; -1 where none did."""
+        found: dict[tuple[int, int], Array] = {}
         for call in self.recording.calls:
             for entry in call.entries:
                 if not entry.is_output:
                     continue
                 earlier = self.recording.places[entry.made_of[0]]
                 key = entry.position, self.place[earlier.number]
-                source, target = found.setdefault(key, ([], []))
-                source.append(self._of(call.index))
-                target.append(self._of(earlier.call))
-        return [
-            _Handed(*key, torch.cat(source), torch.cat(target))
-            for key, (source, target) in found.items()
-        ]
-
-    def _of(self, call: int) -> Tensor:
-        first = self.rows.first[call]
-        return torch.arange(first, first + self.rows.counts[call], device=self.device)
+                target = found.setdefault(key, np.full(len(self.level), -1))
+                target[self._span(call.index)] = np.arange(len(self.level))[
+                    self._span(earlier.call)
+                ]
+        return found
 
     def _span(self, call: int) -> slice:
         first = self.rows.first[call]
         return slice(first, first + self.rows.counts[call])
 
-    def begin(self, loss_steps: set[int], columns: Array | None) -> None:
+    def immediate(self, loss_steps: set[int], columns: Array | None) -> RowErrors | None:
         """The immediate errors of some loss steps and sequences."""
-        total = sum(self.rows.counts)
-        self.errors = [
-            output.leaf.new_zeros(total, *output.leaf.shape[1:])
-            for output in self.recording.calls[0].outputs
-        ]
+        sent: list[Sent] = []
         for call in self.recording.calls:
             if call.level not in loss_steps:
                 continue
@@ -123,68 +107,61 @@ class _Walk:
                 own = self.recording.immediate.get(output.number)
                 if own is None:
                     continue
-                if columns is not None:
-                    kept = torch.zeros_like(own)
-                    at = torch.from_numpy(columns[columns < len(own)]).to(self.device)
-                    kept[at] = own[at]
-                    own = kept
-                self.errors[n][self._span(call.index)] += own
+                at = np.arange(len(own))
+                at = at if columns is None else columns[columns < len(own)]
+                kept = own[torch.from_numpy(at).to(self.device)] if columns is not None else own
+                sent.append(Sent(n, at + self.rows.first[call.index], kept))
+        return RowErrors.of(sent, self.parts)
 
-    def lag(self, k: int) -> bool:
-        """One lag; whether there was anything at it."""
-        self._rescale(k)
-        active = torch.stack([e.reshape(len(e), -1).any(1) for e in self.errors]).any(0)
-        at = np.flatnonzero(active.cpu().numpy())
-        if not len(at) and not self.around:
-            return False
-        self._signal(at, k)
+    def lag(self, k: int, errors: RowErrors) -> RowErrors | None:
+        """One lag: what it adds to G_k, and the errors of the next."""
+        errors = self._rescaled(k, errors)
+        self._signal(errors, k)
         grads: dict[str, Tensor] = {}
-        came = self.around
-        for group in self.rows.groups:
-            own = self.local[group.rows[active[group.rows]]]
-            for some in self.rows.chunks(group, own, self.size):
-                self._back(group, some, k, grads, came)
-        lags, e = np.array([k]), np.array([self.e])
-        self.gathered.add(lags, e, {name: grad[None] for name, grad in grads.items()})
-        self._go_on(k, came)
-        return True
+        came: dict[int, Tensor] = dict(errors.around)
+        of_group = self.group[errors.at]
+        for number, group in enumerate(self.rows.groups):
+            own = np.flatnonzero((of_group == number) & errors.alive)
+            for first in range(0, len(own), self.size):
+                some = own[first : first + self.size]
+                self._back(group, errors, some, k, grads, came)
+        if grads:
+            lag, e = np.array([k]), np.array([self.e])
+            self.gathered.add(lag, e, {name: grad[None] for name, grad in grads.items()})
+        return self._next(k, errors.at, came) if came else None
 
-    def _rescale(self, k: int) -> None:
-        every = [*self.errors, *self.around.values()]
-        largest = max(float(error.abs().max()) if error.numel() else 0.0 for error in every)
+    def _rescaled(self, k: int, errors: RowErrors) -> RowErrors:
+        largest = errors.largest()
         if not np.isfinite(largest):
             raise NonFiniteError(
                 "recurrent", "a step with a finite gradient", f"one that is NaN or infinite at lag {k}",
                 "Look in the step for a function without a finite derivative, such as a root or a norm at 0.",
             )  # fmt: skip
         power = int(np.frexp(largest)[1])
-        if largest and abs(power) > REACH.get(real(self.errors[0]), 10):
-            factor = float(np.ldexp(1.0, -power))
-            self.errors = [error * factor for error in self.errors]
-            self.around = {n: error * factor for n, error in self.around.items()}
-            self.e += power
+        if not largest or abs(power) <= REACH.get(real(self.parts[0]), 10):
+            return errors
+        self.e += power
+        return errors.times(float(np.ldexp(1.0, -power)))
 
-    def _signal(self, at: Array, k: int) -> None:
-        if not len(at):
-            return
-        state = [e for e, comes_in in zip(self.errors, self.comes_in, strict=True) if comes_in]
-        by_row = squares(state).cpu().numpy()[at]
-        self.gathered.rows_signal(self.level[at] + k, k, by_row, self.e)
-        leaving = by_row[self.goes_on[at]].sum()
-        self._size("leaving", k, torch.tensor([leaving]))
+    def _signal(self, errors: RowErrors, k: int) -> None:
+        by_row = as_array(squares([errors.parts[n] for n in self.state]))
+        self.gathered.rows_signal(self.level[errors.at] + k, k, by_row, self.e)
+        self._size("leaving", k, by_row[self.goes_on[errors.at]].sum())
 
-    def _size(self, name: str, k: int, sums: Tensor) -> None:
-        self.gathered.size(name, np.array([k]), sums, np.array([self.e]))
+    def _size(self, name: str, k: int, total: float) -> None:
+        self.gathered.size(name, np.array([k]), torch.tensor([total], dtype=torch.float64), np.array([self.e]))
 
     def _back(
-        self, group: Group, some: Tensor, k: int, grads: dict[str, Tensor], came: dict[int, Tensor]
-    ) -> None:
+        self, group: Group, errors: RowErrors, some: Array, k: int, grads: dict[str, Tensor], came: dict[int, Tensor]
+    ) -> None:  # fmt: skip
         """Some rows through the step."""
-        outputs, leaves = self.rows.run(group, some)
-        rows = group.rows[some]
+        local = torch.from_numpy(self.local[errors.at[some]]).to(self.device)
+        outputs, leaves = self.rows.run(group, local)
+        whole = len(some) == len(errors.at)
+        at = torch.from_numpy(some).to(self.device)
         sent = [
-            (out, error[rows])
-            for out, error in zip(outputs, self.errors, strict=True) if out.requires_grad
+            (out, part if whole else part[at])
+            for out, part in zip(outputs, errors.parts, strict=True) if out.requires_grad
         ]  # fmt: skip
         edges = [torch.autograd.graph.get_gradient_edge(out) for out, _ in sent]
         product = named_map(edges, [*leaves.values()], self.params) if self.map_name else None
@@ -193,43 +170,55 @@ class _Walk:
         for name, grad in zip(self.params, found, strict=False):
             if grad is not None:
                 grads[name] = grads[name] + grad if name in grads else grad
+        going = self.goes_on[errors.at[some]]
+        on = torch.from_numpy(np.flatnonzero(going)).to(self.device)
         for position, grad in zip(leaves, found[len(self.params) :], strict=False):
-            if grad is not None:
-                going = self.going[rows]
-                grad = grad * going.reshape(-1, *[1] * (grad.ndim - 1)).to(grad.dtype)
-                if position not in came:
-                    came[position] = grad.new_zeros(len(self.level), *grad.shape[1:])
-                came[position][rows] += grad
+            if grad is None or not going.any():
+                continue
+            if whole and going.all() and position not in came:
+                came[position] = grad
+                continue
+            if position not in came:
+                came[position] = grad.new_zeros(len(errors.at), *grad.shape[1:])
+            came[position][at[on]] += grad[on]
         if product is not None and product.name == self.map_name and found[-1] is not None:
-            lag, e = np.array([k]), np.array([self.e])
-            count_map(self.gathered, product, found[-1][self.going[rows]][None], lag, e)
+            error = found[-1] if going.all() else found[-1][on]
+            count_map(self.gathered, product, error[None], np.array([k]), np.array([self.e]))
 
-    def _go_on(self, k: int, came: dict[int, Tensor]) -> None:
-        """From what came into the calls to what the calls before put out."""
-        later = [torch.zeros_like(error) for error in self.errors]
-        self.around = {}
-        self._size(
-            "entering",
-            k,
-            squares([rows[None] for rows in came.values()]) if came else torch.zeros(1),
-        )
-        for handed in self.handed:
-            if handed.position in came:
-                rows = came[handed.position][handed.source]
-                later[handed.output].index_add_(0, handed.target, rows)
+    def _next(self, k: int, at: Array, came: dict[int, Tensor]) -> RowErrors | None:
+        """From what came into the calls to what the calls before put out, and to what goes around these."""
+        self._size("entering", k, float(squares([*came.values()]).sum()))
+        sent: list[Sent] = []
+        for (position, part), target in self.handed.items():
+            if position in came:
+                to = target[at]
+                rows, there = came[position], np.flatnonzero(to >= 0)
+                if len(there) < len(to):
+                    rows = rows[torch.from_numpy(there).to(self.device)]
+                sent.append(Sent(part, to[there], rows))
+        sent += self._carried(at, came)
+        return RowErrors.of(sent, self.parts)
+
+    def _carried(self, at: Array, came: dict[int, Tensor]) -> list[Sent]:
+        calls = self.call[at]
         entries, errors = [], []
-        for call, entry in self.carried:
-            if entry.position in came:
-                error = came[entry.position][self._span(call.index)]
-                if bool(error.any()):
-                    entries.append(entry)
-                    errors.append(error)
+        for call in np.unique(calls):
+            first, last = np.searchsorted(calls, [call, call + 1])
+            for entry in self.carried[int(call)]:
+                if entry.position not in came:
+                    continue
+                rows, count = came[entry.position][first:last], self.rows.counts[call]
+                if last - first < count:
+                    places = torch.from_numpy(at[first:last] - self.first[call]).to(self.device)
+                    rows = rows.new_zeros(count, *rows.shape[1:]).index_copy(0, places, rows)
+                entries.append(entry)
+                errors.append(rows)
+        sent = []
         for number, error in self.recording.between(entries, errors, False).items():
             place = self.recording.places[number]
+            every = np.arange(len(self.level))[self._span(place.call)]
             if isinstance(place, Output):
-                later[self.place[number]][self._span(place.call)] += error
-                continue
-            if place.position not in self.around:
-                self.around[place.position] = torch.zeros_like(came[place.position])
-            self.around[place.position][self._span(place.call)] += error
-        self.errors = later
+                sent.append(Sent(self.place[number], every, error))
+            else:
+                sent.append(Sent(None, every, error, place.position))
+        return sent
