@@ -1,4 +1,4 @@
-"""The tables of README.md and of the pages, from what ``benchmarks.run``, ``benchmarks.large`` and ``benchmarks.ahead`` stored.
+"""The tables of README.md and of the pages, from what the benchmarks stored.
 
 python -m benchmarks.tables      # writes them
 """
@@ -8,8 +8,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
-RESULTS, LARGE, AHEAD, ACCELERATED = (
-    HERE / "results" / f"{name}.json" for name in ("speed", "large", "ahead", "accelerate")
+RESULTS, LARGE, AHEAD, ACCELERATED, STEPS = (
+    HERE / "results" / f"{name}.json" for name in ("speed", "large", "ahead", "accelerate", "steps")
 )
 STORED = {
     RESULTS: {
@@ -27,6 +27,7 @@ STORED = {
     LARGE: {DOCS / "pytorch.md": ("large",)},
     AHEAD: {DOCS / "prognosis.md": ("ahead",)},
     ACCELERATED: {DOCS / "accelerate.md": ("accelerate",)},
+    STEPS: {DOCS / "pytorch.md": ("steps",)},
 }  # result: the tables of it on each page
 NAMES = {"torch": "PyTorch", "jax": "JAX", "numpy": "NumPy loops", "bptt": "bptt"}
 
@@ -215,6 +216,26 @@ def accelerate(result):
         ])  # fmt: skip
     head = ["", "T, B, I, H", "PyTorch, ms", "accelerated, ms", "×", "×, 2 levels",
             "× without gradients", "the same, 2 levels"]  # fmt: skip
+    return markdown(head, rows)
+
+
+def steps(result):
+    """Steps of one's own: the walk by lag beside backward passes of the step."""
+    rows = [
+        [
+            f"{name}; {row['T']} steps × {row['B']} sequences, {row['H']} units",
+            f"{row['backward']:.2g}", f"{row['walk']:.2g}", f"{row['walk'] / row['backward']:.1f}",
+            f"{row['diagnose'] / row['training']:.0f}",
+        ]
+        for name, row in result["rows"].items()
+    ]  # fmt: skip
+    head = [
+        "",
+        "T backward passes of the step, s",
+        "the walk by lag, s",
+        "×",
+        "bptt.diagnose, in training steps",
+    ]
     return markdown(head, rows)
 
 

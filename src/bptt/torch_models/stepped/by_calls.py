@@ -15,8 +15,8 @@ from bptt.arrays import Array
 from bptt.presentation.progress import Update
 from bptt.torch_models.stepped.calls import Entry, Output, StepCall
 from bptt.torch_models.stepped.errors import Errors, together
-from bptt.torch_models.stepped.gathered import Gathered, squares, squares_of
-from bptt.torch_models.stepped.named_map import NamedMap, named_map
+from bptt.torch_models.stepped.gathered import Gathered, squares_of, totals
+from bptt.torch_models.stepped.named_map import MapFinder, NamedMap
 from bptt.torch_models.stepped.recording import Recording, back
 
 
@@ -55,7 +55,8 @@ class _Walk:
         self, recording: Recording, gathered: Gathered, t: Array, map_name: str | None
     ) -> None:
         self.recording, self.gathered, self.t = recording, gathered, t
-        self.params, self.map_name = recording.params, map_name
+        self.params = recording.params
+        self.map = MapFinder(map_name, self.params)
         self.pending: dict[int, Errors] = {}
 
     def take(self, call: StepCall) -> None:
@@ -110,7 +111,7 @@ class _Walk:
         """Through a call."""
         alone = len(t) == 1
         states = [entry.leaf for entry in call.entries]
-        product = self._map(edges, states)
+        product = self.map.find(edges, states)
         inputs = [*self.params.values(), *states, *([product.at] if product else [])]
         found = back(edges, [row[0] for row in rows] if alone else rows, inputs, not alone)
         if alone:
@@ -128,7 +129,7 @@ class _Walk:
         self, call: StepCall, entries: list[Entry], rows: list[Tensor], t: Array, e: Array
     ) -> None:
         """Through what lies before a call."""
-        self.gathered.size("entering", t - call.level, squares(rows), e)
+        self.gathered.size("entering", t - call.level, totals(rows), e)
         alone = len(t) == 1
         passed = self.recording.between(
             entries, [row[0] for row in rows] if alone else rows, not alone
@@ -145,12 +146,6 @@ class _Walk:
             return
         for row, place in enumerate(at):
             pending.add(slice(int(place), int(place) + 1), rows[row : row + 1], e[row : row + 1])
-
-    def _map(self, edges: list[Any], states: list[Tensor]) -> NamedMap | None:
-        if self.map_name is None:
-            return None
-        product = named_map(edges, states, self.params)
-        return product if product is not None and product.name == self.map_name else None
 
 
 def _chosen(
@@ -174,5 +169,5 @@ def count_map(gathered: Gathered, product: NamedMap, errors: Tensor, k: Array, e
         k: (R,) the lags.
         e: (R,) exponents.
     """
-    gathered.size("at_map", k, squares([errors]), e)
-    gathered.size("through_map", k, squares([errors @ product.weight]), e)
+    gathered.size("at_map", k, totals([errors]), e)
+    gathered.size("through_map", k, totals([errors @ product.weight]), e)

@@ -19,26 +19,22 @@ class Gathered:
     """Of one step.
 
     Attributes:
-        shapes: (·) of every parameter, by name.
+        params: of the step, by name.
         steps: T, calls along the longest way.
         lags: K.
-        like: a tensor of the type and on the device of the sums.
+        e: (K,) exponents of what is gathered.
     """
 
-    shapes: Mapping[str, torch.Size]
+    params: Mapping[str, Tensor]
     steps: int
     lags: int
-    like: Tensor
-    G: dict[str, Tensor] = field(init=False)
     e: Array = field(init=False)
 
     def __post_init__(self) -> None:
         """Nothing is gathered yet."""
-        self.G = {
-            name: self.like.new_zeros(self.lags, shape.numel())
-            for name, shape in self.shapes.items()
-        }
         self.e = np.full(self.lags, LOW)
+        self._G: dict[str, Tensor] = {}  # (K, ·) where several calls add to one lag
+        self._alone: dict[int, Mapping[str, Tensor]] = {}  # by lag, where one did
         self._signal = np.full((self.steps, self.lags), -np.inf)
         self._pairs = np.zeros((self.steps, self.lags), int)
         self._sizes = {name: np.full(self.lags, -np.inf) for name in SIZES}
@@ -51,24 +47,32 @@ class Gathered:
             e: (R,) exponents.
             grads: (R, ·) by parameter, over 2^e.
         """
+        if len(lags) == 1 and self.e[lags[0]] == LOW:
+            self._alone[int(lags[0])] = {name: value[0] for name, value in grads.items()}
+            self.e[lags] = e
+            return
+        for k in lags.tolist():
+            for name, value in self._alone.pop(k, {}).items():
+                self._whole(name)[k] += value.reshape(-1)
         new = np.maximum(self.e[lags], e)
         ours, theirs = self.e[lags] - new, e - new
-        at = torch.from_numpy(lags).to(self.like.device)
         for name, value in grads.items():
-            part = value.reshape(len(lags), -1).to(self.like.dtype)
+            whole = self._whole(name)
+            at = torch.from_numpy(lags).to(whole.device)
+            part = value.reshape(len(lags), -1).to(whole.dtype)
             if theirs.any():
                 part = part * powers(theirs, part)
-            whole = self.G[name]
-            if len(lags) == 1:
-                row = whole[int(lags[0])]
-                if ours.any():
-                    row *= float(np.ldexp(1.0, int(max(ours[0], -2000))))
-                row += part[0]
-                continue
             if ours.any():
                 whole[at] = whole[at] * powers(ours, part)
             whole.index_add_(0, at, part)
         self.e[lags] = new
+
+    def _whole(self, name: str) -> Tensor:
+        if name not in self._G:
+            own = self.params[name]
+            wide = torch.promote_types(own.dtype, torch.float32)
+            self._G[name] = own.new_zeros(self.lags, own.numel(), dtype=wide).detach()
+        return self._G[name]
 
     def signal(self, t: Array, k: Array, sums: Tensor, e: Array) -> None:
         """Squares of the signal of some loss steps, each at one lag.
@@ -138,8 +142,10 @@ class Gathered:
     def parts(self, k: int) -> tuple[dict[str, Array], int]:
         """G_k of every parameter in float64, and the exponent of all of them."""
         exponent = int(self.e[k]) if self.e[k] > LOW else 0
+        found = self._alone.get(k) or {name: whole[k] for name, whole in self._G.items()}
+        shapes = {name: value.shape for name, value in self.params.items()}
         return {
-            name: as_array(value[k].reshape(self.shapes[name])) for name, value in self.G.items()
+            name: as_array(value.reshape(shapes[name])) for name, value in found.items()
         }, exponent
 
 
@@ -184,6 +190,18 @@ def squares(parts: Sequence[Tensor]) -> Tensor:
         for part in parts
     ]
     return torch.stack(norms).square().sum(0)
+
+
+def totals(parts: Sequence[Tensor]) -> Tensor:
+    """The same in the type of the errors, whose largest decide: rows of one loss step, or of all."""
+    norms = [torch.linalg.vector_norm(part.reshape(len(part), -1), dim=1) for part in parts]
+    return (
+        (norms[0] if len(norms) == 1 else torch.stack(norms))
+        .double()
+        .square()
+        .reshape(len(norms), -1)
+        .sum(0)
+    )
 
 
 def _wide(like: Tensor) -> torch.dtype:

@@ -16,8 +16,8 @@ from bptt.presentation.progress import Update
 from bptt.torch_models.stepped.by_calls import count_map
 from bptt.torch_models.stepped.calls import Output
 from bptt.torch_models.stepped.errors import REACH
-from bptt.torch_models.stepped.gathered import Gathered, as_array, real, squares
-from bptt.torch_models.stepped.named_map import named_map
+from bptt.torch_models.stepped.gathered import Gathered, as_array, real, squares, totals
+from bptt.torch_models.stepped.named_map import MapFinder
 from bptt.torch_models.stepped.recording import back
 from bptt.torch_models.stepped.row_errors import RowErrors, Sent
 from bptt.torch_models.stepped.rows import Group, Rows
@@ -55,8 +55,9 @@ def walk_rows(
 
 class _Walk:
     def __init__(self, rows: Rows, gathered: Gathered, size: int, map_name: str | None) -> None:
-        self.rows, self.gathered, self.size, self.map_name = rows, gathered, size, map_name
+        self.rows, self.gathered, self.size = rows, gathered, size
         self.recording, self.params = rows.recording, rows.recording.params
+        self.map = MapFinder(map_name, self.params)
         calls, counts = self.recording.calls, rows.counts
         self.parts = [output.leaf for output in calls[0].outputs]
         self.device = self.parts[0].device
@@ -149,7 +150,9 @@ class _Walk:
         self._size("leaving", k, by_row[self.goes_on[errors.at]].sum())
 
     def _size(self, name: str, k: int, total: float) -> None:
-        self.gathered.size(name, np.array([k]), torch.tensor([total], dtype=torch.float64), np.array([self.e]))
+        self.gathered.size(
+            name, np.array([k]), torch.tensor([total], dtype=torch.float64), np.array([self.e])
+        )
 
     def _back(
         self, group: Group, errors: RowErrors, some: Array, k: int, grads: dict[str, Tensor], came: dict[int, Tensor]
@@ -164,7 +167,7 @@ class _Walk:
             for out, part in zip(outputs, errors.parts, strict=True) if out.requires_grad
         ]  # fmt: skip
         edges = [torch.autograd.graph.get_gradient_edge(out) for out, _ in sent]
-        product = named_map(edges, [*leaves.values()], self.params) if self.map_name else None
+        product = self.map.find(edges, [*leaves.values()])
         inputs = [*self.params.values(), *leaves.values(), *([product.at] if product else [])]
         found = back(edges, [error for _, error in sent], inputs, False)
         for name, grad in zip(self.params, found, strict=False):
@@ -181,13 +184,13 @@ class _Walk:
             if position not in came:
                 came[position] = grad.new_zeros(len(errors.at), *grad.shape[1:])
             came[position][at[on]] += grad[on]
-        if product is not None and product.name == self.map_name and found[-1] is not None:
+        if product is not None and found[-1] is not None:
             error = found[-1] if going.all() else found[-1][on]
             count_map(self.gathered, product, error[None], np.array([k]), np.array([self.e]))
 
     def _next(self, k: int, at: Array, came: dict[int, Tensor]) -> RowErrors | None:
         """From what came into the calls to what the calls before put out, and to what goes around these."""
-        self._size("entering", k, float(squares([*came.values()]).sum()))
+        self._size("entering", k, float(totals([rows[None] for rows in came.values()])))
         sent: list[Sent] = []
         for (position, part), target in self.handed.items():
             if position in came:

@@ -116,10 +116,7 @@ def measured(
 def _walked(
     recording: Recording, rows: Rows | None, portion: Portion, lags: int, counted: str | None, bounds: Bounds
 ) -> Gathered:  # fmt: skip
-    params = recording.params
-    like = next(iter(params.values()), recording.calls[0].outputs[0].leaf).detach()
-    wide = like.new_zeros(0, dtype=torch.promote_types(like.dtype, torch.float32))
-    gathered = Gathered({n: p.shape for n, p in params.items()}, recording.steps, lags, wide)
+    gathered = Gathered(recording.params, recording.steps, lags)
     if rows is not None:
         walk_rows(
             rows,

@@ -37,6 +37,66 @@ class NamedMap:
     at: GradientEdge
 
 
+class MapFinder:
+    """Finds the same product in the graphs of calls that are built alike: the way to it is kept.
+
+    Args:
+        name: of the parameter; None finds nothing.
+        params: of the step, by name.
+    """
+
+    def __init__(self, name: str | None, params: dict[str, Tensor]) -> None:
+        self.name, self.params = name, params
+        self._way: tuple[int, list[int]] | None = None
+
+    def find(self, outputs: list[Any], states: list[Tensor]) -> NamedMap | None:
+        """The product in one graph.
+
+        Args:
+            outputs: edges of what the call put out.
+            states: leaves that stand for what came in.
+        """
+        if self.name is None:
+            return None
+        if self._way is not None:
+            found = self._follow(outputs, states)
+            if found is not None:
+                return found
+        found = named_map(outputs, states, self.params)
+        if found is None or found.name != self.name:
+            return None
+        self._way = _way_to(outputs, found.at.node)
+        return found
+
+    def _follow(self, outputs: list[Any], states: list[Tensor]) -> NamedMap | None:
+        first, way = self._way or (0, [])
+        if first >= len(outputs):
+            return None
+        node = outputs[first].node
+        for step in way:
+            if node is None or step >= len(node.next_functions):
+                return None
+            node = node.next_functions[step][0]
+        found = None if node is None else _product(node, states, self.params)
+        return found if found is not None and found.name == self.name else None
+
+
+def _way_to(outputs: list[Any], wanted: Any) -> tuple[int, list[int]] | None:
+    """Which output, and which of its functions' inputs at each step, lead to a node."""
+    for first, edge in enumerate(outputs):
+        pending: list[tuple[Any, list[int]]] = [(edge.node, [])]
+        seen = {edge.node}
+        while pending:
+            node, way = pending.pop()
+            if node is wanted:
+                return first, way
+            for number, (each, _) in enumerate(node.next_functions):
+                if each is not None and each not in seen:
+                    seen.add(each)
+                    pending.append((each, [*way, number]))
+    return None
+
+
 def named_map(
     outputs: list[Any], states: list[Tensor], params: dict[str, Tensor]
 ) -> NamedMap | None:
@@ -47,25 +107,34 @@ def named_map(
         states: leaves that stand for what came in.
         params: of the step, by name.
     """
-    names = {id(value): name for name, value in params.items()}
-    came_in = {id(state) for state in states}
     found: list[NamedMap] = []
     pending = [edge.node for edge in outputs]
     seen = set(pending)
     while pending:
         node = pending.pop()
-        factors = _FACTORS.get(node.name())
-        if factors is not None:
-            state, weight = (node.next_functions[at][0] for at in factors)
-            came, by = _leaf(state), _leaf(weight)
-            if came is not None and id(came) in came_in and by is not None and id(by) in names:
-                W = by.detach() if _turned(weight) else by.detach().mT
-                found.append(NamedMap(names[id(by)], W, GradientEdge(node, 0)))
+        product = _product(node, states, params)
+        if product is not None:
+            found.append(product)
         for each, _ in node.next_functions:
             if each is not None and each not in seen:
                 seen.add(each)
                 pending.append(each)
     return found[0] if len(found) == 1 and found[0].weight.ndim == 2 else None
+
+
+def _product(node: Any, states: list[Tensor], params: dict[str, Tensor]) -> NamedMap | None:
+    factors = _FACTORS.get(node.name())
+    if factors is None:
+        return None
+    state, weight = (node.next_functions[at][0] for at in factors)
+    came, by = _leaf(state), _leaf(weight)
+    if came is None or by is None or not any(came is each for each in states):
+        return None
+    name = next((name for name, value in params.items() if value is by), None)
+    if name is None:
+        return None
+    W = by.detach() if _turned(weight) else by.detach().mT
+    return NamedMap(name, W, GradientEdge(node, 0))
 
 
 def _leaf(node: Any) -> Tensor | None:

@@ -79,7 +79,10 @@ class RowErrors:
     def largest(self) -> float:
         """Of all entries, in size."""
         every = [*self.parts, *self.around.values()]
-        return max(float(part.abs().max()) if part.numel() else 0.0 for part in every)
+        return max(
+            float(torch.linalg.vector_norm(part, torch.inf)) if part.numel() else 0.0
+            for part in every
+        )
 
     def times(self, factor: float) -> "RowErrors":
         """The same, scaled."""
