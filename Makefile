@@ -47,6 +47,7 @@ format: $(VENV)/.checks
 docs: $(VENV)/.tests
 	$(BIN)/python -m docs.figures
 	$(BIN)/python -m docs.between_steps --write
+	$(BIN)/python -m docs.scans --write
 	$(BIN)/python -m tests.blocks --write README.md docs/*.md
 
 bench: $(VENV)/.bench

@@ -14,11 +14,20 @@ with needing("torch", "bptt.torch_models"):
     from bptt.torch_models.learner import ModuleLearner, batches_of
     from bptt.torch_models.nonfinite import where_not_finite
     from bptt.torch_models.own_step import by_lag
-    from bptt.torch_models.scans import Decay, Delta, Outer, Scan, Selective, register, scan_lags
+    from bptt.torch_models.scans import (
+        Decay,
+        Delta,
+        Outer,
+        Scan,
+        Selective,
+        register,
+        scan_lags,
+        ways_back,
+    )
     from bptt.torch_models.subject import ModuleSubject
 
 __all__ = [
     "Bounds", "Decay", "Delta", "ModuleLearner", "ModuleSubject", "Outer", "Scan", "Selective", "as_module", "batches_of",
-    "by_lag", "diagnose_module", "from_torch", "is_module", "register", "scan_lags", "to_torch", "unwrapped",
+    "by_lag", "diagnose_module", "from_torch", "is_module", "register", "scan_lags", "to_torch", "unwrapped", "ways_back",
     "where_not_finite",
 ]  # fmt: skip

@@ -7,7 +7,9 @@ from bptt.torch_models.scans.lags import scan_lags
 from bptt.torch_models.scans.measured import ScanLags
 from bptt.torch_models.scans.registry import is_scan, register, scan_modules
 from bptt.torch_models.scans.scan import Scan
+from bptt.torch_models.scans.ways import WaysBack, ways_back
 
 __all__ = [
-    "Decay", "Delta", "LinearRecurrence", "Outer", "Scan", "ScanLags", "Selective", "diagnose_scans", "is_scan", "register", "scan_lags", "scan_modules",
+    "Decay", "Delta", "LinearRecurrence", "Outer", "Scan", "ScanLags", "Selective", "WaysBack", "diagnose_scans", "is_scan",
+    "register", "scan_lags", "scan_modules", "ways_back",
 ]  # fmt: skip
