@@ -113,7 +113,7 @@ def measure(kind, T, B, every):
             gathered = Gathered(recording.params, T, T)
             name = "R.weight" if kind == "norm" else "weight_hh"
             if rows is not None:
-                walk_rows(rows, gathered, recording.loss_steps, None, 4096, name)
+                list(walk_rows(rows, gathered, recording.loss_steps, None, 4096, name))
             else:
                 walk_calls(recording, gathered, recording.loss_steps, T, name)
 

@@ -66,6 +66,21 @@ def test_a_tally_has_the_norms_and_shares_of_every_parameter(lags):
     np.testing.assert_allclose(profile.norm, together, rtol=1e-12)
 
 
+def test_a_tally_that_lets_go_of_every_lag_has_the_same_profile(lags):
+    tally, log = StateTally(lags.grads, ["W_R"]), np.log10(lags.signal)
+    for k in range(T):
+        tally.add(k, {name: G[k] for name, G in lags.matrices.items()})
+        if k != T - 1:  # the last is left as it is
+            tally.finish()
+    tally.check(1e-16)
+    finished, kept = tally.profile(log10_signal=log, gain=np.diff(log)), profile_of(lags, ["W_R"])
+    np.testing.assert_array_equal(finished.log10_norm, kept.log10_norm)
+    np.testing.assert_array_equal(finished.kept, kept.kept)
+    for name, own in finished.parameters.items():
+        np.testing.assert_array_equal(own.share, kept.parameters[name].share)
+    assert np.abs(tally.remaining("W_F")).max() < 1e-12
+
+
 def test_what_is_counted_can_be_one_map(lags):
     profile = profile_of(lags, ["W_R"])
     np.testing.assert_allclose(profile.norm, lags.norm["W_R"], rtol=1e-12)

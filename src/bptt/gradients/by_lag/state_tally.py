@@ -1,6 +1,7 @@
 """The parts of every parameter's gradient, gathered lag by lag in any order, and the profile made of them."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 
 import numpy as np
 
@@ -34,6 +35,8 @@ class StateTally:
         self.whole = {name: _row(value) for name, value in whole.items()}
         self.counted = tuple(self.whole if counted is None else counted)
         self.parts: list[dict[str, Scaled]] = []
+        self._finished = 0
+        self._bills: dict[tuple[str, ...], Bill] = {}  # of the lags that are finished
 
     def add(self, k: int, G: Mapping[str, Array], e: int = 0) -> None:
         """Add to the parts of lag k.
@@ -53,6 +56,25 @@ class StateTally:
                 lag[name] += part
             else:
                 lag[name] = part.copy()
+
+    def finish(self) -> None:
+        """No part of the next lag comes any more: it is added up, and what it takes of the memory is given back."""
+        while len(self.parts) <= self._finished:
+            self.parts.append({})
+        for names in {self.counted, *((name,) for name in self.whole)}:
+            if names not in self._bills:
+                self._bills[names] = Bill(_together([self.whole[name] for name in names]))
+            self._bills[names].add(self._part(self.parts[self._finished], names))
+        self.parts[self._finished] = {}
+        self._finished += 1
+
+    def remaining(self, name: str) -> Array:
+        """What the lags so far leave of a parameter's gradient, as one row; of complex numbers real and imaginary parts.
+
+        Args:
+            name: of the parameter.
+        """
+        return self._bill([name])[0].remaining.value(np.dtype(np.float64)).reshape(-1)
 
     def check(self, eps: float) -> None:
         """Refuse lags that do not add up to the gradient of a parameter, where every lag was gathered.
@@ -112,11 +134,17 @@ class StateTally:
 
     def _bill(self, names: Sequence[str]) -> tuple[Bill, Array]:
         """What stopping at each lag keeps of some parameters together, and (K,) ln ‖G_k‖."""
-        bill = Bill(_together([self.whole[name] for name in names]))
-        for lag in self.parts:
-            parts = [lag.get(name, Scaled.zeros(self.whole[name].M.shape)) for name in names]
-            bill.add(_together(parts))
+        bill, left = self._bills.get(tuple(names)), self.parts[self._finished :]
+        if bill is None:
+            bill = Bill(_together([self.whole[name] for name in names]))
+        elif left:
+            bill = deepcopy(bill)
+        for lag in left:
+            bill.add(self._part(lag, names))
         return bill, np.array([row[0] for row in bill.rows])
+
+    def _part(self, lag: Mapping[str, Scaled], names: Sequence[str]) -> Scaled:
+        return _together([lag.get(name, Scaled.zeros(self.whole[name].M.shape)) for name in names])
 
 
 def _row(value: Array) -> Scaled:

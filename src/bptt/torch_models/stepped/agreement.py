@@ -92,12 +92,9 @@ class Agreement:
         """
         summed = {}
         for key, value in total.items():
-            parts = [lag[key].value(np.dtype(np.float64)) for lag in tally.parts if key in lag]
-            row = np.sum(parts, axis=0) if parts else np.zeros(1)
-            flat = np.ascontiguousarray(row).reshape(-1)
-            summed[key] = (flat.view(value.dtype) if np.iscomplexobj(value) else flat).reshape(
-                value.shape
-            )
+            left = tally.remaining(key)
+            off = left.view(value.dtype) if np.iscomplexobj(value) else left
+            summed[key] = value - off.reshape(value.shape)
         sentence = self._compared(summed, total, "the lags add up to")
         return [sentence] if with_autograd else []
 

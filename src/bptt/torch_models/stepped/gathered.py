@@ -148,6 +148,10 @@ class Gathered:
             name: as_array(value.reshape(shapes[name])) for name, value in found.items()
         }, exponent
 
+    def let_go(self, k: int) -> None:
+        """What was gathered of one lag, where that stands alone, is no longer needed."""
+        self._alone.pop(k, None)
+
 
 def powers(e: Array, like: Tensor) -> Tensor:
     """(R, 1, ...) 2^e, a factor for every row of a tensor."""
@@ -195,13 +199,7 @@ def squares(parts: Sequence[Tensor]) -> Tensor:
 def totals(parts: Sequence[Tensor]) -> Tensor:
     """The same in the type of the errors, whose largest decide: rows of one loss step, or of all."""
     norms = [torch.linalg.vector_norm(part.reshape(len(part), -1), dim=1) for part in parts]
-    return (
-        (norms[0] if len(norms) == 1 else torch.stack(norms))
-        .double()
-        .square()
-        .reshape(len(norms), -1)
-        .sum(0)
-    )
+    return torch.stack(norms).double().square().sum(0)
 
 
 def _wide(like: Tensor) -> torch.dtype:

@@ -4,7 +4,7 @@ The rows that an error reaches are run again as one batch, and go back through i
 vector-Jacobian product however many calls there are, and its G_k is added up there and then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -31,8 +31,8 @@ def walk_rows(
     size: int,
     map_name: str | None = None,
     update: Update | None = None,
-) -> None:
-    """Gather every lag.
+) -> Iterator[int]:
+    """Gather every lag, and say which as soon as it is complete.
 
     Args:
         rows: of the calls.
@@ -49,6 +49,7 @@ def walk_rows(
         if errors is None:
             break
         errors = walk.lag(k, errors)
+        yield k
         if update is not None:
             update(k + 1, gathered.lags)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any
 
+import torch
 from torch import nn
 
 from bptt.diagnosis import (
@@ -48,6 +49,8 @@ def diagnose_steps(
         NonFiniteError: if the loss or a gradient is not finite.
         AgreementError: if what was taken apart is not what autograd computes: there is nothing to judge.
     """
+    one = torch.ones((), requires_grad=True)
+    torch.autograd.grad([one * one], [one], [one.detach()])  # PyTorch imports more here, once
     started = monotonic()
     whole = reference(model, batch, loss, steps)
     every: list[Stepped] = []

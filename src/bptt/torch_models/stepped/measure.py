@@ -1,5 +1,6 @@
 """A step that a model calls once per time step, taken apart by lag, and checked against autograd."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
@@ -87,16 +88,15 @@ def measured(
     per_pair = 3 * (monotonic() - before) / len(recording.calls)
     if rows is None:
         per_pair = sizes.seconds_per_error()
+    sizes.refuse(in_rows=rows is not None)
     portion = portion_of(sizes, per_pair, in_rows=rows is not None)
     complete = lags == T
     total, checked = agreeing.total(swept_too=not (complete and portion.is_all))
     if not portion.is_all:
         total = {n: as_array(g) for n, g in swept(recording, _part(recording, portion))[0].items()}
     counted = _map_of(recording)
-    gathered = _walked(recording, rows, portion, lags, counted, bounds)
     tally = StateTally(total, None if counted is None else [counted])
-    for k in range(lags):
-        tally.add(k, *gathered.parts(k))
+    gathered = _walked(recording, rows, portion, lags, counted, bounds, tally)
     if complete:
         checked += agreeing.added_up(tally, total, portion.is_all)
     profile = _with_factors(
@@ -114,22 +114,28 @@ def measured(
 
 
 def _walked(
-    recording: Recording, rows: Rows | None, portion: Portion, lags: int, counted: str | None, bounds: Bounds
+    recording: Recording, rows: Rows | None, portion: Portion, lags: int, counted: str | None, bounds: Bounds,
+    tally: StateTally,
 ) -> Gathered:  # fmt: skip
     gathered = Gathered(recording.params, recording.steps, lags)
-    if rows is not None:
-        walk_rows(
-            rows,
-            gathered,
-            portion.loss_steps,
-            portion.columns,
-            portion.block,
-            counted,
-            bounds.update,
-        )
+    steps, block = portion.loss_steps, portion.block
+    if rows is None:
+        part = replace(recording, immediate=_part(recording, portion))
+        walk_calls(part, gathered, steps, block, counted, bounds.update)
+        complete: Iterable[int] = ()
     else:
-        recording = replace(recording, immediate=_part(recording, portion))
-        walk_calls(recording, gathered, portion.loss_steps, portion.block, counted, bounds.update)
+        complete = walk_rows(rows, gathered, steps, portion.columns, block, counted, bounds.update)
+    done = 0
+    for (
+        k
+    ) in complete:  # the errors reach lag after lag: what is gathered of one is added up at once
+        tally.add(k, *gathered.parts(k))
+        tally.finish()
+        gathered.let_go(k)
+        done = k + 1
+    for k in range(done, lags):
+        tally.add(k, *gathered.parts(k))
+        tally.finish()
     return gathered
 
 

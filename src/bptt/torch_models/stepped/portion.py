@@ -56,8 +56,20 @@ class Sizes:
         room = bounds.room
         most = ROOM if bounds.memory is None else bounds.memory
         self.free = min(most, room.aim) if room is not None else most
-        held = sum(8 * p.numel() for p in recording.params.values()) * lags * 2.0
-        Spent(room).refuse(
+
+    def refuse(self, *, in_rows: bool) -> None:
+        """Refuse a walk that needs more memory than there may be; the rest is free for rows or loss steps.
+
+        Args:
+            in_rows: whether the lags come one after the other, so that few of them need be held.
+
+        Raises:
+            OptionError: if it does.
+        """
+        numbers = sum(p.numel() for p in self.recording.params.values())
+        bills = 6 * 8.0 * numbers  # three sums of every parameter in float64, apart and together
+        held = bills + (3 * self.gradient if in_rows else self.lags * self.gradient)
+        Spent(self.bounds.room).refuse(
             held + self.per_step, "the gradient of every lag of the step's parameters"
         )
         self.free = max(self.free - held, self.free / 4)
@@ -94,9 +106,15 @@ class Sizes:
         return (monotonic() - started) / count
 
     def pairs(self, steps: list[int]) -> float:
-        """Loss steps times calls that their errors pass."""
-        most = np.minimum(np.array(steps) + 1, self.lags).sum()
-        return float(most) * len(self.recording.calls) / self.recording.steps
+        """Loss steps times calls that their errors pass, each by the part of the sequences that it has an error of."""
+        each = {level: 0.0 for level in steps}
+        for number, error in self.recording.immediate.items():
+            level = self.recording.level_of(number)
+            if level in each:
+                reach = error.reshape(len(error), -1).any(1) if error.ndim else error.any()
+                each[level] = max(each[level], float(reach.double().mean()))
+        most = sum(part * min(level + 1, self.lags) for level, part in each.items())
+        return most * len(self.recording.calls) / self.recording.steps
 
 
 def portion_of(sizes: Sizes, per_pair: float, *, in_rows: bool) -> Portion:
