@@ -12,7 +12,7 @@ MATHS := tests/cells tests/dynamics tests/gradients tests/layers tests/test_agre
 SANITIZED := .venv-sanitize
 REAL := .venv-real
 
-.PHONY: demo test test-real lint check format docs bench experiments sanitize clean
+.PHONY: demo test test-real lint check format docs bench experiments fuzz sanitize clean
 
 demo: $(VENV)/.installed
 	$(BIN)/bptt diagnose --report report.html
@@ -52,6 +52,12 @@ docs: $(VENV)/.tests
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.run
+
+# Random networks against an answer that the library had no part in; STORE=1 keeps the figures.
+MINUTES ?= 1
+SEED ?= 0
+fuzz: $(VENV)/.tests
+	$(BIN)/python -m fuzz --minutes $(MINUTES) --seed $(SEED) $(if $(STORE),--store)
 
 # Does the diagnosis predict what is learnt, do the remedies help: an hour; --quick takes two minutes.
 experiments: $(VENV)/.experiments

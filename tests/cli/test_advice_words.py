@@ -23,7 +23,14 @@ from bptt.layers.kinds import KINDS
 from bptt.remedies import CATALOGUE
 
 CAUSES = {
-    "vanishing": ("weights", "saturation", "activation slope", "gates closed", "between the steps"),
+    "vanishing": (
+        "weights",
+        "saturation",
+        "inputs too large",
+        "activation slope",
+        "gates closed",
+        "between the steps",
+    ),
     "exploding": (
         "weights",
         "activation slope",

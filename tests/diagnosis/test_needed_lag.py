@@ -177,7 +177,7 @@ def late(kept=0.5, silent=5):
         weight_gain=np.append(zeros * np.nan, profile.weight_gain),
         activation_gain=np.append(zeros * np.nan, profile.activation_gain),
         gain=np.append(zeros * np.nan, profile.gain),
-        kept=np.concatenate([np.repeat([[1.0], [0], [0], [0]], silent, 1), profile.kept], 1),
+        kept=np.concatenate([np.full((5, silent), np.nan), profile.kept], 1),
     )
     return trace, shifted, by_step(trace, dh)
 

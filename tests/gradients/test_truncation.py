@@ -22,14 +22,61 @@ def compare(kept, profile, truncation):
     whole = profile.dW_R
     bias = np.linalg.norm(kept - whole) / np.linalg.norm(whole)
     cosine = (kept * whole).sum() / np.linalg.norm(kept) / np.linalg.norm(whole)
-    assert truncation.relative_bias == pytest.approx(bias, abs=1e-8)  # the root of a difference
-    assert truncation.cosine == pytest.approx(cosine, abs=1e-10)
+    assert truncation.relative_bias == pytest.approx(bias, abs=1e-12)
+    assert truncation.cosine == pytest.approx(cosine, abs=1e-12)
 
 
 @pytest.mark.parametrize("K", [1, 2, 5, 13, 22, 23, 40])
 def test_sliding_window(case, K):
     profile = bptt.by_lag(*case)
     compare(bptt.truncated_bptt(*case, k1=1, k2=K), profile, profile.truncation(K))
+
+
+def exactly(profile, K, chunked):
+    """Bias and cosine from the matrices themselves, with 60 digits."""
+    from mpmath import matrix, mp, mpf, sqrt
+
+    with mp.workdps(60):
+        G = [matrix(each.tolist()) for each in profile.matrices]
+        whole, kept = sum(G[1:], G[0]), 0 * G[0]
+        for k, each in enumerate(G[:K]):
+            kept += each * ((1 - mpf(k) / K) if chunked else 1)
+
+        def dot(a, b):
+            return sum(x * y for x, y in zip(a, b, strict=True))
+
+        left = kept - whole
+        bias = sqrt(dot(left, left) / dot(whole, whole))
+        return float(bias), float(dot(kept, whole) / sqrt(dot(kept, kept) * dot(whole, whole)))
+
+
+@pytest.mark.parametrize("gain", [0.2, 1.0, 3.0, 30.0, 1e6])
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_kept_may_be_next_to_nothing_of_the_whole(gain, seed):
+    """Exploding: the first lags are 1e-10, or 1e-100, of dW_R, and have a direction all the same."""
+    rng, steps, H = np.random.default_rng(seed), 18, 3
+    layer = bptt.RNN(
+        rng.normal(size=(H, 2)), gain * rng.normal(size=(H, H)) / H**0.5, np.zeros(H), "identity"
+    )
+    trace = layer.forward(1e-3 * rng.normal(size=(steps, 2, 2)), rng.normal(size=(2, H)))
+    dh = np.zeros((steps, 2, H))
+    dh[-3:] = rng.normal(size=(3, 2, H))
+    profile = bptt.by_lag(trace, dh, keep_matrices=True)
+    for chunked in (False, True):
+        for K in range(1, steps + 12, 2):
+            found, (bias, cosine) = profile.truncation(K, chunked), exactly(profile, K, chunked)
+            assert found.relative_bias == pytest.approx(bias, rel=1e-9, abs=1e-12)
+            assert found.cosine == pytest.approx(cosine, abs=1e-9)
+            assert -1 <= found.cosine <= 1
+        for wanted in (0.9, 0.3, 1e-3):
+            K = profile.shortest_truncation(wanted, chunked)
+            biases = [exactly(profile, k, chunked)[0] for k in range(1, steps + 1)]
+            late = [k for k, bias in enumerate(biases, 1) if bias > wanted]
+            if K <= steps:
+                assert K == (late[-1] + 1 if late else 1)
+            else:
+                assert chunked
+                assert exactly(profile, K, True)[0] <= wanted < exactly(profile, K - 1, True)[0]
 
 
 @pytest.mark.parametrize("K", [1, 2, 5, 13, 22, 23, 40])
@@ -115,7 +162,7 @@ def test_forum_recipe_counts_twice():
 def test_cut_profiles_know_what_they_lack(case):
     profile = bptt.by_lag(*case, max_lag=4)
     assert profile.truncation(5).relative_bias == pytest.approx(
-        bptt.by_lag(*case).truncation(5).relative_bias, abs=1e-8
+        bptt.by_lag(*case).truncation(5).relative_bias, abs=1e-12
     )
     with pytest.raises(OptionError, match="K: expected a whole number from 1 to 5"):
         profile.truncation(6)

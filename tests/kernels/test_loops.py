@@ -114,13 +114,14 @@ def test_products_are_numpys(module, dtype):
         near(loops.affine(wide, W), numpy_loops.affine(np.ascontiguousarray(wide), W), dtype)
 
 
-def test_remainder_is_numpys(module):
+def test_the_bill_is_numpys(module):
     rng = np.random.default_rng(3)
     for rows, columns, *_ in shapes():
-        arrays = [rng.normal(size=(rows, columns)) for _ in range(4)]
+        arrays = [rng.normal(size=(rows, columns)) for _ in range(6)]
         copies = [array.copy() for array in arrays]
-        expected = numpy_loops.remainder(*copies, 0.5, 2.0, 0.25, 3.0)
-        found = loops.remainder(*arrays, 0.5, 2.0, 0.25, 3.0)
+        by = [0.5, 2.0, 0.25, 3.0, 1.5, 0.75, 1.25, 2.5]
+        expected = numpy_loops.bill(*copies, by)
+        found = loops.bill(*arrays, by)
         assert np.allclose(found, expected, rtol=1e-12, atol=1e-10)
         for one, other in zip(arrays, copies, strict=True):
             near(one, other, "float64")

@@ -28,8 +28,9 @@ def everything(cell, dtype):
     norms = loops.LagStep(cell, W_R)(d, derivatives, 3, dz, arriving)
     found += [dz, arriving, norms.at_weights, norms.through, norms.arriving]
     found.append(loops.outer(dz, x))
-    G, R, M, W = (rng.normal(size=(700, 90)) for _ in range(4))
-    return [*found, R, M, np.array(loops.remainder(G, R, M, W, 0.5, 1.0, 2.0, 3.0))]
+    matrices = [rng.normal(size=(700, 90)) for _ in range(6)]
+    products = loops.bill(*matrices, [0.5, 1.0, 2.0, 3.0, 0.5, 1.0, 2.0, 3.0])
+    return [*found, *matrices[2:], np.array(products)]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

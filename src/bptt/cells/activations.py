@@ -30,6 +30,7 @@ class Activation:
         derivative: (z, h) -> φ′(z), elementwise.
         steepest: γ = sup φ′, dimensionless; None where it is not known (a user's own pair).
         curvature: (z, h, φ′(z)) -> φ″(z), elementwise; 0 at a kink, None where it is not known.
+        log_slope: z -> ln φ′(z), elementwise, where φ′ goes on beyond the range of the types; else None.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Activation:
     derivative: Callable[[Array, Array], Array]
     steepest: float | None
     curvature: Callable[[Array, Array, Array], Array] | None = None
+    log_slope: Callable[[Array], Array] | None = None
 
 
 def logistic(z: Array) -> Array:
@@ -63,6 +65,14 @@ def _logistic_slope(z: Array, h: Array) -> Array:
     return np.asarray(e / np.square(1 + e))
 
 
+def _log_sech2(z: Array) -> Array:
+    return np.asarray(np.log(4.0) - 2 * np.abs(z) - 2 * np.log1p(np.exp(-2 * np.abs(z))))
+
+
+def _log_logistic_slope(z: Array) -> Array:
+    return np.asarray(-np.abs(z) - 2 * np.log1p(np.exp(-np.abs(z))))
+
+
 # LeCun 1998, "Efficient BackProp": 1.7159 tanh(2z/3). Its slope at 0 is 1.1439, above one.
 _A, _B = 1.7159, 2.0 / 3.0
 _LEAK = 0.01
@@ -75,7 +85,7 @@ def _straight(z: Array, h: Array, slope: Array) -> Array:
 ACTIVATIONS: dict[str, Activation] = {
     a.name: a
     for a in (
-        Activation("tanh", np.tanh, lambda z, h: _sech2(z), 1.0, lambda z, h, slope: -2 * h * slope),
+        Activation("tanh", np.tanh, lambda z, h: _sech2(z), 1.0, lambda z, h, slope: -2 * h * slope, _log_sech2),
         Activation("relu", lambda z: np.maximum(z, 0), lambda z, h: (h > 0).astype(h.dtype), 1.0, _straight),
         Activation(
             "leaky_relu",
@@ -84,13 +94,14 @@ ACTIVATIONS: dict[str, Activation] = {
             1.0,
             _straight,
         ),
-        Activation("logistic", logistic, _logistic_slope, 0.25, lambda z, h, slope: (1 - 2 * h) * slope),
+        Activation("logistic", logistic, _logistic_slope, 0.25, lambda z, h, slope: (1 - 2 * h) * slope, _log_logistic_slope),
         Activation(
             "softsign",
             lambda z: z / (1 + np.abs(z)),
-            lambda z, h: 1 / np.square(1 + np.abs(z)),
+            lambda z, h: np.square(1 / (1 + np.abs(z))),
             1.0,
             lambda z, h, slope: -2 * np.sign(z) * slope / (1 + np.abs(z)),
+            lambda z: -2 * np.log1p(np.abs(z)),
         ),
         Activation(
             "hard_tanh",
@@ -106,6 +117,7 @@ ACTIVATIONS: dict[str, Activation] = {
             lambda z, h: _A * _B * _sech2(_B * z),
             _A * _B,
             lambda z, h, slope: -2 * _B / _A * h * slope,
+            lambda z: np.log(_A * _B) + _log_sech2(_B * z),
         ),
     )
 }  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from bptt.diagnosis import large_inputs
 from bptt.diagnosis.already import is_identity_relu, is_orthogonal
 from bptt.diagnosis.cause import Cause
 from bptt.diagnosis.evidence import Evidence
@@ -55,6 +56,8 @@ def advice_on(evidence: Evidence, cause: Cause) -> tuple[Advice, ...]:
     plain = plain_advice(evidence, cause)
     if plain:
         return plain
+    if cause.name == large_inputs.NAME:
+        return (*large_inputs.standardise(evidence), *make_smaller(evidence))
     if cause.name == "layers above":
         return (_damped(evidence), CLIP)
     if evidence.verdict == "exploding":

@@ -17,7 +17,7 @@ class Cause:
     """Why, with its number.
 
     Attributes:
-        name: "weights", "saturation", "activation slope", "gates closed", "non-normal transient",
+        name: "weights", "saturation", "inputs too large", "activation slope", "gates closed", "non-normal transient",
             "between the steps", "layers above", "state not passed on", "cancellation", "loss out of reach" or "none"; of a
             recurrence that is known by its step alone "step" too; of a linear one "decays", "steps too large",
             "state overwritten" or "grows".

@@ -11,6 +11,7 @@ import numpy as np
 from bptt.diagnosis.activity import SATURATED
 from bptt.diagnosis.cause import BULK, LN10, Cause, capital, cause_between, cause_of_none, times
 from bptt.diagnosis.evidence import Evidence
+from bptt.diagnosis.large_inputs import cause_of_large_inputs
 from bptt.dynamics import Spectrum
 from bptt.dynamics.spectrum import log_largest_power
 from bptt.gradients.by_lag import LagProfile
@@ -26,13 +27,13 @@ def cause_of(evidence: Evidence) -> Cause:
     if plain is not None:
         return plain
     if evidence.verdict == "vanishing" and profile.log10_signal[needed] == -np.inf:
-        return _ended(profile)
+        return cause_of_large_inputs(evidence, _ended(profile))
     between = cause_between(evidence, _within(evidence))
     if between is not None:
         return between
     if evidence.verdict == "exploding":
         return _grown(evidence)
-    return _by_carry(evidence) or _shrunk(evidence)
+    return cause_of_large_inputs(evidence, _by_carry(evidence) or _shrunk(evidence))
 
 
 def _numbers(evidence: Evidence) -> str:

@@ -17,11 +17,13 @@ class Drive:
         inputs: of W_F x.
         states: of W_R h.
         bias: of b.
+        x: of the inputs themselves, before W_F.
     """
 
     inputs: float
     states: float
     bias: float
+    x: float
 
     @property
     def largest(self) -> str:
@@ -51,6 +53,7 @@ def drive_of(trace: Trace) -> dict[str, Drive]:
             _size(layer.gate(gate, "W_F"), x),
             _size(layer.gate(gate, "W_R"), scaled.get(gate, plain)),
             float(np.sqrt(np.square(layer.gate(gate, "b"), dtype=np.float64).mean())),
+            float(np.sqrt(np.trace(x) / len(x))),
         )
         for gate in layer.cell.gates
     }

@@ -7,12 +7,12 @@
 from bptt.kernels.dispatch import (
     affine,
     backward,
+    bill,
     forward,
     lag_step,
     linearised,
     outer,
     path,
-    remainder,
 )
 from bptt.kernels.numpy_loops import LagNorms, before
 from bptt.kernels.pool import empty
@@ -22,11 +22,11 @@ __all__ = [
     "affine",
     "backward",
     "before",
+    "bill",
     "empty",
     "forward",
     "lag_step",
     "linearised",
     "outer",
     "path",
-    "remainder",
 ]

@@ -3,6 +3,7 @@
 ``numpy_loops`` says what each computes.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -105,11 +106,11 @@ def linearised(weights: Weights, saved: Array, states: States, keep: Array | Non
     return factors, of_state, saved[..., cell.saved_block("z", H)]
 
 
-def remainder(
-    G: Array, R: Array, M: Array, W: Array, r: float, g: float, m: float, n: float
+def bill(
+    G: Array, W: Array, S: Array, R: Array, N: Array, L: Array, by: Sequence[float]
 ) -> tuple[float, ...]:
-    """``numpy_loops.remainder``."""
-    products: tuple[float, ...] = C.remainder(G, R, M, W, r, g, m, n)
+    """``numpy_loops.bill``."""
+    products: tuple[float, ...] = C.bill(G, W, S, R, N, L, by)
     return products
 
 

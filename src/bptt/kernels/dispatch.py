@@ -13,7 +13,7 @@ from bptt.kernels import compiled_loops, instruction_sets, numpy_loops, threads
 from bptt.kernels.numpy_loops import LagStep
 
 _products: Any = numpy_loops if instruction_sets.compiled is None else compiled_loops
-affine, outer, remainder = _products.affine, _products.outer, _products.remainder
+affine, outer, bill = _products.affine, _products.outer, _products.bill
 
 
 def path() -> str:
@@ -50,8 +50,8 @@ def linearised(weights: Weights, saved: Array, states: States, keep: Array | Non
     return _loops(weights).linearised(weights, saved, states, keep)  # type: ignore[no-any-return]
 
 
-def lag_step(cell: Cell, phi: Activation, W_R: Array, e: int) -> LagStep:
-    """One step back in lag with weights W_R 2^e; see ``numpy_loops.LagStep``."""
-    if compiled_loops.takes(cell, phi) and (e == 0 or cell.carry_gate is None):
+def lag_step(cell: Cell, phi: Activation, W_R: Array) -> LagStep:
+    """One step back in lag; see ``numpy_loops.LagStep``."""
+    if compiled_loops.takes(cell, phi):
         return compiled_loops.LagStep(cell, W_R)  # type: ignore[return-value]
-    return numpy_loops.LagStep(cell, W_R, e)
+    return numpy_loops.LagStep(cell, W_R)

@@ -9,6 +9,7 @@ A state has one part (h) or two (h, c); errors of it lie side by side in one arr
 ``compiled_loops`` has the same functions, compiled.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -158,11 +159,10 @@ class LagStep:
     Args:
         cell: the cell.
         W_R: (G·H, H) recurrent weights.
-        e: the weights are W_R 2^e.
     """
 
-    def __init__(self, cell: Cell, W_R: Array, e: int = 0) -> None:
-        self.cell, self.W_R, self.e = cell, W_R, e
+    def __init__(self, cell: Cell, W_R: Array) -> None:
+        self.cell, self.W_R = cell, W_R
 
     def __call__(
         self, D: Array, derivatives: Derivatives, cut: int, dz: Array, arriving: Array
@@ -174,10 +174,7 @@ class LagStep:
             derivatives: of these steps.
             cut: how many of the steps, the first, have no step before them.
             dz: (N, B, G·H) takes the errors at what W_R multiplies.
-            arriving: (N - cut, B, S) takes dz W_R + carry, without 2^e where nothing is carried.
-
-        Returns:
-            the norms; ``through`` without 2^e.
+            arriving: (N - cut, B, S) takes dz W_R + carry.
         """
         H = self.W_R.shape[1]
         carry = self.cell.vjp(D, derivatives, dz)[1]
@@ -185,7 +182,7 @@ class LagStep:
         if through_weights is None:
             P = affine(dz[cut:], self.W_R)
         else:
-            P = through_weights(dz, derivatives, self.W_R, self.e)[cut:]
+            P = through_weights(dz, derivatives, self.W_R, 0)[cut:]
         through = squares(P)
         if carry is None:
             arriving[...] = P
@@ -193,30 +190,32 @@ class LagStep:
         carry = carry[cut:]
         carrier = self.cell.carried(D[cut:], tuple(array[cut:] for array in derivatives))
         carried = squares(carry)
-        carry[..., :H] += np.ldexp(P, self.e) if self.e else P
+        carry[..., :H] += P
         arriving[...] = carry
         return LagNorms(squares(dz), through, carried, squares(carrier), squares(arriving))
 
 
-def remainder(
-    G: Array, R: Array, M: Array, W: Array, r: float, g: float, m: float, n: float
+def bill(
+    G: Array, W: Array, S: Array, R: Array, N: Array, L: Array, by: Sequence[float]
 ) -> tuple[float, ...]:
-    """R ← r R - g G and M ← m M + n G in place, then ⟨G, W⟩, ⟨R, R⟩, ⟨R, M⟩, ⟨M, M⟩ and ⟨M, W⟩.
+    """One lag more of the truncation bill, float64 matrices of one shape; the sums are changed in place.
 
-    All are float64 matrices of one shape: the part of dW_R not yet counted, and Σ_j j G_j.
+        S ← s S + g G     R ← r R - g′ G     N ← n N + n′ S     L ← l L + l′ R
 
     Args:
-        G: of the lag that is counted.
-        R: what of dW_R is not yet counted; changed.
-        M: Σ_j j G_j; changed.
-        W: dW_R.
-        r: factor of R.
-        g: factor of G.
-        m: factor of M.
-        n: factor of G in M.
+        G: of the lag.
+        W: the whole gradient.
+        S: what a window keeps, Σ_j G_j.
+        R: what it leaves out, W - S.
+        N: K times what chunks of K steps keep.
+        L: K times what they leave out.
+        by: s, g, r, g′, n, n′, l and l′, powers of two that bring each to its scale.
+
+    Returns:
+        ⟨G, W⟩, ⟨R, R⟩, ⟨S, S⟩, ⟨S, W⟩, ⟨L, L⟩, ⟨N, N⟩ and ⟨N, W⟩.
     """
-    R *= r
-    R -= g * G
-    M *= m
-    M += n * G
-    return tuple(float(np.vdot(a, b)) for a, b in ((G, W), (R, R), (R, M), (M, M), (M, W)))
+    for total, own, of_part, part in ((S, 0, 1, G), (R, 2, -3, G), (N, 4, 5, S), (L, 6, 7, R)):
+        total *= by[own]
+        total += (by[of_part] if of_part > 0 else -by[-of_part]) * part
+    pairs = ((G, W), (R, R), (S, S), (S, W), (L, L), (N, N), (N, W))
+    return tuple(float(np.vdot(a, b)) for a, b in pairs)

@@ -33,7 +33,7 @@ def run_steps(
         what the way back needs, (steps, B, ·), and the states, each (steps + 1, B, H).
 
     Raises:
-        NonFiniteError: if the states grow beyond the type.
+        NonFiniteError: if the states, or an RNN's pre-activations, grow beyond the type.
     """
     T = len(x)
     last = T if last is None else last
@@ -51,6 +51,13 @@ def run_steps(
                 "h", f"states within {x.dtype}", f"an overflow at step {t} of {T}",
                 "Scale W_R down or shorten the sequence: the forward pass itself explodes.",
             )  # fmt: skip
+    # A sum that overflowed on its way may have the wrong sign, and tanh makes a state of it all the same.
+    if weights.cell.choose_phi and not np.isfinite(saved).all():
+        t = first + int(np.argmin(np.isfinite(saved).all((1, 2))))
+        raise NonFiniteError(
+            "z", f"pre-activations within {x.dtype}", f"an overflow at step {t} of {T}",
+            "Scale the inputs or the weights down.",
+        )  # fmt: skip
     return saved, states
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bptt.arrays import Array, rows_with_any
-from bptt.gradients.by_lag.walk import one_way
+from bptt.gradients.by_lag.loss_steps import one_way
 from bptt.layers import StackTrace
 from bptt.layers.at_weights import AtWeights, errors_at_weights
 from bptt.layers.levels import BidirectionalTrace, directions

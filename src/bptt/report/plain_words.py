@@ -12,6 +12,8 @@ CAUSES = {
     "Here this changes its size most.",
     "saturation": "Each step back in time multiplies the error signal by the slope of the activation, φ′, or of the "
     "gates. Here it is small where the units work that carry the signal.",
+    "inputs too large": "Each step back in time multiplies the error signal by the slope of the activation, φ′, or of "
+    "the gates. Here the inputs are so large that the units stand at the ends of their range, where it is next to zero.",
     "activation slope": "Each step back in time multiplies the error signal by the slope of the activation, φ′. "
     "Here it is this slope, as the activation has it, that changes the size of the signal most.",
     "gates closed": "A gated cell carries the error signal back through a gate, past the recurrent weights. "

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bptt.arrays import Array
-from bptt.gradients.by_lag.scaled import log_norms, outer_sum
+from bptt.gradients.by_lag.scaled import outer_sum
 
 LN10 = float(np.log(10.0))
 
@@ -57,9 +57,8 @@ class Apart:
         nothing = np.full(len(lag.by_sequence), -np.inf)
         for kept in (self.norms, self.signals):
             kept += [nothing] * (k - len(kept))
-        rows = lag.rows
-        counts = np.maximum(1, rows.reach.sum(0))
-        signal = log_norms(lag.signal_squares, rows.e, rows.common, 0) - 0.5 * np.log(counts)
+        counts = np.maximum(1, lag.rows.reach.sum(0))
+        signal = lag.signal.log_norms(0) - 0.5 * np.log(counts)
         self.norms.append(lag.by_sequence / LN10)
         self.signals.append(signal / LN10)
 

@@ -10,7 +10,6 @@ from bptt.gradients.by_lag.between_levels import HANDED_DOWN
 from bptt.gradients.by_lag.layer_walk import LayerWalk
 from bptt.gradients.by_lag.loss_steps import chunks_of, error_rows, stride_of
 from bptt.gradients.by_lag.rows import Rows
-from bptt.gradients.by_lag.scaled import log_norm
 from bptt.gradients.by_lag.signal import Signal
 from bptt.gradients.by_lag.tally import LN10, together
 from bptt.gradients.by_lag.walk import walks_of
@@ -69,9 +68,9 @@ def _one_lag(trace: StackTrace, walks: list[LayerWalk], sums: list[list[_Sum]], 
         walk.receive(part)
         moved = walk.move(hand_down=number >= bottom)
         if moved is not None:
-            layer, rows = sums[number], moved.rows
+            layer = sums[number]
             layer += [_Sum() for _ in range(k + 1 - len(layer))]  # a layer below can start late
-            own = log_norm(moved.signal_squares, rows.e, rows.common)
+            own = moved.signal.log_norm()
             layer[k].signal = together(layer[k].signal, own)
             layer[k].count += moved.count
         return None, walk.handed_down

@@ -1,64 +1,84 @@
-"""What stopping at each lag keeps of a gradient: inner products of its parts, added up as the lags come (Q10)."""
+"""What stopping at each lag keeps of a gradient, and what it leaves out: sums of its parts as the lags come (Q10).
 
-from math import copysign, inf, ldexp
+Each is a sum of matrices of its own, so that none is the small difference of large numbers:
+
+    S = Σ_{k<K} G_k            what a window of K steps keeps
+    R = dW - S                 what it leaves out
+    N = Σ_{k<K} (K - k) G_k    K times what chunks of K steps keep; one lag more adds S
+    L = K dW - N               K times what they leave out; one lag more adds R
+"""
+
+import math
 
 import numpy as np
 
 from bptt import kernels
-from bptt.gradients.by_lag.scaled import Scaled
+from bptt.gradients.by_lag.scaled import LOG2, Scaled
+
+NO_LAG = (-math.inf, *[math.nan] * 6)  # the row of a gradient that no lag was counted of
 
 
 class Bill:
-    """R = dW - Σ_{j<=k} G_j and M = Σ_{j<=k} j G_j, lag by lag.
+    """The four sums, lag by lag, each at a scale of its own.
 
     Args:
         whole: dW by a backward pass.
 
     Attributes:
         remaining: R behind the lags so far.
-        rows: (ln ‖G_k‖, share, ⟨R, R⟩, ⟨R, M⟩, ⟨M, M⟩, ⟨M, dW⟩) of each lag so far, but for the first over ‖dW‖².
+        rows: of each lag so far ln ‖G_k‖, its share of dW, and what ``Profile.kept`` has.
     """
 
     def __init__(self, whole: Scaled) -> None:
         self.whole = whole
-        square = float(np.einsum("ij,ij->", whole.M, whole.M))
-        self.square = square or float("nan")  # shares of nothing are not numbers
-        self.remaining = whole.copy()
-        self.moment = Scaled.zeros(whole.M.shape)
+        self.square = float(np.einsum("ij,ij->", whole.M, whole.M))
+        self.log_whole = whole.log_norm()
+        self.kept, self.remaining = Scaled.zeros(whole.M.shape), whole.copy()
+        self.kept_chunked, self.left_chunked = (Scaled.zeros(whole.M.shape) for _ in range(2))
+        self.empty = [
+            True,
+            whole.is_zero(),
+            True,
+            True,
+        ]  # S, R, N, L: a zero has no scale of its own
         self.rows: list[tuple[float, ...]] = []
 
     def add(self, G: Scaled) -> float:
         """One lag more; ln of its norm."""
         norm = G.log_norm()
-        products = self._products(len(self.rows), G)
-        self.rows.append((norm, *(p / self.square for p in products)))
+        self.rows.append((norm, *self._count(G)))
         return norm
 
     def add_nothing(self) -> None:
         """One lag more that has no part in the gradient."""
-        if not self.rows:
-            self.add(Scaled.zeros(self.whole.M.shape))
-            return
-        self.rows.append((-np.inf, 0.0 / self.square, *self.rows[-1][2:]))
+        self.add(Scaled.zeros(self.whole.M.shape))
 
-    def _products(self, k: int, G: Scaled) -> tuple[float, ...]:
-        """⟨G, W⟩, ⟨R, R⟩, ⟨R, M⟩, ⟨M, M⟩ and ⟨M, W⟩ 4^-e of W, with R and M brought to lag k."""
-        R, M, W = self.remaining, self.moment, self.whole
-        e_R, e_M = R.scale_with(G), M.scale_with(G) if k else M.e
-        # Above 0 only where the matrix is zero: any finite factor will do.
-        r, g, m, n = (ldexp(1.0, min(e, 999)) for e in (R.e - e_R, G.e - e_R, M.e - e_M, G.e - e_M))
-        products: tuple[float, ...]
-        products = kernels.remainder(G.M, R.M, M.M, W.M, r, g, m, k * n)
-        R.e, M.e = e_R, e_M
-        exponents = (G.e - W.e, 2 * (R.e - W.e), R.e + M.e - 2 * W.e, 2 * (M.e - W.e), M.e - W.e)
-        if not any(exponents):
-            return products
-        return tuple(_ldexp(p, e) for p, e in zip(products, exponents, strict=True))
+    def _count(self, G: Scaled) -> tuple[float, ...]:
+        S, R, N, L, W = self.kept, self.remaining, self.kept_chunked, self.left_chunked, self.whole
+        factors: list[float] = []
+        for number, (total, part) in enumerate(((S, G), (R, G), (N, S), (L, R))):
+            e, adds = total.e, not (G.is_zero() if part is G else self.empty[number - 2])
+            if adds:
+                total.e = part.e if self.empty[number] else max(e, part.e)
+                self.empty[number] = False
+            # Above 0 only where the matrix is zero: any finite factor will do.
+            factors += [math.ldexp(1.0, min(own - total.e, 999)) for own in (e, part.e)]
+        gw, rr, ss, sw, ll, nn, nw = kernels.bill(G.M, W.M, S.M, R.M, N.M, L.M, factors)
+        if not self.square:  # shares of nothing are not numbers
+            return (math.nan,) * 6
+        share = math.ldexp(gw / self.square, max(-5000, min(G.e - W.e, 1000)))
+        return (
+            share, self._log(rr, R), self._cosine(sw, ss), self._log(ll, L), self._cosine(nw, nn), self._log(nn, N)
+        )  # fmt: skip
 
+    def _log(self, square: float, of: Scaled) -> float:
+        """ln of a norm over that of dW."""
+        if not 1e-280 < square < math.inf:
+            return of.log_norm() - self.log_whole
+        return 0.5 * math.log(square) + of.e * LOG2 - self.log_whole
 
-def _ldexp(p: float, e: int) -> float:
-    """p 2^e, infinite where it does not fit."""
-    try:
-        return ldexp(p, e)
-    except OverflowError:
-        return copysign(inf, p)
+    def _cosine(self, with_whole: float, square: float) -> float:
+        """Of the angle to dW; NaN of nothing."""
+        if not square:
+            return math.nan
+        return max(-1.0, min(with_whole / math.sqrt(square) / math.sqrt(self.square), 1.0))

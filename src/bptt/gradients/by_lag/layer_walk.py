@@ -18,18 +18,25 @@ import numpy as np
 
 from bptt import kernels
 from bptt.arrays import Array
+from bptt.cells import Derivatives
 from bptt.gradients.by_lag.apart import log_norms_apart
 from bptt.gradients.by_lag.between_levels import as_state
 from bptt.gradients.by_lag.rows import Rows
 from bptt.gradients.by_lag.scaled import (
     LOG2,
     Scaled,
-    log_norm,
+    Sizes,
     normalised,
     outer_sum,
     rows_at_weights,
 )
-from bptt.kernels import LagNorms
+from bptt.gradients.by_lag.step_back import (
+    AtScale,
+    SteppedBack,
+    of_ordinary_size,
+    slopes_apart,
+    step_back,
+)
 from bptt.layers.trace import Trace
 
 NOTHING = -np.inf
@@ -42,7 +49,7 @@ class Lag:
     Attributes:
         G: this lag's part of dW_R; None where it is negligible.
         rows: the state errors d.
-        signal_squares: (N, B) of the reported signal: dz of an RNN, d of a gated cell.
+        signal: the reported signal: dz of an RNN, d of a gated cell.
         count: how many (step, sequence) pairs the signal reached.
         state: ‖d‖.
         at_weights: ‖dz‖.
@@ -57,7 +64,7 @@ class Lag:
 
     G: Scaled | None
     rows: Rows
-    signal_squares: Array
+    signal: Sizes
     count: int
     state: float
     at_weights: float
@@ -78,9 +85,8 @@ class Moved:
         rows: the state errors d, where they stood.
         window: the steps that they stood at, within those of the walk.
         cut: how many of the first rows stood at the first step.
-        dz: (N, B, G·H) the errors at what W_R multiplies.
-        norms: what the kernel measured.
-        signal_squares: (N, B) of the reported signal: dz of an RNN, d of a gated cell.
+        step: what the step back made of them, and what it measured.
+        signal: the reported signal: dz of an RNN, d of a gated cell.
         keep: (N - cut, B) False where a reset stops the step back; None where none does, or nothing takes it.
         before: the rows one step before, or None.
     """
@@ -88,9 +94,8 @@ class Moved:
     rows: Rows
     window: slice
     cut: int
-    dz: Array
-    norms: LagNorms
-    signal_squares: Array
+    step: SteppedBack
+    signal: Sizes
     keep: Array | None = None
     before: Rows | None = None
 
@@ -112,12 +117,17 @@ class LayerWalk:
 
     def __init__(self, trace: Trace, first: int, last: int, *, goes_on: bool = False) -> None:
         self.trace, self.first, self.last, self.goes_on = trace, first, last, goes_on
-        weights = trace.weights
-        self.cell, self.W_F = weights.cell, weights.W_F
+        self.weights = weights = trace.weights
+        self.cell = weights.cell
         self.carries = self.cell.carry_gate is not None
         self.W_R, self.e_weights = normalised(weights.W_R)
-        self.derivatives = trace.linearised(first, last)
-        self.step = kernels.lag_step(self.cell, weights.phi, self.W_R, self.e_weights)
+        self.W_F, self.e_inputs = normalised(weights.W_F)
+        self.derivatives, self.e_slopes = trace.linearised(first, last), None
+        self.step = kernels.lag_step(self.cell, weights.phi, self.W_R)
+        self.ordinary = of_ordinary_size(weights, self.derivatives, self.e_weights)
+        if not self.ordinary and not self.carries:
+            saved = trace.part(first, last)[0]
+            self.derivatives, self.e_slopes = slopes_apart(weights, saved, self.derivatives)
         self.keep = trace.kept(first, last)
         self.buffers: dict[str, Array] = {}
         self.turn = 0
@@ -176,22 +186,19 @@ class LayerWalk:
         moved = self.move(hand_down)
         if moved is None:
             return None
-        rows, norms, dz = moved.rows, moved.norms, moved.dz
-        at_weights = log_norm(norms.at_weights, rows.e, rows.common)
+        rows, dz, at_weights = moved.rows, moved.step.dz, moved.step.dz.sizes.log_norm()
         G = None
-        each = np.full(dz.shape[1], NOTHING) if by_sequence else None
+        each = np.full(rows.D.shape[1], NOTHING) if by_sequence else None
         if not at_weights <= negligible:
             states, e_states = self._states
             h_prev = self._beside("h_prev", states[moved.window], rows.stride)
             saved = self.trace.saved[self.first : self.last][moved.window]
-            errors, e, h_prev = rows_at_weights(self.cell, dz, rows.e, h_prev, saved)
-            G = outer_sum(errors, e, rows.common, h_prev)
+            errors, e, h_prev = rows_at_weights(self.cell, dz.D, dz.e, h_prev, saved)
+            G = outer_sum(errors, e, dz.common, h_prev)
             G.e += e_states
             if by_sequence:
-                each = log_norms_apart(errors, e, rows.common, h_prev) + LOG2 * e_states
-        counted = (
-            G, rows, moved.signal_squares, moved.count, rows.log_norm(), at_weights, each
-        )  # fmt: skip
+                each = log_norms_apart(errors, e, dz.common, h_prev) + LOG2 * e_states
+        counted = G, rows, moved.signal, moved.count, rows.log_norm(), at_weights, each
         return Lag(*counted, *self._factors(moved))
 
     def move(self, hand_down: bool) -> "Moved | None":
@@ -204,56 +211,71 @@ class LayerWalk:
             self._beside(f"derivatives {n}", array[window], rows.stride)
             for n, array in enumerate(self.derivatives)
         )
+        cut = 1 if rows.first == 0 and not self.goes_on else 0  # stand at the first step already
+        if self.ordinary:
+            step = self._by_the_loops(rows, derivatives, cut, hand_down)
+        else:
+            e_slopes = None if self.e_slopes is None else self.e_slopes[window]
+            step = step_back(
+                self.weights, rows.D, rows.e, derivatives, e_slopes, self.W_R, self.e_weights, cut
+            )
+        if hand_down:
+            at = step.at_inputs
+            common = None if at.common is None else at.common + self.e_inputs
+            dx = kernels.affine(at.D, self.W_F)
+            self.handed_down = Rows.of(
+                rows.first, dx, at.e + self.e_inputs, rows.reach, None, common, rows.stride
+            )
+        signal = rows.sizes if self.carries else step.dz.sizes
+        if len(rows.D) == cut:
+            return Moved(rows, window, cut, step, signal)
+        return Moved(rows, window, cut, step, signal, *self._arrive(rows, cut, step.arriving))
+
+    def _by_the_loops(
+        self, rows: Rows, derivatives: Derivatives, cut: int, hand_down: bool
+    ) -> SteppedBack:
+        """Equations (1), (3) and (4) by the loops of ``kernels``: everything at the exponents of the rows."""
         self.turn = 1 - self.turn  # the next rows are written while these are still read
         N, B, S = rows.D.shape
-        cut = 1 if rows.first == 0 and not self.goes_on else 0  # stand at the first step already
         dz = self._room("dz", (N, B, len(self.W_R)))
         arriving = self._room(f"arriving {self.turn}", (N - cut, B, S))
         norms = self.step(rows.D, derivatives, cut, dz, arriving)
-        if hand_down:
-            dx = kernels.affine(self.cell.errors_at_input(rows.D, dz, derivatives), self.W_F)
-            self.handed_down = Rows.of(
-                rows.first, dx, rows.e.copy(), rows.reach, None, rows.common, rows.stride
-            )
-        signal = rows.squares if self.carries else norms.at_weights
-        if N == cut:
-            return Moved(rows, window, cut, dz, norms, signal)
-        back = self._step_back(rows, cut, norms, arriving)
-        return Moved(rows, window, cut, dz, norms, signal, *back)
+        errors = self.cell.errors_at_input(rows.D, dz, derivatives) if hand_down else dz
+        own = rows.e[cut:], rows.common
+        through = own
+        if self.e_weights:  # then nothing is carried
+            common = None if rows.common is None else rows.common + self.e_weights
+            through = own[0] + self.e_weights, common
+        return SteppedBack(
+            AtScale(dz, rows.e, norms.at_weights, rows.common),
+            AtScale(errors, rows.e, None, rows.common),
+            AtScale(arriving, through[0].copy(), norms.arriving, through[1]),
+            Sizes(norms.through, *through), Sizes(norms.carry, *own), Sizes(norms.carrier, *own),
+        )  # fmt: skip
 
-    def _step_back(
-        self, rows: Rows, cut: int, norms: LagNorms, d: Array
-    ) -> tuple[Array | None, Rows]:
+    def _arrive(self, rows: Rows, cut: int, arriving: AtScale) -> tuple[Array | None, Rows]:
         """(N - cut, B) False where a reset stops the step back, None where none does; the rows one step before."""
-        e, reach = rows.e[cut:], rows.reach[cut:]
-        keep = None
+        reach, keep, known = rows.reach[cut:], None, arriving.squares
         if self.keep is not None:
             keep = self.keep[rows.first - self.first : rows.last - self.first : rows.stride][cut:]
             reach = reach & keep
-            d[~keep] = 0
-        known = norms.arriving if keep is None else norms.arriving * keep
-        scale, common = e.copy(), rows.common
-        if self.e_weights and not self.carries:
-            scale, common = scale + self.e_weights, None
+            arriving.D[~keep] = 0
+            known = None if known is None else known * keep
         first = rows.first + cut * rows.stride - 1
-        moved = Rows.of(first, d, scale, reach, known, common, rows.stride)
+        moved = Rows.of(first, arriving.D, arriving.e, reach, known, arriving.common, rows.stride)
         self._stand(moved)
         return keep, moved
 
     def _factors(self, moved: "Moved") -> tuple[float, ...]:
         """The norms of what takes the step back, in the order of ``Lag``; none where nothing does."""
-        rows, cut, norms, keep = moved.rows, moved.cut, moved.norms, moved.keep
+        rows, cut, step, keep = moved.rows, moved.cut, moved.step, moved.keep
         if moved.before is None:
             return ()
-
-        def norm(s: Array) -> float:
-            return log_norm(s if keep is None else s * keep, rows.e[cut:], rows.common)
-
-        through = (norm(norms.at_weights[cut:]), norm(norms.through) + LOG2 * self.e_weights)
+        through = (step.dz.sizes.part(cut).log_norm(keep), step.through.log_norm(keep))
         if not self.carries:
             return (NOTHING, *through)
-        carry = (norm(norms.carry), norm(norms.carrier))
-        return (norm(rows.squares[cut:]), *through, *carry, moved.before.log_norm())
+        carry = (step.carry.log_norm(keep), step.carrier.log_norm(keep))
+        return (rows.sizes.part(cut).log_norm(keep), *through, *carry, moved.before.log_norm())
 
     def _stand(self, moved: Rows) -> None:
         """Keep the rows for the next lag; what stands before the first step leaves."""

@@ -18,12 +18,12 @@ from bptt.gradients.by_lag.between_columns import Arriving, Between, Leaving
 from bptt.gradients.by_lag.between_levels import ROWS
 from bptt.gradients.by_lag.lag_profile import LagProfile
 from bptt.gradients.by_lag.layer_walk import LayerWalk
-from bptt.gradients.by_lag.loss_steps import error_rows
+from bptt.gradients.by_lag.loss_steps import error_rows, one_way
 from bptt.gradients.by_lag.rows import Rows
 from bptt.gradients.by_lag.scaled import Scaled, log_norm
 from bptt.gradients.by_lag.tally import Tally
 from bptt.gradients.by_lag.total import layer_scaled
-from bptt.gradients.by_lag.walk import one_lag, one_way
+from bptt.gradients.by_lag.walk import one_lag
 from bptt.layers.descent import descend
 from bptt.layers.stacked import StackTrace, columns_of
 from bptt.layers.timeline import Timeline

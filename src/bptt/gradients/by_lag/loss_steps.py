@@ -6,6 +6,7 @@ import numpy as np
 
 from bptt.arrays import Array, rows_with_any
 from bptt.gradients.by_lag.rows import Rows
+from bptt.layers.levels import BidirectionalTrace
 from bptt.layers.stacked import StackTrace
 from bptt.layers.trace import Trace
 
@@ -34,7 +35,12 @@ def error_rows(trace: Trace, d: Array, stride: int = 1) -> Rows | None:
 def chunks_of(
     trace: StackTrace, every: list[Rows | None], max_lag: int | None, loss_chunk: int | None = None
 ) -> list[list[Rows | None]]:
-    """The errors of all layers, ``loss_chunk`` steps at a time, or as many as fit."""
+    """The errors of all layers, ``loss_chunk`` steps at a time, or as many as fit.
+
+    Where both directions mix, errors of several loss steps meet at one step and lag: there they all go at once.
+    """
+    if not one_way(trace):
+        return [every]
     loss_chunk = loss_chunk or fitting_chunk(trace, every, max_lag)
     return [every] if loss_chunk is None else list(_chunks(every, loss_chunk))
 
@@ -52,6 +58,13 @@ def _part(rows: Rows | None, first: int, last: int) -> Rows | None:
     if rows is None or not any(first <= step < last for step in range(*rows.steps.indices(last))):
         return None
     return rows.part(max(first, rows.first), min(last, rows.last))
+
+
+def one_way(trace: StackTrace) -> bool:
+    """Whether a lag and a step name the loss step: nowhere do both directions follow one another."""
+    return len(trace.levels) == 1 or not any(
+        isinstance(level, BidirectionalTrace) for level in trace.levels
+    )
 
 
 def fitting_chunk(trace: StackTrace, every: list[Rows | None], max_lag: int | None) -> int | None:

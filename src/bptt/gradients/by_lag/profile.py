@@ -17,6 +17,7 @@ from bptt.gradients.by_lag.apart import BySequence
 from bptt.gradients.by_lag.norms import Norms, power
 from bptt.gradients.by_lag.signal import Signal
 
+LN10 = float(np.log(10.0))
 # What multiplies the signal on a step back, by name.
 W_R, SLOPE, SLOPES, REST = "W_R", "φ′", "slopes", "rest of the step"
 CARRY, BETWEEN, TOGETHER = "carry", "between", "together"
@@ -59,7 +60,9 @@ class Profile(Norms, Signal):
         residual: ‖Σ_k G_k - dW‖ / ‖dW‖, with what was left out counted in.
         rest: ‖sum of the lags left out‖ / Σ_k ‖G_k‖; 0 where none was.
         overflow_lag: the first lag whose G_k the type cannot hold, or None.
-        kept: (4, K) inner products that the truncation bill is made of.
+        kept: (5, K) what the truncation bill is made of, of the lags 0..k: ln of what a window leaves out, over dW; the
+            cosine of what it keeps; then of chunks, times k + 1, ln of what they leave out, the cosine of what they keep,
+            and ln of it. NaN where there is nothing.
         apart: norm and signal of each sequence by itself, where the sequences were drawn from more; None otherwise.
     """
 
@@ -135,16 +138,16 @@ class Profile(Norms, Signal):
             "K", K, least=1, most=None if complete else len(self.lags),
             cure="Compute more lags: a larger max_lag, tolerance=0.",
         )  # fmt: skip
-        # R = dW - Σ_{k<K} G_k and M = Σ_{k<K} k G_k, as inner products over ‖dW‖².
-        rr, rm, mm, mw = self.kept[:, min(K, len(self.lags)) - 1]
-        cosine_part = float(self.share[:K].sum())  # ⟨kept, dW⟩
-        missing = rr
-        if chunked:  # kept = dW - R - M/K
-            missing = rr + 2 * rm / K + mm / K**2
-            cosine_part -= mw / K
-        kept = 2 * cosine_part - 1 + missing  # ‖kept‖², since dW = kept + missing part
-        cosine = cosine_part / kept**0.5 if kept > 0 else float("nan")
-        return Truncation(K, float(max(missing, 0.0) ** 0.5), float(min(cosine, 1.0)))
+        within = min(K, len(self.lags))
+        left, cosine, left_chunked, cosine_chunked, log_kept = self.kept[:, within - 1]
+        if not chunked:
+            return Truncation(K, float(power(left / LN10)), float(cosine))
+        if K > within:  # every lag more adds dW itself: N + (K - k) dW
+            size, more = float(np.exp(log_kept)), K - within
+            along = more + (size * cosine_chunked if size else 0.0)
+            across = size * float(np.sqrt(max(0.0, 1 - cosine_chunked**2))) if size else 0.0
+            cosine_chunked = along / float(np.hypot(along, across))
+        return Truncation(K, float(power(left_chunked / LN10)) / K, float(cosine_chunked))
 
     def shortest_truncation(self, relative_bias: float = 0.05, chunked: bool = False) -> int | None:
         """The smallest K from which on the bias stays at or below this; None if no computed K does.
@@ -154,16 +157,16 @@ class Profile(Norms, Signal):
         """
         relative_bias = as_number("relative_bias", relative_bias, "(0, 1)", "0.05 is 5 %.")
         K = self.lags + 1
-        rr, rm, mm, _ = self.kept
-        missing = rr + 2 * rm / K + mm / K**2 if chunked else rr
-        above = np.flatnonzero(~(missing <= relative_bias**2))
+        left, _, left_chunked, _, _ = self.kept
+        log_bias = left_chunked - np.log(K) if chunked else left
+        above = np.flatnonzero(~(log_bias <= np.log(relative_bias)))
         shortest = int(above[-1]) + 2 if len(above) else 1
         if shortest <= len(K):
             return shortest
-        if not chunked or self.rest > 0 or not np.isfinite(mm[-1]):
+        if not chunked or self.rest > 0 or not np.isfinite(left_chunked[-1]):
             return None
-        # All lags are known: in chunks of K the bias is √(Σ k G_k)² / K.
-        shortest = max(shortest, int(mm[-1] ** 0.5 / relative_bias))
+        # All lags are known: what chunks of K leave out is the same for every K, over K.
+        shortest = max(shortest, int(np.exp(left_chunked[-1]) / relative_bias))
         while self.truncation(shortest, chunked=True).relative_bias > relative_bias:
             shortest += 1
         return shortest

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bptt.arrays import Array, squares
-from bptt.gradients.by_lag.scaled import REACH, log_norm
+from bptt.gradients.by_lag.scaled import REACH, Sizes, log_norm
 
 
 @dataclass(eq=False)
@@ -69,6 +69,11 @@ class Rows:
     def steps(self) -> slice:
         """The steps that the rows stand at."""
         return slice(self.first, self.last, self.stride)
+
+    @property
+    def sizes(self) -> Sizes:
+        """The norm of every row."""
+        return Sizes(self.squares, self.e, self.common)
 
     def rescale(self) -> None:
         """Bring row norms back that left 2^±REACH, exactly."""

@@ -21,6 +21,9 @@ LOG2 = math.log(2.0)
 # square of what it gives, still fit.
 REACH = {np.dtype(np.float32): 40, np.dtype(np.float64): 200}
 
+# What is summed from smaller products than this may have lost digits, or all of them.
+SAFE = {np.dtype(np.float32): 1e-20, np.dtype(np.float64): 1e-250}
+
 
 def outer_sum(dz: Array, e: Array, common: int | None, h_prev: Array) -> "Scaled":
     """Σ over steps and sequences of dz 2^e ⊗ h_prev: one matrix product.
@@ -31,18 +34,19 @@ def outer_sum(dz: Array, e: Array, common: int | None, h_prev: Array) -> "Scaled
         common: the one that all of them are, or None.
         h_prev: (N, B, H) what the weight multiplied.
     """
-    top = common
-    if top is None:
-        # The largest product sets the scale; a row that meets a zero h_prev makes none.
-        size = e + np.frexp(np.abs(dz).max(-1))[1] + np.frexp(np.abs(h_prev).max(-1))[1]
-        counts = dz.any(-1) & h_prev.any(-1)
-        top = int(size[counts].max(initial=-(2**40)))
-        top = 0 if top == -(2**40) else top
-        dz = np.ldexp(dz, np.where(counts, e - top, 0)[..., None])
-    total = Scaled(kernels.outer(dz, h_prev).astype(np.float64), top)
-    return (
-        total if dz.dtype == np.float32 else total.normalised()
-    )  # a float32's squares fit float64
+    if common is not None:
+        total = kernels.outer(dz, h_prev)
+        if np.abs(total).max() > SAFE[total.dtype]:
+            return Scaled(total.astype(np.float64), common).normalised()
+    # The largest product sets the scale; a row that meets a zero makes none.
+    dz, e = brought_to_one(dz, e)
+    h_prev, e_h = brought_to_one(h_prev, np.zeros_like(e))
+    counts, size = dz.any(-1) & h_prev.any(-1), e + e_h
+    if not counts.any():
+        return Scaled.zeros((dz.shape[-1], h_prev.shape[-1]))
+    top = int(size[counts].max())
+    dz = np.ldexp(dz, np.where(counts, size - top, 0)[..., None])
+    return Scaled(kernels.outer(dz, h_prev).astype(np.float64), top).normalised()
 
 
 def rows_at_weights(
@@ -79,7 +83,7 @@ class Scaled:
             self.M += other.M
         else:
             e = self.scale_with(other)
-            self.M = np.ldexp(self.M, self.e - e) + np.ldexp(other.M, other.e - e)
+            self.M = _down(self.M, self.e - e) + _down(other.M, other.e - e)
             self.e = e
         return self
 
@@ -132,7 +136,12 @@ class Scaled:
     def value(self, dtype: np.dtype[np.floating]) -> Array:
         """The matrix itself; infinite or zero where ``dtype`` cannot hold it."""
         with np.errstate(over="ignore", under="ignore"):
-            return np.ldexp(self.M, self.e).astype(dtype)
+            return np.ldexp(self.M, max(-5000, min(self.e, 5000))).astype(dtype)
+
+
+def _down(M: Array, e: int) -> Array:
+    """M 2^e, zero where that is too small; e may be any whole number up to 0, or any at all of a zero."""
+    return np.asarray(np.ldexp(M, max(-5000, min(e, 0))))
 
 
 def normalised(array: Array) -> tuple[Array, int]:
@@ -141,6 +150,45 @@ def normalised(array: Array) -> tuple[Array, int]:
     if abs(size) <= REACH[array.dtype] // 2:
         return array, 0
     return np.ldexp(array, -size), size
+
+
+@dataclass(frozen=True, eq=False)
+class Sizes:
+    """Squared norms of rows, each times 4^e.
+
+    Attributes:
+        squares: (N, B).
+        e: (N, B) exponents.
+        common: the exponent that all of e are, or None.
+    """
+
+    squares: Array
+    e: Array
+    common: int | None
+
+    def log_norm(self, keep: Array | None = None) -> float:
+        """ln of the norm of all rows together, or of those of (N, B) ``keep``; -inf where all are zero."""
+        s = self.squares if keep is None else self.squares * keep
+        return log_norm(s, self.e, self.common)
+
+    def part(self, cut: int) -> "Sizes":
+        """Without the first ``cut`` of the rows."""
+        return Sizes(self.squares[cut:], self.e[cut:], self.common)
+
+    def log_norms(self, axis: int) -> Array:
+        """The same along one axis."""
+        return log_norms(self.squares, self.e, self.common, axis)
+
+
+def brought_to_one(D: Array, e: Array) -> tuple[Array, Array]:
+    """The rows of D 2^e with the largest entry of each between 1/2 and 1, and their exponents; zeros stay.
+
+    Args:
+        D: (N, B, ·).
+        e: (N, B) exponents.
+    """
+    size = np.frexp(np.abs(D).max(-1))[1]
+    return np.ldexp(D, -size[..., None]), e + size
 
 
 def log_norm(s: Array, e: Array, common: int | None) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 
 from bptt.arrays import Array
 from bptt.errors import ResidualError
-from bptt.gradients.by_lag.bill import Bill
+from bptt.gradients.by_lag.bill import NO_LAG, Bill
 from bptt.gradients.by_lag.scaled import Scaled
 from bptt.gradients.by_lag.state_profile import ParameterLags, StateProfile
 
@@ -114,13 +114,13 @@ class StateTally:
             complete: whether every lag was gathered; else what is missing stands in ``rest``.
         """
         bill, sizes = self._bill(self.counted)
-        _, share, rr, rm, mm, mw = np.array(bill.rows or [(-np.inf, *[0.0] * 5)]).T
+        _, share, *kept = np.array(bill.rows or [NO_LAG]).T
         whole, left = bill.whole.log_norm(), bill.remaining.log_norm()
         rest = 0.0 if complete else float(np.exp(left - np.logaddexp.reduce(sizes)))
         return StateProfile(
             log10_norm=sizes / LN10, share=share, log10_signal=log10_signal, log10_signal_by_step=log10_signal_by_step,
             gain=gain, log10_whole=whole / LN10, residual=_off(left, whole) if complete else 0.0, rest=rest,
-            kept=np.stack([rr, rm, mm, mw]), counted=self.counted,
+            kept=np.stack(kept), counted=self.counted,
             parameters={name: self._parameter(name) for name in self.whole},
         )  # fmt: skip
 

@@ -8,16 +8,17 @@ import numpy as np
 from bptt.arrays import Array, squares
 from bptt.errors import ResidualError
 from bptt.gradients.by_lag.apart import Apart
-from bptt.gradients.by_lag.bill import Bill
+from bptt.gradients.by_lag.bill import NO_LAG, Bill
 from bptt.gradients.by_lag.gains import gains_of
 from bptt.gradients.by_lag.lag_profile import LagProfile
 from bptt.gradients.by_lag.layer_walk import Lag
 from bptt.gradients.by_lag.rows import Rows
-from bptt.gradients.by_lag.scaled import Scaled, log_norm, log_norms
+from bptt.gradients.by_lag.scaled import Scaled, Sizes
 from bptt.layers.timeline import Timeline
 from bptt.layers.trace import Trace
 
 LN10 = float(np.log(10.0))
+TINY = float(np.finfo(np.float64).tiny)  # something was left out, however little
 MOST_CELLS = 2e7  # of the table loss step × lag; beyond it the table is left out
 
 # The norms of ``Lag``, added up as ln of a sum of squares over the chunks of loss steps.
@@ -72,8 +73,7 @@ class Tally:
         self.one_chunk, self.has_steps, self.timeline = one_chunk, by_step, timeline
         self.steps = len(traces[0].x) if timeline is None else timeline.steps + timeline.behind
         self.lags: list[_Measured] = []
-        size = sum(float(squares(trace.h).sum(dtype=np.float64)) for trace in traces)
-        self.log_h = 0.5 * float(np.log(size or 1.0))
+        self.log_h = _log_size([trace.h for trace in traces])
         self.left_out = Scaled.zeros(whole.M.shape)  # what the lags beyond the last add up to
         self.bill = Bill(whole)
         self.log_total = -np.inf  # ln Σ_{j<=k} ‖G_j‖
@@ -89,10 +89,7 @@ class Tally:
         measured = self.lags[k]
         for name in NORMS:
             measured.log_norms[name] = together(measured.log_norms[name], getattr(lag, name))
-        rows = lag.rows
-        measured.signal = together(
-            measured.signal, log_norm(lag.signal_squares, rows.e, rows.common)
-        )
+        measured.signal = together(measured.signal, lag.signal.log_norm())
         measured.count += lag.count
         if self.has_steps and self.steps * len(self.lags) <= MOST_CELLS:
             measured.by_step.append(self._per_loss_step(k, lag))
@@ -163,7 +160,7 @@ class Tally:
         if not self.one_chunk:
             for measured in self.lags:
                 self._finish(measured.G)
-        norm, share, rr, rm, mm, mw = np.array(self.bill.rows or [(-np.inf, *[0.0] * 5)]).T
+        norm, share, *kept = np.array(self.bill.rows or [NO_LAG]).T
         miss = (self.bill.remaining - self.left_out).log_norm()
         self._check_residual(miss)
         log_whole = self.whole.log_norm()
@@ -172,10 +169,12 @@ class Tally:
         norms = {name: np.array([m.log_norms[name] for m in lags]) for name in NORMS}
         counts = np.array([max(1, m.count) for m in lags])
         signal = np.array([m.signal for m in lags]) - 0.5 * np.log(counts)
-        with np.errstate(invalid="ignore"):  # -inf - -inf: no signal, no gain
+        # -inf - -inf: no signal, no gain; what is left out may outgrow everything
+        with np.errstate(invalid="ignore", over="ignore", under="ignore"):
             gains = gains_of(norms, gated=self.weights.cell.carry_gate is not None)
             gains |= self._between(gains["gain"], lags)
-            rest = self.left_out.log_norm() - np.logaddexp.reduce(norm)
+            rest = float(np.exp(self.left_out.log_norm() - np.logaddexp.reduce(norm)))
+            residual = float(np.exp(miss - log_whole)) if miss > -np.inf else 0.0
         return LagProfile(
             log10_norm=norm / LN10,
             share=share,
@@ -185,10 +184,10 @@ class Tally:
             dW_R=self.whole.value(dtype),
             log10_whole=log_whole / LN10,
             matrices=np.stack(self.matrices) if self.matrices else None,
-            residual=float(np.exp(miss - log_whole)) if miss > -np.inf else 0.0,
-            rest=float(np.exp(rest)) if self.left_out.M.any() else 0.0,
+            residual=residual,
+            rest=max(rest, TINY) if self.left_out.M.any() else 0.0,
             overflow_lag=self.overflow_lag,
-            kept=np.stack([rr, rm, mm, mw]),
+            kept=np.stack(kept),
             apart=None if self.apart is None else self.apart.of(len(lags)),
         )
 
@@ -221,15 +220,14 @@ class Tally:
 
     def _per_loss_step(self, k: int, lag: Lag) -> tuple[slice, Array]:
         """The loss steps that have a signal at this lag, and log10 of the signal of each."""
-        rows = lag.rows
+        rows, signal = lag.rows, lag.signal
         if self.timeline is None:
-            return slice(rows.first + k, rows.last + k, rows.stride), _log10_per_step(
-                lag.signal_squares, rows.e, rows.common, rows.reach
-            )
+            steps = slice(rows.first + k, rows.last + k, rows.stride)
+            return steps, _log10_per_step(signal, rows.reach)
         lay, first = self.timeline.lay, rows.first
-        s, e, reach = (lay(a, first) for a in (lag.signal_squares, rows.e, rows.reach))
         last = max(0, self.steps - k)  # nothing stands where its loss would lie behind the end
-        return slice(k, k + len(s[:last])), _log10_per_step(s[:last], e[:last], None, reach[:last])
+        s, e, reach = (lay(a, first)[:last] for a in (signal.squares, signal.e, rows.reach))
+        return slice(k, k + len(s)), _log10_per_step(Sizes(s, e, None), reach)
 
     def _by_step(self) -> Array | None:
         """(T, K) log10 of the signal by loss step and lag."""
@@ -243,19 +241,28 @@ class Tally:
         return table
 
 
+def _log_size(states: Sequence[Array]) -> float:
+    """ln of the norm of all states together; 0 of nothing."""
+    peak = max(float(np.abs(h).max()) for h in states)
+    if 1e-150 < peak < 1e130:
+        return 0.5 * float(np.log(sum(float(squares(h).sum(dtype=np.float64)) for h in states)))
+    if peak == 0:
+        return 0.0
+    total = sum(float(np.square(h / peak, dtype=np.float64).sum()) for h in states)
+    return float(np.log(peak)) + 0.5 * float(np.log(total))
+
+
 def together(a: float, b: float) -> float:
     """ln √(e^2a + e^2b)."""
     return float(0.5 * np.logaddexp(2 * a, 2 * b)) if a > -np.inf else b
 
 
-def _log10_per_step(s: Array, e: Array, common: int | None, reach: Array) -> Array:
+def _log10_per_step(signal: Sizes, reach: Array) -> Array:
     """log10 of the RMS over sequences of the signal's norm, per step.
 
     Args:
-        s: (N, B) squares of the signal.
-        e: (N, B) its exponents.
-        common: the exponent that all of e are, or None.
-        reach: (N, B) where a signal stands.
+        signal: of the rows.
+        reach: (N, B) where one stands.
     """
     counts = np.maximum(1, reach.sum(1))
-    return np.asarray((log_norms(s, e, common, 1) - 0.5 * np.log(counts)) / LN10)
+    return np.asarray((signal.log_norms(1) - 0.5 * np.log(counts)) / LN10)

@@ -11,6 +11,7 @@ from bptt.errors import NonFiniteError
 from bptt.gradients.by_lag.between_levels import ROWS
 from bptt.gradients.by_lag.rows import Rows
 from bptt.gradients.by_lag.scaled import Scaled, normalised, outer_sum, rows_at_weights
+from bptt.gradients.by_lag.step_back import slopes_apart, step_back, underflown
 from bptt.layers.descent import descend
 from bptt.layers.stack import backward_from
 from bptt.layers.stacked import StackTrace
@@ -64,7 +65,8 @@ def _whole_scaled(trace: StackTrace, errors: list[Rows | None]) -> list[Scaled]:
         dW_R, dx, _ = layer_scaled(t, d)
         return dW_R, dx
 
-    return descend(trace, errors, ROWS, step)[0]
+    every = [None if rows is None else rows.filled() for rows in errors]
+    return descend(trace, every, ROWS, step)[0]
 
 
 def layer_scaled(trace: Trace, entering: Rows | None) -> tuple[Scaled, Rows, Rows]:
@@ -76,10 +78,12 @@ def layer_scaled(trace: Trace, entering: Rows | None) -> tuple[Scaled, Rows, Row
         trace: the layer's forward pass.
         entering: the errors of its states, or None.
     """
-    weights, H = trace.weights, trace.layer.hidden
-    cell, W_R = weights.cell, weights.W_R
+    weights, cell = trace.weights, trace.weights.cell
+    (W_R, e_weights), (W_F, e_inputs) = normalised(weights.W_R), normalised(weights.W_F)
     T, B, _ = trace.x.shape
-    derivatives, keep = trace.linearised(), trace.keep
+    derivatives, e_slopes = trace.linearised(), None
+    if underflown(weights, derivatives):
+        derivatives, e_slopes = slopes_apart(weights, trace.saved, derivatives)
     h_prev, e_states = normalised(trace.before()[0])
     rows = (Rows.of(0, *_empty(trace)) if entering is None else entering.filled()).widened(0, T)
     dW_R = Scaled.zeros(W_R.shape)
@@ -92,16 +96,14 @@ def layer_scaled(trace: Trace, entering: Rows | None) -> tuple[Scaled, Rows, Row
         if carried is not None:
             d = d.plus(carried)
         of_step = tuple(array[one] for array in derivatives)
-        dz, carry = cell.vjp(d.D, of_step)
-        through = cell.back(dz, of_step, W_R)
-        errors, scales, states = rows_at_weights(cell, dz, d.e, h_prev[one], trace.saved[one])
-        dW_R += outer_sum(errors, scales, d.common, states)
-        dx[t], e[t] = (cell.errors_at_input(d.D, dz, of_step) @ weights.W_F)[0], d.e
-        back = np.zeros_like(d.D) if carry is None else carry
-        back[..., :H] += through
-        if keep is not None:
-            back *= keep[one, :, None]
-        carried = Rows.of(t - 1, back, d.e.copy(), d.reach)
+        of_slopes = None if e_slopes is None else e_slopes[one]
+        step = step_back(weights, d.D, d.e, of_step, of_slopes, W_R, e_weights)
+        own = rows_at_weights(cell, step.dz.D, step.dz.e, h_prev[one], trace.saved[one])
+        dW_R += outer_sum(own[0], own[1], None, own[2])
+        dx[t], e[t] = (step.at_inputs.D @ W_F)[0], step.at_inputs.e[0] + e_inputs
+        if trace.resets is not None:
+            step.arriving.D[trace.resets[one]] = 0
+        carried = Rows.of(t - 1, step.arriving.D, step.arriving.e, d.reach)
         before[t], e_before[t] = carried.D[0], carried.e[0]
     dW_R.e += e_states
     dW_R.normalised()

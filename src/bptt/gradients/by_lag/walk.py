@@ -19,12 +19,12 @@ from bptt.errors import OptionError
 from bptt.gradients.by_lag.between_levels import HANDED_DOWN
 from bptt.gradients.by_lag.lag_profile import LagProfile
 from bptt.gradients.by_lag.layer_walk import LayerWalk
-from bptt.gradients.by_lag.loss_steps import chunks_of, error_rows, stride_of
+from bptt.gradients.by_lag.loss_steps import chunks_of, error_rows, one_way, stride_of
 from bptt.gradients.by_lag.rows import Rows, together
 from bptt.gradients.by_lag.tally import Tally
 from bptt.gradients.by_lag.total import whole
 from bptt.layers.descent import descend
-from bptt.layers.levels import BidirectionalTrace, directions
+from bptt.layers.levels import directions
 from bptt.layers.stack_errors import immediate_errors
 from bptt.layers.stacked import StackTrace, as_stack_trace
 from bptt.layers.trace import Trace
@@ -254,13 +254,6 @@ def one_lag(
 
     at_inputs: Rows | None = descend(trace, [None] * len(walks), HANDED_DOWN, step)[1]
     return at_inputs
-
-
-def one_way(trace: StackTrace) -> bool:
-    """Whether a lag and a step name the loss step: nowhere do both directions follow one another."""
-    return len(trace.levels) == 1 or not any(
-        isinstance(level, BidirectionalTrace) for level in trace.levels
-    )
 
 
 def walks_of(trace: StackTrace, chunk: list[Rows | None], max_lag: int | None) -> list[LayerWalk]:

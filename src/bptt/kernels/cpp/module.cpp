@@ -1,11 +1,13 @@
 // What Python sees: arrays checked, the interpreter's lock released, the headers called, the work shared out.
+#include <nanobind/stl/array.h>
+
 #include <algorithm>
 
 #include "arrays.h"
+#include "bill.h"
 #include "lag_step.h"
 #include "outer.h"
 #include "pool_module.h"
-#include "remainder.h"
 #include "team.h"
 #include "whole_module.h"
 
@@ -235,17 +237,18 @@ void bind_lags(nb::module_& m) {
     }, "saved"_x, "h_prev"_x, "factors"_x, "to_n"_x, unlocked);
 }
 
-nb::tuple bound_remainder(Array<const double> G, Array<double> R, Array<double> M, Array<const double> W, double r,
-                          double g, double m, double n) {
+nb::tuple bound_bill(Array<const double> G, Array<const double> W, Array<double> S, Array<double> R, Array<double> N,
+                     Array<double> L, const std::array<double, 8>& factors) {
     require(G.ndim() == 2, "G");
     const Size rows = G.shape(0), columns = G.shape(1), all = rows * columns;
-    double products[5];
+    double by[8], found[PRODUCTS];
+    std::copy(factors.begin(), factors.end(), by);
     {
         nb::gil_scoped_release unlock;
-        remainder(whole(G, all, "G"), whole(R, all, "R"), whole(M, all, "M"), whole(W, all, "W"), rows, columns,
-                  {r, g, m, n}, products);
+        const Sums sums{whole(S, all, "S"), whole(R, all, "R"), whole(N, all, "N"), whole(L, all, "L")};
+        bill(whole(G, all, "G"), whole(W, all, "W"), sums, rows, columns, by, found);
     }
-    return nb::make_tuple(products[0], products[1], products[2], products[3], products[4]);
+    return nb::make_tuple(found[0], found[1], found[2], found[3], found[4], found[5], found[6]);
 }
 
 // The instruction sets that the processor and the system can run, best first.
@@ -271,7 +274,7 @@ NB_MODULE(BPTT_MODULE, m) {
     bind_loops<double>(m);
     bind_lags<float>(m);
     bind_lags<double>(m);
-    m.def("remainder", &bound_remainder, "G"_x, "R"_x, "M"_x, "W"_x, "r"_a, "g"_a, "m"_a, "n"_a);
+    m.def("bill", &bound_bill, "G"_x, "W"_x, "S"_x, "R"_x, "N"_x, "L"_x, "factors"_a);
     bind_whole_layer(m);
     bind_pool(m);
     m.def("supported", &supported);

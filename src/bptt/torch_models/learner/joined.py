@@ -12,7 +12,7 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.diagnosis import needed_lags
 from bptt.gradients.by_lag.linked import linked_by_lag, sweep_from
-from bptt.gradients.by_lag.walk import one_way
+from bptt.gradients.by_lag.loss_steps import one_way
 from bptt.layers.at_weights import errors_at_weights
 from bptt.prognoses import Joined, near_lag
 from bptt.torch_models.decompose import members_of

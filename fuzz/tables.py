@@ -1,0 +1,87 @@
+"""The stored run, and its figures in docs/reliability.md."""
+
+import json
+import os
+import platform
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results.json"
+PAGE = Path(__file__).parent.parent / "docs" / "reliability.md"
+BEGIN, END = "<!-- fuzz -->\n", "<!-- /fuzz -->\n"
+NAMES = {
+    "forward": "states and gates, each step",
+    "dW_R": "dW_R",
+    "G_k": "G_k, every lag",
+    "log10_norm": "log10 ‖G_k‖",
+    "share": "shares",
+    "log10_signal": "log10 of the signal",
+    "bias": "truncation: bias",
+    "cosine": "truncation: cosine",
+    "by_step": "gradient by step",
+    "truncated_bptt": "truncated BPTT(k1, k2)",
+    "lyapunov": "Lyapunov exponents",
+    "memory": "memory function",
+    "mean_field": "mean field",
+}
+
+
+def store(run):
+    """Keep a run, and write its figures."""
+    from bptt import kernels
+
+    RESULTS.write_text(json.dumps({
+        "date": date.today().isoformat(), "seed": run.seed, "networks": run.tried, "refused": run.refused,
+        "wrong": run.wrong, "minutes": round(run.seconds / 60, 1), "kinds": dict(sorted(run.kinds.items())),
+        "numbers": dict(sorted(run.numbers.items())),
+        "worst": {name: float(f"{units:.3g}") for name, units in sorted(run.worst.items())},
+        "machine": {
+            "architecture": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version(),
+            "bptt": f"{version('bptt') if _installed() else 'source'}, {kernels.path()}", "numpy": version("numpy"),
+        },
+    }, indent=1, ensure_ascii=False) + "\n")  # fmt: skip
+    write()
+
+
+def _installed():
+    try:
+        return bool(version("bptt"))
+    except ImportError:
+        return False
+
+
+def table(result):
+    """What was tried, what was fine and what was wrong."""
+    wrong = len(result["wrong"])
+    rows = [
+        f"{result['networks']:,} networks of seed {result['seed']}, {sum(result['numbers'].values()):,} numbers: "
+        f"**{result['networks'] - wrong:,} fine, {wrong:,} wrong**. {result['refused']:,} of them overflow in their forward "
+        f"pass, and say so. {result['minutes']:g} minutes on one thread, {result['date']}; NumPy "
+        f"{result['machine']['numpy']}, {result['machine']['bptt']}.",
+        "",
+        "| quantity | compared | largest difference |",
+        "|---|---:|---:|",
+        *(
+            f"| {NAMES[name]} | {result['numbers'][name]:,} | {result['worst'][name]:.2g} |"
+            for name in NAMES if name in result["numbers"]
+        ),
+        "",
+        "Among them: " + ", ".join(f"{name} {n:,}" for name, n in result["kinds"].items()) + ".",
+    ]  # fmt: skip
+    return "\n".join(rows) + "\n"
+
+
+def page(result, text):
+    """The page with the figures of a result."""
+    before, rest = text.split(BEGIN)
+    return before + BEGIN + table(result) + END + rest.split(END)[1]
+
+
+def write():
+    """The stored figures into the page."""
+    PAGE.write_text(page(json.loads(RESULTS.read_text()), PAGE.read_text()))
+
+
+if __name__ == "__main__":
+    write()

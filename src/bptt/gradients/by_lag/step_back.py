@@ -1,0 +1,184 @@
+r"""One step back of many error signals, by the loops of ``kernels`` or, where their numbers would end, row by row.
+
+The loops carry dz, dz W_R and the carry at the one exponent that a row of d has. That holds while slopes, gates and
+weights are of ordinary size, since rows are brought back within 2^±REACH at every step. Where they are not, as with
+tanh′(400) = 4 e^-800, each of the three has an exponent of its own here, and so have the slopes of an RNN:
+
+    dz 2^(e + e_slope)        P 2^(e_z + e_W) = dz W_R        arriving: P + carry, at the larger exponent of each row
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bptt.arrays import Array, squares
+from bptt.cells import Derivatives, Weights
+from bptt.gradients.by_lag.scaled import LOG2, REACH, Sizes, brought_to_one
+
+SMALLEST = (
+    2.0**40
+)  # exponents below -SMALLEST count as zero: whole numbers of 64 bits must hold their sums
+
+
+@dataclass(frozen=True, eq=False)
+class AtScale:
+    """Rows with exponents, D 2^e.
+
+    Attributes:
+        D: (N, B, ·).
+        e: (N, B) exponents.
+        squares: (N, B) of D as stored, or None where they are not known.
+        common: the exponent that all of e are, or None.
+    """
+
+    D: Array
+    e: Array
+    squares: Array | None = None
+    common: int | None = None
+
+    @property
+    def sizes(self) -> Sizes:
+        """The norm of every row."""
+        return Sizes(squares(self.D) if self.squares is None else self.squares, self.e, self.common)
+
+
+@dataclass(frozen=True, eq=False)
+class SteppedBack:
+    """What a step back makes of errors d, and what was measured on the way; N rows, of which N - cut take the step.
+
+    Attributes:
+        dz: (N, B, G·H) errors at what W_R multiplies.
+        at_inputs: (N, B, G·H) errors at what W_F multiplies; dz where nobody asked for them.
+        arriving: (N - cut, B, S) errors one step before.
+        through: ‖dz W_R‖; this and what follows of the rows that take the step.
+        carry: ‖carry‖; of no meaning for an RNN, as the next.
+        carrier: ‖what the carry multiplies‖.
+    """
+
+    dz: AtScale
+    at_inputs: AtScale
+    arriving: AtScale
+    through: Sizes
+    carry: Sizes
+    carrier: Sizes
+
+
+def of_ordinary_size(weights: Weights, derivatives: Derivatives, e_weights: int) -> bool:
+    """Whether the loops of ``kernels`` hold every number of a step back.
+
+    Args:
+        weights: of the layer.
+        derivatives: of all steps.
+        e_weights: the exponent of W_R.
+    """
+    if e_weights and weights.cell.carry_gate is not None:
+        return False
+    if underflown(weights, derivatives):
+        return False
+    bound = 2.0 ** (1.5 * REACH[derivatives[0].dtype])
+    for array in derivatives:
+        size = np.abs(array)
+        if not size.max() <= bound or (
+            size.min() < 1 / bound and (size[size > 0] < 1 / bound).any()
+        ):
+            return False
+    return True
+
+
+def slopes_apart(
+    weights: Weights, saved: Array, derivatives: Derivatives
+) -> tuple[Derivatives, Array]:
+    """The slopes of an RNN over 2^e, e for each of them; those that underflowed are made again from z.
+
+    Args:
+        weights: of the layer.
+        saved: (N, B, H) z.
+        derivatives: (φ′(z),).
+    """
+    slopes, e = np.frexp(derivatives[0])
+    log_slope = weights.phi.log_slope
+    lost = derivatives[0] < np.finfo(slopes.dtype).tiny
+    if log_slope is not None and lost.any():
+        log2 = log_slope(saved[lost].astype(np.float64)) / LOG2
+        e = e.astype(np.int64)
+        e[lost] = np.ceil(np.maximum(log2, -SMALLEST)).astype(np.int64)
+        slopes[lost] = np.where(log2 > -SMALLEST, np.exp2(np.maximum(log2 - e[lost], -2)), 0)
+    return (slopes,), e.astype(np.int64)
+
+
+def underflown(weights: Weights, derivatives: Derivatives) -> bool:
+    """Whether slopes of an RNN are zero, or denormal, that should not be."""
+    if not weights.cell.choose_phi or weights.phi.log_slope is None:
+        return False
+    return bool(derivatives[0].min() < np.finfo(derivatives[0].dtype).tiny)
+
+
+def step_back(
+    weights: Weights,
+    D: Array,
+    e: Array,
+    derivatives: Derivatives,
+    e_slopes: Array | None,
+    W_R: Array,
+    e_weights: int,
+    cut: int = 0,
+) -> SteppedBack:
+    """The step with an exponent for every row of everything.
+
+    Args:
+        weights: of the layer.
+        D: (N, B, S) errors of the state.
+        e: (N, B) their exponents.
+        derivatives: of these steps.
+        e_slopes: (N, B, H) exponents of an RNN's slopes; None where they are 0.
+        W_R: (G·H, H) over 2^e_weights.
+        e_weights: the exponent of W_R.
+        cut: how many of the rows, the first, have no step before them.
+    """
+    cell, H = weights.cell, W_R.shape[1]
+    D, e = brought_to_one(D, e)
+    carry, e_raw = None, e
+    if e_slopes is not None:
+        raw, e_raw = _multiplied(D, e, derivatives[0], e_slopes)
+    else:
+        # Denormal slopes have few digits, and lose no more where what they multiply is large.
+        most = max(int(np.frexp(np.abs(array).max())[1]) for array in derivatives)
+        lift = int(1.5 * REACH[D.dtype]) - max(0, most)
+        D, e_raw = np.ldexp(D, lift), e - lift
+        e = e_raw
+        raw, carry = cell.vjp(D, derivatives)
+    if cell.through is not None:
+        P, e_P = cell.through(raw, derivatives, W_R, e_weights), e_raw + e_weights
+    dz, e_z = brought_to_one(raw, e_raw)
+    if cell.through is None:
+        P, e_P = dz @ W_R, e_z + e_weights
+    at_inputs = AtScale(*brought_to_one(cell.errors_at_input(D, raw, derivatives), e_raw))
+    P, e_P = brought_to_one(P[cut:], e_P[cut:])
+    through, e_arriving = Sizes(squares(P), e_P, None), e_P.copy()
+    carried = carrier = through
+    arriving = P
+    if carry is not None:
+        along = cell.carried(D[cut:], tuple(array[cut:] for array in derivatives))
+        carry, e_carry = brought_to_one(carry[cut:], e[cut:])
+        carried = Sizes(squares(carry), e_carry, None)
+        along, e_along = brought_to_one(along, e[cut:])
+        carrier = Sizes(squares(along), e_along, None)
+        e_arriving = np.where(
+            through.squares > 0,
+            np.where(carried.squares > 0, np.maximum(e_P, e_carry), e_P),
+            e_carry,
+        )
+        arriving = np.ldexp(carry, (e_carry - e_arriving)[..., None])
+        arriving[..., :H] += np.ldexp(P, (e_P - e_arriving)[..., None])
+    return SteppedBack(
+        AtScale(dz, e_z), at_inputs, AtScale(arriving, e_arriving), through, carried, carrier
+    )
+
+
+def _multiplied(D: Array, e: Array, slopes: Array, e_slopes: Array) -> tuple[Array, Array]:
+    """The rows of D 2^e times slopes 2^e_slopes, at the largest exponent among the products of each."""
+    D, own = np.frexp(D)
+    product, each = D * slopes, own + e_slopes
+    top = np.where(product != 0, each, -(2**60)).max(-1)
+    top = np.where(top == -(2**60), 0, top)
+    return np.ldexp(product, np.maximum(each - top[..., None], -5000)), e + top

@@ -1,0 +1,113 @@
+"""A short run of the fuzzer; its oracle against autograd; and that it finds what is wrong."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import bptt
+from tests.conftest import golden, golden_names, relative
+
+if np.finfo(np.longdouble).maxexp < 16000:
+    pytest.skip("its oracle needs a long double of 80 bits", allow_module_level=True)
+
+from fuzz.oracle import backward
+from fuzz.running import Run, one
+
+from fuzz import compare, tables
+
+# Networks of which something was once wrong: scales far apart, slopes that underflow, saturated gates, cosines of next to
+# nothing, the pass with scales behind a largest lag, pre-activations that overflow.
+FOUND = [23, 34, 43, 72, 126, 160, 161, 192, 260, 309, 318, 563, 596, 633, 693, 864, 921, 1046, 1692, 2199, 2262, 2800,
+         3139, 4033, 4039, 4941, 5365, 5374, 5467, 5790, 5948, 5954]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(golden_names("rnn") + golden_names("lstm") + golden_names("gru")))
+)
+def test_the_oracle_is_autograds(name):
+    """One copy of W_R per step and one backward pass per loss step, by PyTorch: stored beside the tests."""
+    case, arrays = golden(name)
+    layers = []
+    for number in range(case["layers"]):
+        p = {n.split(".")[1]: a for n, a in arrays.items() if n.startswith(f"layer{number}.")}
+        kind = {"rnn": bptt.RNN, "lstm": bptt.LSTM, "gru": bptt.GRU}[case["cell"]]
+        more = [p["b_Rn"]] if "b_Rn" in p else []
+        layers.append(kind(p["W_F"], p["W_R"], p["b"], *more, **(
+            {"activation": case["activation"]} if case["cell"] == "rnn" else {}
+        )))  # fmt: skip
+    start = {n: list(arrays[n]) for n in ("h0", "c0") if n in arrays}
+    trace = bptt.Stack(layers).forward(arrays["x"], **start)
+    _, levels = compare.parts_of(trace, arrays["dh"])
+    T = len(arrays["x"])
+    for (answer,), exact in zip(
+        backward(levels, trace.masks, T), arrays["dW_R_by_lag"], strict=True
+    ):
+        assert relative(answer.G.astype(float), exact) < 1e-12
+        assert (np.abs(answer.G) <= answer.G_majorant * (1 + 1e-15)).all()
+
+
+def test_a_short_run():
+    run, lines = Run(seed=1), []
+    for _ in range(80):
+        lines += run.next()
+    assert not lines
+    assert run.tried == 80
+    assert run.numbers["G_k"] > 500
+    assert set(run.kinds) >= {
+        "rnn",
+        "lstm",
+        "gru",
+        "float32",
+        "float64",
+        "both directions",
+        "resets",
+    }
+
+
+@pytest.mark.parametrize("number", FOUND)
+def test_what_it_once_found(number):
+    words, found = one(0, number)
+    assert not found.wrong, words
+
+
+def off_by_a_billionth(profile):
+    return replace(profile, matrices=profile.matrices * (1 + 1e-9))
+
+
+def a_lag_is_missing(profile):
+    return replace(profile, log10_norm=np.append(profile.log10_norm[:-2], [-np.inf, -np.inf]))
+
+
+def a_signal_is_off(profile):
+    return replace(profile, log10_signal=profile.log10_signal + 1e-9)
+
+
+@pytest.mark.parametrize("spoil", [off_by_a_billionth, a_lag_is_missing, a_signal_is_off])
+def test_what_is_wrong_is_found(monkeypatch, spoil):
+    by_lag = bptt.by_lag
+    words, found = one(0, 43)
+    assert "float64" in words
+    assert not found.wrong
+    monkeypatch.setattr(
+        bptt, "by_lag", lambda *a, **k: [spoil(profile) for profile in by_lag(*a, **k)]
+    )
+    assert one(0, 43)[1].wrong
+
+
+def test_an_error_that_nobody_meant_is_wrong(monkeypatch):
+    def broken(*arguments, **options):
+        raise ZeroDivisionError("nobody meant this")
+
+    monkeypatch.setattr(bptt, "by_lag", broken)
+    assert "ZeroDivisionError: nobody meant this" in one(0, 43)[1].wrong[-1]
+
+
+def test_the_page_shows_the_stored_run():
+    result = json.loads(tables.RESULTS.read_text())
+    assert not result["wrong"]
+    text = tables.PAGE.read_text()
+    assert tables.page(result, text) == text, "python -m fuzz.tables writes it anew"
+    for name, count in result["numbers"].items():
+        assert f"| {tables.NAMES[name]} | {count:,} |" in text
