@@ -4,8 +4,9 @@ Anything with ``__array__`` or DLPack is taken. Floating-point arrays stay in th
 in (float32 or float64); Python numbers and lists become the type that is asked for.
 """
 
-from collections.abc import Sequence
-from typing import Any
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from bptt.errors import DTypeError, NonFiniteError, OptionError, ShapeError
 
 Array = npt.NDArray[Any]
+T = TypeVar("T")
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -36,7 +38,7 @@ def as_floats(
         NonFiniteError: if it holds NaN or infinity.
     """
     typed = hasattr(value, "dtype")
-    array = _to_numpy(name, value)
+    array = as_array(name, value)
     if not typed and array.dtype.kind in "iufb":  # a list of numbers has no type of its own
         array = array.astype(dtype or np.float64)
     if array.dtype not in FLOATS:
@@ -73,7 +75,7 @@ def as_classes(name: str, value: Any, shape: Sequence[int | str], classes: int) 
         ShapeError: if the shape differs.
         OptionError: if a label is outside 0 .. classes-1.
     """
-    array = _to_numpy(name, value)
+    array = as_array(name, value)
     if array.dtype.kind not in "iu":
         raise DTypeError(
             name, "integer class labels", str(array.dtype),
@@ -153,6 +155,76 @@ def as_number(name: str, value: Any, interval: str = "(-∞, ∞)", cure: str = 
     )  # fmt: skip
 
 
+def as_choice(name: str, value: Any, choices: Iterable[str], cure: str = "Choose one.") -> str:
+    """A name out of some.
+
+    Args:
+        name: the argument's name, for the error.
+        value: what came.
+        choices: the names that there are.
+        cure: a sentence that says what to do about it.
+
+    Raises:
+        OptionError: if it is none of them.
+    """
+    names = tuple(choices)
+    if not (isinstance(value, str) and value in names):
+        raise OptionError(name, "one of " + ", ".join(names), repr(value), cure)
+    return value
+
+
+def as_flag(name: str, value: Any) -> bool:
+    """True or False.
+
+    Raises:
+        OptionError: if it is neither.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise OptionError(name, "True or False", repr(value), f"Pass {name}=True, or leave it out.")
+    return bool(value)
+
+
+def as_kind(name: str, value: T, kinds: type | tuple[type, ...], what: str, cure: str) -> T:
+    """An object of a class, or of one of some.
+
+    Args:
+        name: the argument's name, for the error.
+        value: what came.
+        kinds: the classes.
+        what: they are, in words.
+        cure: a sentence that says what to do about it.
+
+    Raises:
+        OptionError: if it is of none of them.
+    """
+    if not isinstance(value, kinds):
+        plain = value is None or isinstance(value, str | bytes | int | float | complex)
+        raise OptionError(name, what, repr(value) if plain else type(value).__name__, cure)
+    return value
+
+
+def check_memory(name: str, value: Any, size: int) -> None:
+    """Refuse a size that no memory of this machine could hold.
+
+    Args:
+        name: of the argument that makes it so large.
+        value: that came.
+        size: bytes.
+
+    Raises:
+        OptionError: if there is less memory.
+    """
+    pages = ("SC_PHYS_PAGES", "SC_PAGE_SIZE")
+    there = 1 << 47  # bytes that an address can name, where the system does not say how many it has
+    if hasattr(os, "sysconf") and set(pages) <= set(os.sysconf_names):
+        there = os.sysconf(pages[0]) * os.sysconf(pages[1])
+    if size > there:
+        raise OptionError(
+            name, f"sizes that fit into the memory, {there / 1e9:.3g} GB",
+            f"{value}, which asks for 10^{len(str(size)) - 1} bytes", f"Choose a smaller number as {name}.",
+        )  # fmt: skip
+
+
 def check_shape(name: str, array: Array, shape: Sequence[int | str]) -> None:
     """Refuse an array whose axes are not those of ``shape`` (letters stand for any size from 1).
 
@@ -196,12 +268,17 @@ def squares(D: Array) -> Array:
     return np.asarray(s)
 
 
-def _to_numpy(name: str, value: Any) -> Array:
-    """Through ``__array__`` or DLPack, whichever the object has."""
+def as_array(name: str, value: Any) -> Array:
+    """Through ``__array__`` or DLPack, whichever the object has; in this machine's order of bytes.
+
+    Raises:
+        DTypeError: if nothing makes an array of it.
+    """
     try:
         if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
             return np.from_dlpack(value)
-        return np.asarray(value)
+        array = np.asarray(value)
+        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     except (RuntimeError, TypeError, ValueError, BufferError) as error:
         raise DTypeError(
             name, "an array of numbers", f"{type(value).__name__} ({error})",

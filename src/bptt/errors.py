@@ -1,5 +1,7 @@
 """The errors of this library: which argument, what was expected, what came, and the cure."""
 
+MOST = 300  # characters of what came: an error is one line, not a dump of an array
+
 
 class BpttError(ValueError):
     """Bad input, refused at the door. Every error the library raises on purpose is one of these.
@@ -7,11 +9,13 @@ class BpttError(ValueError):
     Args:
         argument: name of the argument, file or option at fault.
         expected: what it should have been.
-        got: what it was.
+        got: what it was; long words are cut, and several lines made one.
         cure: one sentence that says what to do about it.
     """
 
     def __init__(self, argument: str, expected: str, got: str, cure: str) -> None:
+        got = " ".join(got.split())
+        got = got if len(got) <= MOST else f"{got[: MOST - 2]} …"
         self.argument = argument
         self.expected = expected
         self.got = got

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bptt.arrays import FLOATS, Array, as_number, as_whole
+from bptt.arrays import FLOATS, Array, as_choice, as_number, as_whole, check_memory
 from bptt.cells.cell import Cell
 from bptt.errors import OptionError
 
@@ -88,14 +88,13 @@ def recurrent_weights(
         dtype: float32 or float64.
 
     Raises:
-        OptionError: if a size is below 1, the scheme is unknown, the gain is not finite or the type
+        OptionError: if a size is below 1 or beyond what memory holds, the scheme is unknown, the gain is not finite or the type
             is not float32 or float64.
     """
     I, H = as_whole("inputs", inputs, least=1), as_whole("hidden", hidden, least=1)
-    if scheme not in SCHEMES:
-        raise OptionError(
-            "scheme", "one of " + ", ".join(SCHEMES), repr(scheme), "See bptt.cells.initialise."
-        )
+    as_choice("scheme", scheme, SCHEMES, "See bptt.cells.initialise.")
+    large = ("inputs", I) if I > H else ("hidden", H)
+    check_memory(*large, 8 * len(cell.gates) * H * (I + H))
     gain = as_number("gain", gain, cure="1 is the scheme as published.")
     generator, kind = random_generator(rng), float_type(dtype)
     parts = [SCHEMES[scheme](generator, I, H) for _ in cell.gates]
@@ -121,9 +120,10 @@ def readout_weights(
         dtype: float32 or float64.
 
     Raises:
-        OptionError: if ``outputs`` is below 1 or the type is not float32 or float64.
+        OptionError: if ``outputs`` is below 1 or beyond what memory holds, or the type is not float32 or float64.
     """
     outputs = as_whole("outputs", outputs, least=1, cure="Pass one output per class.")
+    check_memory("outputs", outputs, 8 * outputs * hidden)
     generator, kind = random_generator(rng), float_type(dtype)
     W_O = _uniform(generator, hidden**-0.5, (outputs, hidden))
     return W_O.astype(kind), _uniform(generator, hidden**-0.5, (outputs,)).astype(kind)
@@ -137,7 +137,7 @@ def float_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
     """
     try:
         kind = np.dtype(dtype)
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError, RuntimeError):
         kind = np.dtype(object)
     if kind not in FLOATS:
         raise OptionError("dtype", "float32 or float64", str(dtype), "Nothing else is computed in.")

@@ -10,6 +10,7 @@ import numpy as np
 
 from bptt.arrays import Array, as_whole
 from bptt.layers import Trace
+from bptt.layers.immediate import check_trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +101,7 @@ def jacobian_product(trace: Trace, t: int, k: int) -> Product:
 
 
 def _check_step(trace: Trace, t: int, k: int) -> tuple[int, int]:
+    check_trace(trace, Trace)
     T = len(trace.x) if trace.lengths is None else int(trace.lengths.min())
     t = as_whole("t", t, least=0, most=T - 1, cure="Steps are counted from 0.")
     return t, as_whole("k", k, least=1, most=t + 1, cure="Take a later step t to go further back.")

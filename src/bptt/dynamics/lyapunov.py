@@ -7,15 +7,17 @@ the exponents of the dynamics, finite-time where the sequence is finite. In a st
 above the exponents of the whole are those of its layers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from bptt.arrays import Array, as_whole
+from bptt.arrays import Array, as_floats, as_whole, check_shape
 from bptt.dynamics.jacobians import errors_back
 from bptt.errors import OptionError
 from bptt.layers import Trace
+from bptt.layers.immediate import check_trace
 
 BLOCKS = 20  # of time, whose scatter gives the standard error
 
@@ -53,6 +55,7 @@ def lyapunov(trace: Trace, count: int | None = None, skip: int | None = None) ->
     >>> bool(np.allclose(spectrum.exponents, np.log([0.5, 0.25])))
     True
     """
+    check_trace(trace, Trace)
     if trace.lengths is not None:
         raise OptionError(
             "trace", "sequences of one length", f"{trace.lengths.min()} to {trace.lengths.max()}",
@@ -70,6 +73,15 @@ def lyapunov(trace: Trace, count: int | None = None, skip: int | None = None) ->
     return exponents_of(logs[skip:])
 
 
+def _one_by_one(jacobians: Any) -> Iterator[Any]:
+    try:
+        return iter(jacobians)
+    except TypeError:
+        raise OptionError(
+            "jacobians", "(S, S) arrays, one per step", repr(jacobians), "Pass a list of them, the last step's first.",
+        ) from None  # fmt: skip
+
+
 def lyapunov_of(jacobians: Iterable[Array], count: int | None = None, skip: int = 0) -> Exponents:
     """The same from Jacobians of your own, the last step's first.
 
@@ -83,8 +95,10 @@ def lyapunov_of(jacobians: Iterable[Array], count: int | None = None, skip: int 
     """
     skip = as_whole("skip", skip, least=0)
     V, logs = None, []
-    for J in jacobians:
+    for number, given in enumerate(_one_by_one(jacobians)):
+        J = as_floats(f"jacobians[{number}]", given, ("S", "S") if V is None else V.shape[2:] * 2)
         if V is None:
+            check_shape(f"jacobians[{number}]", J, (len(J), len(J)))
             n = len(J) if count is None else as_whole("count", count, least=1, most=len(J))
             V = np.eye(len(J))[None, :n]
         V, log = _orthonormal(V @ J)

@@ -20,9 +20,10 @@ from typing import Literal
 
 import numpy as np
 
-from bptt.arrays import Array, as_floats, as_number, as_whole
+from bptt.arrays import Array, as_choice, as_floats, as_number, as_whole
 from bptt.errors import OptionError
 from bptt.layers import Trace
+from bptt.layers.immediate import check_trace
 from bptt.layers.levels import directions
 from bptt.layers.sequences import inside
 from bptt.layers.stacked import StackTrace
@@ -173,8 +174,8 @@ def _regression(trace: Trace | StackTrace, at: str) -> tuple[Array, Array, Array
     A state that is not to be read has -1; in the last array, which has the same of every step, what lies behind
     a sequence's end.
     """
-    if at not in ("every", "last"):
-        raise OptionError("at", '"every" or "last"', repr(at), "Choose one.")
+    as_choice("at", at, ("every", "last"))
+    check_trace(trace, (Trace, StackTrace))
     first = trace if isinstance(trace, Trace) else directions(trace.levels[0])[0]
     h = trace.h[1:] if isinstance(trace, Trace) else trace.outputs
     T, B, _ = first.x.shape

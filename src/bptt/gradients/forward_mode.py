@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from bptt.arrays import Array
+from bptt.arrays import Array, as_kind
 from bptt.layers import Layer, Trace
 from bptt.layers.immediate import state_errors
 
@@ -35,6 +35,7 @@ def forward_mode(layer: Layer, x: Any, dh: Any, h0: Any = None, c0: Any = None) 
         (G·H, H), what ``layer.backward`` gives by the opposite direction.
 
     Raises:
+        OptionError: if it is no layer.
         ShapeError, DTypeError, NonFiniteError: if x, dh or a state do not fit the layer.
 
     >>> import numpy as np, bptt
@@ -44,6 +45,9 @@ def forward_mode(layer: Layer, x: Any, dh: Any, h0: Any = None, c0: Any = None) 
     ...                  layer.backward(layer.forward(x), dh).dW_R, rtol=1e-14))
     True
     """
+    as_kind(
+        "layer", layer, Layer, "a layer: RNN, LSTM or GRU", "Of a stack take one: stack.layers[0]."
+    )
     return sensitivities(layer.forward(x, h0, c0), dh)["W_R"]
 
 

@@ -39,7 +39,8 @@ def outer(a: Array, b: Array, out: Array | None = None) -> Array:
     if out is None:
         out = empty((a.shape[-1], b.shape[-1]), a.dtype)
         out[...] = 0
-    C.outer(a, b, out)
+    if a.size:  # of no row at all nothing is added
+        C.outer(a, b, out)
     return out
 
 

@@ -5,12 +5,14 @@ import os
 from bptt.arrays import as_whole
 from bptt.kernels.instruction_sets import compiled
 
+MOST = 1024  # no machine has more to run them on
+
 
 def _count_at_start() -> int:
     for name in ("BPTT_NUM_THREADS", "OMP_NUM_THREADS"):
         wanted = os.environ.get(name, "")
         if wanted.isdecimal() and int(wanted):
-            return int(wanted)
+            return min(int(wanted), MOST)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -41,7 +43,7 @@ def set_num_threads(count: int) -> None:
     NumPy's own matrix products have a setting of their own.
 
     Raises:
-        OptionError: if it is not a whole number from 1.
+        OptionError: if it is not a whole number from 1 to 1,024.
 
     >>> import bptt
     >>> before = bptt.get_num_threads()
@@ -50,4 +52,4 @@ def set_num_threads(count: int) -> None:
     1
     >>> bptt.set_num_threads(before)
     """
-    _use(as_whole("count", count, least=1))
+    _use(as_whole("count", count, least=1, most=MOST))

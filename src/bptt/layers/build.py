@@ -8,13 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from bptt import files
-from bptt.arrays import Array, as_whole
+from bptt.arrays import Array, as_choice, as_flag, as_whole, check_memory
 from bptt.cells.activations import ACTIVATIONS, Activation, Pair
-from bptt.errors import FileError, OptionError
+from bptt.errors import FileError
 from bptt.layers.kinds import KINDS
 from bptt.layers.layer import Layer
 from bptt.layers.levels import Bidirectional, Level
 from bptt.layers.stack import Stack
+
+OBJECT = 2000  # bytes of a layer beside its weights
 
 
 def build(
@@ -46,9 +48,11 @@ def build(
     Raises:
         OptionError: if a name or number is outside its choices.
     """
-    if cell not in KINDS:
-        raise OptionError("cell", "one of " + ", ".join(KINDS), repr(cell), "Choose one.")
-    layers = as_whole("layers", layers, least=1)
+    as_choice("cell", cell, KINDS)
+    bidirectional = as_flag("bidirectional", bidirectional)
+    layers, hidden = as_whole("layers", layers, least=1), as_whole("hidden", hidden, least=1)
+    check_memory("hidden", hidden, 8 * hidden**2)
+    check_memory("layers", layers, layers * (8 * hidden**2 + OBJECT))
 
     def one(size: int) -> Layer:
         return KINDS[cell].init(

@@ -4,11 +4,23 @@ from typing import Any
 
 import numpy as np
 
-from bptt.arrays import Array, as_floats
+from bptt.arrays import Array, as_array, as_floats, as_kind
 from bptt.errors import OptionError
 from bptt.layers.checkpoints import CheckpointedTrace
 from bptt.layers.sequences import inside
 from bptt.layers.trace import Trace, check_weights
+
+TRACE, CURE = "a trace, from a layer's or a stack's forward", "Pass what forward returned."
+
+
+def check_trace(trace: Any, kinds: type | tuple[type, ...]) -> None:
+    """Refuse what is no trace; one with checkpoints says itself what it lacks.
+
+    Raises:
+        OptionError: if it is none.
+    """
+    if not isinstance(trace, CheckpointedTrace):
+        as_kind("trace", trace, kinds, TRACE, CURE)
 
 
 def checked_errors(
@@ -24,15 +36,18 @@ def checked_errors(
 
     Raises:
         ShapeError, DTypeError, NonFiniteError: if dh does not fit the trace.
-        OptionError: if it is not zero behind a sequence's end, or the weights were changed in place since
-            the forward pass.
+        OptionError: if the trace is none, dh is not zero behind a sequence's end, or the weights were changed in
+            place since the forward pass.
     """
+    check_trace(trace, Trace)
     check_weights(trace.weights, trace.fingerprint)
     T, B, _ = trace.x.shape
     H, S = trace.layer.hidden, trace.layer.state_size
     last = T if last is None else last
-    whole = np.ndim(dh) == 3 and np.shape(dh)[2] == S
-    d = as_floats("dh", dh, (last - first, B, S if whole else H), trace.x.dtype)
+    typed = hasattr(dh, "dtype")
+    given = as_array("dh", dh)
+    whole = given.ndim == 3 and given.shape[2] == S
+    d = as_floats("dh", given if typed else dh, (last - first, B, S if whole else H), trace.x.dtype)
     if trace.lengths is not None and d[~inside(trace.lengths, T)[first:last]].any():
         raise OptionError(
             "dh", "zeros behind the end of each sequence", "an error there",

@@ -15,6 +15,7 @@ from bptt.cells.initialise import recurrent_weights
 from bptt.errors import OptionError
 from bptt.layers.backward import backward
 from bptt.layers.checkpoints import CheckpointedTrace
+from bptt.layers.immediate import check_trace
 from bptt.layers.parameters import TANH, Parameters
 from bptt.layers.sequences import as_lengths, as_resets, inside
 from bptt.layers.steps import run_steps
@@ -176,6 +177,7 @@ class Layer(Parameters):
             OptionError: if it is not zero behind a sequence's end, another layer made the trace, or the
                 weights were changed in place since the forward pass.
         """
+        check_trace(trace, Trace)
         if trace.layer is not self:
             raise OptionError(
                 "trace", "one that this layer's forward made", "another layer's",

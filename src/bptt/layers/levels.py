@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bptt.arrays import Array
+from bptt.arrays import Array, as_kind
 from bptt.errors import ShapeError
 from bptt.layers.layer import Layer
 from bptt.layers.masks import Mask, masked_back
@@ -46,6 +46,7 @@ class Bidirectional:
         backward_layer: any layer with the same number of inputs.
 
     Raises:
+        OptionError: if one is no layer.
         ShapeError: if their inputs differ in size.
         DTypeError: if their types differ.
     """
@@ -55,7 +56,10 @@ class Bidirectional:
 
     def __post_init__(self) -> None:
         """Refuse layers that do not fit each other."""
-        a, b = self.forward_layer, self.backward_layer
+        a, b = (
+            as_kind(name, getattr(self, name), Layer, "a layer: RNN, LSTM or GRU", "Make one with bptt.RNN.init.")
+            for name in ("forward_layer", "backward_layer")
+        )  # fmt: skip
         if a.inputs != b.inputs or a.dtype != b.dtype:
             raise ShapeError(
                 "backward_layer", f"{a.inputs} inputs of {a.dtype}", f"{b.inputs} of {b.dtype}",

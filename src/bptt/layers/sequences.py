@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bptt.arrays import Array, check_shape
+from bptt.arrays import Array, as_array, check_shape
 from bptt.errors import DTypeError, OptionError
 
 
@@ -30,10 +30,7 @@ def as_lengths(value: Any, T: int, B: int) -> Array | None:
     """
     if value is None:
         return None
-    try:
-        lengths = np.asarray(value)
-    except ValueError:  # a ragged list
-        lengths = np.empty(0)
+    lengths = as_array("lengths", value)
     if lengths.dtype.kind not in "iu":
         raise DTypeError("lengths", "integers", str(lengths.dtype), "Pass one length per sequence.")
     check_shape("lengths", lengths, (B,))
@@ -59,11 +56,11 @@ def as_resets(value: Any, T: int, B: int) -> Array | None:
     """
     if value is None:
         return None
-    resets = np.asarray(value)
+    resets = as_array("resets", value)
     if resets.dtype != bool:
         raise DTypeError("resets", "booleans", str(resets.dtype), "True where an episode starts.")
     check_shape("resets", resets, (T, B))
-    return resets if resets.any() else None
+    return np.ascontiguousarray(resets) if resets.any() else None
 
 
 def inside(lengths: Array, T: int) -> Array:

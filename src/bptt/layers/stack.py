@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from bptt.arrays import Array, as_floats
+from bptt.arrays import Array, as_floats, as_kind
 from bptt.errors import OptionError, ShapeError
 from bptt.layers.backward import backward
 from bptt.layers.descent import ARRAYS, descend
+from bptt.layers.immediate import check_trace
 from bptt.layers.levels import LevelTrace, level_forward, level_layers, level_outputs
 from bptt.layers.masks import Mask, ProjectedMask, masked
 from bptt.layers.sequences import as_lengths, as_resets
@@ -92,6 +93,7 @@ class Stack(Levels):
         Raises:
             ShapeError, DTypeError, NonFiniteError, OptionError: as for a layer; if another stack made the trace.
         """
+        check_trace(trace, StackTrace)
         if trace.stack is not self:
             raise OptionError(
                 "trace", "one that this stack's forward made", "another stack's",
@@ -102,11 +104,7 @@ class Stack(Levels):
     def _masks(self, masks: Any, T: int, B: int) -> tuple[Mask | None, ...]:
         if masks is None:
             return (None,) * len(self.levels)
-        if len(masks) != len(self.levels):
-            raise ShapeError(
-                "masks", f"one per level, {len(self.levels)}", str(len(masks)),
-                "None where a level's inputs are not multiplied.",
-            )  # fmt: skip
+        masks = _listed("masks", masks, len(self.levels), "array or None per level")
         sizes = [level_layers(level)[0].inputs for level in self.levels]
         return tuple(
             mask
@@ -119,15 +117,27 @@ class Stack(Levels):
         count = len(self.layers)
         if value is None:
             return [None] * count
-        if len(value) != count:
-            raise ShapeError(
-                name, f"one state per layer, {count}", str(len(value)), "Bottom layer first."
-            )
-        return list(value)
+        return _listed(name, value, count, "state per layer")
 
     def __repr__(self) -> str:
         """The levels."""
         return f"Stack({list(self.levels)!r})"
+
+
+def _listed(name: str, value: Any, count: int, what: str) -> list[Any]:
+    """So many things, one per layer or level.
+
+    Raises:
+        OptionError: if it is no list of them.
+        ShapeError: if there are more or fewer.
+    """
+    cure = "Bottom layer first; None where there is none."
+    array = hasattr(value, "shape") and len(value.shape) > 0
+    if not array:
+        as_kind(name, value, (list, tuple), f"a list, one {what}", cure)
+    if len(value) != count:
+        raise ShapeError(name, f"one {what}, {count}", str(len(value)), cure)
+    return list(value)
 
 
 def backward_from(trace: StackTrace, errors: list[Array]) -> StackGrads:

@@ -6,7 +6,7 @@ import numpy as np
 
 from bptt.arrays import Array, as_floats
 from bptt.errors import ShapeError
-from bptt.layers.immediate import state_errors
+from bptt.layers.immediate import check_trace, state_errors
 from bptt.layers.levels import BidirectionalTrace, directions, split_errors
 from bptt.layers.stacked import StackTrace
 
@@ -17,6 +17,7 @@ def immediate_errors(trace: StackTrace, dh: Any) -> list[Array]:
     Raises:
         ShapeError, DTypeError, NonFiniteError, OptionError: if dh does not fit the trace.
     """
+    check_trace(trace, StackTrace)
     if isinstance(dh, list):
         if len(dh) != len(trace.traces):
             raise ShapeError(

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from bptt.arrays import Array
+from bptt.arrays import Array, as_kind
 from bptt.errors import OptionError, ShapeError
 from bptt.layers.layer import Layer
 from bptt.layers.levels import (
@@ -38,11 +38,11 @@ class Levels:
     levels: tuple[Level, ...]
 
     def __init__(self, levels: Sequence[Level]) -> None:
+        what, cure = "a list of RNN, LSTM, GRU or Bidirectional layers", "Pass at least one layer."
+        as_kind("levels", levels, (list, tuple), what, cure)
         if not levels or not all(isinstance(level, Layer | Bidirectional) for level in levels):
-            raise OptionError(
-                "levels", "RNN, LSTM, GRU or Bidirectional layers",
-                str([type(level).__name__ for level in levels]), "Pass at least one layer.",
-            )  # fmt: skip
+            kinds = str([type(level).__name__ for level in levels])
+            raise OptionError("levels", what, kinds, cure)
         self.__dict__["levels"] = tuple(levels)
         for number, (below, above) in enumerate(zip(self.levels, self.levels[1:], strict=False), 1):
             if level_size(below) != above.inputs or self.dtype != level_layers(above)[0].dtype:

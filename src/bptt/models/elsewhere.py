@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bptt.arrays import as_kind
 from bptt.models import keras, onnx
 from bptt.network import Network
 
@@ -26,7 +27,7 @@ def from_keras(path: str | Path, activation: str | None = None) -> Network:
         OptionError: if h5py is missing (``pip install 'bptt[keras]'``), or an activation is missing or too much.
         NonFiniteError: if a weight is NaN or infinite.
     """
-    return keras.read_model(path, activation).network
+    return keras.read_model(_file(path), activation).network
 
 
 def from_onnx(path: str | Path) -> Network:
@@ -45,4 +46,10 @@ def from_onnx(path: str | Path) -> Network:
         OptionError: if the package onnx is missing (``pip install 'bptt[onnx]'``).
         NonFiniteError: if a weight is NaN or infinite.
     """
-    return onnx.read_model(path).network
+    return onnx.read_model(_file(path)).network
+
+
+def _file(path: str | Path) -> str | Path:
+    """A path, and no number of an open file."""
+    as_kind("path", path, (str, Path), "the path of a file", "Pass a string or a Path.")
+    return path

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from bptt.arrays import Array, as_classes, as_floats
-from bptt.errors import OptionError, ShapeError
+from bptt.arrays import Array, as_array, as_classes, as_floats
+from bptt.errors import DTypeError, OptionError, ShapeError
 
 LossAt = Literal["every", "last"] | Sequence[int]
 Loss = Callable[[Array, Array], tuple[float, Array]]
@@ -98,11 +98,14 @@ def as_targets(
     """
     N, B, O = shape
     classes = name == "cross_entropy"
-    if N == 1 and np.ndim(targets) == (1 if classes else 2):
-        targets = np.asarray(targets)[None]
-    if counted is not None and np.shape(targets)[:2] == counted.shape:
+    typed = hasattr(targets, "dtype")
+    given = as_array("targets", targets)
+    if N == 1 and given.ndim == (1 if classes else 2):
+        given = given[None]
+    if counted is not None and given.shape[:2] == counted.shape and given.ndim == 3 - classes:
         outside = ~counted if classes else ~counted[..., None]
-        targets = np.where(outside, np.zeros(1, np.asarray(targets).dtype), targets)
+        given = np.where(outside, np.zeros(1, given.dtype), given)
+    targets = given if typed else given.tolist()  # Python's numbers take the type that is asked for
     try:
         if classes:
             return as_classes("targets", targets, (N, B), O)
@@ -123,8 +126,8 @@ def as_loss_at(loss_at: Any) -> LossAt:
     if isinstance(loss_at, str) and loss_at in ("every", "last"):
         return loss_at  # type: ignore[return-value]
     try:
-        steps = np.asarray(loss_at)
-    except ValueError:  # a ragged list
+        steps = as_array("loss_at", loss_at)
+    except DTypeError:  # a ragged list
         steps = np.empty(0)
     if steps.dtype.kind not in "iu" or steps.ndim != 1 or not len(steps) or steps.min() < 0:
         raise OptionError(

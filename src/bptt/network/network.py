@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bptt import files, kernels
-from bptt.arrays import Array, as_floats, as_whole
+from bptt.arrays import Array, as_floats, as_kind, as_whole
 from bptt.cells.activations import Activation, Pair
 from bptt.cells.initialise import random_generator, readout_weights
 from bptt.errors import OptionError
@@ -220,6 +220,9 @@ class Network:
         Raises:
             OptionError: if another network made the run, or its recurrent weights were changed in place since.
         """
+        as_kind(
+            "run", run, Run, "what this network's run returned", "Pass network.run(x, targets)."
+        )
         if run.network is not self:
             raise OptionError(
                 "run", "one that this network made", "another network's",

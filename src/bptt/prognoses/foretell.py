@@ -5,7 +5,7 @@ from bptt.prognoses.learner import Learner
 from bptt.prognoses.look_ahead import Progress, look_ahead, updates_ahead
 from bptt.prognoses.prognosis import Prognosis
 
-BUDGET, FEWEST = 2000, 20  # updates of a training
+BUDGET, FEWEST, MOST = 2000, 20, 10**9  # updates of a training
 
 
 def prognosis_of(
@@ -35,4 +35,6 @@ def as_budget(budget: int) -> int:
     Raises:
         OptionError: if it is no whole number from 20.
     """
-    return as_whole("budget", budget, least=FEWEST, cure="A look ahead trains for a tenth of it.")
+    return as_whole(
+        "budget", budget, least=FEWEST, most=MOST, cure="A look ahead trains for a tenth of it."
+    )

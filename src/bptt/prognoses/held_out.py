@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from bptt.arrays import as_array, as_floats, as_whole
 from bptt.data import Batch, Data, Series, Task, Text
 from bptt.data.text import streams
 from bptt.errors import OptionError
@@ -97,8 +98,9 @@ def split(network: Network, batch: dict[str, Any], seed: int, *, name: str = "ba
             name, "x, targets and lengths only, to train on its sequences", ", ".join(more),
             "Pass data to learn from." if name == "batch" else "Leave them out.",
         )  # fmt: skip
-    x, targets = (np.asarray(batch[name]) for name in ("x", "targets"))
-    B = x.shape[1]
+    x = as_floats("x", batch["x"], ("T", "B", network.stack.inputs), network.stack.dtype)
+    targets = as_array("targets", batch["targets"])
+    B, seed = x.shape[1], as_whole("seed", seed, least=0)
     held = max(FEWEST_HELD, round(PART_HELD * B))
     if B - held < FEWEST_TRAIN:
         raise OptionError(

@@ -66,6 +66,7 @@ class NetworkLearner:
         curriculum: Curriculum | None = None,
         seed: int = 0,
     ) -> None:
+        seed = as_whole("seed", seed, least=0)
         if isinstance(data, dict):
             data = split(network, data, seed, name="data")
         length = as_whole("length", length, least=1)

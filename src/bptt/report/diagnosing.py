@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bptt.arrays import as_flag
 from bptt.diagnosis import StateDiagnosis, diagnose_network
 from bptt.errors import OptionError
 from bptt.network import Network
@@ -73,6 +74,7 @@ def diagnose(
     def learner(data: Any, training: Training) -> Learner:
         return learner_of(model, batch if data is None else data, loss, needed_lag, training)
 
+    progress = as_flag("progress", progress)
     if isinstance(model, Network):
         none_of_its_own(
             loss=loss, sequences=sequences, memory=memory, seconds=seconds, recurrent=recurrent

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bptt.arrays import Array, as_number, as_whole
+from bptt.arrays import Array, as_flag, as_number, as_whole
 from bptt.gradients.by_lag.apart import BySequence
 from bptt.gradients.by_lag.norms import Norms, power
 from bptt.gradients.by_lag.signal import Signal
@@ -133,7 +133,7 @@ class Profile(Norms, Signal):
         Raises:
             OptionError: if K is below 1, or beyond the lags that were computed.
         """
-        complete = self.rest == 0
+        complete, chunked = self.rest == 0, as_flag("chunked", chunked)
         K = as_whole(
             "K", K, least=1, most=None if complete else len(self.lags),
             cure="Compute more lags: a larger max_lag, tolerance=0.",
@@ -156,6 +156,7 @@ class Profile(Norms, Signal):
             OptionError: if the bias is not in (0, 1).
         """
         relative_bias = as_number("relative_bias", relative_bias, "(0, 1)", "0.05 is 5 %.")
+        chunked = as_flag("chunked", chunked)
         K = self.lags + 1
         left, _, left_chunked, _, _ = self.kept
         log_bias = left_chunked - np.log(K) if chunked else left

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, overload
 
-from bptt.arrays import Array, as_number, as_whole
+from bptt.arrays import Array, as_flag, as_number, as_whole
 from bptt.errors import OptionError
 from bptt.gradients.by_lag.between_levels import HANDED_DOWN
 from bptt.gradients.by_lag.lag_profile import LagProfile
@@ -98,7 +98,7 @@ def by_lag(
     """
     max_lag = None if max_lag is None else as_whole("max_lag", max_lag, least=0)
     loss_chunk = None if loss_chunk is None else as_whole("loss_chunk", loss_chunk, least=1)
-    walking = Walking(max_lag, keep_matrices, tolerance, loss_chunk)
+    walking = Walking(max_lag, as_flag("keep_matrices", keep_matrices), tolerance, loss_chunk)
     if isinstance(trace, Trace):
         return lags_of(as_stack_trace(trace), dh, walking)[0]
     return lags_of(trace, dh, walking)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from bptt.arrays import as_flag
 from bptt.data import Series, Task, Text
 from bptt.diagnosis import batch_arguments
 from bptt.errors import OptionError
@@ -93,7 +94,7 @@ def prognosis(
     ('will not learn', 'reach')
     """
     training = Training(lr, batch, clip, length, window, omega, curriculum, step, seed)
-    budget = as_budget(budget)
+    budget, progress = as_budget(budget), as_flag("progress", progress)
     learner = learner_of(model, data, loss, needed_lag, training)
     return report_of(learner, budget, title=title_of(model, data), progress=progress)
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from bptt.arrays import as_number, as_whole
+from bptt.arrays import as_kind, as_number, as_whole
 from bptt.configuration import Configuration
 from bptt.data import is_file_of_sequences, is_series
 from bptt.errors import OptionError
 from bptt.sweeps.plan.axes import NAMES, as_axis, canonical
+
+MOST = 10**6  # points of a sweep that are drawn
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,13 @@ class Plan:
         >>> [(p.setting.gain, p.setting.cell) for p in plan.points()][:3]
         [(1.0, 'rnn'), (1.0, 'gru'), (1.5, 'rnn')]
         """
+        as_kind(
+            "axes",
+            self.axes,
+            Mapping,
+            "a dict, name to values",
+            'For example {"gain": [0.5, 1, 2]}.',
+        )
         if not self.axes:
             raise OptionError(
                 "axes",
@@ -90,7 +99,9 @@ class Plan:
             ordered = {name: axes[name] for name in NAMES if name in axes}
             chosen = [
                 {name: axis.drawn(rng) for name, axis in ordered.items()}
-                for rng in map(self._rng, range(as_whole("sample", self.sample, least=1)))
+                for rng in map(
+                    self._rng, range(as_whole("sample", self.sample, least=1, most=MOST))
+                )
             ]
         updates = as_whole("train_updates", self.train_updates, least=0)
         as_number("lr", self.lr, "(0, ∞)", "Pass 0.001, for example.")

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
 
-from bptt.arrays import as_whole
+from bptt.arrays import as_choice, as_whole
 from bptt.errors import OptionError
 from bptt.kernels.threads import get_num_threads, set_num_threads
 from bptt.sweeps.plan.plan import Point
@@ -46,8 +46,7 @@ def check_engine(name: str, workers: int | None, address: str | None) -> int | N
     Raises:
         OptionError: if there is no such engine, a package is missing, or the arguments do not go together.
     """
-    if name not in ENGINES:
-        raise OptionError("engine", "one of " + ", ".join(ENGINES), repr(name), "Choose one.")
+    as_choice("engine", name, ENGINES)
     if workers is not None:
         workers = as_whole("workers", workers, least=1)
     if address is not None and name not in CLUSTERS:

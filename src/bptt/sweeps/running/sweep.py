@@ -6,6 +6,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from bptt.arrays import as_kind
 from bptt.configuration import Configuration
 from bptt.errors import OptionError
 from bptt.sweeps.plan.plan import Plan, Point
@@ -60,7 +61,13 @@ def sweep(
         OptionError: if an axis, a number or the engine is not valid, or the cluster cannot be reached.
         FileError: if the file is of another kind, is in use, or cannot be written.
     """
-    plan = Plan(axes, base or Configuration(), sample, sample_seed, train_updates, lr)
+    if out is not None:
+        as_kind("out", out, (str, Path), "the path of a file", "Pass a string or a Path.")
+    if base is None:
+        base = Configuration()
+    cure = "Make one with bptt.configuration.Configuration(...), or leave it out."
+    as_kind("base", base, Configuration, "a Configuration", cure)
+    plan = Plan(axes, base, sample, sample_seed, train_updates, lr)
     return run_plan(
         plan, out=out, engine=engine, workers=workers, address=address, retry_failed=retry_failed,
         progress=progress,

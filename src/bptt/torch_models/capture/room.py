@@ -60,7 +60,14 @@ class Size:
         kept = KEPT[acting.mode] * floats * layers
         fused = acting.mode == "lstm" and x.dtype == torch.float32  # one operation for all steps
         nodes = 0 if fused else NODES[acting.mode] * steps * layers
-        return cls(x.nbytes, floats * (1 + acting.two), kept, nodes, operations, sequences)
+        return cls(
+            x.numel() * x.element_size(),
+            floats * (1 + acting.two),
+            kept,
+            nodes,
+            operations,
+            sequences,
+        )
 
     @property
     def around(self) -> int:

@@ -60,9 +60,12 @@ class Bounds:
             sequences: Any = as_whole("sequences", self.sequences, least=1, cure='"all" takes all.')
             object.__setattr__(self, "sequences", sequences)
         if self.memory is not None:
-            as_number("memory", self.memory, "(0, ∞)", "It counts bytes: 4e9 is four gigabytes.")
+            cure = "It counts bytes: 4e9 is four gigabytes."
+            object.__setattr__(self, "memory", as_number("memory", self.memory, "(0, ∞)", cure))
         if self.seconds is not None:
-            as_number("seconds", self.seconds, "(0, ∞)", "30 is usual.")
+            seconds = as_number("seconds", self.seconds, "(0, ∞)", "30 is usual.")
+            object.__setattr__(self, "seconds", seconds)
+        object.__setattr__(self, "seed", as_whole("seed", self.seed, least=0))
 
     def operations(self, training: float, wanted: float, spent: "Spent") -> float:
         """How many operations the walk by lag of a module may take.
