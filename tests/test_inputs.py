@@ -16,7 +16,7 @@ from bptt import dynamics
 from bptt.errors import BpttError
 
 T, B, I, H, O = 5, 2, 3, 4, 6
-SECONDS = 10  # that one call may take at most: what hangs fails
+SECONDS = 10  # of processor time that one call may take at most: what hangs fails
 rng = np.random.default_rng(0)
 
 
@@ -158,8 +158,8 @@ def outcome(call, arguments):
     def too_long(*given):
         raise TimeoutError(f"no answer after {SECONDS} s")
 
-    before = signal.signal(signal.SIGALRM, too_long)
-    signal.alarm(SECONDS)
+    before = signal.signal(signal.SIGPROF, too_long)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -167,8 +167,8 @@ def outcome(call, arguments):
     except BpttError as error:
         return error
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def arrays_in(result):
@@ -233,6 +233,88 @@ def test_pytorchs_objects_are_refused_too(what):
                 outcome(call, given | {name: value})
             except Exception as error:
                 wrong[door, name] = f"{type(error).__name__}: {error}"
+    assert not wrong
+
+
+def doors_with_modules(torch):
+    """The same of what takes PyTorch's modules; the loss and what it reads are the user's own."""
+    torch.manual_seed(0)
+    module, batch = torch.nn.GRU(I, H), torch.randn(T, B, I)
+    common = {"needed_lag": 2, "max_lag": 3}
+
+    def loss(model, batch):
+        return model(batch)[0].square().mean()
+
+    def diagnose(**given):
+        return bptt.diagnose(module, batch, loss, progress=False, **given)
+
+    def monitor(**given):
+        return bptt.Monitor(module, batch, loss, **given)
+
+    return {
+        "from_torch": (bptt.from_torch, {"module": module}),
+        "to_torch": (bptt.to_torch, {"layer": RNN}),
+        "accelerate": (bptt.accelerate, {"model": torch.nn.GRU(I, H)}),
+        "restore": (bptt.restore, {"model": torch.nn.GRU(I, H)}),
+        "diagnose": (diagnose, common | {"sequences": 2, "memory": 1e9, "seconds": 10.0, "seed": 0}),
+        "diagnose, the model": (lambda model: bptt.diagnose(model, batch, loss, progress=False), {"model": module}),
+        "Monitor": (
+            monitor, common | {"every": 10, "log": [].append, "budget": 100, "lr": 0.01, "sequences": 32},
+        ),
+        "Monitor, the model": (lambda model: bptt.Monitor(model, batch, loss, log=[].append), {"model": module}),
+    }  # fmt: skip
+
+
+def test_doors_for_modules(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch", reason="pip install torch")
+    monkeypatch.chdir(tmp_path)  # a word is the name of a file to log to
+    wrong = {}
+    for door, (call, given) in doors_with_modules(torch).items():
+        result = outcome(call, given)
+        assert not isinstance(result, BpttError), result
+        for name in given:
+            for what, value in BAD.items():
+                try:
+                    result = outcome(call, given | {name: value})
+                except Exception as error:
+                    wrong[door, name, what] = f"{type(error).__name__}: {error}"
+                if isinstance(result, BpttError) and (
+                    "\n" in str(result) or len(str(result)) > 900
+                ):
+                    wrong[door, name, what] = f"not one line: {result}"
+    assert not wrong
+
+
+def test_doors_of_sweeps_and_files(tmp_path, monkeypatch):
+    pytest.importorskip("joblib", reason="pip install 'bptt[sweep]'")
+    monkeypatch.chdir(tmp_path)
+    # Of the words that would be taken as they are nothing is measured: the axis is refused behind them.
+    swept = {
+        "axes": {"no such field": [1.0]},
+        "base": None,
+        "out": None,
+        "engine": "threads",
+        "workers": 1,
+        "address": None,
+    }
+    doors = {
+        "sweep": (bptt.sweep, swept),
+        "sweep, its axes": (lambda axes: bptt.sweep(axes, engine="threads"), {"axes": {}}),
+        "sweep, drawn": (
+            lambda sample, sample_seed: bptt.sweep({"hidden": [0]}, sample=sample, sample_seed=sample_seed, engine="threads"),
+            {"sample": 1, "sample_seed": 0},
+        ),
+        "from_keras": (bptt.from_keras, {"path": "no.keras", "activation": None}),
+        "from_onnx": (bptt.from_onnx, {"path": "no.onnx"}),
+    }  # fmt: skip
+    wrong = {}
+    for door, (call, given) in doors.items():
+        for name in given:
+            for what, value in BAD.items():
+                try:
+                    outcome(call, given | {name: value})
+                except Exception as error:
+                    wrong[door, name, what] = f"{type(error).__name__}: {error}"
     assert not wrong
 
 

@@ -115,13 +115,15 @@ def test_the_model_is_left_as_it_was(case):
 
 
 def losses(case, watched):
-    """Three steps of SGD; with a monitor that measures after each."""
+    """Three steps of SGD; with a monitor that measures after each, what a prognosis needs too."""
     setup = build(case)
     model, lines = module_of(setup.model), []
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
     monitor = None
     if watched:
-        monitor = bptt.Monitor(setup.model, setup.batch, setup.loss, every=1, log=lines.append)
+        monitor = bptt.Monitor(
+            setup.model, setup.batch, setup.loss, every=1, log=lines.append, budget=20
+        )
     torch.manual_seed(6)
     values = []
     for _ in range(3):
@@ -144,6 +146,7 @@ def test_a_monitor_leaves_the_training_as_it_is(case):
     for line in lines:
         assert {f"bptt/{layer}/verdict" for layer in lags} <= set(line)
         assert not line["bptt/problem"]
+        assert line["bptt/outlook"] in ("will learn", "will not learn", "cannot tell")
 
 
 @CASES

@@ -21,6 +21,7 @@ from bptt.sweeps.point.point import Row, measured
 from bptt.sweeps.running.clusters import dask_client, ray_workers
 
 ENGINES = ("loky", "threads", "dask", "ray")
+MOST = 10_000  # workers
 CLUSTERS = {"dask": "distributed", "ray": "ray"}  # engine -> package
 ROUND = 2.0  # seconds that a round on Ray should last
 
@@ -48,7 +49,7 @@ def check_engine(name: str, workers: int | None, address: str | None) -> int | N
     """
     as_choice("engine", name, ENGINES)
     if workers is not None:
-        workers = as_whole("workers", workers, least=1)
+        workers = as_whole("workers", workers, least=1, most=MOST)
     if address is not None and name not in CLUSTERS:
         raise OptionError(
             "address", "none, for this engine runs here", repr(address), "Use dask or ray."
