@@ -29,7 +29,7 @@ if __name__ == "__main__":
     while time.perf_counter() < end and run.tried != given.networks:
         for line in run.next():
             print(line, flush=True)
-        if given.store and run.tried % 5000 == 0:
+        if given.store and run.tried % 1000 == 0:
             store(run)
     print(run)
     if given.store:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from zlib import crc32
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from bptt.errors import BpttError, NonFiniteError
 from bptt.layers.levels import BidirectionalTrace, directions
 from bptt.layers.sequences import in_reverse, inside
 from bptt.layers.stack_errors import immediate_errors
+from fuzz import others
 from fuzz.oracle import LONG, Part, backward, norm, off_in_a_step
 
 LN10 = np.log(LONG(10))
@@ -73,7 +75,23 @@ def compare(drawn):
         found.numbers += own.numbers
         for key, value in own.worst.items():
             found.worst[key] = max(found.worst.get(key, 0.0), value)
+    _others(found, drawn, trace, parts, answers)
     return found
+
+
+def _others(found, drawn, trace, parts, answers):
+    """What is measured besides the lags."""
+    rng = np.random.default_rng(crc32(drawn.words.encode()))
+    eps, T = np.finfo(parts[0].W_R.dtype).eps, len(parts[0].x)
+    steps = len(answers[0].G) + 2 * T + sum(max(part.W_R.shape) for part in parts)
+    others.by_step(found, trace, drawn.dh, parts, answers, eps, steps)
+    if len(parts) == 1:
+        (part,), (answer,), own = parts, answers, trace.traces[0]
+        dh = drawn.dh[0] if isinstance(drawn.dh, list) else drawn.dh
+        others.truncated(found, rng, own, dh, part, answer, eps, steps)
+        others.exponents(found, own, part, eps, steps)
+    if rng.random() < 0.1:
+        others.field(found, rng)
 
 
 def parts_of(trace, dh):

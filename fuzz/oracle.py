@@ -54,6 +54,8 @@ class Polynomials:
     sizes: dict[str, np.ndarray] = field(default_factory=dict)  # (K, T, B) norms of rows
     steps: np.ndarray | None = None  # (T, G·H, H) the gradient by the step at which the weight acts
     steps_majorant: np.ndarray | None = None
+    each: np.ndarray | None = None  # (T, K, G·H, H) the gradient by both
+    each_majorant: np.ndarray | None = None
 
 
 def _sech2(z):
@@ -159,8 +161,10 @@ def _part(part, D, M, R):
     W_R, W_F = part.W_R.astype(LONG), part.W_F.astype(LONG)
     H = W_R.shape[1]
     G = np.zeros((K, *W_R.shape), LONG)
-    steps = np.zeros((T, *W_R.shape), LONG)
-    result = Polynomials(G, np.zeros_like(G), R, {}, steps, np.zeros_like(steps))
+    steps, each = np.zeros((T, *W_R.shape), LONG), np.zeros((T, K, *W_R.shape), LONG)
+    result = Polynomials(
+        G, np.zeros_like(G), R, {}, steps, np.zeros_like(steps), each, np.zeros_like(each)
+    )
     dx, dx_majorant = (np.zeros((K, T, B, W_F.shape[1]), LONG) for _ in range(2))
     zeros = {
         n: np.zeros((K, T, B), LONG)
@@ -174,11 +178,11 @@ def _part(part, D, M, R):
         h_prev = np.where(part.keep[t][:, None], part.h[t], 0).astype(LONG)
         dz, dz_F, carry, carrier = _step_back(part, t, D[:, t], exact=True)
         Mz, Mz_F, M_carry, _ = _step_back(part, t, M[:, t], exact=False)
-        each = dz.transpose(0, 2, 1) @ h_prev
-        each_majorant = Mz.transpose(0, 2, 1) @ np.abs(h_prev)
-        G += each
-        result.G_majorant += each_majorant
-        steps[t], result.steps_majorant[t] = each.sum(0), each_majorant.sum(0)
+        each[t] = dz.transpose(0, 2, 1) @ h_prev
+        result.each_majorant[t] = Mz.transpose(0, 2, 1) @ np.abs(h_prev)
+        G += each[t]
+        result.G_majorant += result.each_majorant[t]
+        steps[t], result.steps_majorant[t] = each[t].sum(0), result.each_majorant[t].sum(0)
         through = dz @ W_R
         back = np.zeros((K, B, S), LONG)
         back[..., :H] = through
@@ -247,6 +251,23 @@ def _step_back(part, t, d, exact):
         d * (z + tiny),
         d,
     )
+
+
+@np.errstate(over="ignore", under="ignore")
+def carried_back(part, v):
+    """(B, S) rows v carried back through all steps, v J_T … J_1, and the same with every sign positive."""
+    W_R, M = part.W_R.astype(LONG), np.abs(v)
+    H = W_R.shape[1]
+    for t in reversed(range(len(part.x))):
+        moved = []
+        for rows, exact, W in ((v, True, W_R), (M, False, np.abs(W_R))):
+            dz, _, carry, _ = _step_back(part, t, rows[None], exact)
+            back = np.zeros_like(rows) if carry is None else carry[0]
+            back[:, :H] += dz[0] @ W
+            moved.append(np.where(part.keep[t][:, None], back, 0))
+        v, M = moved
+        M += M.max(-1, keepdims=True) * np.finfo(part.W_R.dtype).tiny
+    return v, M
 
 
 def norms(rows):

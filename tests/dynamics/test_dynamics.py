@@ -186,3 +186,25 @@ def test_curse_of_memory(rng):
 def test_refused(rng, action, name):
     with pytest.raises(OptionError, match=f"^{name}: expected"):
         action(driven("gru", rng))
+
+
+@pytest.mark.parametrize("q", [1e-4, 0.3, 7.0, 300.0])
+@pytest.mark.parametrize("name", ["hard_tanh", "softsign", "relu", "tanh"])
+def test_means_of_an_activation_with_a_kink(name, q):
+    """E[φ²] and E[φ′²] by mpmath's quadrature; χ of softsign was once off by 1e-5, for the cusp of its slope at 0."""
+    import mpmath
+
+    from bptt.cells.activations import activation
+    from bptt.dynamics.mean_field import _mean
+
+    value, slope = {
+        "hard_tanh": (lambda z: max(-1, min(1, z)), lambda z: abs(z) < 1),
+        "softsign": (lambda z: z / (1 + abs(z)), lambda z: 1 / (1 + abs(z)) ** 2),
+        "relu": (lambda z: max(0, z), lambda z: z > 0),
+        "tanh": (mpmath.tanh, lambda z: mpmath.sech(z) ** 2),
+    }[name]
+    far = 10 * q**0.5
+    ends = sorted({-far, 0.0, far} | ({-1.0, 1.0} if far > 1 else set()))
+    for f, of_slope in ((value, False), (slope, True)):
+        exact = mpmath.quad(lambda z, f=f: mpmath.npdf(z, 0, q**0.5) * f(z) ** 2, ends)
+        assert _mean(activation(name), q, of_slope) == pytest.approx(float(exact), rel=1e-11)

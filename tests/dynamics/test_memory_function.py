@@ -262,3 +262,24 @@ def test_sequences_of_unequal_lengths_and_resets_are_exchanged_within_both(rng):
     resets[20, 1::2] = True
     memory = memory_function(shift(3).forward(x, lengths=lengths, resets=resets), max_lag=6)
     assert np.abs(memory.chance).max() < 0.1
+
+
+@pytest.mark.parametrize("e_x", [-1000, -600, 0, 600, 900])
+@pytest.mark.parametrize("e_h", [-1000, -600, 0, 600, 900])
+@pytest.mark.parametrize("ridge", [None, 0.5])
+def test_sizes_of_inputs_and_states_do_not_matter(rng, e_x, e_h, ridge):
+    """R² has no unit: 1e-300 times the states, or the inputs, is read as well; once it was 0, NaN or an overflow."""
+    from bptt.dynamics.memory_function import memory_of
+
+    x, noise = rng.normal(size=(60, 4, 2)), rng.normal(size=(60, 4, 3))
+    h = 0.1 * noise
+    h[1:, :, :2] += x[:-1]
+    plain = memory_of(x, h, 4, ridge=ridge)
+    scaled = memory_of(
+        np.ldexp(x, e_x), np.ldexp(h, e_h), 4,
+        ridge=None if ridge is None or not abs(e_h) < 400 else np.ldexp(ridge, 2 * e_h),
+    )  # fmt: skip
+    if ridge is None or abs(e_h) < 400:
+        for name in ("r2", "per_input", "chance", "correlation"):
+            assert np.array_equal(getattr(scaled, name), getattr(plain, name), equal_nan=True)
+    assert plain.r2[1] > 0.9

@@ -17,7 +17,8 @@ from bptt.arrays import as_number
 from bptt.cells.activations import Activation, Pair, activation
 from bptt.errors import OptionError
 
-NODES = 2000  # of the sum over z; even
+PANELS = 60  # of the sum over z, on either side of 0
+POINTS, PART = np.polynomial.legendre.leggauss(16)  # in each of them
 
 
 @dataclass(frozen=True)
@@ -92,17 +93,22 @@ def critical_gain(input_variance: float = 0.0, phi: str | Pair | Activation = "t
 def _mean(phi: Activation, q: float, slope: bool) -> float:
     """E[φ(√q ξ)²] or E[φ′(√q ξ)²].
 
-    By a sum over z = s sinh(u), u equidistant: fine around 0, where φ bends, and out to 10 √q. No node
-    falls on a kink at 0.
+    By a sum over z = s sinh(u): fine around 0, where φ bends, and out to 10 √q; Gauss's rule in panels that end where
+    activations have kinks, at 0 and ±1.
     """
     s = min(1.0, q**0.5)
     if s == 0:
         zero = np.zeros(1)
         h = phi.value(zero)
         return float(np.square(phi.derivative(zero, h) if slope else h)[0])
-    reach = float(np.arcsinh(10 * q**0.5 / s))
-    u = np.linspace(-reach, reach, NODES)
+    reach, kink = float(np.arcsinh(10 * q**0.5 / s)), float(np.arcsinh(1 / s))
+    ends = np.linspace(0, reach, PANELS + 1)
+    if kink < reach:
+        ends = np.sort(np.append(ends, kink))
+    half = np.diff(ends)[:, None] / 2
+    u = (ends[:-1, None] + half * (1 + POINTS)).ravel()
+    u, du = np.concatenate([-u[::-1], u]), (half * PART).ravel()
     z = s * np.sinh(u)
-    weights = np.cosh(u) * np.exp(-z * z / (2 * q))
+    weights = np.cosh(u) * np.exp(-z * z / (2 * q)) * np.concatenate([du[::-1], du])
     h = phi.value(z)
     return float(weights @ np.square(phi.derivative(z, h) if slope else h) / weights.sum())

@@ -128,6 +128,9 @@ def _function(
 ) -> MemoryFunction:
     """Of inputs, states, and how many steps of its past a state has, as ``_regression`` gives them."""
     ridge = None if ridge is None else as_number("ridge", ridge, "(0, ∞)", "None chooses it.")
+    # R² has no unit: powers of two change no digit of it, and keep the squares within the range.
+    (x, _), (h, e) = _of_size_one(x), _of_size_one(h)
+    ridge = None if ridge is None else float(np.ldexp(ridge, -2 * e))
     halves = _halves(age)
     K = _lags(max_lag, age, halves, h.shape[-1])
     H, others = h.shape[-1], np.roll(np.arange(x.shape[1]), -1)
@@ -146,6 +149,12 @@ def _function(
     means = (_mean_of_numbers(each) for each in (per_input, by_chance, itself))
     r2, chance, correlation = means
     return MemoryFunction(r2, per_input, rows, chance, correlation)
+
+
+def _of_size_one(array: Array) -> tuple[Array, int]:
+    """The array over 2^e, its largest entry between 1/2 and 1, and e."""
+    e = int(np.frexp(np.abs(array).max())[1])
+    return np.ldexp(array, -e), e
 
 
 def _mean_of_numbers(per_input: Array) -> Array:
