@@ -31,6 +31,7 @@ class Agreement:
         self.recording, self.whole = recording, whole
         self.name = recording.path or "model"
         types = {real(output.leaf) for call in recording.calls for output in call.outputs}
+        types |= recording.narrow
         self.limit = ROUNDING * max(float(torch.finfo(kind).eps) for kind in types)
 
     def same_loss(self) -> None:

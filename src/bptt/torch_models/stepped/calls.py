@@ -104,6 +104,7 @@ class Calls:
         self.places: dict[int, Output | Entry] = {}
         self._kept = KeptState(module)
         self._within = False
+        self.narrow: set[torch.dtype] = set()  # types that an autocast around the calls computes in
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """One call; one that the module makes of itself, or one without a gradient, is left as it is."""
@@ -117,6 +118,8 @@ class Calls:
 
     def _cut(self, args: Any, kwargs: Any) -> Any:
         given, form = tree_flatten((args, kwargs))
+        kinds = {value.device.type for value in given if isinstance(value, Tensor)}
+        self.narrow |= {torch.get_autocast_dtype(k) for k in kinds if torch.is_autocast_enabled(k)}
         place = {id(value): n for n, value in reversed(list(enumerate(given)))}
         same = [place[id(value)] for value in given]
         call = StepCall(len(self.calls), [_past_less(value) for value in given], form, same)

@@ -134,7 +134,7 @@ def found(model: nn.Module, batch: Any, loss: Loss) -> dict[str, nn.Module]:
         if any(True for _ in module.parameters()) and not isinstance(module, torch.jit.ScriptModule)
     }
     met = {path: _Met(1 << number) for number, path in enumerate(modules)}
-    with held(model, {}), _watching(modules, met):
+    with held(model, {"": model}), _watching(modules, met):
         E = loss(model, batch)
         one_number(E)
     bits = _Bits({})

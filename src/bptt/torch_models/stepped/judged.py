@@ -17,6 +17,7 @@ from bptt.diagnosis import (
     remarks_on_memory,
 )
 from bptt.presentation.formatting import counted
+from bptt.torch_models.as_found import recording
 from bptt.torch_models.decompose.bounds import SECONDS, Bounds
 from bptt.torch_models.stepped.measure import Stepped, measured
 from bptt.torch_models.stepped.recording import Loss
@@ -49,8 +50,9 @@ def diagnose_steps(
         NonFiniteError: if the loss or a gradient is not finite.
         AgreementError: if what was taken apart is not what autograd computes: there is nothing to judge.
     """
-    one = torch.ones((), requires_grad=True)
-    torch.autograd.grad([one * one], [one], [one.detach()])  # PyTorch imports more here, once
+    with recording():  # PyTorch imports more here, once
+        one = torch.ones((), requires_grad=True)
+        torch.autograd.grad([one * one], [one], [one.detach()])
     started = monotonic()
     whole = reference(model, batch, loss, steps)
     every: list[Stepped] = []

@@ -188,6 +188,11 @@ def _remarks(name: str, recording: Recording) -> list[str]:
             f"{name}: an operation within or between the steps cannot carry several errors at once, so that the loss "
             "steps were carried back one after the other."
         )
+    if recording.goes_around:
+        words.append(
+            f"{name}: the state also goes around the step, by a mask or a residual for example. What the loss gets that way is "
+            "counted from the call that put it out."
+        )
     if not recording.in_lockstep:
         words.append(
             f"{name}: a step reads what earlier ones than the last put out; each way counts as the steps that it spans."

@@ -27,6 +27,7 @@ class Recording:
         E: the loss, with its graph back to the outputs.
         immediate: by output, what the loss sends there without a step; outputs that get nothing are left out.
         used: ids of the parameters that are used outside of the calls.
+        narrow: types that an autocast around the calls computes in.
     """
 
     path: str
@@ -37,6 +38,7 @@ class Recording:
     E: Tensor
     immediate: dict[int, Tensor]
     used: set[int]
+    narrow: set[torch.dtype]
 
     @property
     def steps(self) -> int:
@@ -70,6 +72,12 @@ class Recording:
     def level_of(self, number: int) -> int:
         """Of the call that an output or an entry belongs to."""
         return self.calls[self.places[number].call].level
+
+    @property
+    def goes_around(self) -> bool:
+        """Whether a state also goes past a call, as where a mask keeps the old one or a residual is added."""
+        places = [self.places[n] for call in self.calls for e in call.entries for n in e.made_of]
+        return any(isinstance(place, Entry) for place in places)
 
     @cached_property
     def loss_steps(self) -> list[int]:
@@ -222,8 +230,8 @@ def record(model: nn.Module, batch: Any, loss: Loss, path: str, module: nn.Modul
         for side in call.sides:
             calls.made_of.numbers(side.edge.node)
     return Recording(
-        path, module, calls.forward, calls.calls, calls.places, E, immediate, calls.made_of.used
-    )
+        path, module, calls.forward, calls.calls, calls.places, E, immediate, calls.made_of.used, calls.narrow
+    )  # fmt: skip
 
 
 def _mark_state(calls: list[StepCall]) -> None:
