@@ -8,8 +8,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
-RESULTS, LARGE, AHEAD, ACCELERATED, STEPS = (
-    HERE / "results" / f"{name}.json" for name in ("speed", "large", "ahead", "accelerate", "steps")
+RESULTS, LARGE, AHEAD, ACCELERATED, STEPS, SCANS = (
+    HERE / "results" / f"{name}.json"
+    for name in ("speed", "large", "ahead", "accelerate", "steps", "scans")
 )
 STORED = {
     RESULTS: {
@@ -27,6 +28,7 @@ STORED = {
     LARGE: {DOCS / "pytorch.md": ("large",)},
     AHEAD: {DOCS / "prognosis.md": ("ahead",)},
     ACCELERATED: {DOCS / "accelerate.md": ("accelerate",)},
+    SCANS: {DOCS / "recurrences.md": ("scans",)},
     STEPS: {DOCS / "pytorch.md": ("steps",)},
 }  # result: the tables of it on each page
 NAMES = {"torch": "PyTorch", "jax": "JAX", "numpy": "NumPy loops", "bptt": "bptt"}
@@ -237,6 +239,15 @@ def steps(result):
         "bptt.diagnose, in training steps",
     ]
     return markdown(head, rows)
+
+
+def scans(result):
+    """All lags of a linear recurrence beside a training step."""
+    shape, step, own = result["shape"], result["step"], result["diagnose"]
+    name = f"MambaMixer, width {shape['width']}, T = {shape['T']}, B = {shape['B']}"
+    costs = [f"{number(row['seconds'])} s, {number(row['bytes'] / 1e6)} MB" for row in (step, own)]
+    head = ["block, loss at every step", "training step", "bptt.diagnose, all lags", "steps"]
+    return markdown(head, [[name, *costs, f"{own['seconds'] / step['seconds']:.1f}"]])
 
 
 def machine(result):

@@ -116,7 +116,7 @@ def test_every_form_has_the_numbers_of_a_scan(tmp_path):
     written = json.loads(report.save(tmp_path / "report.json").read_text())
     layers = written["stages"]["measured"]["layers"]
     assert list(layers) == ["layers.0.mixer", "layers.1.mixer"]
-    assert layers["layers.0.mixer"]["facts"]["a along the error, mean"] < 0.9
+    assert layers["layers.0.mixer"]["facts"]["a of the slowest unit, mean"] < 0.9
     assert "dt_proj.bias.data.fill_" in layers["layers.0.mixer"]["advice"][0]["code"]
 
 
@@ -208,3 +208,33 @@ def test_a_scan_beside_an_lstm_is_measured_when_it_is_named():
             model, x, lambda m, b: m(b).pow(2).sum(), recurrent=recurrent, progress=False
         )
         assert list(report.diagnosis.layers) == [name]
+
+
+def test_exponents_are_means_of_the_logarithm():
+    model = forgetful_rwkv()
+    with torch.no_grad():
+        model.blocks[0].attention.time_decay.copy_(torch.linspace(-3, 0, 8))
+    report = bptt.diagnose(model, tokens(), last, needed_lag=20, progress=False)
+    rates = -np.exp(np.linspace(-3, 0, 8))
+    exponents = report.diagnosis.layers["blocks.0.attention"].exponents
+    np.testing.assert_allclose(exponents.exponents, np.repeat(rates, 2)[:8], rtol=1e-5)
+    np.testing.assert_allclose(exponents.stderr, 0, atol=1e-6)
+
+
+def test_what_the_states_remember_is_fitted():
+    model = nn.Sequential(nn.Linear(2, 4), DeltaNet(0.0))
+    x = torch.randn(8, 60, 2, generator=torch.Generator().manual_seed(4))
+    report = bptt.diagnose(model, x, lambda m, b: m(b)[:, -1].pow(2).sum(), progress=False)
+    assert report.diagnosis.memory.r2[0] > report.diagnosis.memory.r2[20]
+    assert report.diagnosis.decisive.exponents is None  # of a matrix that is not diagonal
+
+
+def test_bounds_that_have_no_effect_and_half_precision_are_refused():
+    model = forgetful_mamba()
+    with pytest.raises(bptt.errors.OptionError, match=r"sequences.*by a scan"):
+        bptt.diagnose(model, tokens(), last, sequences=2, progress=False)
+    half = DeltaNet(0.0).bfloat16()
+    with pytest.raises(bptt.errors.DTypeError, match="bfloat16"):
+        bptt.diagnose(
+            half, torch.randn(2, 20, 4).bfloat16(), lambda m, b: m(b).float().sum(), progress=False
+        )

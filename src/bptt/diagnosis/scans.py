@@ -13,14 +13,10 @@ from bptt.diagnosis.cause import Cause, cause_of_none
 from bptt.diagnosis.piece import Advice
 from bptt.diagnosis.plain_advice import CLIP, plain_advice
 from bptt.diagnosis.state import StateDiagnosis, along_state, diagnose_state
-from bptt.dynamics import ENOUGH, strength_that_keeps
+from bptt.dynamics import ENOUGH, Exponents, strength_that_keeps
 from bptt.gradients.by_lag import StateProfile
 
-ALONG, MEAN, SLOWEST = (
-    "a along the error, mean",
-    "a over all units, mean",
-    "a of the slowest unit, mean",
-)
+MEAN, SLOWEST = "a over all units, mean", "a of the slowest unit, mean"
 STEP_SIZE, WRITTEN = "step size Δ, mean", "β‖k‖² overwritten per step, mean"
 Keep = Callable[[float], tuple[str, float, str]]
 
@@ -32,6 +28,7 @@ def diagnose_scan(
     needed: int,
     facts: Mapping[str, float],
     keep: Keep | None = None,
+    exponents: Exponents | None = None,
 ) -> StateDiagnosis:
     """Say what the numbers of a linear recurrence mean.
 
@@ -43,11 +40,14 @@ def diagnose_scan(
         facts: what was measured of a, Δ and β, by the names above.
         keep: what lets a step keep this much of the state: a sentence without its end, its number, and a line of code that
             makes it in ``module``; None if nobody says.
+        exponents: leading Lyapunov exponents of its state.
     """
     along, _ = along_state(name, profile, needed)
     cause = cause_of_none(along) or _cause(along, facts)
     advice = plain_advice(along, cause) or _advice(along, cause, facts, keep)
-    return diagnose_state(name, kind, profile, needed, cause, advice, facts=facts)
+    return diagnose_state(
+        name, kind, profile, needed, cause, advice, exponents=exponents, facts=facts
+    )
 
 
 def _cause(along: Along, facts: Mapping[str, float]) -> Cause:

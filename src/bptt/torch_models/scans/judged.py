@@ -5,7 +5,15 @@ from typing import Any
 
 from torch import nn
 
-from bptt.diagnosis import Diagnosis, assumed_lags, diagnose_scan, needed_lags, needed_or_half
+from bptt.diagnosis import (
+    Diagnosis,
+    assumed_lags,
+    diagnose_scan,
+    needed_lags,
+    needed_or_half,
+    remarks_on_memory,
+)
+from bptt.errors import OptionError
 from bptt.presentation.formatting import counted
 from bptt.torch_models.decompose.bounds import Bounds
 from bptt.torch_models.scans.calls import Loss
@@ -36,15 +44,26 @@ def diagnose_scans(
         NonFiniteError: if the loss or a gradient is not finite.
         AgreementError, ResidualError: if what was taken apart is not what PyTorch computed: there is nothing to judge.
     """
+    for name in ("sequences", "memory", "seconds"):
+        if getattr(bounds, name) is not None:
+            raise OptionError(
+                name, "nothing, for recurrences that are computed by a scan", str(getattr(bounds, name)),
+                "Give fewer sequences in the batch, or a max_lag.",
+            )  # fmt: skip
     lags, E = scan_lags(model, batch, loss, bounds.max_lag, among=among)
     every = list(lags.values())
     lengths = [one.steps for one in every]
     lag = needed_or_half(needed_lag, max(lengths), bounds.max_lag)
     needed_lag = None if needed_lag is None else lag
+    remembered = every[
+        0
+    ].memory  # of several modules the first's: its inputs are nearest to the model's
     profiles = [one.profile for one in every]
     needed = needed_lags(needed_lag, lengths, profiles, bounds.max_lag)
     layers = {
-        one.name: diagnose_scan(one.name, one.kind, one.profile, own, one.facts, one.keep)
+        one.name: diagnose_scan(
+            one.name, one.kind, one.profile, own, one.facts, one.keep, one.exponents
+        )
         for one, own in zip(every, needed, strict=True)
     }
     mode = "train" if model.training else "eval"
@@ -53,10 +72,13 @@ def diagnose_scans(
         f"The numbers are of one batch, with the model in {mode} mode.",
         *_what_lag_is(every),
         *_beside(every),
+        *remarks_on_memory(remembered, lag),
     )
     first = max(every, key=lambda one: one.steps)
     read = f"{counted(first.steps, 'step')} × {counted(first.sequences, 'sequence')}"
-    return Diagnosis(layers, E, assumed, None, tuple(map(_checked, every)), None, needed_lag, read)
+    return Diagnosis(
+        layers, E, assumed, None, tuple(map(_checked, every)), remembered, needed_lag, read
+    )
 
 
 def _what_lag_is(every: list[ScanLags]) -> list[str]:

@@ -2,21 +2,25 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bptt.diagnosis import Keep
-from bptt.diagnosis.scans import ALONG, MEAN, SLOWEST
-from bptt.errors import AgreementError, OptionError, ResidualError
+from bptt.diagnosis.scans import MEAN, SLOWEST
+from bptt.dynamics import Exponents, MemoryFunction
+from bptt.errors import AgreementError, DTypeError, OptionError, ResidualError
 from bptt.gradients.by_lag import StateProfile
+from bptt.torch_models.nonfinite.numbers import tensors
 from bptt.torch_models.scans.calls import ScanCall
 from bptt.torch_models.scans.kinds import LinearRecurrence
 from bptt.torch_models.scans.parameters import ToParameters
 from bptt.torch_models.scans.registry import adapter_of
 from bptt.torch_models.scans.scan import Scan
+from bptt.torch_models.scans.states import exponents, memory
 from bptt.torch_models.scans.tally import ROUNDING, ScanTally
 from bptt.torch_models.scans.walk import all_lags, walk
+
+HALF = (torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +35,8 @@ class ScanLags:
         facts: numbers by name.
         keep: how a step is made to keep more of the state, as the adapter says; None if it does not.
         sequences: B.
+        exponents: leading Lyapunov exponents of the states; None of the delta rule, and of too few steps.
+        memory: what the states remember of the module's input; None where it could not be fitted.
         beside: norm of the part of each parameter's gradient that goes through no state: by the output projection, a
             gate on the output, or whatever else the module's output is made of.
     """
@@ -42,6 +48,8 @@ class ScanLags:
     beside: dict[str, float]
     keep: Keep | None
     sequences: int
+    exponents: Exponents | None
+    memory: MemoryFunction | None
 
     @property
     def steps(self) -> int:
@@ -63,6 +71,7 @@ def measured(
 
     Raises:
         OptionError: if the adapter returns no Scan.
+        DTypeError: if the module computes in half precision.
         AgreementError: if what it reads from the states is not what the module returned.
         ResidualError: if the lags do not add up to autograd's gradient.
     """
@@ -89,10 +98,12 @@ def measured(
         call.name,
         type(call.module).__name__,
         profile,
-        _facts(scan, profile),
+        _facts(scan),
         norms,
         scan.keep,
         len(states),
+        exponents(recurrence),
+        memory(next(tensors((call.args, call.kwargs)), None), states),
     )
 
 
@@ -117,6 +128,12 @@ def _read(
     leaf = states.detach().requires_grad_()
     with torch.enable_grad():
         output = scan.read(leaf)
+    for of, tensor in (("output", call.output), ("state", states)):
+        if tensor.dtype in HALF:
+            raise DTypeError(
+                f"the {of} of {call.name}", "float32 or float64", str(tensor.dtype).removeprefix("torch."),
+                "Measure a copy in float32, copy.deepcopy(model).float(), outside torch.autocast.",
+            )  # fmt: skip
     eps = max(torch.finfo(t.dtype).eps for t in (output, call.output, states))
     _check_output(call, output, eps)
     named = {n: p for n, p in call.module.named_parameters() if p.requires_grad}
@@ -202,13 +219,11 @@ def _by_itself(call: ScanCall) -> dict[str, Tensor | None]:
     return dict(zip(named, grads, strict=True))
 
 
-def _facts(scan: Scan, profile: StateProfile) -> dict[str, float]:
+def _facts(scan: Scan) -> dict[str, float]:
     recurrence = scan.recurrence
     factors = {name: value.detach() for name, value in recurrence.factors.items()}
     a = recurrence.carry(factors).abs()
-    along = float(np.exp(profile.rate))
     facts = {
-        ALONG: along,
         MEAN: float(a.double().mean()),
         SLOWEST: float(a.double().mean((0, 1)).max()),
     }

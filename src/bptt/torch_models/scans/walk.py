@@ -17,7 +17,10 @@ from bptt.torch_models.scans.kinds.linear import Factors
 
 LN2 = 0.6931471805599453
 LN10 = 2.302585092994046
-REACH = {torch.float32: 40, torch.complex64: 40}  # row norms are kept within 2^±REACH, else 2^±200
+REACH = {
+    torch.float64: 200,
+    torch.complex128: 200,
+}  # row norms are kept within 2^±REACH, else 2^±40
 
 
 @dataclass(eq=False)
@@ -54,7 +57,7 @@ def walk(
     """
     B, T = errors.shape[:2]
     ready = recurrence.prepared(states)
-    reach = REACH.get(errors.dtype, 200)
+    reach = REACH.get(errors.dtype, 40)
     e = torch.zeros(B, T, dtype=torch.int32, device=errors.device)
     squares = _squares(errors)
     reached = squares > 0

@@ -23,6 +23,8 @@ class Delta(LinearRecurrence):
         before: (B, *heads, N, M) the state before the first step; zero if None.
     """
 
+    diagonal = False
+
     def __init__(
         self, a: Tensor, beta: Tensor, k: Tensor, v: Tensor, *, decays_first: bool = False, before: Tensor | None = None
     ) -> None:  # fmt: skip

@@ -24,8 +24,11 @@ class LinearRecurrence:
     Attributes:
         timed: (B, T, ·) factors with one value per step, by name, with the graph that made them.
         fixed: factors that all steps share, of any shape.
+        diagonal: whether each number of the state is multiplied by what ``carry`` says, and by nothing else.
         before: (B, *S) the state before the first step; zero if None.
     """
+
+    diagonal = True
 
     def __init__(
         self, timed: Factors, fixed: Factors | None = None, before: Tensor | None = None
