@@ -306,6 +306,20 @@ def _compiled_loss(model, x):
     return whole_loss(model._orig_mod if hasattr(model, "_orig_mod") else model, x)
 
 
+def test_a_second_name_and_one_with_wrappers(x):
+    model = model_of(models.NormLSTM)
+    model.twin = model.cell
+    assert [*diagnosed(model, x, recurrent="twin").layers] == ["twin"]
+    wrapped = nn.DataParallel(model)
+    for name in ("module.cell", "cell"):
+        report = bptt.diagnose(wrapped, x, _parallel_loss, recurrent=name, progress=False)
+        assert [*report.layers] == ["cell"]
+
+
+def _parallel_loss(model, x):
+    return whole_loss(model.module, x)
+
+
 def test_by_sequence_a_different_number_of_calls():
     """One sequence after the other, each with steps of its own: lag is counted within each."""
 

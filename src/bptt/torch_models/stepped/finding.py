@@ -36,7 +36,7 @@ def named(model: nn.Module, recurrent: Any) -> dict[str, nn.Module]:
     elif isinstance(recurrent, type):
         found = {path: module for path, module in every.items() if isinstance(module, recurrent)}
     elif isinstance(recurrent, str):
-        found = {path: module for path, module in every.items() if path == recurrent}
+        found = _under(model, recurrent)
         found = found or {p: m for p, m in every.items() if type(m).__name__ == recurrent}
     else:
         raise OptionError(
@@ -64,6 +64,15 @@ def _modules(model: nn.Module) -> dict[str, nn.Module]:
         if unwrapped(module) is module:
             every[without_wrappers(path, model)] = module
     return every
+
+
+def _under(model: nn.Module, name: str) -> dict[str, nn.Module]:
+    """The module under a name, with or without those of wrappers; one that has several names has this one too."""
+    for path, module in model.named_modules(remove_duplicate=False):
+        plain = without_wrappers(path, model)
+        if name in (path, plain):
+            return {plain: unwrapped(module)}
+    return {}
 
 
 def outermost(modules: dict[str, nn.Module]) -> dict[str, nn.Module]:
