@@ -34,8 +34,11 @@ def test_blocks_give_the_same_numbers(cell, monkeypatch):
     monkeypatch.setattr(Sizes, "rows", 2)
     monkeypatch.setattr(Sizes, "block", 2)
     cut, _ = diagnosed(model, x)
-    for of in ("log10_norm", "share", "log10_signal", "gain", "kept"):
+    for of in ("log10_norm", "share", "log10_signal", "gain"):
         np.testing.assert_allclose(getattr(cut, of), getattr(whole, of), rtol=1e-12, atol=1e-12)
+    for K in (1, 4, T):
+        bias = whole.truncation(K).relative_bias
+        assert cut.truncation(K).relative_bias == pytest.approx(bias, rel=1e-12, abs=1e-12)
     np.testing.assert_allclose(cut.log10_signal_by_step, whole.log10_signal_by_step, rtol=1e-6)
 
 
