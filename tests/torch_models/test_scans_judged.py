@@ -1,6 +1,7 @@
 """bptt.diagnose of models whose recurrences are computed by a scan: the verdict, its cause, and advice that works."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,11 +13,12 @@ import torch
 import transformers
 from torch import nn
 from torch.nn.functional import normalize
+from torch.utils.checkpoint import checkpoint
 
 import bptt
 from bptt.torch_models import Delta, Scan, register
 
-T, B = 80, 3
+T, B = 64, 2
 
 
 def tokens():
@@ -89,14 +91,14 @@ FORGETFUL = {
 @pytest.mark.parametrize("name", FORGETFUL)
 def test_what_the_advice_says_lets_the_signal_through(name):
     model = FORGETFUL[name]()
-    report = bptt.diagnose(model, tokens(), last, needed_lag=60, progress=False)
+    report = bptt.diagnose(model, tokens(), last, needed_lag=48, progress=False)
     assert len(report.diagnosis.layers) == 2
     assert report.verdict == "vanishing"
     assert report.cause.name == name.split(",")[0]
     for layer in report.diagnosis.layers.values():
         assert layer.advice[0].code
         exec(layer.advice[0].code, {"model": model.requires_grad_(False)})
-    after = bptt.diagnose(model.requires_grad_(), tokens(), last, needed_lag=60, progress=False)
+    after = bptt.diagnose(model.requires_grad_(), tokens(), last, needed_lag=48, progress=False)
     for layer, before in zip(
         after.diagnosis.layers.values(), report.diagnosis.layers.values(), strict=True
     ):
@@ -105,7 +107,7 @@ def test_what_the_advice_says_lets_the_signal_through(name):
 
 
 def test_every_form_has_the_numbers_of_a_scan(tmp_path):
-    report = bptt.diagnose(forgetful_mamba(), tokens(), last, needed_lag=60, progress=False)
+    report = bptt.diagnose(forgetful_mamba(), tokens(), last, needed_lag=48, progress=False)
     text = str(report)
     assert "steps too large" in text
     assert "step size Δ, mean" in text
@@ -238,3 +240,26 @@ def test_bounds_that_have_no_effect_and_half_precision_are_refused():
         bptt.diagnose(
             half, torch.randn(2, 20, 4).bfloat16(), lambda m, b: m(b).float().sum(), progress=False
         )
+
+
+def test_a_model_is_measured_as_it_is_wrapped():
+    bare = bptt.diagnose(forgetful_mamba(), tokens(), last, needed_lag=20, progress=False)
+    checkpointed = forgetful_mamba()
+    for layer in checkpointed.layers:
+        layer.gradient_checkpointing = True
+        layer._gradient_checkpointing_func = partial(checkpoint, use_reentrant=False)
+    with_cache = forgetful_mamba().eval()
+    for model, loss in (
+        (torch.compile(forgetful_mamba(), backend="eager"), last),
+        (nn.DataParallel(forgetful_mamba()), last),
+        (checkpointed, last),
+        (with_cache, lambda m, b: m(b).last_hidden_state[:, -1].pow(3).sum()),
+    ):
+        layers = bptt.diagnose(
+            model, tokens(), loss, needed_lag=20, progress=False
+        ).diagnosis.layers
+        assert list(layers) == list(bare.diagnosis.layers)
+        for name, layer in layers.items():
+            np.testing.assert_allclose(
+                layer.profile.norm[:30], bare.diagnosis.layers[name].profile.norm[:30], rtol=1e-3
+            )

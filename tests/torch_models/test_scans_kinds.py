@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from bptt.errors import AgreementError, OptionError, ResidualError, ShapeError
+from bptt.gradients.by_lag import StateTally
 from bptt.torch_models import Decay, Delta, Outer, Scan, Selective, register, scan_lags
 from bptt.torch_models.scans.kinds import LinearRecurrence
 from bptt.torch_models.scans.registry import adapter_of
@@ -416,3 +417,28 @@ def test_tensors_stay_on_their_device(device):
         there = scan_lags(kind().to(device), batch().to(device), loss)[0][kind.__name__].profile
         here = scan_lags(kind(), batch(), loss)[0][kind.__name__].profile
         np.testing.assert_allclose(there.norm, here.norm, rtol=1e-10)
+
+
+def test_what_truncation_keeps_is_what_the_tally_of_steps_says():
+    """The same G_k by way of the gradient by lag of a step of one's own, whose bill is another one."""
+    model, x = Diagonal(), batch()
+    ours = scan_lags(model, x, loss)[0]["Diagonal"].profile
+    output = model(x)
+    error = torch.autograd.grad(output[:, [4, -1]].abs().pow(3).sum(), output)[0]
+    named = dict(model.named_parameters())
+
+    def parts(k):
+        states = states_at_lag(model.step, model.of(model.factors(x)), k)
+        grads = torch.autograd.grad(states, list(named.values()), error)
+        return {name: G.numpy() for name, G in zip(named, grads, strict=True)}
+
+    every = [parts(k) for k in range(T)]
+    tally = StateTally({name: sum(G[name] for G in every) for name in named})
+    for k, G in enumerate(every):
+        tally.add(k, G)
+    theirs = tally.profile(log10_signal=ours.log10_signal, gain=ours.gain)
+    for K in (1, 3, 7):
+        for chunked in (False, True):
+            one, other = ours.truncation(K, chunked), theirs.truncation(K, chunked)
+            assert one.relative_bias == pytest.approx(other.relative_bias, rel=1e-9)
+            assert one.cosine == pytest.approx(other.cosine, rel=1e-9)

@@ -1,6 +1,6 @@
 r"""Every parameter's G_k, lag by lag, kept as inner products: on the device where they are.
 
-    R = dθ - Σ_{j<=k} G_j,     M = Σ_{j<=k} j G_j
+    S = Σ_{k<K} G_k    R = dθ - S    N = Σ_{k<K} (K - k) G_k    L = K dθ - N
 
 Norms, shares and the truncation bill of several parameters together are sums of those of each.
 """
@@ -26,18 +26,21 @@ class _Sums:
         whole = _real(whole)
         self.E = math.frexp(float(whole.abs().max()) if whole.numel() else 0.0)[1]
         self.whole = _over(whole, self.E)
-        self.left, self.moment = self.whole.clone(), torch.zeros_like(self.whole)
+        self.kept, self.left = torch.zeros_like(self.whole), self.whole.clone()
+        self.kept_chunked, self.left_chunked = (torch.zeros_like(self.whole) for _ in range(2))
         self.ln_norm: list[Tensor] = []
-        self.products: list[Tensor] = []  # of each lag ⟨G, W⟩, ⟨R, R⟩, ⟨R, M⟩, ⟨M, M⟩, ⟨M, W⟩
+        self.products: list[Tensor] = []  # of each lag ⟨G, W⟩, R², S², ⟨S, W⟩, L², N², ⟨N, W⟩
 
-    def add(self, k: int, G: Tensor, e: int) -> None:
+    def add(self, G: Tensor, e: int) -> None:
         G = _real(G)
         self.ln_norm.append(_ln_norm(G) + LN2 * e)
         G = _over(G, self.E - e)
+        self.kept += G
         self.left -= G
-        self.moment += k * G
-        R, M, W = self.left, self.moment, self.whole
-        pairs = ((G, W), (R, R), (R, M), (M, M), (M, W))
+        self.kept_chunked += self.kept
+        self.left_chunked += self.left
+        S, R, N, L, W = self.kept, self.left, self.kept_chunked, self.left_chunked, self.whole
+        pairs = ((G, W), (R, R), (S, S), (S, W), (L, L), (N, N), (N, W))
         self.products.append(torch.stack([torch.dot(x, y) for x, y in pairs]))
 
     @property
@@ -76,7 +79,7 @@ class ScanTally:
     def add(self, k: int, G: dict[str, Tensor], e: int) -> None:
         """One lag more, in order; G stands for G 2^e."""
         for name, sums in self._of.items():
-            sums.add(k, G[name], e)
+            sums.add(G[name], e)
 
     def check(self, eps: float, besides: dict[str, float], module: str) -> None:
         """Refuse lags that do not add up to autograd's gradient.
@@ -118,7 +121,7 @@ class ScanTally:
             carry_share=np.ones_like(gain),
             log10_whole=0.5 * math.log10(square) + E * LN2 / LN10 if square else -math.inf,
             residual=off / math.sqrt(square) if square and self._complete else 0.0,
-            rest=0.0 if self._complete or not parts else off / parts, kept=rows[:, 1:].T,
+            rest=0.0 if self._complete or not parts else off / parts, kept=_bill(rows),
             parameters={name: _lags(sums) for name, sums in self._of.items()}, counted=tuple(self._of),
         )  # fmt: skip
 
@@ -148,3 +151,17 @@ def _real(value: Tensor) -> Tensor:
     value = value.detach().resolve_conj()
     value = torch.view_as_real(value) if value.is_complex() else value
     return value.reshape(-1).double()
+
+
+def _bill(rows: Array) -> Array:
+    """(5, K) what ``Profile.kept`` has, of products over ‖dθ‖²."""
+    _, rr, ss, sw, ll, nn, nw = rows.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bill = [
+            0.5 * np.log(rr),
+            sw / np.sqrt(ss),
+            0.5 * np.log(ll),
+            nw / np.sqrt(nn),
+            0.5 * np.log(nn),
+        ]
+    return np.stack([bill[0], np.clip(bill[1], -1, 1), bill[2], np.clip(bill[3], -1, 1), bill[4]])
