@@ -208,3 +208,25 @@ def test_means_of_an_activation_with_a_kink(name, q):
     for f, of_slope in ((value, False), (slope, True)):
         exact = mpmath.quad(lambda z, f=f: mpmath.npdf(z, 0, q**0.5) * f(z) ** 2, ends)
         assert _mean(activation(name), q, of_slope) == pytest.approx(float(exact), rel=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "e"), [("float32", -130), ("float32", 90), ("float64", -1000), ("float64", 900)]
+)
+def test_exponents_of_weights_of_any_size(rng, dtype, e):
+    """W_R times 2^e adds e ln 2 to every exponent; at 1e-39 in float32 they were once -inf."""
+    W = rng.normal(size=(3, 3)).astype(dtype)
+    own, other = (
+        bptt.RNN(np.eye(3, dtype=dtype), W_R, np.zeros(3, dtype), "identity").forward(
+            np.zeros((60, 2, 3), dtype)
+        )
+        for W_R in (W, np.ldexp(W, e))
+    )
+    plain, scaled = bptt.lyapunov(own), bptt.lyapunov(other)
+    tolerance = 1e-4 if dtype == "float32" else 1e-12
+    assert scaled.exponents - e * np.log(2) == pytest.approx(plain.exponents, abs=tolerance)
+    products = [bptt.dynamics.jacobian_product(trace, 59, 40) for trace in (own, other)]
+    one, two = (product.log10_singular_values()[:, 0] for product in products)
+    assert two - 40 * e * np.log10(2) == pytest.approx(
+        one, abs=1e-3 if dtype == "float32" else 1e-9
+    )

@@ -32,13 +32,27 @@ class Product:
             return np.asarray(np.log10(values) + self.log_scale[:, None] / np.log(10))
 
 
-def errors_back(trace: Trace, V: Array, t: int) -> Array:
+def ordinary_weights(trace: Trace) -> tuple[Array, float]:
+    """W_R over e^x and x, so that one step back stays within the type; x is 0 of ordinary weights, and beside a carry.
+
+    Args:
+        trace: from a layer's ``forward``.
+    """
+    W_R = trace.weights.W_R
+    e = int(np.frexp(np.abs(W_R).max())[1])
+    if trace.weights.cell.carry_gate is not None or abs(e) < 20:
+        return W_R, 0.0
+    return np.ldexp(W_R, -e), e * float(np.log(2.0))
+
+
+def errors_back(trace: Trace, V: Array, t: int, W_R: Array | None = None) -> Array:
     """Rows of errors of s_t carried one step back, to s_{t-1}.
 
     Args:
         trace: from a layer's ``forward``.
         V: (B, n, S) n rows for each sequence.
         t: the step, counted from 0.
+        W_R: in the place of the trace's own.
 
     Returns:
         (B, n, S).
@@ -49,7 +63,7 @@ def errors_back(trace: Trace, V: Array, t: int) -> Array:
         np.repeat(array[0][:, None], n, axis=1) for array in trace.linearised(t, t + 1)
     )
     dz, carry = weights.cell.vjp(V, derivatives)
-    through = weights.cell.back(dz, derivatives, weights.W_R)
+    through = weights.cell.back(dz, derivatives, weights.W_R if W_R is None else W_R)
     if carry is None:
         back = through
     else:
@@ -90,9 +104,10 @@ def jacobian_product(trace: Trace, t: int, k: int) -> Product:
     t, k = _check_step(trace, t, k)
     B, S = trace.x.shape[1], trace.layer.state_size
     V = np.broadcast_to(np.eye(S, dtype=trace.layer.dtype), (B, S, S)).copy()
-    log_scale = np.zeros(B)
+    W_R, each = ordinary_weights(trace)
+    log_scale = np.full(B, k * each)
     for step in range(t, t - k, -1):
-        V = errors_back(trace, V, step)
+        V = errors_back(trace, V, step, W_R)
         size = np.abs(V).max((1, 2))
         size = np.where(size > 0, size, 1)
         V /= size[:, None, None]

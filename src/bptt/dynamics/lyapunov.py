@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bptt.arrays import Array, as_floats, as_whole, check_shape
-from bptt.dynamics.jacobians import errors_back
+from bptt.dynamics.jacobians import errors_back, ordinary_weights
 from bptt.errors import OptionError
 from bptt.layers import Trace
 from bptt.layers.immediate import check_trace
@@ -68,9 +68,10 @@ def lyapunov(trace: Trace, count: int | None = None, skip: int | None = None) ->
     start = np.random.default_rng(0).standard_normal((B, n, S)).astype(trace.layer.dtype)
     V = _orthonormal(start)[0]
     logs = np.empty((T, B, n))
+    W_R, each = ordinary_weights(trace)
     for number, t in enumerate(reversed(range(T))):
-        V, logs[number] = _orthonormal(errors_back(trace, V, t))
-    return exponents_of(logs[skip:])
+        V, logs[number] = _orthonormal(errors_back(trace, V, t, W_R))
+    return exponents_of(logs[skip:] + each)
 
 
 def _one_by_one(jacobians: Any) -> Iterator[Any]:

@@ -110,7 +110,7 @@ def _weights_alone(path: str | Path) -> str:
             by_lightning = any(
                 b"pytorch-lightning_version" in _head(archive, name) for name in pickles
             )
-    except zipfile.BadZipFile:  # an older form, or a damaged archive
+    except Exception:  # an older form; a damaged archive fails in as many ways as there are bytes
         return WEIGHTS
     if by_lightning:
         return (

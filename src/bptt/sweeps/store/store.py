@@ -162,7 +162,8 @@ class Store:
         """Turn an error of the database into a FileError that names the cure."""
         try:
             yield
-        except sqlite3.Error as error:
+        # a damaged row may come out of sqlite3 as text that is none
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             expected, cure = "a file that can be read and written", "Check the path and its rights."
             text = str(error)
             if "full" in text or "I/O" in text:
