@@ -221,7 +221,7 @@ def check_memory(name: str, value: Any, size: int) -> None:
     if size > there:
         raise OptionError(
             name, f"sizes that fit into the memory, {there / 1e9:.3g} GB",
-            f"{value}, which asks for 10^{len(str(size)) - 1} bytes", f"Choose a smaller number as {name}.",
+            f"{value}, which asks for 10^{len(str(size)) - 1} bytes", "Choose a smaller number.",
         )  # fmt: skip
 
 

@@ -142,7 +142,7 @@ BAD = {
     "no such cell": (["diagnose", "--cell", "qrnn"], "cell: expected one of rnn, lstm, gru"),
     "no layers": (["diagnose", "--layers", "0"], "--layers: expected a whole number from 1"),
     "text both ways": (["diagnose", "--bidirectional"], "network: expected layers that run forward only"),
-    "too much memory": (["verify", "--hidden", "100000000"], "not enough memory"),
+    "too much memory": (["verify", "--hidden", "100000000"], "--hidden: expected sizes that fit into the memory"),
     "too many sequences": (["diagnose", "--data", "vowels", "--batch", "1000"], "batch: expected from 1 to 370"),
     "no sequences": (["verify", "--batch", "0"], "batch: expected"),
     "no truncation": (["diagnose", "--truncation", "-3"], "truncation: expected a whole number from 1"),
