@@ -12,7 +12,7 @@ MATHS := tests/cells tests/dynamics tests/gradients tests/layers tests/test_agre
 SANITIZED := .venv-sanitize
 REAL := .venv-real
 
-.PHONY: demo test test-real lint check format docs bench experiments fuzz sanitize clean
+.PHONY: demo test test-real lint check format docs bench experiments fuzz campaign sanitize clean
 
 demo: $(VENV)/.installed
 	$(BIN)/bptt diagnose --report report.html
@@ -62,6 +62,10 @@ fuzz: $(VENV)/.tests
 # Does the diagnosis predict what is learnt, do the remedies help: an hour; --quick takes two minutes.
 experiments: $(VENV)/.experiments
 	$(BIN)/python -m experiments $(if $(QUICK),--quick)
+
+# Every command that writes files is killed at random moments: hours; what came of it stands in docs/reliability.md.
+campaign: $(VENV)/.tests
+	$(BIN)/python -m campaign $(if $(KILLS),--kills $(KILLS))
 
 clean:
 	rm -rf $(VENV) $(SANITIZED) $(REAL) build report.html

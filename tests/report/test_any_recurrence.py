@@ -93,6 +93,11 @@ def test_what_is_counted_can_be_one_map(lags):
     )
 
 
+def test_a_profile_is_shown_in_a_line(lags):
+    assert repr(profile_of(lags)).startswith("StateProfile(lags=60, horizon=")
+    assert len(repr(profile_of(lags))) < 100
+
+
 def test_parts_may_come_in_any_order_and_at_any_scale(lags):
     shuffled = StateTally(lags.grads)
     for k in np.random.default_rng(0).permutation(T):

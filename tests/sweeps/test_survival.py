@@ -14,7 +14,9 @@ pytest.importorskip("joblib")
 pytest.importorskip("psutil")
 import psutil
 
+import bptt
 from bptt import sweeps
+from bptt.configuration import Configuration
 from bptt.errors import BpttError
 
 COMMAND = [sys.executable, "-m", "bptt", "sweep"]
@@ -72,6 +74,44 @@ def test_kill_9_of_the_driver(tmp_path):
     assert len(kept) < 120
     assert kept[: len(seen)] == seen
     completed(tmp_path, kept)
+
+
+# A transaction whose pages are on their way into the file: no room to hold them, so SQLite writes them at once.
+HALF_WRITTEN = """
+import os, signal, sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("PRAGMA cache_size = 1")
+database.execute("BEGIN IMMEDIATE")
+database.execute("UPDATE points SET horizon = 7, key = key || 'x'")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_rows_are_read_though_the_last_write_was_cut_off(tmp_path):
+    path = tmp_path / "sweep.sqlite"
+    bptt.sweep(
+        {"gain": "0.5:3:200"},
+        base=Configuration(hidden=4, length=8),
+        out=path,
+        engine="threads",
+    )
+    rows = sweeps.open(path).rows()
+    subprocess.run([sys.executable, "-c", HALF_WRITTEN, str(path)], check=False)
+    journal = tmp_path / "sweep.sqlite-journal"
+    before = path.read_bytes(), journal.read_bytes()
+    assert sweeps.open(path).rows() == rows
+    assert (
+        path.read_bytes(),
+        journal.read_bytes(),
+    ) == before  # nothing of it is changed by reading
+    bptt.sweep(
+        {"gain": "0.5:3:200"},
+        base=Configuration(hidden=4, length=8),
+        out=path,
+        engine="threads",
+    )
+    assert sweeps.open(path).rows() == rows
+    assert not journal.exists()
 
 
 def test_a_driver_that_is_killed_before_its_workers_have_begun(tmp_path):

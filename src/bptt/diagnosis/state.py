@@ -87,11 +87,14 @@ def cause_of_state(along: Along, profile: StateProfile) -> Cause:
         return between
     if profile.weight_gain is not None:
         by_weights = along.total(profile.weight_gain)
-        if by_weights / whole >= BULK:
+        rest = whole - along.by_between - by_weights
+        around = (
+            whole < 0 < rest
+        )  # more is left than what passes the map: some of the signal goes around it
+        if by_weights / whole >= BULK and not around:
             return Cause(
                 "weights", by_weights / along.steps,
-                f"{profile.of} multiplies what passes it by {times(by_weights)} {over}, the rest of the step by "
-                f"{times(whole - along.by_between - by_weights)}.",
+                f"{profile.of} multiplies what passes it by {times(by_weights)} {over}, the rest of the step by {times(rest)}.",
             )  # fmt: skip
     way = "shrinks to" if whole < 0 else "grows to"
     return Cause(

@@ -39,6 +39,7 @@ class LightningCallback(Callback):
         budget: as in ``bptt.Monitor``.
         lr: as in ``bptt.Monitor``.
         sequences: as in ``bptt.Monitor``.
+        recurrent: as in ``bptt.Monitor``.
     """
 
     def __init__(
@@ -53,12 +54,14 @@ class LightningCallback(Callback):
         budget: int | None = None,
         lr: float = 1e-3,
         sequences: int = 32,
+        recurrent: Any = None,
     ) -> None:
         super().__init__()
         self._log = log
         every, needed_lag, max_lag = whole_numbers(every, needed_lag, max_lag)
         self._options = {
             "batch": batch, "loss": loss, "every": every, "needed_lag": needed_lag, "max_lag": max_lag,
+            "recurrent": recurrent,
             **asdict(Training(budget, lr, sequences)),
         }  # fmt: skip
         self._monitor: Monitor | None = None

@@ -10,8 +10,8 @@ from bptt.monitor.loggers import Figures
 from bptt.monitor.measure import measure
 from bptt.monitor.outlook import Training, figures, look
 from bptt.prognoses import Measured as Looked
-from bptt.torch_models.as_found import Memory, eagerly, untouched
-from bptt.torch_models.capture import Loss, recurrent_modules
+from bptt.torch_models.as_found import Memory, eagerly, is_pytorchs, untouched
+from bptt.torch_models.capture import Loss, NotPyTorchs, recurrent_modules
 
 
 class Measured:
@@ -26,26 +26,29 @@ class Measured:
         loss: called as loss(model, batch), returns the loss before ``.backward()``.
         needed_lag: as in ``bptt.Monitor``.
         max_lag: as in ``bptt.Monitor``.
+        recurrent: as in ``bptt.Monitor``.
 
     Attributes:
         needed_lag: the lag that the task needs, once the batch was measured.
         looked: what was measured for a prognosis so far.
 
     Raises:
-        OptionError: if the model has no recurrent layer, or the loss fails on the batch.
+        OptionError: if there can be no recurrence in the model, or the loss fails on the batch.
     """
 
     def __init__(
-        self, model: nn.Module, batch: Any, loss: Loss, needed_lag: int | None, max_lag: int | None
-    ) -> None:
-        recurrent_modules(model)
+        self, model: nn.Module, batch: Any, loss: Loss, needed_lag: int | None, max_lag: int | None,
+        recurrent: Any = None,
+    ) -> None:  # fmt: skip
+        if recurrent is None and all(map(is_pytorchs, model.modules())):
+            recurrent_modules(model)  # in a module of another class there may be a step of its own
         if not callable(loss):
             raise OptionError(
                 "loss", "a function, called as loss(model, batch)", repr(loss),
                 "For example lambda model, batch: criterion(model(batch[0]), batch[1]).",
             )  # fmt: skip
         self.model, self._batch, self._loss = model, batch, loss
-        self._lags = needed_lag, max_lag
+        self._options = needed_lag, max_lag, recurrent
         self.needed_lag = needed_lag or 0
         self.looked: list[Looked] = []
         self._memory = Memory(model)
@@ -61,6 +64,15 @@ class Measured:
                 "another batch size, let it forget them, or make the monitor before training.",
             ) from error  # fmt: skip
 
+    @property
+    def of_layers(self) -> bool:
+        """Whether PyTorch's own layers are measured, which alone a look for a prognosis is for."""
+        try:
+            recurrent_modules(self.model)
+        except NotPyTorchs:
+            return False
+        return self._options[2] is None
+
     def figures(self) -> Figures:
         """One measurement; model and batch are left as they were found.
 
@@ -69,7 +81,7 @@ class Measured:
         """
         with untouched(*self._memory.roots, self._batch):
             self._memory.recall()
-            measured = measure(self.model, self._batch, self._loss, *self._lags)
+            measured = measure(self.model, self._batch, self._loss, *self._options)
         self.needed_lag = int(measured["bptt/needed_lag"] or 0)
         return measured
 

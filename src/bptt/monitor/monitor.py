@@ -34,7 +34,7 @@ class Monitor:
     training: it is logged once, by Python's logging ("bptt"), and stands in the figures as bptt/problem.
 
     Args:
-        model: any module with nn.RNN, nn.LSTM, nn.GRU in it, or their cells called in a loop; or a skorch net.
+        model: any module that ``bptt.diagnose`` takes, or a skorch net.
         batch: what ``loss`` takes; 8 sequences are enough. The same every time, on the model's device.
         loss: called as loss(model, batch), returns the loss before ``.backward()``.
         every: training steps from one measurement to the next.
@@ -46,6 +46,8 @@ class Monitor:
             measurement costs nearly twice as much.
         lr: of Adam, which the rate of learning is told for.
         sequences: of a training batch.
+        recurrent: the module of one step, as in ``bptt.diagnose``; None for PyTorch's layers, or what is found where there
+            is none.
 
     Raises:
         OptionError: if an argument is not of the kind that is asked for, or the loss fails on the batch.
@@ -79,6 +81,7 @@ class Monitor:
         budget: int | None = None,
         lr: float = 1e-3,
         sequences: int = 32,
+        recurrent: Any = None,
     ) -> None:
         refused: BpttError | None = None
         self._reported: set[str] = set()  # kinds of errors that were logged
@@ -90,7 +93,12 @@ class Monitor:
             self.every, needed, largest = whole_numbers(every, needed_lag, max_lag)
             self._training = Training(budget, lr, sequences)
             self.model = as_module(model)
-            self._measured = Measured(self.model, batch, loss, needed, largest)
+            self._measured = Measured(self.model, batch, loss, needed, largest, recurrent)
+            if budget is not None and not self._measured.of_layers:
+                raise OptionError(
+                    "budget", "None for a recurrence that is not one of PyTorch's layers", str(budget),
+                    "Leave it out: a prognosis is made of nn.RNN, nn.LSTM, nn.GRU and their cells.",
+                )  # fmt: skip
             self._log = logger_for(log)
             self._try_once()
         except BpttError as error:

@@ -16,6 +16,7 @@ RULES = (SOLID, [6, 4], [2, 3])  # of upright rules; the last ones where there a
 WIDTH, HEIGHT, LOW = 680, 260, 150
 STROKE = 2
 FLUSH = alt.Scale(nice=False)  # an axis that ends where the data do
+SYMBOL, ACROSS = 6, 84  # letters that a legend's line takes, and that a chart has room for in a row
 FEW = 24  # points of a curve from which on it needs no marks to be seen
 
 Row = dict[str, Any]
@@ -92,6 +93,8 @@ def told_apart(styles: Styles, columns: int | None = None) -> dict[str, Any]:
         columns: of the legend; as many as there is room for if None.
     """
     names = list(styles)
+    if columns is None and sum(len(name) + SYMBOL for name in names) > ACROSS:
+        columns = max(1, ACROSS // (max(map(len, names)) + SYMBOL))
     legend = alt.Legend(
         orient="top", symbolType="stroke", symbolSize=500, symbolStrokeWidth=STROKE,
         columns=alt.Undefined if columns is None else columns,

@@ -27,7 +27,11 @@ def figures(
         memories: (name, what the top states remember) at the same times; None for a layer below.
     """
     now = stages[-1][1]
-    memory = [] if memories is None else [_memory(memories, now.needed_lag)]
+    memory = (
+        []
+        if memories is None or _unmeasured(now, memories)
+        else [_memory(memories, now.needed_lag)]
+    )
     gated = [] if now.profile.carry_gain is None else [
         figure(
             "carry", "The carry",
@@ -173,6 +177,11 @@ def _errors(now: RecurrenceDiagnosis) -> list[Figure]:
             lambda: tables.errors(by_step),
         ),
     ]  # fmt: skip
+
+
+def _unmeasured(now: RecurrenceDiagnosis, memories: Memories) -> bool:
+    """Whether the memory of a recurrence that is known by its step was not asked for."""
+    return isinstance(now, StateDiagnosis) and memories[-1][1] is None
 
 
 def _one_row(now: RecurrenceDiagnosis) -> bool:

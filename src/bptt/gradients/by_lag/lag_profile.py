@@ -6,7 +6,7 @@ from bptt.arrays import Array
 from bptt.gradients.by_lag.profile import BETWEEN, CARRY, SLOPE, SLOPES, TOGETHER, W_R, Profile
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class LagProfile(Profile):
     r"""dW_R = Σ_k G_k, lag by lag. K lags, T steps, H units, G gates (1, 3 or 4).
 

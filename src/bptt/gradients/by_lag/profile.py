@@ -38,7 +38,7 @@ class Truncation:
     cosine: float
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Profile(Norms, Signal):
     r"""A gradient dW = Σ_k G_k, lag by lag, whatever the recurrence is. K lags, T steps.
 

@@ -24,7 +24,7 @@ class ParameterLags(Norms):
     residual: float
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class StateProfile(Profile):
     """A recurrence of which nothing is known but its step: norms are of some of its parameters, or all of them together.
 

@@ -4,8 +4,10 @@ It is opened for reading only, its schema must be the one that this library writ
 column's type. So no view, trigger or virtual table of the file is ever run.
 """
 
+import shutil
 import sqlite3
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
@@ -24,6 +26,9 @@ OUTCOMES = {"status": ("ok", "failed"), "verdict": (None, *VERDICT_CODES)}
 def opened_file(path: str | Path, timeout: float) -> sqlite3.Connection:
     """A file on disk, opened so that it cannot be changed.
 
+    Where a writer was killed in the middle of a transaction, its journal lies beside the file and says what to take back. Only
+    a writer may do that to the file: what is read then is a copy.
+
     Raises:
         FileError: if it is too large.
         sqlite3.Error: if it cannot be opened.
@@ -34,7 +39,27 @@ def opened_file(path: str | Path, timeout: float) -> sqlite3.Connection:
             str(path), f"a file of at most {MOST_BYTES:,} bytes", f"{size:,}", "Sweep in parts."
         )
     address = f"file:{quote(str(Path(path).absolute()))}?mode=ro"
-    return sqlite3.connect(address, uri=True, timeout=timeout, isolation_level=None)
+    database = sqlite3.connect(address, uri=True, timeout=timeout, isolation_level=None)
+    try:
+        database.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.OperationalError as error:
+        database.close()
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+            raise
+        return _recovered(Path(path))
+    return database
+
+
+def _recovered(path: Path) -> sqlite3.Connection:
+    """What the file holds without the transaction that was cut off."""
+    with TemporaryDirectory(prefix="bptt-") as folder:
+        copy = Path(folder) / "copy"
+        for ending in ("", "-journal"):
+            shutil.copyfile(f"{path}{ending}", f"{copy}{ending}")
+        database = sqlite3.connect(copy)
+        database.execute("PRAGMA schema_version").fetchone()  # takes it back
+        database.close()
+        return opened_bytes(str(path), copy.read_bytes())
 
 
 def opened_bytes(name: str, content: bytes) -> sqlite3.Connection:
