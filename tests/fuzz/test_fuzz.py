@@ -66,9 +66,11 @@ def test_a_short_run():
     }
 
 
-@pytest.mark.parametrize("number", FOUND)
-def test_what_it_once_found(number):
-    words, found = one(0, number)
+@pytest.mark.parametrize(
+    ("seed", "number"), [*((0, number) for number in FOUND), (4, 2678), (4, 3147)]
+)
+def test_what_it_once_found(seed, number):
+    words, found = one(seed, number)
     assert not found.wrong, words
 
 

@@ -173,21 +173,24 @@ def _profile(parts: list[_Acting]) -> StepProfile:
         each = [_rms(beside([a[steps, :, :H] for a in arrays], steps)) for steps in stretches]
         return np.concatenate(each)
 
-    dW_R, squares, along = np.zeros((rows, H)), np.empty(T), np.empty(T)
+    dW_R, norm, along = np.zeros((rows, H)), np.empty(T), np.empty(T)
     for steps in stretches:
         dz, h_prev = acting(steps)
         dW_R += dz.reshape(-1, rows).T @ h_prev.reshape(-1, H)
         # ‖Σ_b dz_b ⊗ h_b‖² = Σ_bb′ (dz_b · dz_b′)(h_b · h_b′): no matrix per step is formed.
+        (dz, e), (h_prev, e_h) = _ordinary(dz), _ordinary(h_prev)
         pairs = (dz @ dz.transpose(0, 2, 1)) * (h_prev @ h_prev.transpose(0, 2, 1))
-        squares[steps] = pairs.sum((1, 2))
-    for steps in stretches:
-        dz, h_prev = acting(steps)
-        along[steps] = np.einsum("tbg,tbg->t", dz, h_prev @ dW_R.T)
+        norm[steps] = np.ldexp(np.sqrt(np.maximum(pairs.sum((1, 2)), 0)), e + e_h + scale)
+    size = int(np.frexp(np.abs(dW_R).max())[1])
+    whole = np.ldexp(dW_R, -size)
     with np.errstate(invalid="ignore", divide="ignore"):
-        share = along / np.square(dW_R).sum()
+        for steps in stretches:
+            (dz, e), (h_prev, e_h) = (_ordinary(array) for array in acting(steps))
+            part = np.einsum("tbg,tbg->t", dz, h_prev @ whole.T) / np.square(whole).sum()
+            along[steps] = np.ldexp(part, e + e_h - size)
     return StepProfile(
-        norm=np.ldexp(np.sqrt(np.maximum(squares, 0)), scale),
-        share=share,
+        norm=norm,
+        share=along,
         dW_R=np.ldexp(dW_R, scale).astype(dtype),
         immediate=rms([part.immediate for part in parts]),
         total=np.ldexp(rms([np.ldexp(part.total, part.scale - scale) for part in parts]), scale),
@@ -214,6 +217,13 @@ def _total(trace: Trace, d: Array, dz_R: Array) -> Array:
     return total
 
 
+def _ordinary(rows: Array) -> tuple[Array, Array]:
+    """(T, B, ·) each step over a power of two of its own, so that squares fit, and (T,) the exponents."""
+    e = np.frexp(np.abs(rows).max((1, 2), initial=0))[1]
+    return np.ldexp(rows, -e[:, None, None]), e
+
+
 def _rms(d: Array) -> Array:
     """(T,) root mean square over sequences of ‖d‖."""
-    return np.asarray(np.sqrt(np.square(d, dtype=np.float64).sum(-1).mean(-1)))
+    scaled, e = _ordinary(d.astype(np.float64))
+    return np.asarray(np.ldexp(np.sqrt(np.square(scaled).sum(-1).mean(-1)), e))
