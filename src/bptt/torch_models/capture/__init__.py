@@ -8,6 +8,7 @@ from bptt.torch_models.capture.observed import (
     Loss,
     NotPyTorchs,
     capturing,
+    one_number,
     recurrent_modules,
 )
 
@@ -20,5 +21,6 @@ __all__ = [
     "NotPyTorchs",
     "Start",
     "capturing",
+    "one_number",
     "recurrent_modules",
 ]

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch.autograd.graph import GradientEdge
 
+from bptt.torch_models.capture.behind import Behind
 from bptt.torch_models.capture.calls import Call
 
 Entries = Iterable[GradientEdge | None]
@@ -50,32 +51,9 @@ class Reach:
     """
 
     def __init__(self, calls: Iterable[Call]) -> None:
-        self._known: dict[Any, bool] = dict.fromkeys(nodes_of(calls), True)
+        self._behind = Behind()
+        self._behind.known |= dict.fromkeys(nodes_of(calls), 1)
 
     def of(self, entries: Entries) -> bool:
         """Whether one of these does."""
-        return any(self._of(entry.node) for entry in entries if entry is not None)
-
-    def _of(self, root: Any) -> bool:
-        # Depth first without recursion: graphs are deeper than Python's stack.
-        path = [(root, iter(root.next_functions))]
-        known = self._known
-        if root in known:
-            return known[root]
-        known[root] = False
-        while path:
-            node, rest = path[-1]
-            for earlier, _ in rest:
-                if earlier is None:
-                    continue
-                if earlier not in known:
-                    known[earlier] = False
-                    path.append((earlier, iter(earlier.next_functions)))
-                    break
-                if known[earlier]:
-                    known[node] = True
-            else:
-                path.pop()
-                if path and known[node]:
-                    known[path[-1][0]] = True
-        return known[root]
+        return any(self._behind.of(entry.node) for entry in entries if entry is not None)

@@ -87,6 +87,20 @@ def recurrent_modules(model: nn.Module) -> dict[str, Any]:
     return modules
 
 
+def one_number(E: Any) -> None:
+    """Refuse a loss that is none.
+
+    Raises:
+        OptionError: saying what it is.
+    """
+    if not isinstance(E, Tensor) or E.numel() != 1:
+        raise OptionError(
+            "loss", "a function of (model, batch) that returns one number, a tensor",
+            f"shape {tuple(E.shape)}" if isinstance(E, Tensor) else type(E).__name__,
+            "Return the loss before .backward().",
+        )  # fmt: skip
+
+
 @contextmanager
 def capturing(
     model: nn.Module,
@@ -124,12 +138,7 @@ def capturing(
         with recorder.watching():
             E = loss(model, batch)
         grown = resident() - before
-        if not isinstance(E, Tensor) or E.numel() != 1:
-            raise OptionError(
-                "loss", "a function of (model, batch) that returns one number, a tensor",
-                f"shape {tuple(E.shape)}" if isinstance(E, Tensor) else type(E).__name__,
-                "Return the loss before .backward().",
-            )  # fmt: skip
+        one_number(E)
         unseen = _unseen(recorder)
         if not recorder.calls or not E.requires_grad:
             raise _of_their_own(unseen) if unseen and not recorder.calls else _independent()

@@ -1,6 +1,6 @@
 """The calls of modules that have an adapter, within the user's own loss, and the error at what each returned."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +11,9 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from bptt.errors import NonFiniteError, OptionError
 from bptt.torch_models.as_found import copied, eagerly, untouched, without_wrappers
+from bptt.torch_models.capture import Loss, one_number
 from bptt.torch_models.nonfinite.numbers import finite, tensors
 from bptt.torch_models.scans.registry import scan_modules
-
-Loss = Callable[[nn.Module, Any], Any]
 
 
 @dataclass(eq=False)
@@ -88,12 +87,7 @@ def scan_calls(
         calls: list[ScanCall] = []
         stack.enter_context(_recorded(model, modules, calls))
         E = loss(model, batch)
-        if not isinstance(E, Tensor) or E.numel() != 1:
-            raise OptionError(
-                "loss", "a function of (model, batch) that returns one number, a tensor",
-                f"shape {tuple(E.shape)}" if isinstance(E, Tensor) else type(E).__name__,
-                "Return the loss before .backward().",
-            )  # fmt: skip
+        one_number(E)
         if not finite(E):
             raise NonFiniteError(
                 "loss", "a finite number", str(float(E.detach())), "See where_not_finite."

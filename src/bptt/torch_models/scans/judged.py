@@ -15,8 +15,8 @@ from bptt.diagnosis import (
 )
 from bptt.errors import OptionError
 from bptt.presentation.formatting import counted
+from bptt.torch_models.capture import Loss
 from bptt.torch_models.decompose.bounds import Bounds
-from bptt.torch_models.scans.calls import Loss
 from bptt.torch_models.scans.lags import scan_lags
 from bptt.torch_models.scans.measured import ScanLags
 

@@ -6,7 +6,8 @@ from typing import Any
 from torch import nn
 
 from bptt.arrays import as_whole
-from bptt.torch_models.scans.calls import Loss, scan_calls
+from bptt.torch_models.capture import Loss
+from bptt.torch_models.scans.calls import scan_calls
 from bptt.torch_models.scans.measured import ScanLags, measured
 
 

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from bptt.arrays import Array
 from bptt.errors import AgreementError, OptionError
 from bptt.torch_models.as_found import copied, eagerly, untouched
+from bptt.torch_models.capture import Loss
 from bptt.torch_models.nonfinite.numbers import tensors
-from bptt.torch_models.scans.calls import Loss
 from bptt.torch_models.scans.registry import adapter_of, scan_modules
 
 

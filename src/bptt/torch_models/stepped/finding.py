@@ -12,8 +12,9 @@ from torch.utils._pytree import tree_flatten
 
 from bptt.errors import OptionError
 from bptt.torch_models.as_found import is_pytorchs, unwrapped, without_wrappers
+from bptt.torch_models.capture import Loss, one_number
+from bptt.torch_models.capture.behind import Behind
 from bptt.torch_models.stepped.kept_state import KeptState
-from bptt.torch_models.stepped.recording import Loss, one_number
 from bptt.torch_models.stepped.reference import held
 
 Named = str | type | nn.Module
@@ -146,25 +147,26 @@ def found(model: nn.Module, batch: Any, loss: Loss) -> dict[str, nn.Module]:
     with held(model, {"": model}), _watching(modules, met):
         E = loss(model, batch)
         one_number(E)
-    bits = _Bits({})
+    put_out: dict[Any, int] = {}
     for own in met.values():
         for nodes in own.went:
             for node in nodes:
-                bits.own[node] = bits.own.get(node, 0) | own.bit
+                put_out[node] = put_out.get(node, 0) | own.bit
+    behind = Behind(put_out)
     steps = {}
     for path, own in met.items():
-        if len(own.came) > 1 and _comes_in(own, bits):
+        if len(own.came) > 1 and _comes_in(own, behind):
             steps[path] = modules[path]
     direct = {path: module for path, module in steps.items() if met[path].direct}
     return outermost(direct or steps)
 
 
-def _comes_in(own: _Met, bits: "_Bits") -> bool:
+def _comes_in(own: _Met, behind: Behind) -> bool:
     earlier: set[Any] = set()
     comes = False
     for came, went in zip(own.came, own.went, strict=True):
         own.direct = own.direct or bool(came & earlier)
-        comes = comes or own.direct or any(bits.of(node) & own.bit for node in came)
+        comes = comes or own.direct or any(behind.of(node) & own.bit for node in came)
         earlier |= went
     return comes
 
@@ -203,46 +205,3 @@ def _nodes(values: Any) -> set[Any]:
     return {
         leaf.grad_fn for leaf in leaves if isinstance(leaf, Tensor) and leaf.grad_fn is not None
     }
-
-
-class _Bits:
-    """Which modules' outputs lie behind a node of the graph.
-
-    Args:
-        own: by node, the modules that put it out.
-    """
-
-    def __init__(self, own: dict[Any, int]) -> None:
-        self.own = own
-        self._known: dict[Any, int] = {}
-
-    def before(self, node: Any) -> int:
-        """Behind it, itself left out."""
-        bits = 0
-        for earlier, _ in node.next_functions:
-            if earlier is not None:
-                bits |= self.of(earlier)
-        return bits
-
-    def of(self, root: Any) -> int:
-        """Behind it, itself among them."""
-        known = self._known
-        if root in known:
-            return known[root]
-        known[root] = self.own.get(root, 0)
-        path = [(root, iter(root.next_functions))]
-        while path:
-            node, rest = path[-1]
-            for earlier, _ in rest:
-                if earlier is None:
-                    continue
-                if earlier not in known:
-                    known[earlier] = self.own.get(earlier, 0)
-                    path.append((earlier, iter(earlier.next_functions)))
-                    break
-                known[node] |= known[earlier]
-            else:
-                path.pop()
-                if path:
-                    known[path[-1][0]] |= known[node]
-        return known[root]

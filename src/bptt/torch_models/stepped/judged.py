@@ -18,9 +18,9 @@ from bptt.diagnosis import (
 )
 from bptt.presentation.formatting import counted
 from bptt.torch_models.as_found import recording
+from bptt.torch_models.capture import Loss
 from bptt.torch_models.decompose.bounds import SECONDS, Bounds
 from bptt.torch_models.stepped.measure import Stepped, measured
-from bptt.torch_models.stepped.recording import Loss
 from bptt.torch_models.stepped.reference import held, reference
 
 

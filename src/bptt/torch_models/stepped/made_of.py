@@ -10,6 +10,8 @@ from typing import Any
 
 from torch.autograd.graph import GradientEdge
 
+from bptt.torch_models.capture.behind import Behind
+
 Place = tuple[Any, int]  # a node, and which of its results
 
 
@@ -21,7 +23,8 @@ class MadeOf:
     """
 
     def __init__(self) -> None:
-        self._known: dict[Any, int] = {}  # by node; it keeps the nodes, and with them their ids
+        self._behind = Behind(met=self._use)
+        self._known = self._behind.known
         self._handed: dict[Any, int] = {}
         self._came_in: dict[Place, list[int]] = {}
         self._level: dict[int, int] = {}
@@ -61,7 +64,7 @@ class MadeOf:
         Args:
             node: of the graph, or None for a tensor that needs no gradient.
         """
-        return list(_bits(self._of(node))) if node is not None else []
+        return list(_bits(self._behind.of(node))) if node is not None else []
 
     def handed(self, node: Any) -> int | None:
         """The number of the output that a node hands on as it is; None where it is none."""
@@ -99,37 +102,14 @@ class MadeOf:
                 continue
             for earlier, which in node.next_functions:
                 before = earlier, which
-                if earlier is not None and before not in seen and self._of(earlier):
+                if earlier is not None and before not in seen and self._behind.of(earlier):
                     seen.add(before)
                     pending.append(before)
         return found
 
-    def _of(self, root: Any) -> int:
-        # Depth first without recursion: graphs are deeper than Python's stack.
-        known = self._known
-        if root in known:
-            return known[root]
-        known[root] = 0
-        path = [(root, iter(root.next_functions))]
-        if hasattr(root, "variable"):
-            self.used.add(id(root.variable))
-        while path:
-            node, rest = path[-1]
-            for earlier, _ in rest:
-                if earlier is None:
-                    continue
-                if earlier not in known:
-                    known[earlier] = 0
-                    if hasattr(earlier, "variable"):
-                        self.used.add(id(earlier.variable))
-                    path.append((earlier, iter(earlier.next_functions)))
-                    break
-                known[node] |= known[earlier]
-            else:
-                path.pop()
-                if path:
-                    known[path[-1][0]] |= known[node]
-        return known[root]
+    def _use(self, node: Any) -> None:
+        if hasattr(node, "variable"):
+            self.used.add(id(node.variable))
 
 
 def _bits(number: int) -> Iterator[int]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from bptt.dynamics import Exponents, MemoryFunction
 from bptt.gradients.by_lag import StateProfile, StateTally
+from bptt.torch_models.capture import Loss
 from bptt.torch_models.decompose.bounds import Bounds
 from bptt.torch_models.stepped.agreement import Agreement
 from bptt.torch_models.stepped.by_calls import walk_calls
@@ -17,7 +18,7 @@ from bptt.torch_models.stepped.gathered import Gathered, as_array
 from bptt.torch_models.stepped.in_rows import walk_rows
 from bptt.torch_models.stepped.named_map import named_map
 from bptt.torch_models.stepped.portion import Portion, Sizes, portion_of
-from bptt.torch_models.stepped.recording import ONE_BY_ONE, Loss, Recording, record
+from bptt.torch_models.stepped.recording import ONE_BY_ONE, Recording, record
 from bptt.torch_models.stepped.reference import Reference
 from bptt.torch_models.stepped.rows import Rows, rows_of
 from bptt.torch_models.stepped.states import exponents, memory

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from bptt.errors import OptionError
+from bptt.torch_models.capture import Loss, one_number
 from bptt.torch_models.stepped.calls import Calls, Entry, Output, StepCall
-
-Loss = Callable[[nn.Module, Any], Tensor]
 
 
 @dataclass(eq=False)
@@ -246,13 +245,3 @@ def _mark_state(calls: list[StepCall]) -> None:
     state = {places[output.number] for output in outputs if output.comes_in}
     for output in outputs:
         output.comes_in = places[output.number] in state
-
-
-def one_number(E: Any) -> None:
-    """Refuse a loss that is none."""
-    if not isinstance(E, Tensor) or E.numel() != 1:
-        raise OptionError(
-            "loss", "a function of (model, batch) that returns one number, a tensor",
-            f"shape {tuple(E.shape)}" if isinstance(E, Tensor) else type(E).__name__,
-            "Return the loss before .backward().",
-        )  # fmt: skip

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bptt.errors import NonFiniteError
 from bptt.torch_models.as_found import eagerly, untouched
-from bptt.torch_models.stepped.recording import Loss, one_number
+from bptt.torch_models.capture import Loss, one_number
 
 
 @contextmanager
