@@ -124,7 +124,7 @@ BAD = {
     "omega": (lambda: {"omega": 2.0}, "omega: expected none for a PyTorch model, got 2.0"),
     "no learning rate": (lambda: {"lr": 0}, "lr: expected a positive number, got 0"),
     "a negative clip": (lambda: {"clip": -1}, "clip: expected a positive number, got -1"),
-    "a budget too small": (lambda: {"budget": 19}, "budget: expected a whole number from 20, got 19"),
+    "a budget too small": (lambda: {"budget": 19}, "budget: expected a whole number from 20 to 1000000000, got 19"),
 }  # fmt: skip
 
 

@@ -142,7 +142,7 @@ def test_training_that_diverges_has_not_solved_it():
         ({"cell": "rmm"}, "OptionError: cell"),
         ({"data": "none.csv"}, "FileError: none.csv"),
         ({"activation": "identity", "gain": 1e30, "dtype": "float32"}, "NonFiniteError"),
-        ({"hidden": 3_000_000}, "MemoryError"),
+        ({"hidden": 3_000_000}, "OptionError: hidden"),
         ({"layers": 0}, "OptionError"),
     ],
 )

@@ -98,7 +98,7 @@ def split(network: Network, batch: dict[str, Any], seed: int, *, name: str = "ba
             name, "x, targets and lengths only, to train on its sequences", ", ".join(more),
             "Pass data to learn from." if name == "batch" else "Leave them out.",
         )  # fmt: skip
-    x = as_floats("x", batch["x"], ("T", "B", network.stack.inputs), network.stack.dtype)
+    x = as_floats("x", batch["x"], ("T", "B", network.stack.inputs))
     targets = as_array("targets", batch["targets"])
     B, seed = x.shape[1], as_whole("seed", seed, least=0)
     held = max(FEWEST_HELD, round(PART_HELD * B))
