@@ -94,7 +94,8 @@ def test_setting_the_number(monkeypatch):
 
 @pytest.mark.parametrize("name", ["BPTT_NUM_THREADS", "OMP_NUM_THREADS"])
 def test_the_environments_number(name):
-    assert run("import bptt; print(bptt.get_num_threads())", **{name: "5"}).stdout == "5\n"
+    alone = {"BPTT_NUM_THREADS": ""} | {name: "5"}
+    assert run("import bptt; print(bptt.get_num_threads())", **alone).stdout == "5\n"
 
 
 @pytest.mark.parametrize("name", [*instruction_sets.available(), "numpy"])
@@ -105,7 +106,23 @@ def test_asking_for_a_path(name):
 
 def test_asking_for_a_path_that_is_not_there():
     done = run("import bptt", BPTT_KERNELS="avx1024")
-    assert "BPTT_KERNELS: expected one of" in done.stderr
+    names = ", ".join([*instruction_sets.available(), "numpy"])
+    assert f"BPTT_KERNELS: expected one of {names}, got 'avx1024'" in done.stderr
+
+
+def test_an_activation_that_is_not_there_leaves_nothing_unwritten(module):
+    """Its number is refused before an output is given out with whatever stood in that memory."""
+    z = np.ones((3, 2, 5))
+    packed = module.pack(np.eye(5), 1, 2)
+    for number in (-1, len(loops.NUMBERS)):
+        for call in (
+            lambda: module.value(number, z, np.empty_like(z)),  # noqa: B023
+            lambda: module.rnn_forward(number, packed, z.copy(), np.zeros((4, 2, 5)), None),  # noqa: B023
+        ):
+            with pytest.raises(
+                ValueError, match=f"phi: expected an activation from 0 to 7, got {number}"
+            ):
+                call()
 
 
 def test_an_activation_of_ones_own_runs_in_numpy(rng):

@@ -19,7 +19,8 @@ affine, outer, bill = _products.affine, _products.outer, _products.bill
 def path() -> str:
     """Which loops are in use, for people: the compiled ones with instruction set and threads."""
     if instruction_sets.compiled is None:
-        return "NumPy loops"
+        left = "" if instruction_sets.available() else "; the compiled ones are not installed"
+        return f"NumPy loops{left}"
     count = threads.get_num_threads()
     return f"compiled loops, {instruction_sets.name}, {count} thread{'s' * (count > 1)}"
 

@@ -3,6 +3,7 @@
 import os
 
 from bptt.arrays import as_whole
+from bptt.kernels import processors
 from bptt.kernels.instruction_sets import compiled
 
 MOST = 1024  # no machine has more to run them on
@@ -13,9 +14,7 @@ def _count_at_start() -> int:
         wanted = os.environ.get(name, "")
         if wanted.isdecimal() and int(wanted):
             return min(int(wanted), MOST)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return min(processors.usable(), MOST)
 
 
 def _use(count: int) -> None:
@@ -32,7 +31,8 @@ _use(_count_at_start())
 def get_num_threads() -> int:
     """How many threads the compiled loops use.
 
-    At the start BPTT_NUM_THREADS, else OMP_NUM_THREADS, else the processors this process may run on.
+    At the start BPTT_NUM_THREADS, else OMP_NUM_THREADS, else the processors that this process may use: those it is
+    bound to, and no more than the quota of its container (control groups, versions 1 and 2).
     """
     return _count
 

@@ -1,6 +1,9 @@
 // The activations φ and their derivatives φ′, both from z (cells/activations.py has the same list).
 #pragma once
 
+#include <stdexcept>
+#include <string>
+
 #include "math.h"
 
 namespace bptt::BPTT_ISA {
@@ -56,7 +59,7 @@ struct ScaledTanh {
     template <class T> static Vec<T> slope(Vec<T> z) { return T(a * b) * tanh_slope<T>(T(b) * z); }
 };
 
-// Calls f with the activation of that number: its place in ACTIVATIONS.
+// Calls f with the activation of that number: its place in ACTIVATIONS. Any other is an error: nothing would be written.
 template <class F>
 inline void with_activation(int number, F&& f) {
     switch (number) {
@@ -68,6 +71,7 @@ inline void with_activation(int number, F&& f) {
         case 5: return f(HardTanh{});
         case 6: return f(Identity{});
         case 7: return f(ScaledTanh{});
+        default: throw std::invalid_argument("phi: expected an activation from 0 to 7, got " + std::to_string(number));
     }
 }
 

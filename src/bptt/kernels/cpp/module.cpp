@@ -8,6 +8,7 @@
 #include "lag_step.h"
 #include "outer.h"
 #include "pool_module.h"
+#include "processor.h"
 #include "team.h"
 #include "whole_module.h"
 
@@ -251,17 +252,9 @@ nb::tuple bound_bill(Array<const double> G, Array<const double> W, Array<double>
     return nb::make_tuple(found[0], found[1], found[2], found[3], found[4], found[5], found[6]);
 }
 
-// The instruction sets that the processor and the system can run, best first.
 nb::list supported() {
     nb::list names;
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
-        names.append("avx512");
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) names.append("avx2");
-#endif
-    names.append("baseline");
+    for (const char* name : supported_sets()) names.append(name);
     return names;
 }
 

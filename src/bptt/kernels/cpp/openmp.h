@@ -6,11 +6,11 @@
 // too, for programs built by gcc.)
 #pragma once
 
-#include <unistd.h>
-
 #include <atomic>
 #include <string>
 #include <string_view>
+
+#include "process.h"
 
 #if defined(__linux__)
 #include <dlfcn.h>
@@ -51,14 +51,14 @@ inline Parallel parallel_of(const std::string& path) {
     return found;
 }
 
-inline const pid_t process_at_start = getpid();
+inline const long process_at_start = this_process();
 
 // Null where there is none. A process that was forked has none either: the runtime does not know that its threads
 // stayed behind, and would wait for them for ever.
 inline Parallel shared_threads() {
     static std::atomic<unsigned long long> searched{0};
     static std::atomic<Parallel> parallel{nullptr};
-    if (process_at_start != getpid()) return nullptr;
+    if (process_at_start != this_process()) return nullptr;
     Lookup lookup;
     dl_iterate_phdr(&Lookup::count, &lookup);
     if (lookup.loaded != searched.load()) {

@@ -75,7 +75,7 @@ private:
     };
 
     static constexpr std::align_val_t LINE{64};  // bytes of a cache line: a register that lies across two is read twice
-    static constexpr std::size_t HUGE = std::size_t(1) << 22;
+    static constexpr std::size_t HUGE_BLOCK = std::size_t(1) << 22;
 
     // Of the shelf that was used longest ago.
     void let_one_go() {
@@ -93,7 +93,7 @@ private:
     static void ask_for_huge_pages([[maybe_unused]] void* block, [[maybe_unused]] std::size_t size) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
         constexpr std::size_t PAGE = 4096;
-        if (size < HUGE) return;
+        if (size < HUGE_BLOCK) return;
         const auto first = (reinterpret_cast<std::uintptr_t>(block) + PAGE - 1) / PAGE * PAGE;
         const auto skipped = first - reinterpret_cast<std::uintptr_t>(block);
         madvise(reinterpret_cast<void*>(first), size - skipped, MADV_HUGEPAGE);  // advice: whether it is taken changes nothing

@@ -29,7 +29,7 @@ struct Loan {
 };
 
 static Bytes take(const Held& held, std::size_t size) {
-    auto loan = std::make_unique<Loan>(held.pool, held.pool->take(size), size);
+    std::unique_ptr<Loan> loan(new Loan{held.pool, held.pool->take(size), size});
     nb::capsule owner(loan.get(), [](void* its) noexcept { delete static_cast<Loan*>(its); });
     return Bytes(loan.release()->block, {size}, owner);
 }

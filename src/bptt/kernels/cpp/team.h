@@ -6,8 +6,6 @@
 // Where another library's OpenMP threads are in the process, the work runs on those (openmp.h says why).
 #pragma once
 
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
 #include <exception>
@@ -16,6 +14,7 @@
 #include <utility>
 
 #include "openmp.h"
+#include "process.h"
 #include "vec.h"
 
 namespace bptt::BPTT_ISA {
@@ -25,7 +24,7 @@ inline constexpr double WORTHWHILE = 5e5;
 
 class Team {
 public:
-    explicit Team(int count) : count(count), process_(getpid()) {
+    explicit Team(int count) : count(count), process_(this_process()) {
         for (int number = 1; number < count; ++number) std::thread([this, number] { serve(number); }).detach();
     }
 
@@ -35,12 +34,12 @@ public:
     // deleted, since its threads may be anywhere when the process ends.
     static Team& current() {
         Team* team = slot().load();
-        if (team->process_ != getpid()) slot().store(team = new Team(team->count));
+        if (team->process_ != this_process()) slot().store(team = new Team(team->count));
         return *team;
     }
     static void resize(int count) {
         Team* old = slot().exchange(new Team(count));
-        if (old->process_ == getpid()) old->run(0, nullptr, nullptr);  // no parts: its threads end
+        if (old->process_ == this_process()) old->run(0, nullptr, nullptr);  // no parts: its threads end
     }
 
     // part(context, number) for 0 .. parts-1, at most `count`, the caller's being 0; then waits for all.
@@ -70,6 +69,8 @@ private:
         if (tries % 64 == 0) return std::this_thread::yield();
 #if defined(__x86_64__)
         __builtin_ia32_pause();
+#elif defined(__aarch64__)
+        __asm__ __volatile__("yield");
 #endif
     }
 
@@ -97,7 +98,7 @@ private:
         }
     }
 
-    const pid_t process_;
+    const long process_;
     std::mutex busy_, error_lock_;
     void (*part_)(void*, int) = nullptr;
     void* context_ = nullptr;
