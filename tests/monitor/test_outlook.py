@@ -45,15 +45,6 @@ def train(model, updates, lr=0.1):
         optimizer.step()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """So small a model is slower on several."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def watched():
     """A training that learns, and what its monitor said."""

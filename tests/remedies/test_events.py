@@ -15,15 +15,6 @@ LAG, T, H, B = 40, 42, 10, 24
 BUDGET, LR = 240, 0.005
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """So small a network is slower on several."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 class Reader(nn.Module):
     """Two levels, read at the end."""
 

@@ -14,15 +14,6 @@ from bptt.errors import BpttError
 T, B = 12, 16
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads that wait for each other take longer than networks as small as these."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 class Model(nn.Module):
     """An LSTM and a readout of its last step."""
 

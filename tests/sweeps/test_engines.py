@@ -47,6 +47,17 @@ def test_the_rows_are_of_sixty_points(here):
     assert not any("failed" in row for row in here)
 
 
+@pytest.fixture
+def two_threads():
+    """More than a worker is given, so that what is not put back shows."""
+    before = bptt.get_num_threads()
+    bptt.set_num_threads(2)
+    with threadpoolctl.threadpool_limits(2):
+        yield
+    bptt.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("workers", [2, 3])
 def test_threads(here, workers):
     before = bptt.get_num_threads(), threadpoolctl.threadpool_info()
@@ -54,6 +65,7 @@ def test_threads(here, workers):
     assert (bptt.get_num_threads(), threadpoolctl.threadpool_info()) == before
 
 
+@pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_processes(here, workers):
     before = bptt.get_num_threads(), threadpoolctl.threadpool_info()
@@ -98,6 +110,7 @@ def pools():
     return {pool["filepath"]: pool["num_threads"] for pool in threadpoolctl.threadpool_info()}
 
 
+@pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ray(here, workers):
     before = bptt.get_num_threads(), pools()

@@ -22,15 +22,6 @@ from bptt.torch_models import ModuleLearner, to_torch
 T, B, H = 12, 8, 6
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads that wait for each other take longer than networks as small as these."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 class Model(nn.Module):
     """A recurrent module and a readout of its last step, or of every step."""
 
