@@ -1,0 +1,1 @@
+"""Reports side by side: the median and its band over seeds."""

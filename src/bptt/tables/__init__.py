@@ -1,0 +1,1 @@
+"""Numbers as columns with units and definitions, for data frames and files."""
