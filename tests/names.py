@@ -9,7 +9,7 @@ from typing import get_type_hints
 import bptt
 from bptt.cells import Weights
 from bptt.data import tasks
-from bptt.dynamics.memory_function import MemoryFunction
+from bptt.dynamics import MemoryFunction
 from bptt.network import Run
 from bptt.report.prognosis import PrognosisReport
 from bptt.report.remedies.report import RemedyReport
@@ -25,7 +25,7 @@ FOREIGN = {
     "torch", "nn", "lax", "jit", "model", "optimizer", "out", "h", "x", "wandb", "safetensors", "charts", "pytest",
 }  # fmt: skip
 SOURCES = (".py", ".h", ".cpp", ".js", ".html")
-FILES = re.compile(r"\.(h|cpp|html|png|jsonl|sqlite|lock|parquet|safetensors|csv|npz|md|toml|py)$")
+FILES = re.compile(r"\.(h|cpp|html|png|jsonl|sqlite|lock|parquet|safetensors|csv|npz|md|nc|toml|py)$")
 DOTTED = re.compile(r"[A-Za-z]\w*(\(.*?\)|\[\w+\])*(\.\w+(\(.*?\)|\[\w+\])*)+")
 
 

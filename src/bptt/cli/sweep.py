@@ -13,7 +13,7 @@ from bptt.cli.sweep_summary import print_json, print_summary
 if TYPE_CHECKING:
     from bptt.sweeps import Plan
 
-ROWS, PICTURES = (".csv", ".parquet"), (".html", ".svg", ".png")
+ROWS, PICTURES = (".csv", ".parquet", ".nc"), (".html", ".svg", ".png")
 
 
 def _drawn(words: str) -> Any:
@@ -117,7 +117,7 @@ def sweep(
     export: Annotated[
         Path | None,
         typer.Option(
-            help="File to export the rows to, .csv or .parquet. Without a setting to vary, all rows of --out are exported and nothing is measured.",
+            help="File to export the rows to, .csv, .parquet or .nc (NetCDF). Without a setting to vary, all rows of --out are exported and nothing is measured.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,

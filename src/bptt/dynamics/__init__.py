@@ -4,7 +4,9 @@ from bptt.dynamics.carry import ENOUGH, bias_that_keeps, longest_memory, strengt
 from bptt.dynamics.jacobians import Product, jacobian, jacobian_product
 from bptt.dynamics.lyapunov import Exponents, exponents_of, lyapunov, lyapunov_of
 from bptt.dynamics.mean_field import MeanField, critical_gain, mean_field
-from bptt.dynamics.memory_function import MemoryFunction, memory_function, memory_of
+from bptt.dynamics.memory_function import memory_function, memory_of
+from bptt.dynamics.remembered import MemoryFunction
+from bptt.dynamics.singular_values import SingularValues, singular_values
 from bptt.dynamics.spectrum import Spectrum, spectrum
 
 __all__ = [
@@ -13,6 +15,7 @@ __all__ = [
     "MeanField",
     "MemoryFunction",
     "Product",
+    "SingularValues",
     "Spectrum",
     "bias_that_keeps",
     "critical_gain",
@@ -25,6 +28,7 @@ __all__ = [
     "mean_field",
     "memory_function",
     "memory_of",
+    "singular_values",
     "spectrum",
     "strength_that_keeps",
 ]

@@ -4,6 +4,7 @@ The state s is h, or [h; c] of an LSTM. Row i of the Jacobian is the error that 
 i leaves at s_{t-1}: the cell's own step back, applied to the identity.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,7 +85,7 @@ def jacobian(trace: Trace, t: int) -> Array:
     array([[0. , 2. ],
            [0.5, 0. ]])
     """
-    t, _ = _check_step(trace, t, 1)
+    t, _ = check_step(trace, t, 1)
     B, S = trace.x.shape[1], trace.layer.state_size
     unit = np.broadcast_to(np.eye(S, dtype=trace.layer.dtype), (B, S, S)).copy()
     return errors_back(trace, unit, t)
@@ -101,22 +102,42 @@ def jacobian_product(trace: Trace, t: int, k: int) -> Product:
     Raises:
         OptionError: if there are not so many steps.
     """
-    t, k = _check_step(trace, t, k)
+    t, k = check_step(trace, t, k)
+    return next(product for lag, product in products(trace, t, k) if lag == k)
+
+
+def products(trace: Trace, t: int, k: int) -> Iterator[tuple[int, Product]]:
+    """∂s_t/∂s_{t-j} for j = 1 .. k, with j, in one walk back.
+
+    Args:
+        trace: from a layer's ``forward``.
+        t: the step, counted from 0.
+        k: how many steps back at most.
+    """
     B, S = trace.x.shape[1], trace.layer.state_size
     V = np.broadcast_to(np.eye(S, dtype=trace.layer.dtype), (B, S, S)).copy()
     W_R, each = ordinary_weights(trace)
-    log_scale = np.full(B, k * each)
-    for step in range(t, t - k, -1):
-        V = errors_back(trace, V, step, W_R)
+    log_scale = np.zeros(B)
+    for lag in range(1, k + 1):
+        V = errors_back(trace, V, t - lag + 1, W_R)
         size = np.abs(V).max((1, 2))
         size = np.where(size > 0, size, 1)
-        V /= size[:, None, None]
-        log_scale += np.log(size)
-    return Product(V, log_scale)
+        V = V / size[:, None, None]
+        log_scale = log_scale + np.log(size)
+        yield lag, Product(V, log_scale + lag * each)
 
 
-def _check_step(trace: Trace, t: int, k: int) -> tuple[int, int]:
+def last_step(trace: Trace) -> int:
+    """The last step that every sequence has, counted from 0."""
     check_trace(trace, Trace)
-    T = len(trace.x) if trace.lengths is None else int(trace.lengths.min())
-    t = as_whole("t", t, least=0, most=T - 1, cure="Steps are counted from 0.")
+    return (len(trace.x) if trace.lengths is None else int(trace.lengths.min())) - 1
+
+
+def check_step(trace: Trace, t: int, k: int) -> tuple[int, int]:
+    """A step and a number of steps back from it.
+
+    Raises:
+        OptionError: if there is no such step, or not so many.
+    """
+    t = as_whole("t", t, least=0, most=last_step(trace), cure="Steps are counted from 0.")
     return t, as_whole("k", k, least=1, most=t + 1, cure="Take a later step t to go further back.")

@@ -18,12 +18,18 @@ from bptt.dynamics.jacobians import errors_back, ordinary_weights
 from bptt.errors import OptionError
 from bptt.layers import Trace
 from bptt.layers.immediate import check_trace
+from bptt.tables import Field, Table, Tabular
 
 BLOCKS = 20  # of time, whose scatter gives the standard error
+EXPONENT_FIELDS = (
+    Field("exponent", int, "", "number of the exponent, from 1, the largest"),
+    Field("lyapunov", float, "ln per step", "Lyapunov exponent over the full state (Q11)"),
+    Field("stderr", float, "ln per step", "its standard error, over blocks of time and sequences"),
+)
 
 
 @dataclass(frozen=True, eq=False)
-class Exponents:
+class Exponents(Tabular):
     """A Lyapunov spectrum.
 
     Attributes:
@@ -35,6 +41,15 @@ class Exponents:
     exponents: Array
     stderr: Array
     steps: int
+
+    def table(self) -> Table:
+        """A row per exponent, the largest first."""
+        values = {
+            "exponent": list(range(1, len(self.exponents) + 1)),
+            "lyapunov": np.asarray(self.exponents, np.float64),
+            "stderr": np.asarray(self.stderr, np.float64),
+        }
+        return Table(EXPONENT_FIELDS, values, ("exponent",), {"title": "Lyapunov spectrum"})
 
 
 def lyapunov(trace: Trace, count: int | None = None, skip: int | None = None) -> Exponents:

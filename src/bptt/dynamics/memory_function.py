@@ -15,12 +15,12 @@ ridge α, so a block of lags needs one factorisation. α is that of least genera
     (4)  GCV(α) = n ‖x - x̂‖² / (n - tr)²,  tr = 1 + Σ_j s_j/(s_j + α)     (Golub, Heath & Wahba 1979)
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from bptt.arrays import Array, as_choice, as_floats, as_number, as_whole
+from bptt.dynamics.remembered import MemoryFunction
 from bptt.errors import OptionError
 from bptt.layers import Trace
 from bptt.layers.immediate import check_trace
@@ -33,39 +33,6 @@ LAGS = 500  # the largest lag computed unless told
 BLOCKS = 8  # of lags: within one all are fitted on the same states
 ROWS = 4096  # states in a fit, or 16 H if that is more: others add nothing but time
 TARGETS = 64  # columns at once
-
-
-@dataclass(frozen=True, eq=False)
-class MemoryFunction:
-    """What the state remembers of the inputs.
-
-    Attributes:
-        r2: (K,) R² on held-out data by lag 0 .. K-1, the mean over the inputs that vary. Not clipped: at or
-            a little below 0 nothing is remembered. NaN where no input varies.
-        per_input: (K, I) the same of each input; NaN where it does not vary.
-        rows: (K,) how many states each lag was fitted on.
-        chance: (K,) the same R² with the inputs of the next sequence of the batch in the place of a state's own: what
-            comes out where the state cannot know them. NaN of a single sequence, or where none is so long.
-        correlation: (K,) squared correlation of an input with itself k steps later, the mean over the inputs
-            that vary: 1 at lag 0, near 0 from lag 1 on where the inputs are white.
-    """
-
-    r2: Array
-    per_input: Array
-    rows: Array
-    chance: Array
-    correlation: Array
-
-    @property
-    def correlated(self) -> float:
-        """The largest ``correlation`` of a lag from 1 on; 0 where there is none."""
-        later = self.correlation[1:]
-        return float(np.nanmax(later)) if np.isfinite(later).any() else 0.0
-
-    @property
-    def capacity(self) -> float:
-        """Equation (3), in steps; lags without a number count as forgotten."""
-        return float(np.fmax(self.r2, 0).sum())
 
 
 def memory_function(

@@ -3,14 +3,19 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bptt.arrays import as_choice
 from bptt.diagnosis import Advice, Cause, Diagnosis, RecurrenceDiagnosis, Verdict
+from bptt.errors import OptionError
 from bptt.extras import needing
 from bptt.presentation.savable import Savable
 from bptt.prognoses import Learner
 from bptt.remedies import Settings, Subject
 from bptt.report.prognosis import PrognosisReport, Training
+from bptt.report.tidy import TABLES, dataset, table
+from bptt.tables import Table, write_netcdf
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -117,6 +122,64 @@ class Shown(Savable):
         if self.ahead is not None:
             document["prognosis"] = self.ahead.document()
         return document
+
+    def table(self, what: str = "lags") -> Table:
+        """What was measured as a tidy table, with the unit and the definition of each column.
+
+        Args:
+            what: "lags" (a row per stage, layer and lag: norm, share, signal, gains, carry, what truncating costs),
+                "layers" (a row per layer: verdict, horizon, exponent and so on), "exponents", "memory", or "parameters"
+                of a recurrence that is known by its step.
+
+        Raises:
+            OptionError: if there is no such table.
+        """
+        as_choice("what", what, TABLES)
+        return table(self.stages(), what, self.title)
+
+    def to_frame(self, what: str = "lags", kind: str | None = None) -> Any:
+        """One of these tables as a data frame.
+
+        Args:
+            what: as ``table`` takes it.
+            kind: "pandas", "polars" or "arrow"; None takes the first of them that is installed.
+
+        Raises:
+            OptionError: if there is no such table or kind, or its package is missing.
+
+        >>> import numpy as np, bptt
+        >>> net = bptt.Network.init(inputs=3, hidden=16, outputs=2, loss_at="last", rng=0)
+        >>> x = np.random.default_rng(0).standard_normal((60, 8, 3)).astype("float32")
+        >>> frame = bptt.diagnose(net, (x, np.zeros(8, int))).to_frame(kind="pandas")
+        >>> float(frame.share.sum().round(6)), frame.attrs["columns"]["gain"]["unit"]
+        (1.0, 'ln per step')
+        """
+        return self.table(what).to_frame(kind)
+
+    def to_xarray(self) -> Any:
+        """All tables in one ``xarray.Dataset``, over stage, layer, lag, exponent and parameter.
+
+        Raises:
+            OptionError: if xarray is missing.
+        """
+        return dataset(self.stages(), self.title)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page (.html), everything as .json or .nc (NetCDF), or the numbers by lag as .csv or .parquet.
+
+        Raises:
+            OptionError: if the path ends in anything else, or a package is missing.
+            FileError: if it cannot be written.
+        """
+        ending = Path(path).suffix
+        if ending == ".nc":
+            return write_netcdf(self.to_xarray(), path)
+        if ending in (".csv", ".parquet"):
+            return self.table().save(path)
+        if ending not in (".html", ".json"):
+            endings = ".html, .json, .csv, .parquet or .nc"
+            raise OptionError("path", f"a name ending in {endings}", str(path), "Rename it.")
+        return super().save(path)
 
     def html(self) -> str:
         """The page, complete in itself: no request leaves it."""

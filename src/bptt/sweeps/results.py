@@ -1,6 +1,5 @@
 """The rows of a sweep: as an object in Python, and as files for other programs."""
 
-import csv
 import io
 from collections import Counter
 from collections.abc import Sequence
@@ -12,19 +11,21 @@ from bptt.errors import OptionError
 from bptt.extras import needing
 from bptt.files import write_bytes
 from bptt.presentation.savable import Savable
-from bptt.sweeps.point.rows import COLUMNS
+from bptt.sweeps.point.rows import COLUMNS, FIELDS
 from bptt.sweeps.store.store import Store
+from bptt.tables import Table, Tabular, arranged, write_csv, write_parquet
+from bptt.version import __version__
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from bptt.sweeps.maps.crossings import Crossing
 
-ENDINGS = (".html", ".svg", ".png", ".csv", ".parquet", ".json")
+ENDINGS = (".html", ".svg", ".png", ".csv", ".parquet", ".nc", ".json")
 SHARP = 2  # pixels of a .png per pixel of the picture
 
 
-class Sweep(Savable):
+class Sweep(Savable, Tabular):
     """The rows of a sweep. A notebook shows them as a page, a terminal as a table.
 
     Args:
@@ -140,7 +141,7 @@ class Sweep(Savable):
         return page(self._rows, self.varied, x, y, colour, split)
 
     def save(self, path: str | Path, **fields: Any) -> Path:
-        """Write the page (.html), its first picture (.svg, .png) or the rows (.csv, .parquet, .json).
+        """Write the page (.html), its first picture (.svg, .png) or the rows (.csv, .parquet, .nc, .json).
 
         Args:
             path: its ending says what.
@@ -155,10 +156,8 @@ class Sweep(Savable):
             raise OptionError(
                 "path", "a name ending in " + ", ".join(ENDINGS), str(path), "Rename it."
             )
-        if ending == ".csv":
-            return self.to_csv(path)
-        if ending == ".parquet":
-            return self.to_parquet(path)
+        if ending in (".csv", ".parquet", ".nc"):
+            return self.table().save(path)
         if ending == ".json":
             return write_bytes(path, self.to_json().encode())
         if ending == ".html":
@@ -177,33 +176,36 @@ class Sweep(Savable):
         """What the JSON holds: the rows."""
         return self._rows
 
+    def table(self) -> Table:
+        """A row per point, with the unit and the meaning of each column."""
+        values = {
+            each.name: arranged(each.kind, (row[each.name] for row in self._rows))
+            for each in FIELDS
+        }
+        about = {
+            "title": f"a sweep over {', '.join(self.varied)}",
+            "made_by": f"bptt {__version__}",
+        }
+        return Table(FIELDS, values, self.varied, about)
+
     def to_csv(self, path: str | Path) -> Path:
         """Write the rows as comma-separated values, with a line of names; nothing stands for None.
+
+        What the columns mean is written beside it, as ``<name>-metadata.json``.
 
         Raises:
             FileError: if it cannot be written.
         """
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self._rows)
-        return write_bytes(path, text.getvalue().encode())
+        return write_csv(self.table(), path)
 
     def to_parquet(self, path: str | Path) -> Path:
-        """Write the rows as a Parquet file, typed; needs pyarrow.
+        """Write the rows as a Parquet file, typed, with units and meanings; needs pyarrow.
 
         Raises:
             OptionError: if pyarrow is missing.
             FileError: if it cannot be written.
         """
-        with needing("parquet", str(path)):
-            import pyarrow as pa
-            import pyarrow.parquet as parquet
-        types = {str: pa.string(), int: pa.int64(), float: pa.float64()}
-        schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
-        sink = pa.BufferOutputStream()
-        parquet.write_table(pa.Table.from_pylist(self._rows, schema), sink)
-        return write_bytes(path, sink.getvalue().to_pybytes())
+        return write_parquet(self.table(), path)
 
     def __len__(self) -> int:
         """How many points."""

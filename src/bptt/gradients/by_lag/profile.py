@@ -14,8 +14,10 @@ import numpy as np
 
 from bptt.arrays import Array, as_flag, as_number, as_whole
 from bptt.gradients.by_lag.apart import BySequence
+from bptt.gradients.by_lag.lag_table import lag_table
 from bptt.gradients.by_lag.norms import Norms, power
 from bptt.gradients.by_lag.signal import Signal
+from bptt.tables import Table, Tabular
 
 LN10 = float(np.log(10.0))
 # What multiplies the signal on a step back, by name.
@@ -39,7 +41,7 @@ class Truncation:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Profile(Norms, Signal):
+class Profile(Norms, Signal, Tabular):
     r"""A gradient dW = Σ_k G_k, lag by lag, whatever the recurrence is. K lags, T steps.
 
     Norms are kept as log10, because they leave the range of float64: log10_norm = -2000 is a result.
@@ -171,6 +173,10 @@ class Profile(Norms, Signal):
         while self.truncation(shortest, chunked=True).relative_bias > relative_bias:
             shortest += 1
         return shortest
+
+    def table(self) -> Table:
+        """A row per lag: norm, share, signal, gains, carry, and what truncating behind it costs, with units and definitions."""
+        return lag_table(self)
 
     def __repr__(self) -> str:
         """The three numbers one looks at first."""
