@@ -25,7 +25,9 @@ FOREIGN = {
     "torch", "nn", "lax", "jit", "model", "optimizer", "out", "h", "x", "wandb", "safetensors", "charts", "pytest",
 }  # fmt: skip
 SOURCES = (".py", ".h", ".cpp", ".js", ".html")
-FILES = re.compile(r"\.(h|cpp|html|png|jsonl|sqlite|lock|parquet|safetensors|csv|npz|md|nc|toml|py)$")
+FILES = re.compile(
+    r"\.(h|cpp|html|png|jsonl|sqlite|lock|parquet|safetensors|csv|npz|md|nc|toml|py)$"
+)
 DOTTED = re.compile(r"[A-Za-z]\w*(\(.*?\)|\[\w+\])*(\.\w+(\(.*?\)|\[\w+\])*)+")
 
 
