@@ -9,6 +9,7 @@ from bptt.gradients.by_lag import LagProfile, Truncation, by_lag
 from bptt.gradients.by_step import StepProfile, by_step
 from bptt.gradients.forward_mode import forward_mode
 from bptt.gradients.truncated import truncated_bptt
+from bptt.installation import doctor
 from bptt.kernels.threads import get_num_threads, set_num_threads
 from bptt.layers import GRU, LSTM, RNN, Bidirectional, ChoGRU, Grads, Stack, Trace
 from bptt.network import Network
@@ -43,6 +44,7 @@ __all__ = [
     "by_lag",
     "by_step",
     "diagnose",
+    "doctor",
     "dynamics",
     "errors",
     "forward_mode",

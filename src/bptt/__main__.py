@@ -12,6 +12,12 @@ def main() -> None:
         with needing("cli", "bptt"):
             from bptt.cli import main as run
     except OptionError as error:
+        if sys.argv[1:] == ["doctor"]:  # it says what is missing, and the cure
+            from bptt.installation import doctor
+
+            found = doctor()
+            print(found)
+            sys.exit(not found.healthy)
         print(error, file=sys.stderr)
         sys.exit(2)
     run()

@@ -11,6 +11,7 @@ import typer
 from bptt.cli.command import Command, Group
 from bptt.cli.derive import derive
 from bptt.cli.diagnose import diagnose
+from bptt.cli.doctor import doctor
 from bptt.cli.lab import lab
 from bptt.cli.prognosis import prognosis
 from bptt.cli.remedies import remedies
@@ -29,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (diagnose, prognosis, remedies, train, lab, sweep, tasks, verify, derive):
+for command in (diagnose, prognosis, remedies, train, lab, sweep, tasks, verify, derive, doctor):
     app.command(cls=Command)(command)
 
 
