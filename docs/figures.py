@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import altair as alt
+import numpy as np
 from experiments.foretold import foretold, reliability
 from experiments.foretold_tables import marked
 from experiments.running import stored
@@ -114,6 +115,19 @@ def phase() -> None:
     swept.save(IMAGES / "phase.svg")
 
 
+def inits() -> None:
+    """The gradient by lag for three initial weights, a band over five seeds each."""
+    x = np.random.default_rng(0).standard_normal((80, 16, 3)).astype("float32")
+
+    def measured(scheme: str, seed: int) -> bptt.Report:
+        network = bptt.Network.init(3, 48, 2, scheme=scheme, loss_at="last", rng=seed)
+        return bptt.diagnose(network, (x, np.zeros(16, int)))
+
+    schemes = ("orthogonal", "gaussian", "pytorch")
+    compared = bptt.compare({name: [measured(name, seed) for seed in range(5)] for name in schemes})
+    compared.save(IMAGES / "inits.svg", width="two", height=85)
+
+
 def screenshot(address: str, path: Path, scheme: str, ready: str) -> None:
     """The first screen of a page once an element is there."""
     with chromium() as browser:
@@ -131,6 +145,7 @@ PICTURES: dict[str, Callable[[], None]] = {
     "reliability": how_often_right,
     "lab": live_page,
     "phase": phase,
+    "inits": inits,
 }
 
 

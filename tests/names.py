@@ -8,6 +8,7 @@ from typing import get_type_hints
 
 import bptt
 from bptt.cells import Weights
+from bptt.comparison import Comparison
 from bptt.data import tasks
 from bptt.dynamics import MemoryFunction
 from bptt.network import Run
@@ -19,6 +20,7 @@ OWNERS = {
     "bptt": bptt, "profile": bptt.LagProfile, "report": bptt.Report, "trace": bptt.Trace, "stack": bptt.Stack,
     "layer": bptt.RNN, "network": bptt.Network, "Network": bptt.Network, "run": Run, "memory": MemoryFunction,
     "monitor": bptt.Monitor, "prognosis": PrognosisReport, "ranking": RemedyReport, "tasks": tasks, "weights": Weights,
+    "compared": Comparison,
 }  # fmt: skip
 # Of PyTorch and other libraries, of the user, or made when they are asked for.
 FOREIGN = {

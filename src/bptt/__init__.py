@@ -18,6 +18,7 @@ from bptt.version import __version__
 
 if TYPE_CHECKING:
     from bptt import nn
+    from bptt.comparison import compare
     from bptt.models import from_keras, from_onnx
     from bptt.monitor import Monitor
     from bptt.nn import accelerate, restore
@@ -43,6 +44,7 @@ __all__ = [
     "accelerate",
     "by_lag",
     "by_step",
+    "compare",
     "diagnose",
     "doctor",
     "dynamics",
@@ -66,6 +68,7 @@ __all__ = [
 _LATER = {
     "Monitor": "monitor",
     "accelerate": "nn",
+    "compare": "comparison",
     "from_keras": "models",
     "from_onnx": "models",
     "from_torch": "torch_models",

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bptt.cli.command import Command, Group
+from bptt.cli.compare import compare
 from bptt.cli.derive import derive
 from bptt.cli.diagnose import diagnose
 from bptt.cli.doctor import doctor
@@ -30,7 +31,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (diagnose, prognosis, remedies, train, lab, sweep, tasks, verify, derive, doctor):
+for command in (
+    diagnose, prognosis, remedies, train, lab, sweep, compare, tasks, verify, derive, doctor,
+):  # fmt: skip
     app.command(cls=Command)(command)
 
 

@@ -118,6 +118,20 @@ Omega = Annotated[
 ]
 Page = Annotated[Path, typer.Option(help="Page to write (.html).", rich_help_panel=OUTPUT)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Width = Annotated[
+    str | None,
+    typer.Option(
+        help="Width of the figure: one or two columns, or millimetres. The default is one column, 88 mm.",
+        metavar="WIDTH",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Style = Annotated[
+    Path | None,
+    typer.Option(
+        help="TOML file with font, sizes, widths and colours of the figure.", rich_help_panel=OUTPUT
+    ),
+]
 NoReport = Annotated[bool, typer.Option("--no-report", help="Write no page.")]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace the file of --out if it exists.")

@@ -40,3 +40,34 @@ def check_new(out: Path, *, replaced: bool, cure: str) -> None:
     if files.exists(out) and not replaced:
         raise FileError(str(out), "a new file", "one that exists", cure)
     files.check_writable(out)
+
+
+def check_figure(
+    path: Path | None, name: str, endings: tuple[str, ...], width: str | None, style: Path | None
+) -> None:
+    """Refuse a file that has none of these endings or could not be written, and sizes of what is no figure for print.
+
+    Args:
+        path: of the file, or None.
+        name: of its option's parameter.
+        endings: that it may have.
+        width: as it was given, or None.
+        style: likewise.
+
+    Raises:
+        OptionError, FileError: saying which.
+    """
+    from bptt import files
+    from bptt.errors import OptionError
+    from bptt.presentation.paper import ENDINGS
+    from bptt.presentation.style import as_style
+
+    figure = path is not None and path.suffix in ENDINGS
+    without = f"without a figure ({', '.join(ENDINGS)}) in {name}"
+    refuse(("width", "style"), not figure, without)
+    if path is None:
+        return
+    if path.suffix not in endings:
+        raise OptionError(name, "a name ending in " + ", ".join(endings), str(path), "Rename it.")
+    files.check_writable(path)
+    as_style(style).width("one" if width is None else width)

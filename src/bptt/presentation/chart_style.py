@@ -19,6 +19,9 @@ FLUSH = alt.Scale(nice=False)  # an axis that ends where the data do
 SYMBOL, ACROSS = 6, 84  # letters that a legend's line takes, and that a chart has room for in a row
 FEW = 24  # points of a curve from which on it needs no marks to be seen
 
+# Of an axis of powers of ten. A curve of a single value has one tick, where it stands: that is no whole power.
+POWERS = "datum.value == 0 ? '1' : datum.value == round(datum.value) ? '1e' + datum.value : format(pow(10, datum.value), '.1e')"
+
 Row = dict[str, Any]
 Rows = Mapping[str, Sequence[Row]]
 # The data of a chart by their name. A report's chart holds its rows; on the live page they come later.
@@ -85,32 +88,42 @@ def stage_styles(names: list[str]) -> Styles:
     return dict(zip(names, styles, strict=True))
 
 
-def told_apart(styles: Styles, columns: int | None = None) -> dict[str, Any]:
+def told_apart(
+    styles: Styles, columns: int | None = None, title: str | None = None
+) -> dict[str, Any]:
     """The channels of colour and dash of the field "of", with one legend on top where there are several series.
 
     Args:
         styles: {series: (colour, dash)}, in the order of the legend.
         columns: of the legend; as many as there is room for if None.
+        title: of the legend, or None.
     """
     names = list(styles)
     if columns is None and sum(len(name) + SYMBOL for name in names) > ACROSS:
         columns = max(1, ACROSS // (max(map(len, names)) + SYMBOL))
     legend = alt.Legend(
-        orient="top", symbolType="stroke", symbolSize=500, symbolStrokeWidth=STROKE,
-        columns=alt.Undefined if columns is None else columns,
+        orient="top", symbolType="stroke", symbolSize=500, symbolStrokeWidth=STROKE, symbolOpacity=1,
+        titleLimit=0, columns=alt.Undefined if columns is None else columns,
     )  # fmt: skip
     shown = legend if len(names) > 1 else None
     colour, dash = (
         alt.Scale(domain=names, range=[style[part] for style in styles.values()]) for part in (0, 1)
     )
     return {
-        "color": alt.Color("of:N", title=None, sort=names, scale=colour, legend=shown),
-        "strokeDash": alt.StrokeDash("of:N", title=None, sort=names, scale=dash, legend=shown),
+        "color": alt.Color("of:N", title=title, sort=names, scale=colour, legend=shown),
+        "strokeDash": alt.StrokeDash("of:N", title=title, sort=names, scale=dash, legend=shown),
     }
 
 
 def lines(
-    rows: Any, x: Any, y: Any, styles: Styles, tooltip: list[Any], *, points: bool = False
+    rows: Any,
+    x: Any,
+    y: Any,
+    styles: Styles,
+    tooltip: list[Any],
+    *,
+    points: bool = False,
+    title: str | None = None,
 ) -> Any:
     """A curve per series, told apart by colour and by dash.
 
@@ -121,12 +134,13 @@ def lines(
         styles: {series: (colour, dash)}, in the order of the legend.
         tooltip: what a point says.
         points: whether each point gets a mark; see ``short``.
+        title: of the legend, or None.
     """
     point = alt.OverlayMarkDef(size=28, strokeWidth=0, filled=True) if points else False
     return (
         alt.Chart(rows)
         .mark_line(strokeWidth=STROKE, point=point)
-        .encode(x=x, y=y, tooltip=tooltip, **told_apart(styles))
+        .encode(x=x, y=y, tooltip=tooltip, **told_apart(styles, title=title))
     )
 
 

@@ -14,8 +14,9 @@ from bptt.presentation.savable import Savable
 from bptt.prognoses import Learner
 from bptt.remedies import Settings, Subject
 from bptt.report.prognosis import PrognosisReport, Training
-from bptt.report.tidy import TABLES, dataset, table
+from bptt.report.tidy import TABLES, dataset, table, truncating
 from bptt.tables import Table, write_netcdf
+from bptt.version import __version__
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -114,10 +115,14 @@ class Shown(Savable):
 
     def document(self) -> dict[str, Any]:
         """What the JSON holds."""
+        stages = self.stages()
         document: dict[str, Any] = {
+            "version": __version__,
             "title": self.title,
             "facts": dict(self.facts),
-            "stages": dict(self.stages()),
+            "decides": {stage: diagnosis.decisive.name for stage, diagnosis in stages},
+            "stages": dict(stages),
+            "truncating": {stage: truncating(diagnosis) for stage, diagnosis in stages},
         }
         if self.ahead is not None:
             document["prognosis"] = self.ahead.document()

@@ -168,3 +168,10 @@ def dataset(stages: Stages, title: str) -> Any:
         whole = whole.merge(part, join="outer", combine_attrs="override")
     whole.attrs = {"title": title, "made_by": f"bptt {__version__}"}
     return whole
+
+
+def truncating(diagnosis: Diagnosis) -> dict[str, dict[str, Any]]:
+    """What truncating behind each lag costs in each layer, by the names of the table's columns."""
+    costs = [each.name for each in LAG_FIELDS if each.name.startswith(("bias_", "cosine_"))]
+    tables = {name: layer.profile.table() for name, layer in diagnosis.layers.items()}
+    return {name: {cost: made.values[cost] for cost in costs} for name, made in tables.items()}

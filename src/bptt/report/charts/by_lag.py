@@ -7,6 +7,7 @@ import altair as alt
 
 from bptt.diagnosis import RecurrenceDiagnosis
 from bptt.presentation.chart_style import (
+    POWERS,
     Source,
     Styles,
     curve_rows,
@@ -53,17 +54,12 @@ def lag_curves(source: Source, styles: Styles, title: str, *, points: bool) -> A
         title: of the upright axis.
         points: whether each point gets a mark.
     """
-    # A curve of a single value has one tick, where it stands: that is no whole power.
-    power = (
-        "datum.value == 0 ? '1' : datum.value == round(datum.value) ? '1e' + datum.value"
-        " : format(pow(10, datum.value), '.1e')"
-    )
     return lines(
         source("lines"),
         lag_axis("lag k (steps back from the loss)"),
         alt.Y(
             "value:Q", title=title, scale=alt.Scale(zero=False),
-            axis=alt.Axis(labelExpr=power, tickMinStep=1),
+            axis=alt.Axis(labelExpr=POWERS, tickMinStep=1),
         ),
         styles,
         [alt.Tooltip("of:N", title="curve"), "lag:Q", alt.Tooltip("value:Q", title="log10")],
