@@ -13,8 +13,9 @@ MATHS := tests/cells tests/dynamics tests/gradients tests/layers tests/test_agre
 	tests/test_network.py tests/test_torch.py
 SANITIZED := .venv-sanitize
 REAL := .venv-real
+SITE := .venv-site
 
-.PHONY: demo test test-real lint check format docs bench experiments fuzz campaign sanitize clean
+.PHONY: demo test test-real lint check format docs site bench experiments fuzz campaign sanitize clean
 
 demo: $(VENV)/.installed
 	$(BIN)/bptt diagnose --report report.html
@@ -52,6 +53,11 @@ docs: $(VENV)/.tests
 	$(BIN)/python -m docs.scans --write
 	$(BIN)/python -m tests.blocks --write README.md docs/*.md
 
+# The pages as a site, in build/site: a dead link or a name without its entry ends it.
+site: $(SITE)/.installed
+	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --quiet
+	@echo "Open it in a browser: $(CURDIR)/build/site/index.html"
+
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.run
 
@@ -70,7 +76,7 @@ campaign: $(VENV)/.tests
 	$(BIN)/python -m campaign $(if $(KILLS),--kills $(KILLS))
 
 clean:
-	rm -rf $(VENV) $(SANITIZED) $(REAL) build report.html
+	rm -rf $(VENV) $(SANITIZED) $(REAL) $(SITE) build report.html
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -99,6 +105,11 @@ $(SANITIZED)/.installed: $(BUILD)
 	$(PYTHON) -m venv $(SANITIZED)
 	$(call PIP_OF,$(SANITIZED)) --config-settings=cmake.define.BPTT_SANITIZE=ON \
 		--config-settings=build-dir=build/sanitize . pytest pytest-timeout hypothesis
+	@touch $@
+
+$(SITE)/.installed: $(BUILD)
+	$(PYTHON) -m venv $(SITE)
+	$(call PIP_OF,$(SITE)) --editable '.[site]'
 	@touch $@
 
 # tsai asks for an older scikit-learn, which its models do not use. The compiled part of torchaudio is made for CUDA

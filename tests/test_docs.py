@@ -75,12 +75,6 @@ def test_renamed_modules_are_where_the_changes_say():
         assert not any(name in MODULES for name in old), row
 
 
-def test_the_readme_leads_to_every_page():
-    text = (ROOT / "README.md").read_text()
-    for page in PAGES[1:]:
-        assert f"]({page.relative_to(ROOT)})" in text
-
-
 def test_every_command_is_documented():
     text = (ROOT / "docs" / "command-line.md").read_text()
     for command in app.registered_commands:

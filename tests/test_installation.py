@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-FOR_DEVELOPERS = {"all", "test", "experiments", "real", "check", "bench"}
+FOR_DEVELOPERS = {"all", "test", "experiments", "real", "check", "bench", "site"}
 
 
 @pytest.mark.needs("typer")

@@ -1,0 +1,79 @@
+"""What the site is made of besides the pages in this folder: changes, contributing, and every option of every command."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+ELSEWHERE = {"CHANGELOG.md": "changes.md", "CONTRIBUTING.md": "contributing.md"}
+
+
+def on_files(files: Any, *, config: Any) -> Any:
+    """Add the pages that lie elsewhere, or are generated."""
+    from mkdocs.structure.files import File
+
+    for source, page in ELSEWHERE.items():
+        files.append(File.generated(config, page, content=moved((ROOT / source).read_text())))
+    files.append(File.generated(config, "options.md", content=options()))
+    return files
+
+
+def on_post_build(*, config: Any) -> None:
+    """A page of a server's, which asks for what lies elsewhere."""
+    (Path(config.site_dir) / "404.html").unlink(missing_ok=True)
+
+
+def on_post_page(output: str, *, page: Any, config: Any) -> str:
+    """Nothing is fetched from elsewhere: the theme would take a worker for pages read from the disk from a server."""
+    base = "../" * page.url.count("/")
+    return output.replace("https://unpkg.com/iframe-worker/shim", f"{base}offline.js")
+
+
+def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:
+    """Links to what lies beside the folder lead to its page."""
+    for source, target in ELSEWHERE.items():
+        markdown = markdown.replace(f"](../{source}", f"]({target}")
+    return markdown
+
+
+def moved(text: str) -> str:
+    """The links of a page at the root, as seen from this folder."""
+    text = re.sub(r"\]\(docs/", "](", text)
+    for source, target in ELSEWHERE.items():
+        text = text.replace(f"]({source}", f"]({target}")
+    return text
+
+
+def options() -> str:
+    """Every command with every option, from the commands themselves."""
+    import typer
+
+    from bptt.cli import app
+
+    main: Any = typer.main.get_command(app)
+    lines = ["# Every option of every command", "",
+             "Made from the commands. [The command line](command-line.md) has examples and what they print.", ""]  # fmt: skip
+    for name, command in main.commands.items():
+        first = (command.help or "").partition("\n")[0]
+        lines += [
+            f"## bptt {name}",
+            "",
+            _plain(first),
+            "",
+            "| option | meaning | unless told |",
+            "|---|---|---|",
+        ]
+        lines += [_row(option) for option in command.params if option.opts[0].startswith("--")]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _row(option: Any) -> str:
+    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
+    default = "" if option.default in (None, False, ()) else f"`{option.default}`"
+    return f"| {names} | {_plain(option.help or '')} | {default} |"
+
+
+def _plain(text: str) -> str:
+    """Without the marks that keep a terminal from reading brackets as colours, and with what a table must not have."""
+    return text.replace("\\[", "[").replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")

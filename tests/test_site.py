@@ -1,0 +1,52 @@
+"""The documentation's site: every page has its place, every public name and every command its entry. make site builds it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("typer")
+
+from docs import website
+
+import bptt
+from bptt.cli import app
+from tests import names
+
+ROOT = Path(__file__).parent.parent
+PAGES = {path.name for path in (ROOT / "docs").glob("*.md")}
+MADE = {*website.ELSEWHERE.values(), "options.md"}
+
+
+def test_every_page_has_its_place():
+    nav = (ROOT / "mkdocs.yml").read_text().partition("\nnav:\n")[2]
+    listed = re.findall(r"([\w-]+\.md)$", nav, re.M)
+    assert len(listed) == len(set(listed))
+    assert set(listed) == PAGES | MADE
+    index = (ROOT / "docs" / "index.md").read_text()
+    assert all(f"]({page})" in index for page in PAGES - {"index.md"})
+    assert "](docs/index.md)" in (ROOT / "README.md").read_text()
+
+
+def test_every_public_name_has_its_entry():
+    entries = re.findall(r"^::: (\S+)$", (ROOT / "docs" / "api.md").read_text(), re.M)
+    assert len(entries) == len(set(entries))
+    assert {entry.removeprefix("bptt.") for entry in entries} == set(bptt.__all__) - {"__version__"}
+    for entry in entries:
+        names.look_up(entry)
+
+
+def test_every_option_of_every_command_is_listed():
+    text = website.options()
+    for command in app.registered_commands:
+        section = re.search(
+            rf"^## bptt {command.callback.__name__}\n(.*?)(?=^## |\Z)", text, re.M | re.S
+        )[1]
+        assert "| `--" in section
+        for row in re.findall(r"^\|.*$", section, re.M):
+            assert len(re.findall(r"(?<!\\)\|", row)) == 4, row
+
+
+def test_links_of_pages_that_lie_elsewhere():
+    moved = website.moved("[a](docs/files.md#x) [b](CHANGELOG.md) [c](../CONTRIBUTING.md)")
+    assert moved == "[a](files.md#x) [b](changes.md) [c](../CONTRIBUTING.md)"
