@@ -6,7 +6,7 @@ PIP_OF = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --co
 PIP := $(call PIP_OF,$(VENV))
 # What a build is made of: a change installs anew, and so does a module that is moved or removed.
 NAMES := build/names
-$(shell mkdir -p build; find src -name '*.py' | sort > $(NAMES).now; cmp -s $(NAMES).now $(NAMES) || mv $(NAMES).now $(NAMES))
+$(shell mkdir -p build; find src -name '*.py' 2>/dev/null | sort > $(NAMES).now; cmp -s $(NAMES).now $(NAMES) || mv $(NAMES).now $(NAMES))
 BUILD := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/bptt/kernels/cpp/*) $(NAMES)
 # The tests of the maths, for the NumPy loops too.
 MATHS := tests/cells tests/dynamics tests/gradients tests/layers tests/test_agreement.py tests/test_golden.py \

@@ -61,6 +61,8 @@ def clone(tmp_path):
     (site / "of_this_one.pth").write_text("\n".join(lines))
     executable(folder / "bin" / "bptt", BPTT.format(python=folder / "bin" / "python"))
     executable(folder / "bin" / "pip", PIP.format(log=tmp_path / "pip.log"))
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "names").touch()  # no module was moved since
     (folder / ".installed").touch()
     return tmp_path
 

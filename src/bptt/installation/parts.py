@@ -68,6 +68,7 @@ PARTS = (
     _part("sweep", "many networks at once", filelock="3.21", joblib="1.4", threadpoolctl="3.5", contourpy="1.2"),
     _part("tables", "sequences in .parquet, .feather and .xlsx; numbers as data frames", pandas="2.1", pyarrow="17", openpyxl="3.1", xarray="2024.1", scipy="1.11"),
     _part("data", "sequences that ship in packages", sktime="0.34", scikit_learn="1.3"),
+    _part("figures", "figures in matplotlib, for a paper", matplotlib="3.8"),
     _part("polars", "numbers as data frames of polars", polars="1.0"),
     _part("keras", "models of Keras", h5py="3"),
     _part("onnx", "models in ONNX", onnx="1.15"),
