@@ -94,14 +94,28 @@ def test_crossings_of_a_plane_are_exact():
         assert (c.count, c.theory) == (3, None)  # of what networks, the rows do not say
 
 
-def test_the_contour_of_a_plane_is_its_line():
-    from bptt.sweeps.maps.crossings import contour
+def test_the_drawn_line_is_where_the_sentences_say():
     from bptt.sweeps.maps.grid import grid
+    from bptt.sweeps.maps.sentences import zeros
+    from bptt.sweeps.maps.zeros import connected, measured_zeros
 
     drawn = grid(swept(lambda g, v, s: g - 1 - 0.5 * v + 0.1 * (s - 1)).rows())
-    (line,) = contour(drawn.panels[0], drawn)
+    (line,) = connected(measured_zeros(drawn.panels[0], drawn))
     np.testing.assert_allclose(line[:, 0], 1 + 0.5 * line[:, 1], atol=1e-12)
     assert np.ptp(line[:, 1]) == pytest.approx(1.0)
+    assert zeros(drawn)[2].startswith("λ₁ = 0 at gain 1.500 ± 0.058 for input variance 1")
+    (bar,) = {round(zero.error, 12) for zero in measured_zeros(drawn.panels[0], drawn)}
+    assert bar == pytest.approx(2 * np.std([0, 0.1, 0.2], ddof=1) / 3**0.5)
+
+
+def test_two_rows_make_no_line():
+    from bptt.sweeps.maps.grid import grid
+    from bptt.sweeps.maps.zeros import connected, measured_zeros
+
+    rows = [row for row in swept(lambda g, v, s: g - 1 - v).rows() if row["input_variance"] != 0.5]
+    drawn = grid(rows)
+    found = measured_zeros(drawn.panels[0], drawn)
+    assert (len(found), connected(found)) == (2, [])
 
 
 @pytest.mark.parametrize(

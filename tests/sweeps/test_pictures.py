@@ -1,8 +1,6 @@
 """Maps and curves: what is drawn is what was measured."""
 
 import io
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -214,19 +212,3 @@ def test_pictures_are_saved(swept, tmp_path):
     colours = {colour for _, colour in image.convert("RGB").getcolors(1 << 24)}
     assert (68, 1, 84) in colours  # viridis begins there
     assert isinstance(swept.phase_diagram(), alt.LayerChart)
-
-
-def test_without_contourpy_one_line_says_so(tmp_path):
-    code = """
-import sys
-sys.modules["contourpy"] = None
-import bptt
-from bptt.configuration import Configuration
-swept = bptt.sweep({"gain": [0.5, 1, 3], "input_variance": [0, 1]}, base=Configuration(hidden=8, length=24), engine="threads")
-try:
-    swept.phase_diagram()
-except bptt.errors.OptionError as error:
-    print(error)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install 'bptt[sweep]'" in done.stdout

@@ -29,10 +29,12 @@ from bptt.cli.options import (
     Recurrent,
     Seed,
     SequenceColumn,
+    Style,
     Target,
+    Width,
     training_bar,
 )
-from bptt.cli.output import check_page
+from bptt.cli.output import check_charts, check_page
 from bptt.cli.panels import OUTPUT, TRAINING
 from bptt.cli.prognosis import prognosis
 from bptt.cli.remedies import remedies
@@ -95,6 +97,14 @@ def diagnose(
             rich_help_panel=OUTPUT,
         ),
     ] = False,
+    figure: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Chart to write for print, named by the file: by_lag.pdf, gains.svg, truncation.png; may be repeated."
+        ),
+    ] = None,
+    width: Width = None,
+    style: Style = None,
     json: Json = False,
 ) -> None:
     """Show how far back in time the gradient reaches, why no further, and what to change.
@@ -125,6 +135,7 @@ def diagnose(
     from bptt.training import source_of, train, usual_updates
 
     check_page(report, no_report)
+    check_charts(figure or [], width, style)
     refuse(("all",), json, "with --json, which holds every layer")
     opened = open_model(
         model, data, length, reading=(inputs, target, sequence, batch_first),
@@ -179,6 +190,8 @@ def diagnose(
     measured = Report(now, before, title=repr(network.body), facts=tuple(facts))
     if not no_report:
         measured.save(report)
+    for path in figure or []:
+        measured.charts.save(path.stem, path, width=width or "one", style=style)
     if json:
         print(measured.to_json())
         return

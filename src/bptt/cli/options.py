@@ -123,14 +123,11 @@ Width = Annotated[
     typer.Option(
         help="Width of the figure: one or two columns, or millimetres. The default is one column, 88 mm.",
         metavar="WIDTH",
-        rich_help_panel=OUTPUT,
     ),
 ]
 Style = Annotated[
     Path | None,
-    typer.Option(
-        help="TOML file with font, sizes, widths and colours of the figure.", rich_help_panel=OUTPUT
-    ),
+    typer.Option(help="TOML file with font, sizes, widths and colours of the figure."),
 ]
 NoReport = Annotated[bool, typer.Option("--no-report", help="Write no page.")]
 Overwrite = Annotated[

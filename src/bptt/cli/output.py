@@ -71,3 +71,32 @@ def check_figure(
         raise OptionError(name, "a name ending in " + ", ".join(endings), str(path), "Rename it.")
     files.check_writable(path)
     as_style(style).width("one" if width is None else width)
+
+
+CHARTS = (
+    "by_lag", "memory", "shares", "gains", "parameters", "carry", "loss_steps", "errors", "truncation", "lyapunov",
+)  # fmt: skip
+
+
+def check_charts(paths: list[Path], width: str | None, style: Path | None) -> None:
+    """Refuse files of charts that are none, or could not be written.
+
+    Args:
+        paths: each named by its chart.
+        width: as it was given, or None.
+        style: likewise.
+
+    Raises:
+        OptionError, FileError: saying which.
+    """
+    from bptt.errors import OptionError
+    from bptt.presentation.paper import ENDINGS
+
+    refuse(("width", "style"), not paths, "without --figure")
+    for path in paths:
+        if path.stem not in CHARTS:
+            raise OptionError(
+                "figure", "a file named by its chart: " + ", ".join(CHARTS), str(path),
+                f"For example {path.with_stem('by_lag')}.",
+            )  # fmt: skip
+        check_figure(path, "figure", ENDINGS, width, style)

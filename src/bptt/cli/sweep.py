@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bptt.cli.options import BatchFirst, Inputs, Json, SequenceColumn, Target
+from bptt.cli.options import BatchFirst, Inputs, Json, SequenceColumn, Style, Target, Width
+from bptt.cli.output import check_figure
 from bptt.cli.panels import DATA, MODEL, OUTPUT, TRAINING
 from bptt.cli.sweep_checks import check_drawn, check_ending, names_in, read_files, refuse_ignored
 from bptt.cli.sweep_summary import print_json, print_summary
@@ -13,7 +14,7 @@ from bptt.cli.sweep_summary import print_json, print_summary
 if TYPE_CHECKING:
     from bptt.sweeps import Plan
 
-ROWS, PICTURES = (".csv", ".parquet", ".nc"), (".html", ".svg", ".png")
+ROWS, PICTURES = (".csv", ".parquet", ".nc"), (".html", ".pdf", ".svg", ".png")
 
 
 def _drawn(words: str) -> Any:
@@ -124,7 +125,7 @@ def sweep(
     map: Annotated[
         Path | None,
         typer.Option(
-            help="File to draw the rows in: .html is a page, .svg or .png its first picture. Without a "
+            help="File to draw the rows in: .html is a page, .pdf, .svg or .png its first picture. Without a "
             "setting to vary, all rows of --out are drawn and nothing is measured.",
             rich_help_panel=OUTPUT,
         ),
@@ -148,6 +149,8 @@ def sweep(
         str | None,
         _drawn("Fields with a picture for each value, separated by commas, such as cell."),
     ] = None,
+    width: Width = None,
+    style: Style = None,
     json: Json = False,
 ) -> None:
     """Measure many settings: every combination of the values given, or points drawn at random.
@@ -177,9 +180,9 @@ def sweep(
     }  # fmt: skip
     asked = {"x": x, "y": y, "colour": colour, "split": split}
     drawn = {name: words for name, words in asked.items() if words is not None}
-    for path, name, endings in ((export, "export", ROWS), (map, "map", PICTURES)):
-        if path is not None:
-            check_ending(path, name, endings)
+    if export is not None:
+        check_ending(export, "export", ROWS)
+    check_figure(map, "map", PICTURES, width, style)
     check_drawn(map, drawn)
     reading = {
         "inputs": inputs, "target": target, "sequence": sequence, "batch_first": batch_first,
@@ -205,8 +208,8 @@ def sweep(
     if export is not None:
         results.save(export)
     if map is not None:
-        parts = {"split": names_in(split)} if split is not None else {}
-        results.save(map, **{**drawn, **parts})
+        parts: dict[str, Any] = drawn | ({"split": names_in(split)} if split is not None else {})
+        results.save(map, width=width, style=style, **parts)
     saved = {"export": export, "map": map}
     if json:
         print_json(results, saved)

@@ -65,7 +65,7 @@ PARTS = (
     _part("torch", "PyTorch models", torch="2.6"),
     _part("lab", "the live page", marimo="0.23", anywidget="0.9.13", traitlets="5.9", starlette="1.10",
           uvicorn="0.27"),
-    _part("sweep", "many networks at once", filelock="3.21", joblib="1.4", threadpoolctl="3.5", contourpy="1.2"),
+    _part("sweep", "many networks at once", filelock="3.21", joblib="1.4", threadpoolctl="3.5"),
     _part("tables", "sequences in .parquet, .feather and .xlsx; numbers as data frames", pandas="2.1", pyarrow="17", openpyxl="3.1", xarray="2024.1", scipy="1.11"),
     _part("data", "sequences that ship in packages", sktime="0.34", scikit_learn="1.3"),
     _part("figures", "figures in matplotlib, for a paper", matplotlib="3.8"),

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from bptt.arrays import as_choice
 from bptt.errors import OptionError
 from bptt.presentation.figure import Figure
+from bptt.presentation.paper import save_chart
 
 
 class Charts:
@@ -50,6 +53,31 @@ class Charts:
                 f"The reason: {figure.missing} These can be drawn: {', '.join(self) or 'none'}.",
             )  # fmt: skip
         return figure.chart.properties(title=figure.heading)
+
+    def save(
+        self,
+        name: str,
+        path: str | Path,
+        *,
+        width: str | float = "one",
+        height: float | None = None,
+        style: Any = None,
+    ) -> Path:
+        """Write a chart for print, without its heading: ``charts.save("by_lag", "by_lag.pdf", width="one")``.
+
+        Args:
+            name: of the chart.
+            path: its ending says what: .pdf, .svg or .png.
+            width: "one" or "two" columns, or mm.
+            height: mm; None follows the style's ratio.
+            style: a ``Style``, the path of a TOML file with one, or None.
+
+        Raises:
+            OptionError: if there is no such chart, or nothing to draw in it; if a size is out of range.
+            FileError: if it cannot be written.
+        """
+        as_choice("name", name, self._figures)
+        return save_chart(getattr(self, name), path, width, height, style)
 
     def __getitem__(self, layer: str) -> "Charts":
         """The charts of a layer."""

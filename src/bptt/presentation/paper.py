@@ -58,10 +58,7 @@ def save_chart(
         return write_bytes(path, vl_convert.vegalite_to_pdf(spec, vl_version=version))
     if ending == ".svg":
         return write_bytes(path, _in_mm(vl_convert.vegalite_to_svg(spec, vl_version=version)))
-    scale, dots = style.dpi / 72, style.dpi
-    return write_bytes(
-        path, vl_convert.vegalite_to_png(spec, vl_version=version, scale=scale, ppi=dots)
-    )
+    return write_bytes(path, vl_convert.vegalite_to_png(spec, vl_version=version, ppi=style.dpi))
 
 
 def fitted(spec: dict[str, Any], width: float, height: float, style: Style) -> dict[str, Any]:
@@ -141,6 +138,8 @@ def _walk(node: Any, style: Style, across: float, up: float, whole: float) -> No
         limit = up if channel.startswith("y") else across
         if isinstance(encoded.get("title"), str) and channel in ("x", "y"):
             encoded["title"] = _wrapped(encoded["title"], limit, style.size)
+        if isinstance(encoded.get("title"), str) and channel == "color":
+            encoded["title"] = _wrapped(encoded["title"], whole, style.size)
         legend = encoded.get("legend")
         if isinstance(legend, dict):
             for name in ("symbolSize", "symbolStrokeWidth", "labelFontSize"):

@@ -67,7 +67,7 @@ def on_axes(
     with needing("figures", "to_matplotlib"):
         from matplotlib.ticker import FuncFormatter, MaxNLocator
     style = as_style(style)
-    ax = _axes(style, width) if ax is None else ax
+    ax = own_axes(style, width) if ax is None else ax
     for number, each in enumerate(series):
         colour, dash = COLOURS[number], DASHES[number]
         line = (0, dash) if dash[1] else "-"
@@ -88,8 +88,13 @@ def on_axes(
     return ax
 
 
-def _axes(style: Style, width: str | float) -> Any:
-    """Axes in a figure of the style's size."""
+def own_axes(style: Style, width: str | float) -> Any:
+    """Axes of matplotlib in a figure of the style's size.
+
+    Args:
+        style: of the figure.
+        width: "one" or "two" columns, or mm.
+    """
     from matplotlib import pyplot, rc_context
 
     wide = style.width(width) / 25.4

@@ -1,6 +1,5 @@
 """The rows of a sweep: as an object in Python, and as files for other programs."""
 
-import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from bptt.diagnosis import VERDICT_CODES
 from bptt.errors import OptionError
 from bptt.extras import needing
 from bptt.files import write_bytes
+from bptt.presentation.paper import save_chart
 from bptt.presentation.savable import Savable
 from bptt.sweeps.point.rows import COLUMNS, FIELDS
 from bptt.sweeps.store.store import Store
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from bptt.sweeps.maps.crossings import Crossing
 
-ENDINGS = (".html", ".svg", ".png", ".csv", ".parquet", ".nc", ".json")
-SHARP = 2  # pixels of a .png per pixel of the picture
+ENDINGS = (".html", ".pdf", ".svg", ".png", ".csv", ".parquet", ".nc", ".json")
 
 
 class Sweep(Savable, Tabular):
@@ -80,7 +79,7 @@ class Sweep(Savable, Tabular):
 
         Raises:
             OptionError: if a field was not varied or is named twice, there is no such column, nothing was
-                varied, there would be more than twelve pictures, or contourpy is missing.
+                varied, or there would be more than twelve pictures.
         """
         with needing("sweep", "phase_diagram"):
             from bptt.sweeps.maps.charts import chart
@@ -140,15 +139,26 @@ class Sweep(Savable, Tabular):
 
         return page(self._rows, self.varied, x, y, colour, split)
 
-    def save(self, path: str | Path, **fields: Any) -> Path:
-        """Write the page (.html), its first picture (.svg, .png) or the rows (.csv, .parquet, .nc, .json).
+    def save(
+        self,
+        path: str | Path,
+        *,
+        width: str | float | None = None,
+        height: float | None = None,
+        style: Any = None,
+        **fields: Any,
+    ) -> Path:
+        """Write the page (.html), its first picture for print (.pdf, .svg, .png) or the rows (.csv, .parquet, .nc, .json).
 
         Args:
             path: its ending says what.
+            width: of the picture: "one" or "two" columns, or mm. None is one column, two for several pictures.
+            height: of the picture, in mm; None follows the style's ratio.
+            style: a ``Style``, the path of a TOML file with one, or None.
             fields: x, y, colour and split, as ``phase_diagram`` takes them.
 
         Raises:
-            OptionError: if it ends otherwise, or pyarrow is missing for .parquet; as ``phase_diagram``.
+            OptionError: if it ends otherwise, or a package is missing; as ``phase_diagram``.
             FileError: if it cannot be written.
         """
         ending = Path(path).suffix
@@ -162,15 +172,36 @@ class Sweep(Savable, Tabular):
             return write_bytes(path, self.to_json().encode())
         if ending == ".html":
             return write_bytes(path, self.html(**fields).encode())
-        return write_bytes(path, self._picture(ending[1:], fields))
+        picture = self.phase_diagram(**fields)
+        if width is None:
+            width = "two" if hasattr(picture, "concat") else "one"
+        return save_chart(picture, path, width, height, style)
 
-    def _picture(self, kind: str, fields: dict[str, Any]) -> bytes:
-        from bptt.sweeps.maps.charts import for_a_file
+    def to_matplotlib(
+        self,
+        x: str | None = None,
+        y: str | None = None,
+        colour: str = "lyapunov",
+        *,
+        ax: Any = None,
+        style: Any = None,
+    ) -> Any:
+        """The map on axes of matplotlib, with the line λ₁ = 0: cells as in ``phase_diagram``, without pictures beside it.
 
-        file = io.BytesIO() if kind == "png" else io.StringIO()
-        for_a_file(self.phase_diagram(**fields)).save(file, format=kind, scale_factor=SHARP)
-        content = file.getvalue()
-        return content if isinstance(content, bytes) else content.encode()
+        Args:
+            x: field across, as in ``phase_diagram``.
+            y: field upward.
+            colour: a column of numbers.
+            ax: the axes to draw on; None makes a figure of its own.
+            style: a ``Style``, the path of a TOML file with one, or None.
+
+        Raises:
+            OptionError: as ``phase_diagram``, if fewer than two numbers were varied, or matplotlib is missing.
+        """
+        from bptt.sweeps.maps.axes import on_axes
+        from bptt.sweeps.maps.grid import grid
+
+        return on_axes(grid(self._rows, x, y, colour, ()), ax, style)
 
     def document(self) -> list[dict[str, Any]]:
         """What the JSON holds: the rows."""

@@ -9,7 +9,7 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.presentation.chart_style import DASHED, HEIGHT, SOLID, WIDTH, data
 from bptt.presentation.colours import GREY
-from bptt.sweeps.maps.crossings import contour, mean_field_line
+from bptt.sweeps.maps.crossings import mean_field_line
 from bptt.sweeps.maps.curve import curve
 from bptt.sweeps.maps.encodings import (
     MISSING,
@@ -21,26 +21,15 @@ from bptt.sweeps.maps.encodings import (
     position,
 )
 from bptt.sweeps.maps.grid import Axis, Grid, Panel, words
-from bptt.sweeps.maps.grid import grid as laid_out
+from bptt.sweeps.maps.zeros import HALO, INK, connected, dots, measured_zeros
 
 MEASURED, THEORY = "λ₁ = 0, measured", "λ₁ = 0, mean field"
-INK, HALO = "#1b1b1f", "#ffffff"
 SMALL, COLUMNS = 172, 3  # size and number in a row of small multiples
 PARTS = ("solved", "memory")  # of 1; below 0 an R² says nothing
 WIDEST = 0.95  # part of the values that a scale of colours tells apart; the rest has its ends
 POINTS = 300  # of the measured lines in one picture
 SCATTERED = 5_000  # points drawn of a sample: its first ones are a sample too
 FINE = 3  # pixels of a cell below which it gets no cross
-
-
-def for_a_file(picture: Any) -> Any:
-    """A chart for a file of its own: plain fonts, on white."""
-    plain = {"labelFontSize": 12, "titleFontSize": 13, "titleFontWeight": "normal"}
-    return picture.configure(
-        background="white", font="DejaVu Sans, sans-serif", axis=plain,
-        legend=plain | {"titleFontSize": 12},
-        title=alt.TitleConfig(anchor="start", fontSize=13, subtitleFontSize=12),
-    )  # fmt: skip
 
 
 def chart(grid: Grid) -> Any:
@@ -81,25 +70,14 @@ def scale_of(grid: Grid) -> tuple[float, float]:
 def _map(panel: Panel, grid: Grid, ends: tuple[float, float], size: tuple[int, int]) -> Any:
     assert grid.y is not None
     layers = _cells(panel, grid, ends, size) if grid.regular else _scattered(panel, grid, ends)
-    lines = {MEASURED: _contours(panel, grid), THEORY: []}
+    zeros = measured_zeros(panel, grid)
+    lines = {MEASURED: connected(zeros), THEORY: []}
     theory = mean_field_line(panel, grid)
     if theory is not None:
         lines[THEORY] = [theory]
     layers += _lines(lines, grid)
+    layers += dots(zeros, grid)
     return alt.layer(*layers).resolve_scale(strokeDash="independent", shape="independent")
-
-
-def _contours(panel: Panel, grid: Grid) -> list[Array]:
-    """The measured line, of λ₁ whatever else is drawn."""
-    if grid.measure == "lyapunov":
-        return contour(panel, grid)
-    assert grid.y is not None
-    if len({row[grid.x.name] for row in panel.rows}) < 2 or not grid.regular:
-        return []
-    if len({row[grid.y.name] for row in panel.rows}) < 2:
-        return []
-    same = laid_out(panel.rows, grid.x.name, grid.y.name, "lyapunov", ())
-    return contour(same.panels[0], same)
 
 
 def _cells(panel: Panel, grid: Grid, ends: tuple[float, float], size: tuple[int, int]) -> list[Any]:

@@ -1,8 +1,7 @@
 r"""Where the largest Lyapunov exponent is zero: as measured, and by mean-field theory.
 
 The measured line is interpolated between the points of a grid: along one field for every value of another
-(``crossings``), and as a contour over both (``contour``). Each repetition, a seed say, has its own crossing; their
-mean is given with its standard error.
+(``crossings``). Each repetition, a seed say, has its own crossing; their mean is given with its standard error.
 """
 
 from collections.abc import Sequence
@@ -15,8 +14,7 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.dynamics import critical_gain
 from bptt.errors import OptionError
-from bptt.extras import needing
-from bptt.sweeps.maps.grid import Axis, Grid, Panel, Rows
+from bptt.sweeps.maps.grid import Grid, Panel, Rows
 from bptt.sweeps.point.rows import CONFIGURATION
 
 AXES = ("gain", "input_variance")
@@ -95,24 +93,21 @@ def applies(rows: Rows) -> bool:
     )
 
 
-def contour(panel: Panel, layout: Grid) -> list[Array]:
-    """The lines λ₁ = 0 over a grid of means, each (points, 2): x and y.
+def zero_line(panel: Panel, layout: Grid) -> tuple[str, list[Crossing]]:
+    """Where λ₁ is zero in a panel, along the field across for every value of the other, or the other way round.
 
-    Raises:
-        OptionError: if contourpy is missing.
+    The figure and the sentences below it both say these numbers.
+
+    Returns:
+        the name of the field along which it was looked for, and the crossings; none where nothing crosses.
     """
     x, y = layout.x, layout.y
-    if y is None or not layout.regular or "named" in (x.kind, y.kind) or min(panel.mean.shape) < 2:
-        return []
-    with needing("sweep", "the line λ₁ = 0"):
-        from contourpy import contour_generator
-    finite = np.isfinite(panel.mean)
-    z = np.ma.masked_array(np.where(finite, panel.mean, 0.0), ~finite)
-    lines = contour_generator(_position(x), _position(y), z, corner_mask=True).lines(0.0)
-    return [
-        np.stack([_value(x, line[:, 0]), _value(y, line[:, 1])], axis=1)
-        for line in map(np.asarray, lines)
-    ]
+    if not layout.regular:
+        return x.name, []
+    found = [] if x.kind == "named" else crossings(panel.rows, x.name, (y.name,) if y else ())
+    if found or y is None or y.kind == "named":
+        return x.name, found
+    return y.name, crossings(panel.rows, y.name, (x.name,))
 
 
 def mean_field_line(panel: Panel, layout: Grid) -> Array | None:
@@ -145,12 +140,3 @@ def _zero(run: list[tuple[float, float]]) -> float | None:
         if np.isfinite(v0) and np.isfinite(v1) and (v0 < 0) != (v1 < 0):
             return float(x0 + (x1 - x0) * v0 / (v0 - v1))
     return None
-
-
-def _position(axis: Axis) -> Array:
-    values = np.asarray(axis.values, float)
-    return np.log(values) if axis.kind == "log" else values
-
-
-def _value(axis: Axis, position: Array) -> Array:
-    return np.exp(position) if axis.kind == "log" else position

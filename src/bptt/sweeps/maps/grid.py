@@ -40,16 +40,25 @@ class Axis:
         return len(self.values) < len(self.place)
 
     def edges(self) -> list[float]:
-        """Where the cells of a numeric axis meet: half-way; it begins and ends with its values."""
+        """Where the cells of a numeric axis meet: half-way; each value stands in the middle of its own.
+
+        What begins at 0 has no room below it.
+        """
         values = np.asarray(self.values, float)
-        middle = np.sqrt(values[1:] * values[:-1]) if self.kind == "log" else None
-        inner = (values[1:] + values[:-1]) / 2 if middle is None else middle
-        first, last = self.ends()
-        return [float(f"{v:.6g}") for v in (first, *inner, last)]
+        at = np.log(values) if self.kind == "log" else values
+        inner = (at[1:] + at[:-1]) / 2
+        half = (at[1:] - at[:-1]) / 2 if len(at) > 1 else np.array([0.5])
+        edges = np.array([at[0] - half[0], *inner, at[-1] + half[-1]])
+        if self.kind == "log":
+            edges = np.exp(np.clip(edges, -700, 709))  # within the type
+        elif values[0] >= 0:
+            edges[0] = max(0.0, edges[0])
+        return [float(f"{v:.6g}") for v in edges]
 
     def ends(self) -> list[float]:
-        """The smallest and the largest value of a numeric axis."""
-        return [float(min(self.place)), float(max(self.place))]
+        """From where to where a numeric axis goes: over all of its cells."""
+        edges = self.edges()
+        return [edges[0], edges[-1]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -81,9 +81,12 @@ def figures(
 def _figure(layout: Grid) -> Figure:
     over = words(layout.x.name) + (f" and {words(layout.y.name)}" if layout.y else "")
     name = words(layout.measure)
+    heading, same = f"{name[:1].upper()}{name[1:]} over {over}", sentences.constant(layout)
+    if same is not None:
+        return Figure(layout.measure, heading, "", None, same)
     return figure(
         layout.measure,
-        f"{name[:1].upper()}{name[1:]} over {over}",
+        heading,
         READING.get(layout.measure, "") + sentences.how_read(layout),
         charts.chart(layout),
         lambda: sentences.finding(layout),

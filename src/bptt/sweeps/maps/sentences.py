@@ -9,7 +9,7 @@ import numpy as np
 from bptt.diagnosis import VERDICT_CODES
 from bptt.presentation.figure import Table
 from bptt.presentation.formatting import percent, short, to_its_error
-from bptt.sweeps.maps.crossings import crossings
+from bptt.sweeps.maps.crossings import zero_line
 from bptt.sweeps.maps.grid import Axis, Grid, Panel, Rows, grid, varied_in, words
 from bptt.sweeps.point.rows import CONFIGURATION
 
@@ -57,12 +57,9 @@ def diverged(rows: Rows) -> int:
 
 def zeros(layout: Grid, few: int = FEW) -> list[str]:
     """Where λ₁ is zero in every panel, for at most ``few`` values of the field upward."""
-    if layout.x.kind == "named" or not layout.regular:
-        return []
-    by = (layout.y.name,) if layout.y else ()
     sentences = []
     for panel in layout.panels:
-        chosen = crossings(panel.rows, layout.x.name, by)
+        along, chosen = zero_line(panel, layout)
         if len(chosen) > few:
             chosen = [chosen[i] for i in _some(len(chosen), few)]
         for each in chosen:
@@ -70,7 +67,7 @@ def zeros(layout: Grid, few: int = FEW) -> list[str]:
             at = ", ".join(part for part in where if part)
             theory = "" if each.theory is None else f"; mean field says {short(each.theory)}"
             sentences.append(
-                f"λ₁ = 0 at {words(layout.x.name)} {to_its_error(each.at, each.stderr)}"
+                f"λ₁ = 0 at {words(along)} {to_its_error(each.at, each.stderr)}"
                 + (f" for {at}" if at else "")
                 + theory
                 + "."
@@ -164,6 +161,10 @@ def how_read(layout: Grid) -> str:
         parts.append("Infinite values have the colour of the scale's end.")
     if layout.y is not None:
         parts.append("Beyond the ends of the scale the colour stays the same.")
+        if layout.measure == "lyapunov" and any(zero_line(p, layout)[1] for p in layout.panels):
+            parts.append(
+                "Dots mark where λ₁ is zero, with two standard errors on either side where it was repeated."
+            )
     elif layout.averaged:
         parts.append("The band goes from the smallest to the largest of them.")
     return " ".join(parts)
@@ -218,3 +219,12 @@ def median(rows: Rows, column: str, form: str) -> str:
     """The middle of a column, written; "" where there are no numbers."""
     values = [row[column] for row in rows if row[column] is not None]
     return form.format(float(np.median(values))) if values else ""
+
+
+def constant(layout: Grid) -> str | None:
+    """The one value that all points of a map have, in a sentence; None where they differ."""
+    values = np.concatenate([panel.mean[np.isfinite(panel.mean)] for panel in layout.panels])
+    unlike = any(np.isinf(panel.mean).any() for panel in layout.panels)
+    if unlike or not len(values) or np.ptp(values) > 1e-12 * np.abs(values).max():
+        return None
+    return f"it is {short(float(values[0]), 3)} at every point."
