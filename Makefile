@@ -15,7 +15,7 @@ SANITIZED := .venv-sanitize
 REAL := .venv-real
 SITE := .venv-site
 
-.PHONY: demo test test-real lint check format docs site bench experiments fuzz campaign sanitize clean
+.PHONY: demo test test-long test-real lint check format docs site bench experiments fuzz campaign sanitize clean
 
 demo: $(VENV)/.installed
 	$(BIN)/bptt diagnose --report report.html
@@ -23,8 +23,12 @@ demo: $(VENV)/.installed
 	@echo "For the command bptt in this shell: source $(VENV)/bin/activate"
 
 test: $(VENV)/.tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 	BPTT_KERNELS=numpy $(BIN)/python -m pytest --quiet $(MATHS)
+
+# Memory, leaks and sizes: what needs many calls or large arrays to be seen.
+test-long: $(VENV)/.tests
+	$(BIN)/python -m pytest -m long
 
 # Models of other packages: what they ask for is large, and does not all fit beside what the other tests ask for.
 test-real: $(REAL)/.installed

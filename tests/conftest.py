@@ -23,6 +23,11 @@ settings.load_profile("bptt")
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "needs(*packages): skipped where one is missing, but in CI.")
+    config.addinivalue_line(
+        "markers", "long: memory, leaks and sizes, minutes in all: make test-long."
+    )
+    if not config.option.markexpr:
+        config.option.markexpr = "not long"
 
 
 def pytest_runtest_setup(item):

@@ -35,6 +35,7 @@ def test_rank_correlation_with_ties(seed):
     assert ranks.spearman(a, b) == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-12)
 
 
+@pytest.mark.long
 def test_a_quick_experiment_runs():
     done = subprocess.run(
         [sys.executable, "-m", "experiments", "pascanu", "--quick"],

@@ -221,6 +221,7 @@ def test_sizes_that_cannot_be_are_refused(whole):
     not MEMORY.exists() or "asan" in os.environ.get("LD_PRELOAD", ""),
     reason="the system does not say what a process holds, or a sanitizer holds what was freed",
 )
+@pytest.mark.long
 def test_ten_thousand_calls_leak_nothing(whole):
     p = problem(np.random.default_rng(5), "LSTM", (3, 2, 4, 5), 2, 2, ragged=True, dropout=True)
 

@@ -98,6 +98,7 @@ print(json.dumps({"mb": peak() - before, "norm": float(np.linalg.norm(grads.dW_R
 
 
 @pytest.mark.parametrize("cell", LAYERS)
+@pytest.mark.long
 def test_a_million_steps_in_200_mb_beyond_the_input(cell):
     # The NumPy loops take a minute for as many: of a tenth they must hold no more either.
     T = 1_000_000 if instruction_sets.compiled else 100_000

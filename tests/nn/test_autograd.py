@@ -167,6 +167,7 @@ def count_tensors():
     return sum(issubclass(type(o), torch.Tensor) for o in gc.get_objects())
 
 
+@pytest.mark.long
 def test_ten_thousand_calls_leak_nothing():
     resource = pytest.importorskip("resource")
     layer, cell = bptt.nn.LSTM(8, 16), bptt.nn.GRUCell(8, 16)

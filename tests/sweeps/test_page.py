@@ -82,6 +82,7 @@ def test_hostile_words_stay_words(swept, visit, tmp_path):
     assert seen.page.locator("img").count() == 0
 
 
+@pytest.mark.long
 def test_ten_thousand_points_stay_small(swept, visit, tmp_path):
     row = swept.rows()[0]
     rng = np.random.default_rng(0)

@@ -275,6 +275,7 @@ print(peak() - before)
         ("LSTM", 500, 64, 64, 1, 1.5e8), ("GRU", 300, 64, 64, 1, 1e8), ("RNN", 500, 64, 64, 1, 1.2e8),
     ],
 )  # fmt: skip
+@pytest.mark.long
 def test_the_peak_stays_within_the_memory_that_was_asked_for(kind, T, B, H, levels, memory):
     given = [str(int(value)) for value in (T, B, H, levels, memory)]
     done = subprocess.run(
