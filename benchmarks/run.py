@@ -134,7 +134,7 @@ def main():
     tables.write()
     print(
         Path(tables.RESULTS).name,
-        "written; README.md, docs/speed.md and docs/accelerate.md have the tables:\n",
+        "written; docs/speed.md and docs/accelerate.md have the tables:\n",
     )
     print(tables.gradient(result))
 

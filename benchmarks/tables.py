@@ -1,4 +1,4 @@
-"""The tables of README.md and of the pages, from what the benchmarks stored.
+"""The tables of the pages, from what the benchmarks stored.
 
 python -m benchmarks.tables      # writes them
 """
@@ -14,7 +14,6 @@ RESULTS, LARGE, AHEAD, ACCELERATED, STEPS, SCANS = (
 )
 STORED = {
     RESULTS: {
-        HERE.parent / "README.md": ("gradient",),
         DOCS / "speed.md": (
             "gradient",
             "memory",
