@@ -77,8 +77,11 @@ IGNORED = {
         "--x, --y, --colour and --split",
     "sweep --export r.csv --sample 3 --sample-seed 1 --train-updates 2 --lr 1 --engine threads":
         "--sample, --sample-seed, --train-updates, --lr and --engine",
-    "sweep --map m.html --workers 3 --address a --retry-failed":
-        "--workers, --address and --retry-failed",
+    "sweep --map m.html --workers 3 --address a --retry-failed --refine 2":
+        "--workers, --address, --retry-failed and --refine",
+    "sweep --gain 1,2 --width 90 --style s.toml": "--width and --style",
+    "diagnose --width 90 --style s.toml": "--width and --style",
+    "compare a.json --width 90 --style s.toml": "--width and --style",
     "sweep --gain 1,2 --sample-seed 1": "--sample-seed",
     "sweep --gain 1,2 --lr 0.1": "--lr",
     "sweep --cell lstm,gru --activation relu": "--activation",
@@ -88,7 +91,9 @@ IGNORED = {
 
 # Options that always have an effect, or are refused above their choices by the library itself.
 ALWAYS = {
-    "diagnose": "model data needed_lag truncation max_lag batch no_report json",
+    "diagnose": "model data needed_lag truncation max_lag batch no_report figure json",
+    "compare": "reports what band layer stage out json",
+    "doctor": "json",
     "prognosis": "model data needed_lag budget lr batch clip omega seed no_report json",
     "remedies": "model data needed_lag only budget seed apply no_report json",
     "train": "data out init_from updates curriculum batch optimizer lr schedule clip omega evaluate_every "

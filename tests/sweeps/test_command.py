@@ -102,7 +102,7 @@ def test_files_are_read_before_anything_runs(tmp_path):
     [
         ((), "axes: expected at least one field"),
         (("--gain", "x"), "gain: expected a finite number"),
-        (("--gain", "0.5:3"), "gain: expected how many values"),
+        (("--gain", "0.5:3"), "gain: expected start:stop:count"),
         (("--gain", "1", "--engine", "mars"), "engine: expected one of loky"),
         (("--gain", "1", "--engine", "dask", "--address", "127.0.0.1:9"), "running Dask scheduler"),
         (("none.toml",), "none.toml: expected a TOML file"),

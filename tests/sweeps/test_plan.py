@@ -2,10 +2,12 @@
 
 import json
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
+import bptt
 from bptt.configuration import Configuration
 from bptt.errors import FileError, OptionError
 from bptt.sweeps import Plan, Range, Values, read_plan
@@ -167,3 +169,35 @@ def test_the_length_of_data_that_have_their_own_is_no_axis(data):
     assert len(Plan({"length": [20, 40]}).points()) == 2
     # one length for the data that have none of their own
     assert len(Plan({"length": [20], "data": ["noise", "mine.csv"]}).points()) == 2
+
+
+@pytest.mark.parametrize("name", ["cell", "activation", "init", "loss_at", "dtype"])
+def test_a_typo_is_refused_before_the_first_point(name):
+    with pytest.raises(OptionError, match=f"{name}: expected one of .*, got 'rnnn'"):
+        bptt.sweep({name: ["rnnn"], "gain": [0.5, 1]})
+
+
+def test_a_range_without_a_count_shows_how_to_write_it():
+    with pytest.raises(
+        OptionError, match=r"Write 1:2:11 for 11 values, 1,2 for these two"
+    ) as error:
+        Plan({"gain": "1:2"}).points()
+    assert "both ends included, got '1:2'" in str(error.value)
+
+
+def test_refining_puts_points_where_the_sign_changes(tmp_path):
+    options = {
+        "base": Configuration(init="gaussian", hidden=16, length=30),
+        "engine": "threads",
+        "workers": 1,
+    }
+    axes = {"gain": [0.5, 2.5, 4.5], "seed": [0, 1]}
+    coarse = bptt.sweep(axes, out=tmp_path / "s.sqlite", **options)
+    fine = bptt.sweep(axes, out=tmp_path / "s.sqlite", refine=3, **options)
+    assert fine.rows()[:6] == coarse.rows()  # measured once, kept
+    for seed in (0, 1):
+        run = sorted((r["gain"], r["lyapunov"]) for r in fine.rows() if r["seed"] == seed)
+        around = [b - a for (a, v), (b, w) in pairwise(run) if (v < 0) != (w < 0)]
+        assert around == [0.25]
+    with pytest.raises(OptionError, match="refine: expected a number that varies"):
+        bptt.sweep({"seed": [0, 1]}, refine=1)

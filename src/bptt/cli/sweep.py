@@ -115,6 +115,12 @@ def sweep(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Measure again the points that failed before.")
     ] = False,
+    refine: Annotated[
+        int | None,
+        typer.Option(
+            help="Rounds in which points are added half-way wherever the exponent λ₁ changes its sign along the gain. The default is 0."
+        ),
+    ] = None,
     export: Annotated[
         Path | None,
         typer.Option(
@@ -198,7 +204,7 @@ def sweep(
         try:
             results = run_plan(
                 plan, out=out, engine=engine, workers=workers, address=address,
-                retry_failed=retry_failed, progress=True,
+                retry_failed=retry_failed, refine=refine or 0, progress=True,
             )  # fmt: skip
         except KeyboardInterrupt:
             print(

@@ -49,6 +49,7 @@ def refuse_ignored(plan: "Plan", only_read: bool) -> None:
         "workers",
         "address",
         "retry_failed",
+        "refine",
     )
     refuse(
         measuring,

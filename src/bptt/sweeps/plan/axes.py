@@ -15,12 +15,23 @@ from typing import Any, get_type_hints
 import numpy as np
 
 from bptt.arrays import as_whole
+from bptt.cells.activations import ACTIVATIONS, ALIASES
+from bptt.cells.initialise import SCHEMES
 from bptt.configuration import Configuration
 from bptt.errors import OptionError
+from bptt.layers.kinds import KINDS
 
 Value = Any  # of a field: a number, a word or None
 _HINTS = get_type_hints(Configuration)
 NAMES = tuple(field.name for field in fields(Configuration))
+# What a word may be: a typo must not cost a sweep.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "cell": tuple(KINDS),
+    "activation": (*ACTIVATIONS, *ALIASES),
+    "init": tuple(SCHEMES),
+    "loss_at": ("last", "every"),
+    "dtype": ("float32", "float64"),
+}
 EXPECTED = "values (0.5,1,2) or a range (0.5:3:26, log:8:512:7)"
 
 
@@ -74,9 +85,11 @@ class Range:
         count = self.count
         if count is None:
             if self.log or not whole:
+                start, stop = f"{self.start:g}", f"{self.stop:g}"
                 raise OptionError(
-                    self.name, "how many values, start:stop:count", "start:stop",
-                    "Add a count, or draw points at random (sample=500).",
+                    self.name, "start:stop:count, both ends included", f"'{start}:{stop}'",
+                    f"Write {'log:' * self.log}{start}:{stop}:11 for 11 values, {start},{stop} for these two, or draw points at "
+                    "random (sample=500).",
                 )  # fmt: skip
             count = int(self.stop) - int(self.start) + 1
         space = np.geomspace if self.log else np.linspace
@@ -118,7 +131,7 @@ def as_axis(name: str, spec: Any) -> Axis:
     if isinstance(spec, Values):
         spec = spec.values
     if isinstance(spec, str):
-        if ":" in spec and _is_number(name):
+        if ":" in spec and is_number(name):
             return _range_of(name, spec)
         spec = [word.strip() for word in spec.split(",")] if spec.strip() else []
     elif spec is None or not isinstance(spec, Iterable):
@@ -143,10 +156,12 @@ def canonical(name: str, value: Any) -> Value:
         if isinstance(value, bool):
             return value
         raise OptionError(name, 'true, false or "none"', repr(value), "Choose one.")
-    if not _is_number(name):
-        if isinstance(value, str) and value:
+    if not is_number(name):
+        choices = CHOICES.get(name)
+        if isinstance(value, str) and (value in choices if choices else value):
             return str(value)
-        raise OptionError(name, "a name", repr(value), "Choose one.")
+        expected = "one of " + ", ".join(choices) if choices else "a name"
+        raise OptionError(name, expected, repr(value), "Choose one.")
     whole = is_whole(name)
     expected = "a whole number" if whole else "a finite number"
     try:
@@ -166,7 +181,8 @@ def is_whole(name: str) -> bool:
     return _HINTS[name] is int
 
 
-def _is_number(name: str) -> bool:
+def is_number(name: str) -> bool:
+    """Whether the field is a number."""
     return _HINTS[name] in (int, float, float | None)
 
 

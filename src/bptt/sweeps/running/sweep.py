@@ -6,10 +6,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from bptt.arrays import as_kind
+from bptt.arrays import as_kind, as_whole
 from bptt.configuration import Configuration
 from bptt.errors import OptionError
 from bptt.sweeps.plan.plan import Plan, Point
+from bptt.sweeps.plan.refining import MOST, between_signs, refined_along
 from bptt.sweeps.point.point import Row
 from bptt.sweeps.results import Sweep
 from bptt.sweeps.running.engines import Run, WorkerDied, check_engine, measuring
@@ -34,6 +35,7 @@ def sweep(
     workers: int | None = None,
     address: str | None = None,
     retry_failed: bool = False,
+    refine: int = 0,
     progress: bool | Show = False,
 ) -> Sweep:
     """Measure many networks: every combination of the axes, or points drawn at random.
@@ -52,6 +54,8 @@ def sweep(
         workers: how many to use; one per processor if not given.
         address: address of a running Dask or Ray scheduler; one is started here if not given.
         retry_failed: whether to measure again the points that failed before.
+        refine: rounds in which a point is added half-way wherever λ₁ changes its sign along the gain, or along the first
+            number that varies: each halves the distance.
         progress: True shows a bar; a function is called with a ``Progress``.
 
     Returns:
@@ -70,7 +74,7 @@ def sweep(
     plan = Plan(axes, base, sample, sample_seed, train_updates, lr)
     return run_plan(
         plan, out=out, engine=engine, workers=workers, address=address, retry_failed=retry_failed,
-        progress=progress,
+        refine=refine, progress=progress,
     )  # fmt: skip
 
 
@@ -82,6 +86,7 @@ def run_plan(
     workers: int | None = None,
     address: str | None = None,
     retry_failed: bool = False,
+    refine: int = 0,
     progress: bool | Show = False,
 ) -> Sweep:
     """Measure the points of a plan.
@@ -93,6 +98,8 @@ def run_plan(
         workers: how many to use; one per processor if not given.
         address: address of a running Dask or Ray scheduler; one is started here if not given.
         retry_failed: whether to measure again the points that failed before.
+        refine: rounds in which a point is added half-way wherever λ₁ changes its sign along the gain, or along the first
+            number that varies: each halves the distance.
         progress: True shows a bar; a function is called with a ``Progress``.
 
     Returns:
@@ -102,20 +109,55 @@ def run_plan(
         OptionError, FileError: as for ``sweep``.
     """
     workers = check_engine(engine, workers, address)
+    refine = as_whole("refine", refine, 0, MOST, cure="5 makes the distance 32 times smaller.")
+    along = refined_along(plan) if refine else ""
     points = {point.key: point for point in plan.points()}
     with ExitStack() as stack:
         store = stack.enter_context(Store(out, write=True))
-        statuses = {key: status for key, status in store.statuses().items() if key in points}
-        kept = {key for key, status in statuses.items() if status == "ok" or not retry_failed}
-        missing = {key: point for key, point in points.items() if key not in kept}
-        run = stack.enter_context(measuring(engine, workers, address)) if missing else None
+        engine_of = _Once(stack, engine, workers, address)
+        if _missing(store, points, retry_failed):
+            engine_of()  # what cannot be reached is said before the bar is drawn
         show = stack.enter_context(bar()) if progress is True else progress or (lambda _: None)
-        failed = sum(statuses[key] == "failed" for key in kept)
-        writer = _Writer(store, missing, len(points), failed, show)
-        if run is not None:
-            _measure(run, writer)
-        rows = {row["key"]: row for row in store.rows() if row["key"] in points}
+        for rounds_left in reversed(range(refine + 1)):
+            _measure_missing(store, points, engine_of, show, retry_failed and rounds_left == refine)
+            rows = {row["key"]: row for row in store.rows() if row["key"] in points}
+            if rounds_left:
+                points |= {p.key: p for p in between_signs(list(points.values()), rows, along)}
     return Sweep([rows[key] for key in points], out)
+
+
+class _Once:
+    """An engine that is started where the first point is missing."""
+
+    def __init__(self, stack: ExitStack, *how: Any) -> None:
+        self.stack, self.how = stack, how
+        self.run: Run | None = None
+
+    def __call__(self) -> Run:
+        """The engine."""
+        if self.run is None:
+            self.run = self.stack.enter_context(measuring(*self.how))
+        return self.run
+
+
+def _measure_missing(
+    store: Store, points: dict[str, Point], engine: _Once, show: Show, retry_failed: bool
+) -> None:
+    """All points that the file does not hold yet."""
+    missing = _missing(store, points, retry_failed)
+    failed = sum(
+        status == "failed" and key in points and key not in missing
+        for key, status in store.statuses().items()
+    )
+    writer = _Writer(store, missing, len(points), failed, show)
+    if missing:
+        _measure(engine(), writer)
+
+
+def _missing(store: Store, points: dict[str, Point], retry_failed: bool) -> dict[str, Point]:
+    """The points to measure: those that the file does not hold, and failed ones if they are to be tried again."""
+    kept = {k for k, status in store.statuses().items() if status == "ok" or not retry_failed}
+    return {key: point for key, point in points.items() if key not in kept}
 
 
 class _Writer:
