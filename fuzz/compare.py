@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 
 import bptt
-from bptt.errors import BpttError, NonFiniteError
+from bptt.errors import BpttError, NonFiniteError, ResidualError
 from bptt.layers.levels import BidirectionalTrace, directions
 from bptt.layers.sequences import in_reverse, inside
 from bptt.layers.stack_errors import immediate_errors
@@ -28,12 +28,15 @@ class Found:
         numbers: by quantity, how many were compared.
         worst: by quantity, the largest difference, in units in the last place of what was added up.
         refused: the library's error, where it gave one.
+        beyond: whether it refused a gradient that is smaller than rounding, or an entry lost to the largest of its row, may
+            make it.
     """
 
     wrong: list[str] = field(default_factory=list)
     numbers: Counter = field(default_factory=Counter)
     worst: dict[str, float] = field(default_factory=dict)
     refused: str | None = None
+    beyond: bool = False
 
     def check(self, name, off, majorant, eps, steps):
         """Count |off| in units of eps·majorant; wrong where it is more than rounding makes of so many steps."""
@@ -57,15 +60,20 @@ def compare(drawn):
         return found
     parts, levels = parts_of(trace, drawn.dh)
     _forward(found, parts)
+    T, both = len(parts[0].x), any(len(level) > 1 for level in levels)
+    lags = (len(levels) * (T - 1) if both else T - 1) + 1
+    answers = [a for level in backward(levels, trace.masks, lags) for a in level]
     try:
         profiles = bptt.by_lag(trace, drawn.dh, keep_matrices=True, **drawn.options)
+    except ResidualError as error:
+        found.refused, found.beyond = str(error), True
+        if not any(_beyond(*each, len(levels)) for each in zip(parts, answers, strict=True)):
+            found.wrong.append(f"by_lag: {error}")
+        return found
     except BpttError as error:
         found.refused = str(error)
         found.wrong.append(f"by_lag: {error}")
         return found
-    T, both = len(parts[0].x), any(len(level) > 1 for level in levels)
-    lags = (len(levels) * (T - 1) if both else T - 1) + 1
-    answers = [a for level in backward(levels, trace.masks, lags) for a in level]
     for name, part, profile, answer in zip(
         trace.stack.names, parts, profiles, answers, strict=True
     ):
@@ -77,6 +85,19 @@ def compare(drawn):
             found.worst[key] = max(found.worst.get(key, 0.0), value)
     _others(found, drawn, trace, parts, answers)
     return found
+
+
+def _beyond(part, answer, levels):
+    """Whether the whole gradient is no more than rounding of what was added up."""
+    G, M = answer.G, answer.G_majorant
+    eps = np.finfo(part.W_R.dtype).eps
+    return 0 < norm(G.sum(0)) <= 4 * UNITS * _steps(part, len(G), levels) * eps * norm(M.sum(0))
+
+
+def _steps(part, K, levels):
+    """What rounding of a sum by lag comes from."""
+    T, B, _ = part.x.shape
+    return T + levels * (K + 1) + B + sum(part.W_R.shape) + part.W_F.shape[1]
 
 
 def _others(found, drawn, trace, parts, answers):
@@ -133,9 +154,7 @@ def _forward(found, parts):
 def _lags(found, part, profile, answer, levels):
     K = len(profile.log10_norm)
     G, M = answer.G, answer.G_majorant
-    T, B, _ = part.x.shape
-    eps = np.finfo(part.W_R.dtype).eps
-    steps = T + levels * (K + 1) + B + sum(part.W_R.shape) + part.W_F.shape[1]
+    eps, steps = np.finfo(part.W_R.dtype).eps, _steps(part, K, levels)
     whole, whole_majorant = norm(G.sum(0)), norm(M.sum(0))
     if whole > 4 * UNITS * steps * eps * whole_majorant:
         found.check(
@@ -150,11 +169,7 @@ def _lags(found, part, profile, answer, levels):
         )
     for k in range(max(K, len(G))):
         exact, majorant = (norm(G[k]), norm(M[k])) if k < len(G) else (LONG(0), LONG(0))
-        if k >= K:
-            if exact and profile.rest == 0:
-                found.wrong.append(
-                    f"lags: {K} of them, lag {k} is missing, 1e{float(np.log10(exact)):.1f}"
-                )
+        if k >= K:  # see _rest
             continue
         if majorant == 0:
             if profile.log10_norm[k] > END:
@@ -187,9 +202,24 @@ def _lags(found, part, profile, answer, levels):
                 eps,
                 steps,
             )
+    _rest(found, profile, G, M, eps, steps)
     _signal(found, part, profile, answer, eps, steps)
     if whole > 4 * UNITS * steps * eps * whole_majorant:
         _truncation(found, profile, answer, whole, whole_majorant / whole, eps, steps)
+
+
+def _rest(found, profile, G, M, eps, steps):
+    """What lies beyond the last lag, over the sum of the sizes of those before."""
+    K = len(profile.log10_norm)
+    sizes = sum((norm(one) for one in G[:K]), LONG(0))
+    left, majorant = norm(G[K:].sum(0)), norm(M[K:].sum(0))
+    rounding = UNITS * steps * eps * (majorant + norm(M[:K].sum(0)))
+    if profile.rest == 0:
+        if left > rounding:
+            found.wrong.append(f"rest: 0, but lags from {K} on have 1e{float(np.log10(left)):.1f}")
+    elif sizes > 4 * UNITS * steps * eps * norm(M[:K].sum(0)) and left / sizes < LONG("1e300"):
+        worth = majorant / sizes + left / sizes * norm(M[:K].sum(0)) / sizes + LONG("1e-290")
+        found.check("rest", profile.rest - left / sizes, worth, eps, steps)
 
 
 def _signal(found, part, profile, answer, eps, steps):

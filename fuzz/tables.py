@@ -1,11 +1,14 @@
-"""The stored run, and its figures in docs/reliability.md."""
+"""python -m fuzz.tables [FILE ...]: the stored run, or runs that were kept put together, and the figures in docs/reliability.md."""
 
 import json
 import os
 import platform
+import sys
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+
+from fuzz.running import kept, together
 
 RESULTS = Path(__file__).parent / "results.json"
 PAGE = Path(__file__).parent.parent / "docs" / "reliability.md"
@@ -16,6 +19,7 @@ NAMES = {
     "G_k": "G_k, every lag",
     "log10_norm": "log10 ‖G_k‖",
     "share": "shares",
+    "rest": "what lies beyond the largest lag",
     "log10_signal": "log10 of the signal",
     "bias": "truncation: bias",
     "cosine": "truncation: cosine",
@@ -33,6 +37,7 @@ def store(run):
 
     RESULTS.write_text(json.dumps({
         "date": date.today().isoformat(), "seed": run.seed, "networks": run.tried, "refused": run.refused,
+        "beyond": run.beyond,
         "wrong": run.wrong, "minutes": round(run.seconds / 60, 1), "kinds": dict(sorted(run.kinds.items())),
         "numbers": dict(sorted(run.numbers.items())),
         "worst": {name: float(f"{units:.3g}") for name, units in sorted(run.worst.items())},
@@ -57,7 +62,8 @@ def table(result):
     rows = [
         f"{result['networks']:,} networks of seed {result['seed']}, {sum(result['numbers'].values()):,} numbers: "
         f"**{result['networks'] - wrong:,} fine, {wrong:,} wrong**. {result['refused']:,} of them overflow in their forward "
-        f"pass, and say so. {result['minutes']:g} minutes on one thread, {result['date']}; NumPy "
+        f"pass, and say so; in {result['beyond']:,} the gradient of a layer is smaller than what its type can hold beside the "
+        f"rest, which is refused. {result['minutes']:g} minutes of one processor, {result['date']}; NumPy "
         f"{result['machine']['numpy']}, {result['machine']['bptt']}.",
         "",
         "| quantity | compared | largest difference |",
@@ -84,4 +90,6 @@ def write():
 
 
 if __name__ == "__main__":
+    if sys.argv[1:]:
+        store(together([kept(Path(name)) for name in sys.argv[1:]]))
     write()

@@ -38,7 +38,7 @@ def linearise(saved: Array, prev: States, now: States, phi: Activation) -> Deriv
     r, z, n = (saved[..., j * H : (j + 1) * H] for j in range(3))
     factors = np.empty((*saved.shape[:-1], 2 * H), saved.dtype)
     np.multiply(prev[0] - n, z * (1 - z), out=factors[..., :H])
-    np.multiply(1 - z, 1 - n * n, out=factors[..., H:])
+    np.multiply(1 - z, (1 - n) * (1 + n), out=factors[..., H:])
     return factors, prev[0] * (r * (1 - r)), r, z
 
 

@@ -37,7 +37,7 @@ def linearise(saved: Array, prev: States, now: States, phi: Activation) -> Deriv
     """What (4) to (6) multiply dh_t by: factors towards W_R, the candidate's towards W_F, and z."""
     H = prev[0].shape[-1]
     r, z, n, a = (saved[..., j * H : (j + 1) * H] for j in range(4))
-    to_n = (1 - z) * (1 - n * n)
+    to_n = (1 - z) * ((1 - n) * (1 + n))
     factors = np.empty((*saved.shape[:-1], 3 * H), saved.dtype)
     np.multiply(to_n, a * r * (1 - r), out=factors[..., :H])
     np.multiply(prev[0] - n, z * (1 - z), out=factors[..., H : 2 * H])

@@ -10,7 +10,7 @@ and back, for the error [dh; dc] of the whole state:
     (5)  dz_t = [dc_t g σ′(z_i), dc_t c_{t-1} σ′(z_f), dc_t i tanh′(z_g), dh_t tanh(c_t) σ′(z_o)]
     (6)  dh_{t-1} = dz_t W_R                      dc_{t-1} = dc_t ⊙ f   (the carry)
 
-Slopes are taken from the gates, i(1 - i) and 1 - g², as the frameworks take them: where a gate rounds to 1
+Slopes are taken from the gates, i(1 - i) and (1 - g)(1 + g), as the frameworks take them: where a gate rounds to 1
 (z > 17 in float32, 37 in float64) its slope is 0.
 """
 
@@ -43,9 +43,9 @@ def linearise(saved: Array, prev: States, now: States, phi: Activation) -> Deriv
     factors = np.empty_like(saved)
     np.multiply(g, i * (1 - i), out=factors[..., :H])
     np.multiply(prev[1], f * (1 - f), out=factors[..., H : 2 * H])
-    np.multiply(i, 1 - g * g, out=factors[..., 2 * H : 3 * H])
+    np.multiply(i, (1 - g) * (1 + g), out=factors[..., 2 * H : 3 * H])
     np.multiply(tanh_c, o * (1 - o), out=factors[..., 3 * H :])
-    return o * (1 - tanh_c * tanh_c), factors, f
+    return o * ((1 - tanh_c) * (1 + tanh_c)), factors, f
 
 
 def vjp(

@@ -10,8 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from bptt.arrays import Array, as_whole
+from bptt.cells import Derivatives
+from bptt.cells.scales import LOG2, brought_to_one, slopes_apart, times_slopes, underflown
 from bptt.layers import Trace
 from bptt.layers.immediate import check_trace
+
+# Binary orders that rows are lifted by, so that products with denormal factors keep their digits.
+ROOM = {np.dtype(np.float32): 60, np.dtype(np.float64): 300}
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,38 +38,66 @@ class Product:
             return np.asarray(np.log10(values) + self.log_scale[:, None] / np.log(10))
 
 
-def ordinary_weights(trace: Trace) -> tuple[Array, float]:
-    """W_R over e^x and x, so that one step back stays within the type; x is 0 of ordinary weights, and beside a carry.
+def rows_back(trace: Trace, V: Array, t: int) -> tuple[Array, Array]:
+    """Rows of errors of s_t carried one step back, to s_{t-1}, each over a power of two of its own.
+
+    Slopes may underflow, gates be denormal and weights be of any size: no row is lost that the numbers of the trace hold.
 
     Args:
         trace: from a layer's ``forward``.
+        V: (B, n, S) n rows for each sequence, their largest entries about 1.
+        t: the step, counted from 0.
+
+    Returns:
+        (B, n, S) rows with the largest entry of each between 1/2 and 1, or zero, and (B, n) their exponents.
     """
-    W_R = trace.weights.W_R
-    e = int(np.frexp(np.abs(W_R).max())[1])
-    if trace.weights.cell.carry_gate is not None or abs(e) < 20:
-        return W_R, 0.0
-    return np.ldexp(W_R, -e), e * float(np.log(2.0))
+    weights, H = trace.weights, trace.layer.hidden
+    e_weights = int(np.frexp(np.abs(weights.W_R).max())[1])
+    W_R, own = np.ldexp(weights.W_R, -e_weights), trace.linearised(t, t + 1)
+    carry, e = None, np.zeros(V.shape[:2], np.int64)
+    if underflown(weights, own):
+        slopes, e_slopes = slopes_apart(weights, trace.part(t, t + 1)[0], own)
+        derivatives = _for_each_row(slopes, V)
+        dz, e = times_slopes(V, e, *derivatives, *_for_each_row((e_slopes,), V))
+    else:
+        derivatives = _for_each_row(own, V)
+        # Denormal factors have few digits, and lose no more where what they multiply is large.
+        lift = ROOM[V.dtype] - max(0, *(int(np.frexp(np.abs(array).max())[1]) for array in own))
+        e -= lift
+        dz, carry = weights.cell.vjp(np.ldexp(V, lift), derivatives)
+    back, e_back = brought_to_one(weights.cell.back(dz, derivatives, W_R), e + e_weights)
+    if carry is not None:
+        carry, e_carry = brought_to_one(carry, e)
+        has, carries = back.any(-1), carry.any(-1)
+        top = np.where(has & carries, np.maximum(e_back, e_carry), np.where(has, e_back, e_carry))
+        carry = np.ldexp(carry, (e_carry - top)[..., None])
+        carry[..., :H] += np.ldexp(back, (e_back - top)[..., None])
+        back, e_back = brought_to_one(carry, top)
+    if trace.keep is not None:
+        back = back * trace.keep[t][:, None, None]
+    return back, e_back
 
 
-def errors_back(trace: Trace, V: Array, t: int, W_R: Array | None = None) -> Array:
-    """Rows of errors of s_t carried one step back, to s_{t-1}.
+def _for_each_row(derivatives: Derivatives, V: Array) -> Derivatives:
+    """Every row of a sequence meets the same."""
+    return tuple(np.repeat(array[0][:, None], V.shape[1], axis=1) for array in derivatives)
+
+
+def errors_back(trace: Trace, V: Array, t: int) -> Array:
+    """Rows of errors of s_t carried one step back, to s_{t-1}, as the type holds them.
 
     Args:
         trace: from a layer's ``forward``.
         V: (B, n, S) n rows for each sequence.
         t: the step, counted from 0.
-        W_R: in the place of the trace's own.
 
     Returns:
         (B, n, S).
     """
-    weights, n = trace.weights, V.shape[1]
-    # every row of a sequence meets the same derivatives
-    derivatives = tuple(
-        np.repeat(array[0][:, None], n, axis=1) for array in trace.linearised(t, t + 1)
-    )
+    weights = trace.weights
+    derivatives = _for_each_row(trace.linearised(t, t + 1), V)
     dz, carry = weights.cell.vjp(V, derivatives)
-    through = weights.cell.back(dz, derivatives, weights.W_R if W_R is None else W_R)
+    through = weights.cell.back(dz, derivatives, weights.W_R)
     if carry is None:
         back = through
     else:
@@ -116,15 +149,12 @@ def products(trace: Trace, t: int, k: int) -> Iterator[tuple[int, Product]]:
     """
     B, S = trace.x.shape[1], trace.layer.state_size
     V = np.broadcast_to(np.eye(S, dtype=trace.layer.dtype), (B, S, S)).copy()
-    W_R, each = ordinary_weights(trace)
-    log_scale = np.zeros(B)
+    e = np.zeros((B, S), np.int64)
     for lag in range(1, k + 1):
-        V = errors_back(trace, V, t - lag + 1, W_R)
-        size = np.abs(V).max((1, 2))
-        size = np.where(size > 0, size, 1)
-        V = V / size[:, None, None]
-        log_scale = log_scale + np.log(size)
-        yield lag, Product(V, log_scale + lag * each)
+        V, moved = rows_back(trace, V, t - lag + 1)
+        e, some = e + moved, V.any(-1)
+        top = np.where(some, e, e.min()).max(1)
+        yield lag, Product(np.ldexp(V, np.where(some, e - top[:, None], 0)[..., None]), top * LOG2)
 
 
 def last_step(trace: Trace) -> int:

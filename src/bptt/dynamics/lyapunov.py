@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from bptt.arrays import Array, as_floats, as_whole, check_shape
-from bptt.dynamics.jacobians import errors_back, ordinary_weights
+from bptt.cells.scales import LOG2
+from bptt.dynamics.jacobians import rows_back
 from bptt.errors import OptionError
 from bptt.layers import Trace
 from bptt.layers.immediate import check_trace
@@ -55,6 +56,11 @@ class Exponents(Tabular):
 def lyapunov(trace: Trace, count: int | None = None, skip: int | None = None) -> Exponents:
     """The leading exponents of a layer driven by its inputs.
 
+    An exponent is -inf where slopes are exactly zero in all of its direction: units of a ReLU that are off, gates that have
+    rounded to 0 or 1, a reset. Slopes of tanh, the logistic and softsign never are, however small. Beside the
+    first exponent, one whose direction shrinks in a single step by 1e-15 (1e-7 in float32) of what the first does is lost
+    in rounding.
+
     Args:
         trace: from a layer's ``forward``; long, a hundred steps and more.
         count: how many exponents; None gives all, S of them (2H of an LSTM).
@@ -83,10 +89,11 @@ def lyapunov(trace: Trace, count: int | None = None, skip: int | None = None) ->
     start = np.random.default_rng(0).standard_normal((B, n, S)).astype(trace.layer.dtype)
     V = _orthonormal(start)[0]
     logs = np.empty((T, B, n))
-    W_R, each = ordinary_weights(trace)
     for number, t in enumerate(reversed(range(T))):
-        V, logs[number] = _orthonormal(errors_back(trace, V, t, W_R))
-    return exponents_of(logs[skip:] + each)
+        V, e = rows_back(trace, V, t)  # a factor of one row changes nothing but its own length
+        V, logs[number] = _orthonormal(V)
+        logs[number] += e * LOG2
+    return exponents_of(logs[skip:])
 
 
 def _one_by_one(jacobians: Any) -> Iterator[Any]:
@@ -130,11 +137,18 @@ def lyapunov_of(jacobians: Iterable[Array], count: int | None = None, skip: int 
 
 
 def _orthonormal(V: Array) -> tuple[Array, Array]:
-    """Rows made orthonormal, and ln of the lengths they had; -inf for a direction that is lost."""
+    """Rows made orthonormal, and ln of the lengths they had; -inf for a direction that is lost.
+
+    The first is divided by its length: reflections, which turn all of them, would make small entries of it zero, and
+    those may be all that is left a step later.
+    """
     Q, R = np.linalg.qr(np.swapaxes(V, 1, 2))
+    Q, lengths = np.swapaxes(Q, 1, 2), np.abs(np.diagonal(R, axis1=1, axis2=2)).copy()
+    first = np.linalg.norm(V[:, 0], axis=-1)
+    some, lengths[:, 0] = first > 0, first
+    Q[some, 0] = V[some, 0] / first[some, None]
     with np.errstate(divide="ignore"):
-        logs = np.log(np.abs(np.diagonal(R, axis1=1, axis2=2)))
-    return np.swapaxes(Q, 1, 2), logs
+        return Q, np.log(lengths)
 
 
 def exponents_of(logs: Array) -> Exponents:

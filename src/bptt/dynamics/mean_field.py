@@ -9,6 +9,8 @@ and the gain is critical where χ = 1: below, the gradient vanishes, above, it e
 critical gain lies above 1: they push units to where φ′ is smaller, so "spectral radius 1" is not critical.
 """
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +19,7 @@ from bptt.arrays import as_number
 from bptt.cells.activations import Activation, Pair, activation
 from bptt.errors import OptionError
 
+ROUNDING = 2e-15  # of a sum over z, relative
 PANELS = 60  # of the sum over z, on either side of 0
 POINTS, PART = np.polynomial.legendre.leggauss(16)  # in each of them
 
@@ -26,7 +29,7 @@ class MeanField:
     """The fixed point of (1) and (2).
 
     Attributes:
-        q: variance of z; exactly at a critical gain without inputs it is approached slowly.
+        q: variance of z.
         chi: mean squared growth per step.
         rate: ln √χ, growth of a perturbation per step.
     """
@@ -52,14 +55,41 @@ def mean_field(
     gain = as_number("gain", gain, "[0, ∞)", "Pass 0 or more.")
     input_variance = as_number("input_variance", input_variance, "[0, ∞)", "Pass 0 or more.")
     phi = activation(phi)
-    q = input_variance + gain**2
-    for _ in range(2_000):
-        new = gain**2 * _mean(phi, q, slope=False) + input_variance
-        if abs(new - q) <= 1e-15 * max(new, 1e-300) or not new < 1e30:  # or it grows for ever
-            break
-        q = new
+
+    def mapped(q: float) -> float:
+        return gain**2 * _mean(phi, q, slope=False) + input_variance
+
+    q = _fixed_point(mapped, input_variance + gain**2)
     chi = gain**2 * _mean(phi, q, slope=True)
     return MeanField(q, chi, 0.5 * float(np.log(chi)) if chi > 0 else -np.inf)
+
+
+def _fixed_point(f: Callable[[float], float], q: float) -> float:
+    """Where f(q) = q, from q on: by secants of f(q) - q that go the way of the steps, halving once one has passed it."""
+    before, g_before = q, math.nan
+    for _ in range(2_000):
+        g = f(q) - q
+        if abs(g) <= ROUNDING * q or not q < 1e30:  # or it grows for ever
+            return q
+        if g * g_before < 0:
+            return _halved(f, before, q, g_before)
+        slope = (g - g_before) / (q - before) if q != before else math.nan
+        ahead = q - g / slope if slope < 0 else math.nan  # not beyond 0, nor shorter than a step
+        before, g_before = q, g
+        q = ahead if ahead > 0 and abs(ahead - q) > abs(g) else q + g
+    return q
+
+
+def _halved(f: Callable[[float], float], a: float, b: float, g_a: float) -> float:
+    """The same between a and b, where f(q) - q has the sign of g_a at a and the other at b."""
+    while abs(b - a) > ROUNDING * max(a, b):
+        middle = (a + b) / 2
+        g = f(middle) - middle
+        if g * g_a > 0:
+            a = middle
+        else:
+            b = middle
+    return (a + b) / 2
 
 
 def critical_gain(input_variance: float = 0.0, phi: str | Pair | Activation = "tanh") -> float:

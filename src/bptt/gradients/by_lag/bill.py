@@ -13,7 +13,8 @@ import math
 import numpy as np
 
 from bptt import kernels
-from bptt.gradients.by_lag.scaled import LOG2, Scaled
+from bptt.cells.scales import LOG2
+from bptt.gradients.by_lag.scaled import Scaled
 
 NO_LAG = (-math.inf, *[math.nan] * 6)  # the row of a gradient that no lag was counted of
 

@@ -19,11 +19,11 @@ import numpy as np
 from bptt import kernels
 from bptt.arrays import Array
 from bptt.cells import Derivatives
+from bptt.cells.scales import LOG2, slopes_apart
 from bptt.gradients.by_lag.apart import log_norms_apart
 from bptt.gradients.by_lag.between_levels import as_state
 from bptt.gradients.by_lag.rows import Rows
 from bptt.gradients.by_lag.scaled import (
-    LOG2,
     Scaled,
     Sizes,
     normalised,
@@ -34,7 +34,6 @@ from bptt.gradients.by_lag.step_back import (
     AtScale,
     SteppedBack,
     of_ordinary_size,
-    slopes_apart,
     step_back,
 )
 from bptt.layers.trace import Trace

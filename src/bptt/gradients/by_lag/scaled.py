@@ -15,8 +15,8 @@ import numpy as np
 from bptt import kernels
 from bptt.arrays import Array
 from bptt.cells import Cell
+from bptt.cells.scales import LOG2, brought_to_one
 
-LOG2 = math.log(2.0)
 # Row norms are kept within 2^±REACH: far enough from the range's ends that one step back, and the
 # square of what it gives, still fit.
 REACH = {np.dtype(np.float32): 40, np.dtype(np.float64): 200}
@@ -178,17 +178,6 @@ class Sizes:
     def log_norms(self, axis: int) -> Array:
         """The same along one axis."""
         return log_norms(self.squares, self.e, self.common, axis)
-
-
-def brought_to_one(D: Array, e: Array) -> tuple[Array, Array]:
-    """The rows of D 2^e with the largest entry of each between 1/2 and 1, and their exponents; zeros stay.
-
-    Args:
-        D: (N, B, ·).
-        e: (N, B) exponents.
-    """
-    size = np.frexp(np.abs(D).max(-1))[1]
-    return np.ldexp(D, -size[..., None]), e + size
 
 
 def log_norm(s: Array, e: Array, common: int | None) -> float:

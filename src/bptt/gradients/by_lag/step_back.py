@@ -13,11 +13,8 @@ import numpy as np
 
 from bptt.arrays import Array, squares
 from bptt.cells import Derivatives, Weights
-from bptt.gradients.by_lag.scaled import LOG2, REACH, Sizes, brought_to_one
-
-SMALLEST = (
-    2.0**40
-)  # exponents below -SMALLEST count as zero: whole numbers of 64 bits must hold their sums
+from bptt.cells.scales import brought_to_one, times_slopes, underflown
+from bptt.gradients.by_lag.scaled import REACH, Sizes
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,34 +82,6 @@ def of_ordinary_size(weights: Weights, derivatives: Derivatives, e_weights: int)
     return True
 
 
-def slopes_apart(
-    weights: Weights, saved: Array, derivatives: Derivatives
-) -> tuple[Derivatives, Array]:
-    """The slopes of an RNN over 2^e, e for each of them; those that underflowed are made again from z.
-
-    Args:
-        weights: of the layer.
-        saved: (N, B, H) z.
-        derivatives: (φ′(z),).
-    """
-    slopes, e = np.frexp(derivatives[0])
-    log_slope = weights.phi.log_slope
-    lost = derivatives[0] < np.finfo(slopes.dtype).tiny
-    if log_slope is not None and lost.any():
-        log2 = log_slope(saved[lost].astype(np.float64)) / LOG2
-        e = e.astype(np.int64)
-        e[lost] = np.ceil(np.maximum(log2, -SMALLEST)).astype(np.int64)
-        slopes[lost] = np.where(log2 > -SMALLEST, np.exp2(np.maximum(log2 - e[lost], -2)), 0)
-    return (slopes,), e.astype(np.int64)
-
-
-def underflown(weights: Weights, derivatives: Derivatives) -> bool:
-    """Whether slopes of an RNN are zero, or denormal, that should not be."""
-    if not weights.cell.choose_phi or weights.phi.log_slope is None:
-        return False
-    return bool(derivatives[0].min() < np.finfo(derivatives[0].dtype).tiny)
-
-
 def step_back(
     weights: Weights,
     D: Array,
@@ -139,7 +108,7 @@ def step_back(
     D, e = brought_to_one(D, e)
     carry, e_raw = None, e
     if e_slopes is not None:
-        raw, e_raw = _multiplied(D, e, derivatives[0], e_slopes)
+        raw, e_raw = times_slopes(D, e, derivatives[0], e_slopes)
     else:
         # Denormal slopes have few digits, and lose no more where what they multiply is large.
         most = max(int(np.frexp(np.abs(array).max())[1]) for array in derivatives)
@@ -173,12 +142,3 @@ def step_back(
     return SteppedBack(
         AtScale(dz, e_z), at_inputs, AtScale(arriving, e_arriving), through, carried, carrier
     )
-
-
-def _multiplied(D: Array, e: Array, slopes: Array, e_slopes: Array) -> tuple[Array, Array]:
-    """The rows of D 2^e times slopes 2^e_slopes, at the largest exponent among the products of each."""
-    D, own = np.frexp(D)
-    product, each = D * slopes, own + e_slopes
-    top = np.where(product != 0, each, -(2**60)).max(-1)
-    top = np.where(top == -(2**60), 0, top)
-    return np.ldexp(product, np.maximum(each - top[..., None], -5000)), e + top

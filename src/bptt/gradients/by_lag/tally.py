@@ -211,11 +211,23 @@ class Tally:
         )
         steps = len(self.lags) + self.steps + 16
         if not miss <= np.log(np.finfo(self.dtype).eps * steps) + summed:
+            wider = (
+                "use float64, "
+                if self.dtype == np.float32
+                else "bring the scales of the weights closer together, "
+            )
+            log_whole = self.whole.log_norm()
+            came = (
+                f"a difference of {np.exp(miss - log_whole):.1e} of it"
+                if miss - log_whole < 700
+                else f"a difference of 1e{miss / LN10:.0f} where dW_R is 1e{log_whole / LN10:.0f}"
+                if log_whole > -np.inf
+                else f"a difference of 1e{miss / LN10:.0f} where dW_R is zero"
+            )
             raise ResidualError(
-                "by_lag", "lags that add up to dW_R",
-                f"a difference of {np.exp(miss - self.whole.log_norm()):.1e} of it",
-                "Rounding errors have outgrown the gradient: use float64, shorter sequences or smaller "
-                "recurrent weights.",
+                "by_lag", "lags that add up to dW_R", came,
+                "Rounding errors have outgrown the gradient, or errors of a layer's units lie further apart than "
+                f"the type reaches: {wider}shorter sequences or smaller recurrent weights.",
             )  # fmt: skip
 
     def _per_loss_step(self, k: int, lag: Lag) -> tuple[slice, Array]:

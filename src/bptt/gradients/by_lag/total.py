@@ -7,11 +7,12 @@ recursion is run once more with every row's scale kept apart (Q13).
 import numpy as np
 
 from bptt.arrays import Array
+from bptt.cells.scales import slopes_apart, underflown
 from bptt.errors import NonFiniteError
 from bptt.gradients.by_lag.between_levels import ROWS
 from bptt.gradients.by_lag.rows import Rows
 from bptt.gradients.by_lag.scaled import Scaled, normalised, outer_sum, rows_at_weights
-from bptt.gradients.by_lag.step_back import slopes_apart, step_back, underflown
+from bptt.gradients.by_lag.step_back import step_back
 from bptt.layers.descent import descend
 from bptt.layers.stack import backward_from
 from bptt.layers.stacked import StackTrace

@@ -51,7 +51,7 @@ struct GruFactors {
     GruFactors(const T* gate, Size H, Vec<T> h_prev, Size lanes) {
         const Vec<T> r_ = load(gate, lanes), z_ = load(gate + H, lanes), n_ = load(gate + 2 * H, lanes);
         const Vec<T> a = load(gate + 3 * H, lanes);
-        to_n = (T(1) - z_) * (T(1) - n_ * n_);
+        to_n = (T(1) - z_) * ((T(1) - n_) * (T(1) + n_));
         r = to_n * (a * r_ * (T(1) - r_));
         z = (h_prev - n_) * (z_ * (T(1) - z_));
         n = to_n * r_;

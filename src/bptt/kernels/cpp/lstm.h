@@ -54,10 +54,10 @@ struct LstmFactors {
     LstmFactors(const T* gate, Size H, Vec<T> c_prev, Vec<T> c_t, Size n) {
         const Vec<T> i_ = load(gate, n), f_ = load(gate + H, n), g_ = load(gate + 2 * H, n);
         const Vec<T> o_ = load(gate + 3 * H, n), tanh_c = tanh<T>(c_t);
-        to_cell = o_ * (T(1) - tanh_c * tanh_c);
+        to_cell = o_ * ((T(1) - tanh_c) * (T(1) + tanh_c));
         i = g_ * (i_ * (T(1) - i_));
         f = c_prev * (f_ * (T(1) - f_));
-        g = i_ * (T(1) - g_ * g_);
+        g = i_ * ((T(1) - g_) * (T(1) + g_));
         o = tanh_c * (o_ * (T(1) - o_));
         carry = f_;
     }
