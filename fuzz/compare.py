@@ -202,7 +202,7 @@ def _lags(found, part, profile, answer, levels):
                 eps,
                 steps,
             )
-    _rest(found, profile, G, M, eps, steps)
+    _rest(found, profile, G, M, eps, _steps(part, len(G), levels))
     _signal(found, part, profile, answer, eps, steps)
     if whole > 4 * UNITS * steps * eps * whole_majorant:
         _truncation(found, profile, answer, whole, whole_majorant / whole, eps, steps)

@@ -122,6 +122,8 @@ def backward(levels, masks, lags):
         found.insert(0, results)
         if number:
             D, M, R = below
+            # the errors of both directions are added row by row, over all units of the level below
+            M = M + M.max(-1, keepdims=True) * ROW[levels[number][0].W_R.dtype]
             if masks[number] is not None:
                 m = masks[number].astype(LONG)
                 D, M = D * m, M * np.abs(m)
@@ -183,6 +185,8 @@ def _part(part, D, M, R):
         M[:, t] += M[:, t].max(-1, keepdims=True) * ROW[part.W_R.dtype]
         dz, dz_F, carry, carrier = _step_back(part, t, D[:, t], exact=True)
         Mz, Mz_F, M_carry, _ = _step_back(part, t, M[:, t], exact=False)
+        lost = ROW[part.W_R.dtype]  # of the errors at the weights too
+        Mz, Mz_F = (m + m.max(-1, keepdims=True) * lost for m in (Mz, Mz_F))
         each[t] = dz.transpose(0, 2, 1) @ h_prev
         result.each_majorant[t] = Mz.transpose(0, 2, 1) @ np.abs(h_prev)
         G += each[t]
@@ -197,7 +201,6 @@ def _part(part, D, M, R):
             back += carry
             M_back += M_carry
         dx[:, t], M_x = dz_F @ W_F, Mz_F @ np.abs(W_F)
-        lost = ROW[part.W_R.dtype]
         dx_majorant[:, t] = M_x + M_x.max(-1, keepdims=True) * lost
         leaves = (part.keep[t] & part.real[t] & (t > 0))[None, :] & R[:, t]
         sizes = result.sizes

@@ -13,7 +13,7 @@ if np.finfo(np.longdouble).maxexp < 16000:
     pytest.skip("its oracle needs a long double of 80 bits", allow_module_level=True)
 
 from fuzz.oracle import backward
-from fuzz.running import Run, one
+from fuzz.running import Run, keep, kept, one, together
 
 from fuzz import compare, tables
 
@@ -66,12 +66,35 @@ def test_a_short_run():
     }
 
 
-@pytest.mark.parametrize(
-    ("seed", "number"), [*((0, number) for number in FOUND), (4, 2678), (4, 3147)]
-)
+# Entries of an error far below the largest of its row, a small one that is all that is left later, a gain near the critical
+# one, slopes below the type: of the exponents too.
+LATER = [(3, 1570), (3, 3387), (4, 2678), (4, 3147), (5, 6499), (5, 8703), (5, 11226), (5, 12295), (5, 16940), (5, 17105)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("seed", "number"), [*((0, number) for number in FOUND), *LATER])
 def test_what_it_once_found(seed, number):
     words, found = one(seed, number)
     assert not found.wrong, words
+
+
+@pytest.mark.parametrize("number", [1896, 4024])
+def test_what_no_type_holds_beside_the_rest_is_refused(number):
+    """A layer's gradient comes from entries 40 and 360 decades below others of their rows, whose units are off."""
+    words, found = one(5, number)
+    assert found.beyond, words
+    assert not found.wrong
+    assert "lie further apart than the type reaches" in found.refused
+
+
+def test_two_halves_of_a_run_are_the_run(tmp_path):
+    whole, halves = Run(1), [Run(1), Run(1, first=2)]
+    for run, count in ((whole, 4), (halves[0], 2), (halves[1], 2)):
+        for _ in range(count):
+            run.next()
+    keep(halves[0], tmp_path / "half.json")
+    both = together([kept(tmp_path / "half.json"), halves[1]])
+    assert both.tried == 4
+    assert (both.numbers, both.worst, both.kinds) == (whole.numbers, whole.worst, whole.kinds)
 
 
 def off_by_a_billionth(profile):

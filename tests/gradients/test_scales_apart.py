@@ -77,3 +77,13 @@ def test_both_directions_have_the_same_signals_in_chunks(rng, loss_chunk):
     ):
         assert one.log10_signal == pytest.approx(other.log10_signal, abs=1e-12)
         assert one.gain == pytest.approx(other.gain, abs=1e-12)
+
+
+@pytest.mark.parametrize(("dtype", "small"), [("float32", 1e-25), ("float64", 1e-200)])
+def test_a_unit_that_is_off_held_nearly_all_of_the_error(dtype, small):
+    """Its slope is 0, and the square of what is left beside it is none of the type's: the lag was said to be empty."""
+    layer = bptt.RNN(np.eye(2, dtype=dtype), np.eye(2, dtype=dtype), np.zeros(2, dtype), "relu")
+    x = np.array([[[0, 1]], [[-1, 1]]], dtype)
+    profile = bptt.by_lag(layer.forward(x), np.array([[[0, 0]], [[1, small]]], dtype))
+    assert profile.log10_signal[0] == pytest.approx(np.log10(small), abs=1e-6)
+    assert profile.log10_norm[0] == pytest.approx(np.log10(small), abs=1e-6)

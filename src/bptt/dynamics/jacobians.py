@@ -65,7 +65,9 @@ def rows_back(trace: Trace, V: Array, t: int) -> tuple[Array, Array]:
         lift = ROOM[V.dtype] - max(0, *(int(np.frexp(np.abs(array).max())[1]) for array in own))
         e -= lift
         dz, carry = weights.cell.vjp(np.ldexp(V, lift), derivatives)
-    back, e_back = brought_to_one(weights.cell.back(dz, derivatives, W_R), e + e_weights)
+    through = weights.cell.through  # where a gate scales the state before W_R, W_R acts twice
+    raw = dz @ W_R if through is None else through(dz, derivatives, W_R, e_weights)
+    back, e_back = brought_to_one(raw, e + e_weights)
     if carry is not None:
         carry, e_carry = brought_to_one(carry, e)
         has, carries = back.any(-1), carry.any(-1)

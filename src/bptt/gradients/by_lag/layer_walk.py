@@ -213,7 +213,7 @@ class LayerWalk:
         cut = 1 if rows.first == 0 and not self.goes_on else 0  # stand at the first step already
         if self.ordinary:
             step = self._by_the_loops(rows, derivatives, cut, hand_down)
-        else:
+        if not self.ordinary or _squares_lost(rows, step.dz):
             e_slopes = None if self.e_slopes is None else self.e_slopes[window]
             step = step_back(
                 self.weights, rows.D, rows.e, derivatives, e_slopes, self.W_R, self.e_weights, cut
@@ -283,3 +283,10 @@ class LayerWalk:
             return
         self.leaving = moved.part(-1, 0)
         self.rows = moved.part(0, moved.last) if len(moved.D) > 1 else None
+
+
+def _squares_lost(rows: Rows, dz: AtScale) -> bool:
+    """Whether dz of some row is not zero but its square is: the units that held nearly all of the row are off."""
+    assert dz.squares is not None
+    lost = (dz.squares < np.finfo(dz.squares.dtype).tiny) & (rows.squares > 0)
+    return bool(lost.any() and dz.D[lost].any())
