@@ -1,70 +1,57 @@
-"""The table "what each extra brings" of docs/install.md: python -m docs.extras WHEEL --write.
+"""The table "what each extra brings" of docs/install.md: python -m docs.extras --write, where all of them are installed."""
 
-Each extra is installed into an environment of its own, from that wheel; takes some minutes, and what pip downloads.
-"""
-
-import resource
-import subprocess
+import re
 import sys
-import tempfile
-import venv
+import tomllib
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from tests.bare import closure
 
 from bptt.installation import PARTS
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "install.md"
 BEGIN, END = "<!-- extras -->\n", "<!-- end -->"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def measured(wheel: str, extra: str) -> tuple[float, float, int]:
-    """Seconds of the processor that pip takes, MB on the disk and number of packages; of the library alone where no extra is named."""
-    with tempfile.TemporaryDirectory() as folder:
-        venv.create(folder, with_pip=True)
-        python = Path(folder) / "bin" / "python"
-        (packages,) = Path(folder).glob("lib/python*/site-packages")
-        before, start = size(packages), processor_seconds()
-        what = f"{wheel}[{extra}]" if extra else wheel
-        subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", "--no-cache-dir", "--constraint", ROOT / "constraints.txt", what],
-            check=True,
-        )  # fmt: skip
-        seconds = processor_seconds() - start
-        return seconds, (size(packages) - before) / 1e6, len(list(packages.glob("*.dist-info")))
+def asked_for(extra: str) -> set[str]:
+    """The packages that an extra names, and those of the extras that it brings."""
+    names: set[str] = set()
+    for requirement in map(Requirement, PROJECT["optional-dependencies"][extra]):
+        if requirement.name == "bptt":
+            names |= set().union(*map(asked_for, requirement.extras))
+        else:
+            names.add(requirement.name)
+    return names
 
 
-def processor_seconds() -> float:
-    """Of all that was started here: what a busy machine does not stretch."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def row(extra: str, purpose: str) -> str:
+    """Packages and megabytes of an extra with the library's own; of those alone where no extra is named."""
+    own = {Requirement(text).name for text in PROJECT["dependencies"]}
+    packages = closure(*own, *(asked_for(extra) if extra else ()))
+    files = {file.locate() for package in packages for file in package.files or ()}
+    size = sum(Path(file).stat().st_size for file in files if Path(file).is_file())
+    name = f"`bptt[{extra}]`" if extra else "`bptt`"
+    return f"| {name} | {purpose} | {len(list(packages))} | {size / 1e6:,.0f} |"
 
 
-def size(folder: Path) -> int:
-    """Bytes of the files in a folder."""
-    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file() and not f.is_symlink())
-
-
-def table(wheel: str) -> str:
+def table() -> str:
     """One row for the library, one for each extra."""
-    rows = [
-        ("", "the library: NumPy and safetensors"),
-        *((part.extra, part.purpose) for part in PARTS),
-    ]
-    lines = ["| extra | for | packages | MB | seconds |", "|---|---|---|---|---|"]
-    for extra, purpose in rows:
-        seconds, megabytes, count = measured(wheel, extra)
-        name = f"`bptt[{extra}]`" if extra else "`bptt`"
-        lines.append(f"| {name} | {purpose} | {count - 2} | {megabytes:,.0f} | {seconds:.0f} |")
-        print(lines[-1], flush=True)
-    return "\n".join(lines) + "\n"
+    rows = [row("", "the library"), *(row(part.extra, part.purpose) for part in PARTS)]
+    return "\n".join(["| extra | for | packages | MB |", "|---|---|---|---|", *rows]) + "\n"
 
 
 def main() -> None:
     """Print the table, or write it into the page."""
-    made = table(sys.argv[1])
+    made = table()
+    print(made, end="")
     if "--write" in sys.argv:
-        before, rest = PAGE.read_text().split(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}{made}{END}{rest.split(END, 1)[1]}")
+        page = re.sub(
+            f"{BEGIN}.*?{END}", lambda _: f"{BEGIN}{made}{END}", PAGE.read_text(), flags=re.S
+        )
+        PAGE.write_text(page)
 
 
 if __name__ == "__main__":
