@@ -13,6 +13,7 @@ from bptt.extras import needing
 from bptt.presentation.savable import Savable
 from bptt.prognoses import Learner
 from bptt.remedies import Settings, Subject
+from bptt.report.methods import methods
 from bptt.report.prognosis import PrognosisReport, Training
 from bptt.report.tidy import TABLES, dataset, table, truncating
 from bptt.tables import Table, write_netcdf
@@ -185,6 +186,10 @@ class Shown(Savable):
             endings = ".html, .json, .csv, .parquet or .nc"
             raise OptionError("path", f"a name ending in {endings}", str(path), "Rename it.")
         return super().save(path)
+
+    def methods(self) -> str:
+        """How it was measured, in sentences for a paper: definitions with their sources, data, versions."""
+        return methods(self.diagnosis, self.title, self.facts)
 
     def html(self) -> str:
         """The page, complete in itself: no request leaves it."""
