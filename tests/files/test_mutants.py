@@ -19,7 +19,7 @@ from bptt.sweeps.plan.plan_file import read_plan
 
 SAMPLES = Path(__file__).parent.parent / "models" / "samples"
 SMALL = Configuration(hidden=4, batch=2, length=8)
-MUTANTS = 430  # of each of seven kinds: 3,010
+MUTANTS = 430  # of each of nine kinds: 3,870
 SECONDS, MEGABYTES = 2.0, 256
 LIES = (2**63, 2**40, 2**31, 0, 2**64 - 1)  # lengths
 
@@ -71,6 +71,18 @@ def onnx_file(folder):
     return folder / "a.onnx", read_model
 
 
+def keras_archive(folder):
+    pytest.importorskip("h5py", reason="pip install h5py")
+    shutil.copy(SAMPLES / "lstm.keras", folder / "a.keras")
+    return folder / "a.keras", read_model
+
+
+def keras_hdf5(folder):
+    pytest.importorskip("h5py", reason="pip install h5py")
+    shutil.copy(SAMPLES / "lstm.h5", folder / "a.h5")
+    return folder / "a.h5", read_model
+
+
 def rows_of_a_sweep(folder):
     pytest.importorskip("joblib", reason="pip install joblib")
     from bptt.sweeps import sweep
@@ -87,6 +99,8 @@ KINDS = [
     sequences_csv,
     plan,
     onnx_file,
+    keras_archive,
+    keras_hdf5,
     rows_of_a_sweep,
 ]
 

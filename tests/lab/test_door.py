@@ -1,8 +1,10 @@
 """What the live page answers to those who are not its page, and to messages that no page of ours sends."""
 
+import asyncio
 import http.client
 import re
 import socket
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,7 +13,9 @@ pytest.importorskip("marimo", reason="pip install 'bptt[lab]'")
 
 import marimo as mo
 
+from bptt.lab.door import Door
 from bptt.lab.held import held
+from bptt.lab.places import Places
 from tests.lab.driver import FIND
 from tests.lab.test_server import address, get, running
 
@@ -67,6 +71,43 @@ def test_no_path_leads_out_of_the_page(at, path):
         answer = b"".join(iter(lambda: opened.recv(2**16), b""))
     assert int(answer.split()[1]) < 500
     assert b"root:" not in answer
+
+
+def asked(door, kind, path="/", page=""):
+    """What a door answers: the status of a page, or the code that a websocket is closed with; None where it goes through."""
+    sent = []
+
+    async def send(message):
+        sent.append(message.get("status", message.get("code")))
+
+    async def receive():
+        return {"type": "http.request"}
+
+    scope = {"type": kind, "path": path, "headers": [], "query_string": f"session_id={page}".encode(), "method": "GET"}  # fmt: skip
+    asyncio.run(door(scope, receive, send))
+    return next((number for number in sent if number), None)
+
+
+def test_a_full_server_says_so_and_a_place_is_free_again_when_a_page_has_gone():
+    inside = []
+
+    async def app(scope, receive, send):
+        if scope["type"] == "websocket" and scope["query_string"] == b"session_id=second":
+            # while two pages are open, a third is told that it is full, and the first may reconnect
+            inside.extend([places.free(), places.take("third"), places.take("first")])
+
+    places = Places(most=2, stays=0.2)
+    door = Door(app, own_pages_only=True, places=places)
+    assert places.take("first")
+    assert asked(door, "http") is None
+    assert asked(door, "websocket", "/ws", "second") is None
+    assert inside == [False, False, True]
+    assert asked(door, "http") == 503  # the second keeps its place for a while
+    assert asked(door, "http", "/assets/a.js") is None
+    assert asked(door, "websocket", "/ws", "third") == 1013
+    time.sleep(0.3)
+    assert asked(door, "http") is None
+    assert asked(door, "websocket", "/ws", "third") is None
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,7 @@ class Text:
                 "Write it as one of these; a text of another ending may be renamed.",
             )  # fmt: skip
         try:
+            files.check_regular(path)
             content = path.read_text("utf-8")
         except UnicodeDecodeError as error:
             raise FileError(

@@ -22,6 +22,7 @@ from bptt.arrays import Array
 from bptt.errors import BpttError, FileError
 from bptt.extras import needing
 from bptt.files.notes import reason
+from bptt.files.refusing import check_regular, check_unpacked
 
 CONFIG = 2**24  # bytes of a configuration, at most
 SAVE = "Save the whole model: model.save('model.keras')."
@@ -57,6 +58,7 @@ def read_keras(path: str | Path) -> KerasFile:
     """
     name = str(path)
     try:
+        check_regular(path)
         if not zipfile.is_zipfile(path):
             with open(path, "rb") as file:
                 return _hdf5(name, file)
@@ -64,6 +66,7 @@ def read_keras(path: str | Path) -> KerasFile:
             if archive.getinfo("config.json").file_size > CONFIG:
                 raise ValueError("its configuration is too long")
             config = _mapping(archive.read("config.json")) or {}
+            check_unpacked(archive.getinfo("model.weights.h5"))
             content = _hdf5(name, BytesIO(archive.read("model.weights.h5")))
     except BpttError:
         raise

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from bptt.errors import FileError
+from bptt.files.refusing import check_regular
 
 HEAD = 2**16  # bytes that are looked at
 JSON = 2**24  # of an index of shards, at most
@@ -92,6 +93,7 @@ def kind_of(path: str | Path) -> Kind | None:
         if not path.exists():
             index = path.with_name(f"{path.name}.index")
             return _checkpoint_of_tensorflow() if index.exists() else None
+        check_regular(path)
         with path.open("rb") as stream:
             known = kind_in(stream)
     except OSError:  # the reader says what is wrong with it

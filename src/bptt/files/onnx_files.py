@@ -6,6 +6,7 @@ from typing import Any
 from bptt.errors import FileError
 from bptt.extras import needing
 from bptt.files.notes import reason
+from bptt.files.refusing import check_regular
 
 
 def read_onnx(path: str | Path) -> Any:
@@ -21,6 +22,7 @@ def read_onnx(path: str | Path) -> Any:
         import onnx
         import onnx.inliner
     try:
+        check_regular(path)
         model = onnx.load(path)
         if not model.graph.node:
             raise ValueError("it has no nodes")

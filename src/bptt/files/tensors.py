@@ -12,6 +12,7 @@ from bptt.arrays import Array
 from bptt.errors import FileError
 from bptt.files.kinds import kind_of
 from bptt.files.notes import reason
+from bptt.files.refusing import check_regular
 from bptt.files.writing import write_bytes
 
 # NumPy's names of safetensors' types; of a bfloat16 it reads the bits.
@@ -44,6 +45,7 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
         FileError: if it is missing, cut short or not a safetensors file.
     """
     try:
+        check_regular(path)
         with open(path, "rb"):
             pass
         with safe_open(path, framework="np") as file:

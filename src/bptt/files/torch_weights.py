@@ -12,6 +12,7 @@ from bptt.arrays import Array
 from bptt.errors import FileError
 from bptt.files.kinds import HEAD, TORCH_LEGACY, TORCH_ZIP, WEIGHTS, kind_of, refusal
 from bptt.files.notes import reason
+from bptt.files.refusing import check_regular
 from bptt.files.tensors import read_tensors
 
 TORCH = (".pt", ".pth", ".bin", ".ckpt")  # what torch.save is asked to write
@@ -60,6 +61,7 @@ def read_torch(path: str | Path) -> dict[str, Array]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what it says of odd files, the error below says
+            check_regular(path)
             with open(path, "rb") as stream:  # of a path the ending would count
                 loaded = torch.load(stream, map_location="cpu", weights_only=True)
     except OSError as error:

@@ -1,5 +1,6 @@
 """The door before marimo's app: who may ask for what, and what the browser may do with the answer.
 
+a place     for so many pages at a time; whoever comes then is told so
 a body      no longer than the largest upload
 an origin   with no token only this page's own
 an answer   for this page alone: no leave for others to read it, and a policy that lets the browser load
@@ -10,8 +11,9 @@ import base64
 import hashlib
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
+from bptt.lab.places import FULL, STAYS, Places
 from bptt.lab.upload import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -28,11 +30,13 @@ class Door:
     Args:
         app: behind the door.
         own_pages_only: whether only the page itself may ask; False where a token is asked for.
+        places: for pages.
     """
 
-    def __init__(self, app: "ASGIApp", *, own_pages_only: bool) -> None:
+    def __init__(self, app: "ASGIApp", *, own_pages_only: bool, places: Places) -> None:
         self.app = app
         self.own_pages_only = own_pages_only
+        self.places = places
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """One request."""
@@ -46,6 +50,13 @@ class Door:
             else:
                 await PlainTextResponse(refused[1] + "\n", refused[0])(scope, receive, send)
             return
+        if scope["type"] == "websocket":
+            await self._page(scope, receive, send)
+            return
+        if scope["path"] in ("", "/") and not self.places.free():
+            answer = PlainTextResponse(FULL + "\n", 503, {"Retry-After": str(STAYS)})
+            await answer(scope, receive, send)
+            return
         length = 0
 
         async def counted() -> "Message":
@@ -57,6 +68,17 @@ class Door:
             return message
 
         await self.app(scope, counted, Guarded(send))
+
+    async def _page(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """A page that opens, for as long as it is open."""
+        page = "".join(parse_qs(scope["query_string"].decode("latin-1")).get("session_id", []))
+        if not self.places.take(page):
+            await send({"type": "websocket.close", "code": 1013, "reason": FULL})
+            return
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.places.leave(page)
 
     def _refused(self, headers: dict[str, str]) -> tuple[int, str] | None:
         """Status and reason, if it is."""

@@ -25,6 +25,7 @@ from bptt.errors import OptionError
 from bptt.extras import needing
 from bptt.files import reason
 from bptt.lab.door import Door
+from bptt.lab.places import STAYS, Places
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -150,8 +151,9 @@ def _app(page: Path, token: str | None, names: set[str]) -> "ASGIApp":
         ("text/javascript", ".js"), ("text/css", ".css"), ("image/svg+xml", ".svg"),
     ):  # fmt: skip
         mimetypes.add_type(kind, ending)  # Windows' registry may say otherwise
-    app = marimo.create_asgi_app(quiet=True, token=token).with_app(path="", root=str(page)).build()
-    guarded = Door(app, own_pages_only=token is None)
+    made = marimo.create_asgi_app(quiet=True, token=token, session_ttl=STAYS)
+    app = made.with_app(path="", root=str(page)).build()
+    guarded = Door(app, own_pages_only=token is None, places=Places())
     if token is not None:
         return guarded
     hosts = {"localhost", "127.0.0.1", "::1"} | names

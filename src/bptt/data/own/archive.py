@@ -72,8 +72,20 @@ class Archive:
                 got = "something else, or a file that is cut short" if kind is None else kind.what
                 raise FileError(name, "a .npz file", got, CURE)
             self._archive = zipfile.ZipFile(stream)
+            self._check_parts()
             names = [each for each in self._archive.namelist() if each.endswith(".npy")]
             self.stored = {each.removesuffix(".npy"): self._header(each) for each in names}
+
+    def _check_parts(self) -> None:
+        """Before any of them is unpacked."""
+        for part in self._archive.infolist():
+            try:
+                files.check_unpacked(part)
+            except ValueError as error:
+                raise FileError(
+                    self.name, "arrays of about the size of the file", str(error),
+                    "Write it with numpy.savez, which does not compress.",
+                ) from error  # fmt: skip
 
     def _header(self, member: str) -> Stored:
         with self._archive.open(member) as part:

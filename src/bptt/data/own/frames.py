@@ -4,6 +4,7 @@ Of a spreadsheet the first sheet is read. An index that has names is a column to
 """
 
 import warnings
+import zipfile
 from importlib import import_module
 from typing import Any, BinaryIO
 
@@ -13,6 +14,7 @@ from bptt.data.own.csv_file import named
 from bptt.data.own.table import Cells, Table
 from bptt.errors import FileError
 from bptt.extras import needing
+from bptt.files import check_unpacked
 
 READERS = {".parquet": ("read_parquet", "pyarrow"), ".feather": ("read_feather", "pyarrow"), ".xlsx": ("read_excel", "openpyxl")}  # fmt: skip
 
@@ -37,6 +39,9 @@ def read_frame(name: str, stream: BinaryIO, ending: str) -> Table:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles that a spreadsheet lacks, for example
+            if ending == ".xlsx":
+                for part in zipfile.ZipFile(stream).infolist():
+                    check_unpacked(part)
             sheets = pandas.ExcelFile(stream).sheet_names if ending == ".xlsx" else []
             frame = getattr(pandas, function)(stream)
             if any(each is not None for each in frame.index.names):

@@ -17,7 +17,7 @@ from typing import Any
 
 from bptt.configuration import Configuration
 from bptt.errors import FileError
-from bptt.files import reason
+from bptt.files import check_regular, reason
 from bptt.sweeps.plan.axes import NAMES, canonical
 from bptt.sweeps.plan.plan import Plan
 
@@ -32,6 +32,7 @@ def read_plan(path: str | Path) -> Plan:
         OptionError: if a value of the base is not one that its field can have.
     """
     try:
+        check_regular(path)
         tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(str(path), "a TOML file", _why(error), "Check the path.") from error

@@ -27,9 +27,7 @@ def measured(point: Point) -> Row:
         the configuration, "version", "status" ("ok" or "failed"), "error", and by the names of
         ``rows.MEASURES`` what was measured; None where there is no number.
     """
-    began = time.perf_counter()
-    row: Row = {"key": point.key, "version": __version__, "status": "ok", "error": None}
-    row |= point.configuration
+    began, row = time.perf_counter(), _begun(point)
     try:
         built = point.setting.build()
         row |= _measures(built, point)
@@ -38,6 +36,16 @@ def measured(point: Point) -> Row:
     except Exception as error:  # whatever it is: the sweep goes on, and the row says it
         row |= {"status": "failed", "error": _first_line(error)}
     return row | {"seconds": time.perf_counter() - began}
+
+
+def lost(point: Point, error: Exception) -> Row:
+    """The row of a point whose worker does not live to measure it."""
+    return _begun(point) | {"status": "failed", "error": _first_line(error)}
+
+
+def _begun(point: Point) -> Row:
+    row: Row = {"key": point.key, "version": __version__, "status": "ok", "error": None}
+    return row | point.configuration
 
 
 def _measures(built: Built, point: Point) -> Row:

@@ -1,4 +1,4 @@
-"""Where points are measured: processes or threads here, or the workers of a Dask or Ray cluster, by joblib.
+"""Where points are measured: processes or threads here, or the workers of a Dask or Ray cluster.
 
 Workers times the kernels' threads is the number of processors. NumPy's products use one thread everywhere,
 not because of speed only: their last bits depend on it.
@@ -7,7 +7,7 @@ not because of speed only: their last bits depend on it.
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from functools import cache, partial
@@ -18,19 +18,14 @@ from bptt.errors import OptionError
 from bptt.kernels.threads import get_num_threads, set_num_threads
 from bptt.sweeps.plan.plan import Point
 from bptt.sweeps.point.point import Row, measured
-from bptt.sweeps.running.clusters import dask_client, ray_workers
+from bptt.sweeps.running.clusters import Rows, WorkerDied, dask_client, on_dask, ray_workers
 
 ENGINES = ("loky", "threads", "dask", "ray")
 MOST = 10_000  # workers
 CLUSTERS = {"dask": "distributed", "ray": "ray"}  # engine -> package
 ROUND = 2.0  # seconds that a round on Ray should last
 
-Rows = Generator[Row, None, None]
 Run = Callable[[Sequence[Point]], Rows]
-
-
-class WorkerDied(Exception):
-    """A worker process ended before its work was done."""
 
 
 def check_engine(name: str, workers: int | None, address: str | None) -> int | None:
@@ -90,8 +85,7 @@ def measuring(name: str, workers: int | None, address: str | None) -> Iterator[R
         return
     if name == "dask":
         with dask_client(address, count) as client:
-            work = partial(_alone, threads)
-            yield partial(_streamed, n_jobs=-1, backend="dask", work=work, client=client)
+            yield partial(on_dask, client=client, work=partial(_alone, threads))
         return
     if name == "ray":
         with ray_workers(address, count) as cluster:
@@ -193,10 +187,6 @@ def _streamed(
         yield from rows
     except TerminatedWorkerError as error:
         raise WorkerDied("a process was killed, or ran out of memory") from error
-    except Exception as error:
-        if type(error).__name__ == "KilledWorker":  # Dask's, which need not be installed
-            raise WorkerDied("Dask gave a point up: its workers died") from error
-        raise
     finally:
         rows.close()
 

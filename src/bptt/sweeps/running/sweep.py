@@ -11,7 +11,7 @@ from bptt.configuration import Configuration
 from bptt.errors import OptionError
 from bptt.sweeps.plan.plan import Plan, Point
 from bptt.sweeps.plan.refining import MOST, between_signs, refined_along
-from bptt.sweeps.point.point import Row
+from bptt.sweeps.point.point import Row, lost
 from bptt.sweeps.results import Sweep
 from bptt.sweeps.running.engines import Run, WorkerDied, check_engine, measuring
 from bptt.sweeps.running.progress import Progress, Show, bar
@@ -19,7 +19,8 @@ from bptt.sweeps.store.store import Store
 from bptt.version import __version__
 
 BETWEEN = 0.2  # seconds, at least, between two transactions
-DEATHS = 3  # of workers, with no row in between, after which the sweep gives up
+TOGETHER = 2  # deaths of workers, with no row in between, after which points are measured alone
+ALONE = 3  # points in a row that killed their worker though it had nothing else to do: then it is not the points
 
 
 def sweep(
@@ -207,22 +208,49 @@ def _measure(run: Run, writer: _Writer) -> None:
     """All missing points, with new workers where some died.
 
     Raises:
-        OptionError: if workers die again and again without a row in between.
+        OptionError: if the workers die whatever they measure.
     """
-    deaths, before = 0, writer.computed
+    deaths = 0  # without a row in between
     while writer.missing:
+        before = writer.computed
         try:
-            with closing(run(list(writer.missing.values()))) as rows:
-                for row in rows:
-                    writer.take(row)
-        except WorkerDied as error:
+            _take(run, list(writer.missing.values()), writer)
+        except WorkerDied:
             deaths = deaths + 1 if writer.computed == before else 1
-            before = writer.computed
-            if deaths == DEATHS:
-                point = next(iter(writer.missing.values()))
+            if deaths == TOGETHER:
+                _one_by_one(run, writer)
+                deaths = 0
+
+
+def _one_by_one(run: Run, writer: _Writer) -> None:
+    """Measure points alone, until one is found that its worker does not survive; that one is recorded as failed.
+
+    Raises:
+        OptionError: if the workers of several in a row die: it is not the points then, and none is recorded.
+    """
+    deadly: list[Row] = []
+    for point in list(writer.missing.values()):
+        try:
+            _take(run, [point], writer)
+        except WorkerDied as error:
+            deadly.append(lost(point, error))
+            if len(deadly) == ALONE:
                 raise OptionError(
-                    "workers", "workers that live", f"{DEATHS} times in a row: {error}",
-                    f"Finished rows are kept. Use fewer workers or smaller networks; the next point was {point.key}.",
+                    "workers", "workers that live", f"{ALONE} that died in a row, each with one point alone: {error}",
+                    f"Finished rows are kept. Use smaller networks, or find what ends them; the next point was {point.key}.",
                 ) from error  # fmt: skip
-        finally:
-            writer.write()
+        else:
+            if deadly:
+                break
+    for row in deadly:
+        writer.take(row)
+    writer.write()
+
+
+def _take(run: Run, points: list[Point], writer: _Writer) -> None:
+    try:
+        with closing(run(points)) as rows:
+            for row in rows:
+                writer.take(row)
+    finally:
+        writer.write()
