@@ -111,7 +111,7 @@ def killed(case: Case, file: Path, after: float) -> float | None:
             return None
         while alive := living(running.mark):
             if time.monotonic() - began > case.patience:
-                names = ", ".join(sorted({_name(one) for one in alive}))
+                names = ", ".join(map(_name, alive))
                 raise Lost(
                     f"{len(alive)} processes live on longer than {case.patience:g} s: {names}"
                 )
@@ -130,6 +130,7 @@ def living(mark: str) -> list[psutil.Process]:
 
 
 def _name(process: psutil.Process) -> str:
+    """With the time that it had on a processor: a little tells of an interpreter that still starts."""
     with contextlib.suppress(psutil.Error, OSError):
-        return process.name()
+        return f"{process.name()} after {process.cpu_times().user:.1f} s on a processor"
     return "one that has just ended"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bptt.version import __version__
+from campaign.cases import CASES
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "campaign.json"
@@ -35,7 +36,7 @@ def store(name: str, seed: int, found: dict[str, Any]) -> None:
 def table() -> str:
     """A row per command, and what was wrong in sentences."""
     stored = json.loads(RESULTS.read_text())
-    rows = [_row(name, case) for name, case in stored.items()]
+    rows = [_row(case.name, stored.get(case.name)) for case in CASES]
     wrong = [f"- {sentence}" for case in stored.values() for sentence in _wrong(case)]
     total = sum(case["kills"]["times"] for case in stored.values())
     where = {
@@ -46,7 +47,9 @@ def table() -> str:
     return "\n".join([head, "", *HEAD, *rows, *[""] * bool(wrong), *wrong])
 
 
-def _row(name: str, case: dict[str, Any]) -> str:
+def _row(name: str, case: dict[str, Any] | None) -> str:
+    if case is None:
+        return f"| {name} |{' not run |' * 7}"
     kills = case["kills"]
     others = [str(case[kind]["times"]) if kind in case else "not run" for kind in KINDS[1:]]
     return (

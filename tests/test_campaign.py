@@ -59,7 +59,7 @@ def test_it_sees_a_file_that_is_written_in_place(tmp_path):
 
 def test_it_sees_a_process_that_lives_on(tmp_path):
     case = scripted(LEAVES_A_CHILD, patience=0.3)
-    with pytest.raises(Lost, match=r"1 processes live on longer than 0\.3 s: python"):
+    with pytest.raises(Lost, match=r"1 processes live on longer than 0\.3 s: python after"):
         killed(case, tmp_path / "page.html", 0.5)
 
 
@@ -86,5 +86,5 @@ def test_it_sees_what_a_full_disk_cuts_off(tmp_path):
 
 def test_the_page_shows_what_was_stored():
     stored = json.loads(table.RESULTS.read_text())
-    assert set(stored) == set(BY_NAME)
+    assert set(stored) <= set(BY_NAME)
     assert table.table() in table.PAGE.read_text()
