@@ -32,9 +32,10 @@ class Machine:
     def run(self, *command, **variables):
         path = f"{self.folder / 'env' / 'bin'}{os.pathsep}{os.defpath}"
         done = subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, env=OUTSIDE | {"PATH": path} | variables
+            command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=OUTSIDE | {"PATH": path} | variables,
         )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == 0, done.stdout
         return done.stdout
 
     def install(self, what, **variables):
