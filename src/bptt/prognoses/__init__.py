@@ -3,7 +3,7 @@
 from bptt.prognoses.agreement import Agreement
 from bptt.prognoses.foretell import BUDGET, FEWEST, prognosis_of
 from bptt.prognoses.held_out import enough_to_hold_out
-from bptt.prognoses.learner import Joined, Learner, Pass, near_lag
+from bptt.prognoses.learner import Joined, Learner, Pass, Tangents, near_lag
 from bptt.prognoses.look_ahead import Looked, broke_off, look_ahead, updates_ahead
 from bptt.prognoses.measured import Measured, measure
 from bptt.prognoses.network_learner import NetworkLearner
@@ -22,6 +22,7 @@ __all__ = [
     "NetworkLearner",
     "Pass",
     "Prognosis",
+    "Tangents",
     "broke_off",
     "enough_to_hold_out",
     "look_ahead",

@@ -25,7 +25,7 @@ def prognosis_of(
     seen = look_ahead(learner, updates_ahead(budget), progress)
     return Prognosis(
         learner.needed_lag, budget, seen.measured, seen.losses, learner.unit, seen.stopped,
-        learner.remarks, seen.diverged, learner.epoch,
+        learner.remarks, seen.diverged, learner.epoch, learner.unlike,
     )  # fmt: skip
 
 

@@ -10,12 +10,13 @@ v are the leading directions of the errors: one for a number or two classes, C -
 No target is read, so any loss will do. The features are never held whole: K is added up block of weights after block.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from bptt.arrays import Array
 from bptt.prognoses.drawn import Drawn
+from bptt.prognoses.learner import Tangents
 
 BLOCK = 1024 * 1024  # numbers of a block of features
 DIRECTIONS = 3  # of the errors that are tried
@@ -38,7 +39,43 @@ def form(groups: Sequence[Sequence[Drawn]], lag: int) -> float | None:
             np.concatenate([drawn.D[kept] for drawn in parts], axis=1)
             for parts, kept in zip(groups, taken, strict=True)
         ]
-    ).astype(np.float64)
+    )
+    return _by_kernel(D, lambda v: _kernel(groups, taken, v, lag))
+
+
+def form_of(groups: Sequence[Sequence[Tangents]]) -> float | None:
+    """The same of parts that give their features themselves.
+
+    Args:
+        groups: per group of sequences the parts of the model.
+    """
+    widths = {tuple(part.D.shape[1] for part in parts) for parts in groups}
+    if len(widths) != 1:
+        return None
+    ends = np.cumsum(widths.pop())
+
+    def kernel(v: Array) -> Array:
+        pieces = np.split(v, ends[:-1])
+        rows = [
+            np.concatenate([p.features(own) for p, own in zip(parts, pieces, strict=True)], axis=1)
+            for parts in groups
+        ]
+        F = np.concatenate(rows)
+        largest = np.abs(F).max(initial=0.0)
+        if not 0 < largest < np.inf:
+            return np.zeros((len(F), len(F)))
+        F /= largest
+        return np.asarray((F @ F.T).astype(np.float64))
+
+    return _by_kernel(
+        np.concatenate([np.concatenate([part.D for part in parts], axis=1) for parts in groups]),
+        kernel,
+    )
+
+
+def _by_kernel(D: Array, kernel: Callable[[Array], Array]) -> float | None:
+    """R² of errors D (N, S) by the kernel of each of their leading directions."""
+    D = D.astype(np.float64)
     largest = np.abs(D).max(initial=0.0)
     if len(D) < 8 or not largest > 0 or not np.isfinite(largest):
         return None
@@ -50,7 +87,7 @@ def form(groups: Sequence[Sequence[Drawn]], lag: int) -> float | None:
     for r in range(min(DIRECTIONS, len(size))):
         if r and share[r] < LEAST:
             break
-        K = _kernel(groups, taken, V[r], lag)
+        K = kernel(V[r])
         R2 += share[r] * max(0.0, left_out(K, U[:, r] * size[r]))
         held += share[r]
     return float(R2 / held)

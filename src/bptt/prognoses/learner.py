@@ -18,6 +18,25 @@ def near_lag(needed_lag: int) -> int:
     return max(1, needed_lag // 2)
 
 
+class Tangents(Protocol):
+    """What a part of a model can change at the states of a drawn loss step, by what it does far back.
+
+    Attributes:
+        D: (N, S) the errors there, a row per sequence.
+    """
+
+    @property
+    def D(self) -> Array: ...  # noqa: D102
+
+    def features(self, v: Array) -> Array:
+        """(N, P) per sequence the gradient of v·h by the weights, from half of the needed lag on.
+
+        Args:
+            v: (S,) a direction of the errors.
+        """
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Joined:
     """A recurrent part of a model that is no stack: its states pass through something else on their way.
@@ -28,11 +47,13 @@ class Joined:
         bands: (3, P) the gradient by its weights of one drawn loss step from all lags, from half of the needed lag
             on, and from the needed lag on; None where it could not be had.
         sequences: that they were measured on.
+        tangents: of the drawn loss step; None where they cannot be had.
     """
 
     log10_attenuation: float | None
     bands: Array | None
     sequences: int
+    tangents: tuple[Tangents, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +87,7 @@ class Learner(Protocol):
         scale: how much of the loss one of it is.
         epoch: updates in which all of the training's data are gone through once; infinite where every update draws anew,
             None where nobody knows.
+        unlike: the kinds of recurrence that the probability was not fitted on, "a MambaMixer"; "" where it was.
         remarks: what cannot be measured and why, in sentences.
     """
 
@@ -83,6 +105,8 @@ class Learner(Protocol):
     def scale(self) -> float: ...  # noqa: D102
     @property
     def epoch(self) -> float | None: ...  # noqa: D102
+    @property
+    def unlike(self) -> str: ...  # noqa: D102
     @property
     def remarks(self) -> tuple[str, ...]: ...  # noqa: D102
 

@@ -17,8 +17,8 @@ from bptt.prognoses.agreement import (
     second_moment,
 )
 from bptt.prognoses.drawn import Drawn, draw, independent, last_steps
-from bptt.prognoses.form import form
-from bptt.prognoses.learner import Joined, Learner, Pass, near_lag
+from bptt.prognoses.form import form, form_of
+from bptt.prognoses.learner import Joined, Learner, Pass, Tangents, near_lag
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ def measure(learner: Learner, groups: int, form_groups: int) -> Measured:
     blind: list[float] = []
     bands: list[Array] = []
     drawn: list[list[Drawn]] = []
+    tangents: list[list[Tangents]] = []
     reach, sequences = -np.inf, 0
     for number, one in enumerate(learner.passes(groups)):
         E.append(one.E)
@@ -72,6 +73,9 @@ def measure(learner: Learner, groups: int, form_groups: int) -> Measured:
             sequences = len(parts[0].t) if parts else one.joined[0].sequences
             if not one.joined:
                 drawn.append(parts)
+            own_tangents = _tangents(one)
+            if own_tangents and len(tangents) < form_groups:
+                tangents.append(own_tangents)
     loss = float(np.mean(E))
     common = (learner.updates, loss / learner.scale, float(np.mean(blind)) / learner.scale, reach)
     if len(bands) < 2:
@@ -83,8 +87,15 @@ def measure(learner: Learner, groups: int, form_groups: int) -> Measured:
         *common,
         agreement(far, V, settings),
         agreement(mid, V, settings),
-        form(drawn[:form_groups], near) if drawn else None,
+        form(drawn[:form_groups], near) if drawn else form_of(tangents) if tangents else None,
     )
+
+
+def _tangents(one: Pass) -> list[Tangents]:
+    """Those of all parts of the model; none where one of them has none, or is a stack."""
+    if one.stacks or any(own.tangents is None for own in one.joined):
+        return []
+    return [each for own in one.joined for each in own.tangents or ()]
 
 
 def _bands(parts: list[Drawn], joined: Sequence[Joined], lag: int, near: int) -> Array:

@@ -51,6 +51,8 @@ class NetworkLearner:
             outside its range.
     """
 
+    unlike = ""
+
     def __init__(
         self,
         network: Network,

@@ -34,6 +34,8 @@ class Prognosis:
             not be trained.
         epoch: updates in which all of the training's data are gone through once; infinite where every update draws anew,
             None where nobody knows.
+        unlike: the kinds of recurrence, of which none was among the networks that the probability was fitted on; "" where
+            it was fitted on networks of this kind.
     """
 
     needed_lag: int
@@ -45,6 +47,7 @@ class Prognosis:
     remarks: tuple[str, ...] = ()
     diverged: bool = False
     epoch: float | None = None
+    unlike: str = ""
 
     @property
     def learnt(self) -> bool:

@@ -54,6 +54,7 @@ class Runner:
     unit: str = ""
     remarks: tuple[str, ...] = ()
     epoch: float | None = None
+    unlike: str = ""
 
     @classmethod
     def of(cls, tried: Tried) -> "Runner":
@@ -69,6 +70,7 @@ class Runner:
         runner = cls(tried, learner)
         runner.needed_lag, runner.unit = learner.needed_lag, learner.unit
         runner.remarks, runner.epoch = learner.remarks, learner.epoch
+        runner.unlike = learner.unlike
         return runner
 
     def run(self, to: Round, note: Callable[[float], None]) -> None:
@@ -101,7 +103,7 @@ class Runner:
         """What is known of it."""
         prognosis = Prognosis(
             self.needed_lag, budget, tuple(self.measured), tuple(self.losses), self.unit, self.stopped, self.remarks,
-            self.stopped is not None, self.epoch,
+            self.stopped is not None, self.epoch, self.unlike,
         )  # fmt: skip
         return replace(self.tried, prognosis=prognosis, rounds=self.rounds)
 

@@ -1,17 +1,20 @@
 """The calls of modules that have an adapter, within the user's own loss, and the error at what each returned."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.autograd.graph import GradientEdge
 
 from bptt.errors import NonFiniteError, OptionError
 from bptt.torch_models.as_found import copied, eagerly, untouched, without_wrappers
 from bptt.torch_models.capture import Loss, one_number
+from bptt.torch_models.capture.carry import gradients, shut
+from bptt.torch_models.capture.gates import Gate
 from bptt.torch_models.nonfinite.numbers import finite, tensors
 from bptt.torch_models.scans.registry import scan_modules
 
@@ -26,7 +29,7 @@ class ScanCall:
         args: what it was called with, copies without a graph.
         kwargs: likewise, by name.
         output: what it returned, the first tensor of it, without its graph.
-        edge: where that stands in the graph.
+        gate: that it passed on its way to the rest of the model.
         error: the gradient of the loss by it; None where the loss does not depend on it.
     """
 
@@ -35,8 +38,19 @@ class ScanCall:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     output: Tensor
-    edge: GradientEdge
+    gate: Gate
     error: Tensor | None = None
+
+    @property
+    def edge(self) -> GradientEdge:
+        """Where what it returned stands in the graph."""
+        return self.gate.edges[0]
+
+    @property
+    def steps_and_sequences(self) -> tuple[int, int]:
+        """T and B."""
+        shape = self.output.shape
+        return (shape[1], shape[0]) if len(shape) > 2 else (shape[0], 1)
 
 
 @dataclass(eq=False)
@@ -47,11 +61,36 @@ class ScanCalls:
         calls: in order.
         E: the loss.
         whole: the gradient by each parameter of the modules, by id; None where the loss does not depend on it.
+        graph: the loss with its graph; None once it was let go.
     """
 
     calls: list[ScanCall]
     E: float
     whole: dict[int, Tensor | None]
+    graph: Tensor | None
+
+    def direct(self) -> list[Tensor | None]:
+        """What the loss sends to the output of each call by no other of the calls: at a step, that of the same step."""
+        assert self.graph is not None  # not yet let go
+        with shut(call.gate for call in self.calls):
+            return gradients(
+                [self.graph], [torch.ones_like(self.graph)], [call.edge for call in self.calls]
+            )
+
+    def through_all(self, direct: list[Tensor | None]) -> list[Tensor | None]:
+        """What some of it becomes at every output, by all calls on top.
+
+        Args:
+            direct: errors at the outputs.
+        """
+        sent = [(c.edge, e) for c, e in zip(self.calls, direct, strict=True) if e is not None]
+        return gradients(
+            [edge for edge, _ in sent], [error for _, error in sent], [c.edge for c in self.calls]
+        )
+
+    def let_go(self) -> None:
+        """Of the graph, which takes memory."""
+        self.graph = None
 
 
 @contextmanager
@@ -92,7 +131,9 @@ def scan_calls(
             raise NonFiniteError(
                 "loss", "a finite number", str(float(E.detach())), "See where_not_finite."
             )
-        yield ScanCalls(calls, float(E.detach()), _errors(E, calls))
+        found = ScanCalls(calls, float(E.detach()), _errors(E, calls), E)
+        del E
+        yield found
 
 
 def _errors(E: Tensor, calls: list[ScanCall]) -> dict[int, Tensor | None]:
@@ -107,7 +148,9 @@ def _errors(E: Tensor, calls: list[ScanCall]) -> dict[int, Tensor | None]:
     }  # fmt: skip
     edges: list[Any] = [call.edge for call in calls]
     try:
-        grads = torch.autograd.grad(E, [*edges, *parameters.values()], allow_unused=True)
+        grads = torch.autograd.grad(
+            E, [*edges, *parameters.values()], allow_unused=True, retain_graph=True
+        )
     except RuntimeError as refused:
         if "modified by an inplace operation" not in str(refused):
             raise
@@ -131,6 +174,25 @@ def _errors(E: Tensor, calls: list[ScanCall]) -> dict[int, Tensor | None]:
     return dict(zip(parameters, grads[len(calls) :], strict=True))
 
 
+def with_first(output: Any, tensor: Tensor) -> Any:
+    """What a module returned, with another in the place of its first tensor.
+
+    Args:
+        output: a tensor, or a tuple, list or mapping of some.
+        tensor: to stand in its place.
+    """
+    if isinstance(output, Tensor):
+        return tensor
+    if isinstance(output, Mapping):
+        first = next(key for key, part in output.items() if isinstance(part, Tensor))
+        other = copy(output)
+        other[first] = tensor  # type: ignore[index]  # of those that a module returns all can be written into
+        return other
+    place = next(n for n, part in enumerate(output) if isinstance(part, Tensor))
+    parts = [*output[:place], tensor, *output[place + 1 :]]
+    return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
+
+
 @contextmanager
 def _recorded(
     model: nn.Module, modules: dict[str, nn.Module], calls: list[ScanCall]
@@ -145,17 +207,17 @@ def _recorded(
             (args, kwargs), shared=(module,), name="call", why="it is run again"
         )
 
-    def after(path: str, module: nn.Module, output: Any) -> None:
+    def after(path: str, module: nn.Module, output: Any) -> Any:
         first = next(tensors(output), None)
         if first is None or first.grad_fn is None:
-            return
+            return None
         name = without_wrappers(path, model) or type(module).__name__
         counts[name] = counts.get(name, 0) + 1
         label = name if counts[name] == 1 else f"{name} (call {counts[name]})"
         args, kwargs = given.pop(id(module))
-        calls.append(
-            ScanCall(label, module, args, kwargs, first.detach().clone(), get_gradient_edge(first))
-        )
+        gate = Gate((first,))
+        calls.append(ScanCall(label, module, args, kwargs, first.detach().clone(), gate))
+        return with_first(output, gate.handed_over()[0])
 
     with ExitStack() as stack:
         for path, module in modules.items():

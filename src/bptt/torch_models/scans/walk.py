@@ -8,6 +8,7 @@ good as 1, also in single precision. The row t stands at state t - k at lag k; i
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -97,14 +98,34 @@ def all_lags(recurrence: LinearRecurrence, states: Tensor, errors: Tensor) -> Fa
         errors: (B, T, *S) the immediate error at each of them.
     """
     B, T = errors.shape[:2]
-    ready, whole = recurrence.prepared(states), errors.clone()
+    ready = recurrence.prepared(states)
+    whole = _carried(recurrence, ready, errors)
     ones = torch.ones(B, T, dtype=errors.real.dtype, device=errors.device)
+    with torch.no_grad():
+        return recurrence.back(whole, ones, ready)
+
+
+def carried(recurrence: LinearRecurrence, states: Tensor, errors: Tensor) -> Tensor:
+    """(B, T, *S) the whole error at each state: the immediate one, and what comes back through all later states.
+
+    Args:
+        recurrence: of which kind the states are.
+        states: (B, T, *S) after every step.
+        errors: (B, T, *S) the immediate error at each of them.
+    """
+    return _carried(recurrence, recurrence.prepared(states), errors)
+
+
+def _carried(recurrence: LinearRecurrence, ready: dict[str, Any], errors: Tensor) -> Tensor:
+    B, T = errors.shape[:2]
+    whole = errors.clone()
+    one = torch.ones(B, 1, dtype=errors.real.dtype, device=errors.device)
     with torch.no_grad():
         for t in range(T - 1, 0, -1):
             earlier = whole[:, t : t + 1].clone()
-            recurrence.back(earlier, ones[:, :1], recurrence.ready_at(ready, slice(t, t + 1)))
+            recurrence.back(earlier, one, recurrence.ready_at(ready, slice(t, t + 1)))
             whole[:, t - 1 : t] += earlier
-        return recurrence.back(whole, ones, ready)
+    return whole
 
 
 def _squares(rows: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from bptt.errors import AgreementError, OptionError
 from bptt.torch_models.as_found import copied, eagerly, untouched
 from bptt.torch_models.capture import Loss
 from bptt.torch_models.nonfinite.numbers import tensors
+from bptt.torch_models.scans.calls import with_first
 from bptt.torch_models.scans.registry import adapter_of, scan_modules
 
 
@@ -125,14 +126,8 @@ def _cut(module: nn.Module) -> Iterator[None]:
         scan = adapter(module, *args, **kwargs)
         recurrence = scan.recurrence
         states = recurrence.states()
-        before = recurrence.prepared(states).get("before")
-        if before is None:
-            before = torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], 1)
-        read = scan.read(recurrence.step(before, recurrence.factors))
-        if isinstance(output, Tensor):
-            return read
-        first = next(i for i, part in enumerate(output) if isinstance(part, Tensor))
-        return type(output)([*output[:first], read, *output[first + 1 :]])
+        read = scan.read(recurrence.step(recurrence.taken_up(states), recurrence.factors))
+        return with_first(output, read)
 
     hook = module.register_forward_hook(instead, with_kwargs=True)
     try:

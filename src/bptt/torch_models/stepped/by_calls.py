@@ -113,7 +113,8 @@ class _Walk:
         states = [entry.leaf for entry in call.entries]
         product = self.map.find(edges, states)
         inputs = [*self.params.values(), *states, *([product.at] if product else [])]
-        found = back(edges, [row[0] for row in rows] if alone else rows, inputs, not alone)
+        sent = [row[0] for row in rows] if alone else rows
+        found = back(edges, sent, inputs, not alone, self.recording.one_by_one)
         if alone:
             found = [None if grad is None else grad[None] for grad in found]
         k, n = t - call.level, len(self.params)

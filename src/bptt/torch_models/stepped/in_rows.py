@@ -70,10 +70,7 @@ class _Walk:
         self.state = [
             n for n in range(len(self.parts)) if any(call.outputs[n].comes_in for call in calls)
         ]
-        self.group, self.local = np.zeros(sum(counts), int), np.zeros(sum(counts), int)
-        for number, group in enumerate(rows.groups):
-            own = group.rows.cpu().numpy()
-            self.group[own], self.local[own] = number, np.arange(len(own))
+        self.group, self.local = rows.where
         self.handed = self._handed()
         self.carried = {
             call.index: [entry for entry in call.entries if not entry.is_output] for call in calls

@@ -18,7 +18,7 @@ from bptt.torch_models.stepped.gathered import Gathered, as_array
 from bptt.torch_models.stepped.in_rows import walk_rows
 from bptt.torch_models.stepped.named_map import named_map
 from bptt.torch_models.stepped.portion import Portion, Sizes, portion_of
-from bptt.torch_models.stepped.recording import ONE_BY_ONE, Recording, record
+from bptt.torch_models.stepped.recording import Recording, record
 from bptt.torch_models.stepped.reference import Reference
 from bptt.torch_models.stepped.rows import Rows, rows_of
 from bptt.torch_models.stepped.states import exponents, memory
@@ -77,7 +77,6 @@ def measured(
     """
     started = monotonic()
     name = path or "model"
-    ONE_BY_ONE.clear()
     recording = record(model, batch, loss, path, module)
     agreeing = Agreement(recording, whole)
     agreeing.same_loss()
@@ -184,7 +183,7 @@ def _with_factors(
 
 def _remarks(name: str, recording: Recording) -> list[str]:
     words = []
-    if ONE_BY_ONE:
+    if recording.one_by_one:
         words.append(
             f"{name}: an operation within or between the steps cannot carry several errors at once, so that the loss "
             "steps were carried back one after the other."

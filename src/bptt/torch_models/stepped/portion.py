@@ -102,7 +102,7 @@ class Sizes:
             for output in call.outputs
         ]
         started = monotonic()
-        back(edges, sent, inputs, True)
+        back(edges, sent, inputs, True, self.recording.one_by_one)
         return (monotonic() - started) / count
 
     def pairs(self, steps: list[int]) -> float:

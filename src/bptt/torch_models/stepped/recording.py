@@ -1,7 +1,7 @@
 """One forward pass of the user's loss with a step's calls cut out, and what the loss sends to their outputs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +27,7 @@ class Recording:
         immediate: by output, what the loss sends there without a step; outputs that get nothing are left out.
         used: ids of the parameters that are used outside of the calls.
         narrow: types that an autocast around the calls computes in.
+        one_by_one: the reasons why loss steps were carried one after the other.
     """
 
     path: str
@@ -38,6 +39,7 @@ class Recording:
     immediate: dict[int, Tensor]
     used: set[int]
     narrow: set[torch.dtype]
+    one_by_one: set[str] = field(default_factory=set)
 
     @property
     def steps(self) -> int:
@@ -109,7 +111,7 @@ class Recording:
             numbers = sorted({number for entry, _ in own for number in entry.made_of})
             edges = [entry.edge for entry, _ in own]
             wanted = [self._target(number) for number in numbers]
-            grads = back(edges, [error for _, error in own], wanted, batched)
+            grads = back(edges, [error for _, error in own], wanted, batched, self.one_by_one)
             for number, grad in zip(numbers, grads, strict=True):
                 if grad is not None:
                     put(number, grad)
@@ -132,12 +134,9 @@ class Recording:
         return place.leaf if isinstance(place, Output) else place.edge
 
 
-ONE_BY_ONE: set[str] = set()  # the last reasons why loss steps were carried one after the other
-
-
 def back(
-    outputs: list[Any], errors: list[Tensor], inputs: list[Any], batched: bool
-) -> list[Tensor | None]:
+    outputs: list[Any], errors: list[Tensor], inputs: list[Any], batched: bool, refused: set[str] | None = None
+) -> list[Tensor | None]:  # fmt: skip
     """Errors at some tensors carried to others; None where nothing arrives.
 
     Args:
@@ -146,6 +145,7 @@ def back(
         inputs: tensors or edges.
         batched: whether the errors have an axis of loss steps before their own; all are carried together, or one after
             the other where an operation does not allow that.
+        refused: where the reason for that is noted down.
     """
     if not inputs:
         return []
@@ -156,7 +156,8 @@ def back(
         try:
             return list(_grad(outputs, inputs, errors, is_grads_batched=True))
         except (RuntimeError, NotImplementedError) as error:
-            ONE_BY_ONE.add(str(error).partition("\n")[0][:120])
+            if refused is not None:
+                refused.add(str(error).partition("\n")[0][:120])
     each = [_grad(outputs, inputs, [error[row] for error in errors]) for row in range(rows)]
     return [
         None if all(grad is None for grad in grads) else torch.stack(grads)

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
+from bptt.arrays import Array
 from bptt.torch_models.stepped.calls import KEPT, StepCall
 from bptt.torch_models.stepped.recording import Recording
 
@@ -50,6 +53,15 @@ class Rows:
     counts: list[int]
     groups: list[Group]
     positions: list[int]
+
+    @cached_property
+    def where(self) -> tuple[Array, Array]:
+        """(R,) the number of each row's group, and where it stands within that."""
+        number, local = np.zeros(sum(self.counts), int), np.zeros(sum(self.counts), int)
+        for n, group in enumerate(self.groups):
+            own = group.rows.cpu().numpy()
+            number[own], local[own] = n, np.arange(len(own))
+        return number, local
 
     def run(self, group: Group, some: Tensor) -> tuple[list[Any], dict[int, Tensor]]:
         """Some rows of a group at once.

@@ -52,11 +52,7 @@ class _Exponents:
         self.shapes = [entry.leaf.shape[1:] for entry in chain[0].entries]
         self.sizes = [shape.numel() for shape in self.shapes]
         self.count = min(EXPONENTS, sum(self.sizes))
-        self.group = {
-            int(row): (group, n)
-            for group in rows.groups
-            for n, row in enumerate(group.rows.tolist())
-        }
+        self.number, self.local = rows.where
 
     def all(self) -> Exponents | None:
         """Of all steps of the chain."""
@@ -99,7 +95,7 @@ class _Exponents:
     ) -> Tensor:
         """(c, n, S) at what came into a call."""
         first = self.rows.first[call.index]
-        group, local = self.group[first]
+        group, local = self.rows.groups[self.number[first]], int(self.local[first])
         some = torch.arange(local, local + self.chosen, device=group.rows.device)
         outputs, leaves = self.rows.run(group, some.repeat(self.count))
         sent = [

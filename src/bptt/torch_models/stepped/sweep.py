@@ -1,10 +1,30 @@
 """One backward pass over the calls, the errors of all loss steps added up: what the lags must add up to."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from bptt.torch_models.stepped.calls import Entry
+from bptt.torch_models.stepped.calls import Entry, StepCall
 from bptt.torch_models.stepped.recording import Recording, back
+
+
+@dataclass(frozen=True, eq=False)
+class Passed:
+    """A call that errors went back through.
+
+    Attributes:
+        call: it.
+        errors: at its outputs, by their numbers.
+        grads: of the parameters, by name, as far as they act in it.
+        came: the errors at what came into it.
+    """
+
+    call: StepCall
+    errors: dict[int, Tensor]
+    grads: dict[str, Tensor]
+    came: list[tuple[Entry, Tensor]]
 
 
 def swept(
@@ -16,19 +36,36 @@ def swept(
         recording: the calls.
         immediate: by output, the errors to carry back.
     """
-    params = recording.params
-    whole = {name: torch.zeros_like(value) for name, value in params.items()}
-    errors = dict(immediate)
+    whole = {name: torch.zeros_like(value) for name, value in recording.params.items()}
     came: list[tuple[Entry, Tensor]] = []
+    for passed in sweep(recording, immediate):
+        for name, grad in passed.grads.items():
+            whole[name] += grad
+        came += passed.came
+    return whole, came
+
+
+def sweep(
+    recording: Recording, immediate: dict[int, Tensor], *, with_params: bool = True
+) -> Iterator[Passed]:
+    """The calls from the last to the first, with what goes back through each.
+
+    Args:
+        recording: the calls.
+        immediate: by output, the errors to carry back.
+        with_params: whether the gradient by the parameters is asked for too.
+    """
+    params = recording.params if with_params else {}
+    errors = dict(immediate)
     for call in reversed(recording.calls):
         outputs = [output for output in call.outputs if output.number in errors]
         entries = [*call.entries, *call.sides]
         leaves = [*params.values(), *[entry.leaf for entry in entries]]
-        sent = [errors.pop(output.number) for output in outputs]
-        found = back([output.edge for output in outputs], sent, leaves, False) if outputs else []
-        for name, grad in zip(params, found, strict=False):
-            if grad is not None:
-                whole[name] += grad
+        sent = {output.number: errors.pop(output.number) for output in outputs}
+        edges = [output.edge for output in outputs]
+        found = back(edges, [*sent.values()], leaves, False) if outputs else []
+        grads = {n: g for n, g in zip(params, found, strict=False) if g is not None}
+        came: list[tuple[Entry, Tensor]] = []
         arrived: list[tuple[Entry, Tensor]] = []
         through = found[len(params) :] or [None] * len(entries)
         for entry, grad in zip(entries, through, strict=True):
@@ -45,7 +82,7 @@ def swept(
             )
             for number, grad in passed.items():
                 errors[number] = errors[number] + grad if number in errors else grad
-    return whole, came
+        yield Passed(call, sent, grads, came)
 
 
 def outside(recording: Recording, came: list[tuple[Entry, Tensor]]) -> dict[str, Tensor]:

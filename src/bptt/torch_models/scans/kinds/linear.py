@@ -89,8 +89,17 @@ class LinearRecurrence:
             states: (B, T, *S) after every step.
         """
         factors = {name: value.detach() for name, value in self.factors.items()}
+        return {"factors": factors, "before": self.taken_up(states)}
+
+    def taken_up(self, states: Tensor) -> Tensor:
+        """(B, T, *S) the state that each step takes up.
+
+        Args:
+            states: (B, T, *S) after every step.
+        """
+        factors = {name: value.detach() for name, value in self.factors.items()}
         first = self._first(factors).to(states.dtype)
-        return {"factors": factors, "before": torch.cat([first, states[:, :-1]], dim=1)}
+        return torch.cat([first, states[:, :-1]], dim=1)
 
     def ready_at(self, ready: dict[str, Any], steps: slice) -> dict[str, Any]:
         """The same for some steps alone."""
