@@ -310,7 +310,7 @@ def test_a_model_that_cannot_be_trained(change, match):
         ({"data": None}, "data: expected an iterable of batches"),
         ({"data": "text"}, "data: expected an iterable of batches"),
         ({"loss": lambda m, b: torch.zeros(())}, "loss: expected one that depends on the recurrent layer"),
-        ({"model": nn.Linear(2, 1)}, "a module with PyTorch's nn.RNN"),
+        ({"model": nn.Linear(2, 1), "loss": lambda m, b: m(b[0]).mean()}, "a module with PyTorch's nn.RNN"),
         ({"model": model().requires_grad_(False)}, "model: expected parameters that are trained"),
     ],
 )  # fmt: skip

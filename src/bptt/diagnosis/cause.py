@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bptt.diagnosis.along import Along
-from bptt.gradients.by_lag import Profile
+from bptt.gradients.by_lag import LagProfile, Profile
 
 MUCH_CANCELLATION = 10.0
 LN10 = float(np.log(10.0))
@@ -70,7 +70,8 @@ def _steady(profile: Profile) -> Cause:
             f"The lags pull against each other: their norms sum to {number:.0f} times the norm "
             "of the gradient.",
         )  # fmt: skip
-    return Cause("none", 0.0, "Neither factor takes the signal below 1/100 or above 100.")
+    who = "Neither factor" if isinstance(profile, LagProfile) else "Nothing in the step"
+    return Cause("none", 0.0, f"{who} takes the signal below 1/100 or above 100.")
 
 
 def capital(sentence: str) -> str:

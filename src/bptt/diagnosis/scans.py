@@ -29,6 +29,8 @@ def diagnose_scan(
     facts: Mapping[str, float],
     keep: Keep | None = None,
     exponents: Exponents | None = None,
+    *,
+    path: str | None = None,
 ) -> StateDiagnosis:
     """Say what the numbers of a linear recurrence mean.
 
@@ -41,10 +43,13 @@ def diagnose_scan(
         keep: what lets a step keep this much of the state: a sentence without its end, its number, and a line of code that
             makes it in ``module``; None if nobody says.
         exponents: leading Lyapunov exponents of its state.
+        path: of the module in the model, "" for the model itself; its name if None.
     """
     along, _ = along_state(name, profile, needed)
     cause = cause_of_none(along) or _cause(along, facts)
-    advice = plain_advice(along, cause) or _advice(along, cause, facts, keep)
+    advice = plain_advice(along, cause) or _advice(
+        along, cause, facts, keep, name if path is None else path
+    )
     return diagnose_state(
         name, kind, profile, needed, cause, advice, exponents=exponents, facts=facts
     )
@@ -75,7 +80,7 @@ def _cause(along: Along, facts: Mapping[str, float]) -> Cause:
 
 
 def _advice(
-    along: Along, cause: Cause, facts: Mapping[str, float], keep: Keep | None
+    along: Along, cause: Cause, facts: Mapping[str, float], keep: Keep | None, path: str
 ) -> tuple[Advice, ...]:
     """What to change, the likeliest first."""
     if cause.name == "grows":
@@ -89,10 +94,10 @@ def _advice(
                 "of β below 0, do that.",
                 number=1 - a,
             ),
-            *(() if keep is None else (_initialise(along, keep, a),)),
+            *(() if keep is None else (_initialise(along, keep, a, path),)),
         )
     if keep is not None:
-        return (_initialise(along, keep, a),)
+        return (_initialise(along, keep, a, path),)
     return (
         Advice(
             f"Initialise the decays so that some units keep {a:.4g} per step, which leaves a tenth at lag {along.needed}; "
@@ -102,12 +107,12 @@ def _advice(
     )
 
 
-def _initialise(along: Along, keep: Keep, a: float) -> Advice:
+def _initialise(along: Along, keep: Keep, a: float, path: str) -> Advice:
     sentence, number, line = keep(a)
-    path = along.name.split(" (call ")[0]
+    module = f"model.get_submodule({path!r})" if path else "model"
     return Advice(
         f"{sentence}: a step keeps {a:.4g} then, and a tenth is left at lag {along.needed}.", number=number,
-        code=f"module = model.get_submodule({path!r})\n{line}" if line else "",
+        code=f"module = {module}\n{line}" if line else "",
     )  # fmt: skip
 
 

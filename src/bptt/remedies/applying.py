@@ -29,6 +29,8 @@ def apply_remedy(subject: Subject, name: str, rng: np.random.Generator | int = 0
     whole, change = _made(subject, name, rng)
     if change.layers is not None:
         whole.take(change.layers)
+    elif change.subject is not None:
+        whole.take_from(change.subject)
     return dict(change.settings)
 
 
@@ -44,6 +46,8 @@ def remedied(subject: Subject, name: str, rng: np.random.Generator | int = 0) ->
         OptionError: if there is no such remedy, or it does not apply.
     """
     whole, change = _made(subject, name, rng)
+    if change.subject is not None:
+        return change.subject.model
     return whole.changed(whole.layers if change.layers is None else change.layers).model
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Literal
 
 from bptt.errors import OptionError
-from bptt.remedies import cells, gates, inputs, training, weights
+from bptt.remedies import advised, cells, gates, inputs, training, weights
 from bptt.remedies.change import Make
 
 
@@ -18,12 +19,14 @@ class Remedy:
         does: what it does, in a phrase.
         source: who proposed it.
         make: makes the change.
+        of: what it changes: recurrent layers, the training, or the parameters of a recurrence of another kind.
     """
 
     name: str
     does: str
     source: str
     make: Make
+    of: Literal["layers", "training", "other recurrences"] = "layers"
 
 
 CATALOGUE = {
@@ -71,16 +74,20 @@ CATALOGUE = {
             "input-scale", "scale W_F so that the units are not saturated",
             "LeCun 1998", inputs.input_scale,
         ),
-        Remedy("lr-up", "three times the learning rate", "Bengio 2012", training.lr_up),
-        Remedy("lr-down", "a third of the learning rate", "Bengio 2012", training.lr_down),
+        Remedy(
+            "keep", "follow the report's advice on what lets a step keep its state",
+            "Gers 2000; Orvieto 2023; Gu & Dao 2023", advised.keep, "other recurrences",
+        ),
+        Remedy("lr-up", "three times the learning rate", "Bengio 2012", training.lr_up, "training"),
+        Remedy("lr-down", "a third of the learning rate", "Bengio 2012", training.lr_down, "training"),
         Remedy(
             "curriculum", "begin with short sequences and let them grow",
-            "Bengio 2009", training.curriculum,
+            "Bengio 2009", training.curriculum, "training",
         ),
-        Remedy("clip", "clip at the median norm observed", "Pascanu 2013", training.clip),
+        Remedy("clip", "clip at the median norm observed", "Pascanu 2013", training.clip, "training"),
         Remedy(
             "truncation", "reach further back than the chunk",
-            "Williams & Peng 1990", training.truncation,
+            "Williams & Peng 1990", training.truncation, "training",
         ),
         Remedy("omega", "add Ω to the loss", "Pascanu 2013, eq. 9 and 10", training.omega),
     )

@@ -15,17 +15,19 @@ from bptt.remedies.subject import Subject
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """Other layers, other settings of the training, or both.
+    """Other layers or other parameters, other settings of the training, or both.
 
     Attributes:
         sentences: what changes, a sentence each.
         layers: in the place of the model's own; None leaves them.
         settings: of ``Settings``, by name.
+        subject: a changed copy, where what changes is no layer; None where it is.
     """
 
     sentences: tuple[str, ...]
     layers: Sequence[Layer] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    subject: Subject | None = None
 
 
 def span(values: Sequence[float], digits: int | None = None) -> str:

@@ -14,6 +14,7 @@ from bptt.network import Network
 from bptt.prognoses import NetworkLearner
 from bptt.prognoses.held_out import split
 from bptt.remedies.settings import Settings
+from bptt.remedies.subject import Subject
 from bptt.training import Adam, train
 
 STILL = 1e-30  # a learning rate that leaves weights as they are
@@ -111,6 +112,17 @@ class NetworkSubject:
             for name, value in own.parameters().items():
                 value[...] = new.parameters()[name]
             own.phi = new.phi
+
+    def take_from(self, other: Subject) -> None:
+        """Write the layers of a copy into the network.
+
+        Raises:
+            OptionError: as ``take``.
+        """
+        self.take(other.layers)
+
+    def advised(self) -> None:
+        """Nothing: what is advised of layers are remedies by name."""
 
     def diagnose(self) -> Diagnosis:
         """The network on the batch, judged."""

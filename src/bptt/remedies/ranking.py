@@ -72,5 +72,5 @@ class Ranking:
             OptionError: as ``named``; if the cells are of another kind, which only ``model`` can give.
         """
         chosen = self.named(name)
-        self.before.subject.take(chosen.subject.layers)
+        self.before.subject.take_from(chosen.subject)
         return dict(chosen.changes)

@@ -20,7 +20,7 @@ class Subject(Protocol):
 
     Attributes:
         model: the whole model.
-        layers: copies of its recurrent layers, from the bottom.
+        layers: copies of its recurrent layers, from the bottom; none where it has a recurrence of another kind.
         names: their names.
         needed_lag: the lag that the task needs, as it was given; None if nobody said.
         needed: the same; half of the longest sequence if nobody said.
@@ -65,6 +65,14 @@ class Subject(Protocol):
 
     def take(self, layers: Sequence[Layer]) -> None:
         """Write layers into the model itself."""
+        ...
+
+    def take_from(self, other: "Subject") -> None:
+        """Write into the model itself what was changed in a copy."""
+        ...
+
+    def advised(self) -> "tuple[tuple[str, ...], Subject] | None":
+        """What the diagnosis advises, in sentences, and a copy in which it was followed; None where no line of code does it."""
         ...
 
     def diagnose(self) -> Diagnosis:

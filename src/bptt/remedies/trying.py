@@ -49,8 +49,10 @@ def try_remedies(
     total = budget if training else len(remedies)
     note(0, total, UNCHANGED)
     tried = [_unchanged(subject)]
-    refused = []
+    refused: list[tuple[str, str]] = []
     generator = random_generator(rng)
+    if only is None:
+        remedies, refused = _fitting(subject, remedies)
     for number, remedy in enumerate(remedies):
         try:
             note(0 if training else number, total, f"making: {remedy.name}")
@@ -72,6 +74,19 @@ def try_remedies(
         total = ran.time
     note(total, total, "done")
     return Ranking(tuple(sorted(tried, key=order)), tuple(refused), ran, no_trial)
+
+
+def _fitting(
+    subject: Subject, remedies: list[Remedy]
+) -> tuple[list[Remedy], list[tuple[str, str]]]:
+    """Those that are made for the subject's kind of recurrence, and why the others are left out."""
+    if subject.layers:
+        return [remedy for remedy in remedies if remedy.of != "other recurrences"], []
+    left_out = (
+        "what changes W_R and gates by name",
+        "It does not apply: the recurrence is no layer of PyTorch's.",
+    )
+    return [remedy for remedy in remedies if remedy.of != "layers"], [left_out]
 
 
 def _untrainable(subject: Subject) -> str | None:
@@ -97,12 +112,20 @@ def _unchanged(subject: Subject) -> Tried:
 
 def _tried(remedy: Remedy, before: Tried, rng: np.random.Generator) -> Tried:
     began = perf_counter()
+    if not before.subject.layers and remedy.of == "layers":
+        raise OptionError(
+            remedy.name, "recurrent layers, with W_R", "a recurrence of another kind",
+            "It does not apply: keep follows what the report advises.",
+        )  # fmt: skip
     change = remedy.make(before.subject, rng)
     seconds = perf_counter() - began
     settings = replace(before.settings, **change.settings)
     subject, diagnosis = before.subject, before.diagnosis
     if change.layers is not None:
         subject = subject.changed(change.layers)
+    elif change.subject is not None:
+        subject = change.subject
+    if subject is not before.subject:
         diagnosis = subject.diagnose()
     return Tried(
         remedy.name, remedy.does, remedy.source, change.sentences, subject, settings, change.settings, diagnosis,
@@ -115,4 +138,4 @@ def _price(subject: Subject, before: Subject) -> float:
     weights, own = (
         sum(layer.W_F.size + layer.W_R.size for layer in each.layers) for each in (subject, before)
     )
-    return float((weights / own) ** 0.95)
+    return float((weights / own) ** 0.95) if own else 1.0

@@ -1,14 +1,14 @@
 """``bptt.diagnose``: a model and a batch in, a report out."""
 
+from dataclasses import replace
 from typing import Any
 
 from bptt.arrays import as_flag
 from bptt.diagnosis import StateDiagnosis, diagnose_network
-from bptt.errors import OptionError
 from bptt.network import Network
 from bptt.presentation.progress import late_bar
 from bptt.prognoses import Learner
-from bptt.remedies import NetworkSubject
+from bptt.remedies import NetworkSubject, Settings
 from bptt.report.modules import module_with_loss, none_of_its_own, one_batch
 from bptt.report.prognosis import Training, learner_of
 from bptt.report.report import Report
@@ -91,41 +91,25 @@ def diagnose(
         )
     one_batch(model, batch, loss)
     model = module_with_loss(model, loss)
-    from bptt.torch_models import Bounds, ModuleSubject, diagnose_module, unwrapped
+    from bptt.torch_models import Bounds, ModuleSubject, StatesSubject, diagnose_module, unwrapped
 
     with late_bar("diagnose", shown=progress) as update:
         bounds = Bounds(sequences, max_lag, memory, seconds, seed, update=update)
         diagnosis = diagnose_module(
             model, batch, loss, needed_lag, bounds=bounds, recurrent=recurrent
         )
-    own = [layer for layer in diagnosis.layers.values() if isinstance(layer, StateDiagnosis)]
-    if own:
-        return Report(
-            diagnosis,
-            title=type(unwrapped(model)).__name__,
-            facts=(("Read", diagnosis.read),),
-            subject=lambda data, settings: _of_its_own(own[0]),
-            learner=lambda data, training: _of_its_own(own[0]),
-        )
+    others = any(isinstance(layer, StateDiagnosis) for layer in diagnosis.layers.values())
+
+    def subject(data: Any, settings: Settings) -> ModuleSubject:
+        given = model, batch, loss, needed_lag, data, settings
+        if others:
+            return StatesSubject.with_recurrent(recurrent, *given)
+        return ModuleSubject.of(*given)
+
     return Report(
         diagnosis,
         title=type(unwrapped(model)).__name__,
         facts=(("Read", diagnosis.read),),
-        subject=lambda data, settings: ModuleSubject.of(
-            model, batch, loss, needed_lag, data, settings
-        ),
-        learner=learner,
+        subject=subject,
+        learner=lambda data, training: learner(data, replace(training, recurrent=recurrent)),
     )
-
-
-def _of_its_own(layer: StateDiagnosis) -> Any:
-    """Refuse what is known of PyTorch's layers alone.
-
-    Raises:
-        OptionError: always.
-    """
-    raise OptionError(
-        "model", "recurrent layers of PyTorch's for this, or their cells",
-        f"{layer.name}, a {layer.kind} with a step of its own",
-        "Follow the sentences of report.advice, and call bptt.diagnose again.",
-    )  # fmt: skip

@@ -13,7 +13,6 @@ from bptt.report.charts.parameters import parameters
 from bptt.report.charts.shares import shares
 from bptt.report.charts.state_errors import errors
 from bptt.report.charts.truncation import truncation
-from bptt.report.sentences import whole
 
 
 def figures(
@@ -72,7 +71,7 @@ def figures(
         *memory,
         figure(
             "shares", "Signed shares",
-            f"The part of {whole(now.profile)} that each lag makes up; all bars add up to 1. A bar below zero pulls against "
+            f"The part of {now.profile.symbol} that each lag makes up; all bars add up to 1. A bar below zero pulls against "
             "the gradient.",
             shares(stages),
             lambda: findings.shares(stages),

@@ -13,7 +13,7 @@ from bptt.presentation.formatting import (
     two_decimals,
     with_error,
 )
-from bptt.report.sentences import beside_chance, horizon, mean_gain, shortest_truncation, whole
+from bptt.report.sentences import beside_chance, horizon, mean_gain, shortest_truncation
 
 OVERFLOW, NEVER = "lag at which the gradient overflows", "none"
 
@@ -53,9 +53,9 @@ def numbers(diagnosis: Diagnosis, layer: RecurrenceDiagnosis) -> list[tuple[str,
             f"input of lag {layer.needed_lag} read off the state (R²)",
             beside_chance(diagnosis.memory, layer.needed_lag),
         ),
-        (f"cancellation Σ‖G_k‖ / ‖{whole(profile)}‖", _cancellation(profile.cancellation)),
+        (f"cancellation Σ‖G_k‖ / ‖{profile.symbol}‖", _cancellation(profile.cancellation)),
         ("loss E", f"{diagnosis.E:.3f}"),
-        (f"residual |Σ G_k - {whole(profile)}| / |{whole(profile)}|", f"{profile.residual:.0e}"),
+        (f"residual |Σ G_k - {profile.symbol}| / |{profile.symbol}|", f"{profile.residual:.0e}"),
     ]
     return [*rows, (OVERFLOW, NEVER if profile.overflow_lag is None else str(profile.overflow_lag))]
 

@@ -11,7 +11,7 @@ from bptt.report.figures import figures
 from bptt.report.numbers import table
 from bptt.report.prognosis.page import box
 from bptt.report.said_once import Said, layers_in_order, said_once
-from bptt.report.sentences import headline, horizon, whole
+from bptt.report.sentences import headline, horizon
 
 
 def page(
@@ -73,7 +73,7 @@ def _layer(
         "id": f"layer-{name.replace('.', '-')}",
         "now": now,
         "bound": now.bound if isinstance(now, LayerDiagnosis) else None,
-        "whole": whole(now.profile),
+        "whole": now.profile.symbol,
         "advice": advice,
         "headline": headline(now),
         "horizon": horizon(now),

@@ -4,7 +4,7 @@ import numpy as np
 
 from bptt.diagnosis import RecurrenceDiagnosis
 from bptt.dynamics import MemoryFunction
-from bptt.gradients.by_lag import LagProfile, Profile
+from bptt.gradients.by_lag import Profile
 from bptt.presentation.formatting import MISSING, power_of_ten, r_squared
 
 LN10 = float(np.log(10.0))
@@ -36,11 +36,6 @@ def _reach(layer: RecurrenceDiagnosis) -> str:
     if last == first:
         return f"Lag {first} alone holds 95 % of the gradient of {layer.profile.of}."
     return f"Lags {first} to {last} hold 95 % of the gradient of {layer.profile.of}."
-
-
-def whole(profile: Profile) -> str:
-    """The symbol of the whole gradient."""
-    return "dW_R" if isinstance(profile, LagProfile) else "dθ"
 
 
 def horizon(layer: RecurrenceDiagnosis) -> str:

@@ -24,10 +24,11 @@ with needing("torch", "bptt.torch_models"):
         scan_lags,
         ways_back,
     )
+    from bptt.torch_models.states_subject import StatesSubject
     from bptt.torch_models.subject import ModuleSubject
 
 __all__ = [
-    "Bounds", "Decay", "Delta", "ModuleLearner", "ModuleSubject", "Outer", "Scan", "Selective", "as_module", "batches_of",
+    "Bounds", "Decay", "Delta", "ModuleLearner", "ModuleSubject", "Outer", "Scan", "Selective", "StatesSubject", "as_module", "batches_of",
     "by_lag", "diagnose_module", "from_torch", "is_module", "register", "scan_lags", "to_torch", "unwrapped", "ways_back",
     "where_not_finite",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -12,12 +12,12 @@ from torch import nn
 from bptt.diagnosis import Diagnosis, needed_or_half
 from bptt.gradients.by_lag import LagProfile, Signal
 from bptt.layers import Layer, Trace
-from bptt.remedies import Settings
+from bptt.remedies import Settings, Subject
 from bptt.torch_models.as_found import Memory, copied, eagerly, random_numbers_kept, seed_all
 from bptt.torch_models.convert import acting_layers, stack_of
 from bptt.torch_models.decompose import Decomposed, decompose
 from bptt.torch_models.diagnose import diagnose_module
-from bptt.torch_models.learner import Batches, ModuleLearner, batches_of
+from bptt.torch_models.learner import Batches, Kinds, ModuleLearner, batches_of
 from bptt.torch_models.write import write_layers
 
 
@@ -47,7 +47,7 @@ class ModuleSubject:
     takes_cells = False
 
     @classmethod
-    def of(cls, *given: Any) -> "ModuleSubject":
+    def of(cls, *given: Any) -> Self:
         """A subject, once it is clear that its model can be copied.
 
         Args:
@@ -95,6 +95,14 @@ class ModuleSubject:
         """Write layers into the model itself."""
         write_layers(self.model, self._modules(), layers)
 
+    def take_from(self, other: Subject) -> None:
+        """Write the layers of a copy into the model."""
+        self.take(other.layers)
+
+    def advised(self) -> tuple[tuple[str, ...], Subject] | None:
+        """Nothing: what is advised of layers are remedies by name."""
+        return None
+
     def diagnose(self) -> Diagnosis:
         """The model on the batch, judged."""
         return diagnose_module(self.model, self.batch, self.loss, self.needed_lag)
@@ -124,7 +132,7 @@ class ModuleSubject:
         """
         return ModuleLearner(
             self.model, self._shared(settings), self.loss, needed_lag=self.needed, lr=settings.lr,
-            clip=settings.clip, seed=settings.seed,
+            clip=settings.clip, seed=settings.seed, recurrent=self._kinds,
         )  # fmt: skip
 
     def norms(self, batches: int) -> list[float]:
@@ -154,9 +162,21 @@ class ModuleSubject:
         if not self._read:
             data = self.batch if self.batches is None else self.batches
             self._read.append(
-                batches_of(data, copied(self.model), self.loss, settings.batch, settings.seed)
+                batches_of(
+                    data,
+                    copied(self.model),
+                    self.loss,
+                    settings.batch,
+                    settings.seed,
+                    kinds=self._kinds,
+                )
             )
         return self._read[0]
+
+    @cached_property
+    def _kinds(self) -> Kinds | None:
+        """Which recurrence a learner measures; PyTorch's layers, found by itself, if None."""
+        return None
 
     @cached_property
     def _forward(self) -> Decomposed:

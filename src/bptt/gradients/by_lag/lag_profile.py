@@ -32,6 +32,11 @@ class LagProfile(Profile):
         return W_R
 
     @property
+    def symbol(self) -> str:
+        """Of W_R."""
+        return "dW_R"
+
+    @property
     def factors(self) -> dict[str, Array]:
         """W_R, the slopes, the carry, what lies between the steps, and all of them together."""
         factors = {W_R: self.weight_gain}

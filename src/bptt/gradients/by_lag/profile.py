@@ -89,6 +89,11 @@ class Profile(Norms, Signal, Tabular):
         raise NotImplementedError
 
     @property
+    def symbol(self) -> str:
+        """Of the whole gradient, "dW_R"."""
+        raise NotImplementedError
+
+    @property
     def factors(self) -> dict[str, Array]:
         """By name, (K-1,) ln of what multiplies the signal from lag k to k+1; the last is all of them together.
 

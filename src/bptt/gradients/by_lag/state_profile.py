@@ -48,6 +48,11 @@ class StateProfile(Profile):
         return self.counted[0] if len(self.counted) == 1 else "the step's parameters"
 
     @property
+    def symbol(self) -> str:
+        """Of its parameters."""
+        return "dθ"
+
+    @property
     def factors(self) -> dict[str, Array]:
         """The map from state to state and the rest, the carry, what lies between the steps, and all of them together."""
         named = {

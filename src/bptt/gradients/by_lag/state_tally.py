@@ -35,6 +35,9 @@ class StateTally:
         self.whole = {name: _row(value) for name, value in whole.items()}
         self.counted = tuple(self.whole if counted is None else counted)
         self.parts: list[dict[str, Scaled]] = []
+        self._whole_bills: dict[
+            tuple[str, ...], tuple[Bill, Array]
+        ] = {}  # with the lags that are not finished
         self._finished = 0
         self._bills: dict[tuple[str, ...], Bill] = {}  # of the lags that are finished
 
@@ -46,6 +49,7 @@ class StateTally:
             G: a part of G_k by parameter, over 2^e.
             e: the exponent of all of them.
         """
+        self._whole_bills.clear()
         while len(self.parts) <= k:
             self.parts.append({})
         lag = self.parts[k]
@@ -59,6 +63,7 @@ class StateTally:
 
     def finish(self) -> None:
         """No part of the next lag comes any more: it is added up, and what it takes of the memory is given back."""
+        self._whole_bills.clear()
         while len(self.parts) <= self._finished:
             self.parts.append({})
         for names in {self.counted, *((name,) for name in self.whole)}:
@@ -134,7 +139,13 @@ class StateTally:
 
     def _bill(self, names: Sequence[str]) -> tuple[Bill, Array]:
         """What stopping at each lag keeps of some parameters together, and (K,) ln ‖G_k‖."""
-        bill, left = self._bills.get(tuple(names)), self.parts[self._finished :]
+        key = tuple(names)
+        if key not in self._whole_bills:
+            self._whole_bills[key] = self._added_up(key)
+        return self._whole_bills[key]
+
+    def _added_up(self, names: tuple[str, ...]) -> tuple[Bill, Array]:
+        bill, left = self._bills.get(names), self.parts[self._finished :]
         if bill is None:
             bill = Bill(_together([self.whole[name] for name in names]))
         elif left:

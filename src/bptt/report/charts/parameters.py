@@ -15,10 +15,9 @@ STYLES = [(colour, dash) for dash in (SOLID, DASHED) for colour in (BLUE, ORANGE
 
 def largest(profile: StateProfile) -> dict[str, ParameterLags]:
     """The parameters with the largest gradients, in their own order."""
-    sizes = sorted((lags.log10_whole for lags in profile.parameters.values()), reverse=True)
-    bar = sizes[min(MOST, len(sizes)) - 1]
-    chosen = {n: lags for n, lags in profile.parameters.items() if lags.log10_whole >= bar}
-    return dict(list(chosen.items())[:MOST])
+    every = profile.parameters
+    chosen = sorted(every, key=lambda name: every[name].log10_whole, reverse=True)[:MOST]
+    return {name: lags for name, lags in every.items() if name in chosen}
 
 
 def relative(lags: ParameterLags) -> Any:

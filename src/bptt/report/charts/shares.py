@@ -8,7 +8,6 @@ import numpy as np
 from bptt.presentation.chart_style import HEIGHT, WIDTH, data
 from bptt.presentation.colours import BLUE, ORANGE
 from bptt.report.charts.by_lag import Stages
-from bptt.report.sentences import whole
 
 MOST = 0.999  # of Σ‖G_k‖, as far as the bars go
 
@@ -41,7 +40,7 @@ def shares(stages: Stages) -> Any:
             ),
             y=alt.Y(
                 "share:Q",
-                title=f"share of {whole(stages[-1][1].profile)}",
+                title=f"share of {stages[-1][1].profile.symbol}",
                 axis=alt.Axis(format="%"),
             ),
             color=alt.condition("datum.share < 0", alt.value(ORANGE), alt.value(BLUE)),

@@ -32,6 +32,7 @@ class Training:
     curriculum: Any = None
     step: Callable[[Any, Any], Any] | None = None
     seed: int = 0
+    recurrent: Any = None
 
 
 def prognosis(
@@ -50,6 +51,7 @@ def prognosis(
     curriculum: Any = None,
     step: Callable[[Any, Any], Any] | None = None,
     seed: int = 0,
+    recurrent: Any = None,
     progress: bool = True,
 ) -> PrognosisReport:
     """Say whether a network will learn what lies far back, from a look ahead on a copy.
@@ -78,6 +80,8 @@ def prognosis(
         curriculum: the length of a task's sequences from update to update (``bptt.training.Drawn``).
         step: for a PyTorch model one update of your own, called as step(model, batch) with the copy; Adam if None.
         seed: of the order of the data, and of what is held out: the same seed gives the same bits.
+        recurrent: of a PyTorch model, the module of one time step, or one whose recurrence is known, as ``bptt.diagnose``
+            takes it; None for PyTorch's layers, or what is found where there is none.
         progress: whether to say what it costs, and to show a bar with the time left.
 
     Raises:
@@ -93,7 +97,7 @@ def prognosis(
     >>> ahead.verdict, ahead.missing
     ('will not learn', 'reach')
     """
-    training = Training(lr, batch, clip, length, window, omega, curriculum, step, seed)
+    training = Training(lr, batch, clip, length, window, omega, curriculum, step, seed, recurrent)
     budget, progress = as_budget(budget), as_flag("progress", progress)
     learner = learner_of(model, data, loss, needed_lag, training)
     return report_of(learner, budget, title=title_of(model, data), progress=progress)
@@ -116,7 +120,7 @@ def learner_of(
     """
     if not isinstance(model, Network):
         return _of_module(model, data, loss, needed_lag, training)
-    none_of_its_own(loss=loss, step=training.step)
+    none_of_its_own(loss=loss, step=training.step, recurrent=training.recurrent)
     given = {"length": training.length, "window": training.window}
     on_text = {name: value for name, value in given.items() if value is not None}
     if on_text and not isinstance(data, Text):
@@ -146,7 +150,7 @@ def _of_module(
             )  # fmt: skip
     return ModuleLearner(
         model, data, loss, needed_lag=needed_lag, lr=training.lr, batch=training.batch, clip=training.clip,
-        step=training.step, seed=training.seed,
+        step=training.step, seed=training.seed, recurrent=training.recurrent,
     )  # fmt: skip
 
 

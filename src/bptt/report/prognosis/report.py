@@ -65,6 +65,7 @@ class PrognosisReport(Prognosis, Savable):
             "evidence": self.evidence,
             "stopped": self.stopped,
             "diverged": self.diverged,
+            "unlike": self.unlike,
             "remarks": self.remarks,
         }
 

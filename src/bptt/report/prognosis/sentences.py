@@ -25,6 +25,7 @@ SUPPLIED = {
     "learning rate, shorter sequences first.",
     "form": "What can express more supplies it: more units, another activation, a gated cell, a layer on top.",
 }
+OF_ITS_OWN = "What carries the signal further supplies it: the advice of bptt.diagnose says what."  # of any other recurrence
 OVERFITS = (
     "What it learns from the sequences of the training carries over to others too little. More sequences, a smaller network or "
     "dropout are the usual cures."
@@ -100,7 +101,10 @@ def why(prognosis: Prognosis) -> str:
         return OVERFITS
     if prognosis.missing is None:
         return "Of reach, agreement and form none is so small that it alone would explain it."
-    return f"{MISSING[prognosis.missing]}. {SUPPLIED[prognosis.missing]}"
+    supplied = SUPPLIED[prognosis.missing]
+    if prognosis.unlike and prognosis.missing == "reach":
+        supplied = OF_ITS_OWN
+    return f"{MISSING[prognosis.missing]}. {supplied}"
 
 
 def done(prognosis: Prognosis) -> str:

@@ -16,6 +16,7 @@ from bptt.prognoses.held_out import FEWEST_HELD, FEWEST_TRAIN, PART_HELD
 from bptt.prognoses.learner import EACH, GROUPS
 from bptt.torch_models.as_found import Stream, eagerly, recording, untouched
 from bptt.torch_models.capture import Loss
+from bptt.torch_models.learner.kinds import Kinds
 from bptt.torch_models.learner.sequences import Sequences
 
 ONE_IN = 5  # batches is held out
@@ -58,6 +59,7 @@ def batches_of(
     seed: int = 0,
     *,
     shared: bool = True,
+    kinds: Kinds | None = None,
 ) -> Batches:
     """Part some data into batches to train on and groups to measure on.
 
@@ -69,6 +71,7 @@ def batches_of(
         batch: sequences per update, where batches are split.
         seed: of the random numbers that the data draw from, and of what is held out.
         shared: whether several learners ask for the same batches; those that a function drew are kept then.
+        kinds: which recurrence is measured; what is found if None.
 
     Raises:
         OptionError: if there are too few batches, or too few sequences in them.
@@ -87,21 +90,22 @@ def batches_of(
     single = isinstance(data, Tensor | np.ndarray | Mapping | tuple | PackedSequence)
     if not single and not isinstance(data, Iterable) and callable(data):
         return _Drawn(data, seed, shared)
+    kinds = kinds or Kinds(model)
     read = _Read([data] if single or not isinstance(data, Iterable) else data, seed)
     if read.held:
         if len(read.held) < FEWEST_GROUPS:
-            read.held, read.per_group = _finer(read.held, model, loss)
+            read.held, read.per_group = _finer(read.held, model, loss, kinds)
         return read
     whole = (
         isinstance(data, list) and _takes(model, data, loss) and not _takes(model, data[0], loss)
     )
-    return _Split([data] if whole else read.first, model, loss, batch, seed)
+    return _Split([data] if whole else read.first, model, loss, batch, seed, kinds)
 
 
-def _finer(held: list[Any], model: nn.Module, loss: Loss) -> tuple[list[Any], float]:
+def _finer(held: list[Any], model: nn.Module, loss: Loss, kinds: Kinds) -> tuple[list[Any], float]:
     """A few groups as more and smaller ones, if their sequences can be told apart; and ``per_group``."""
     try:
-        parts = [Sequences(model, each, loss) for each in held]
+        parts = [Sequences(model, each, loss, kinds) for each in held]
     except OptionError:
         return held, 1.0
     pieces = min(-(-FEWEST_GROUPS // len(held)), min(part.count for part in parts) // LEAST)
@@ -196,9 +200,9 @@ class _Split:
     """A few batches whose sequences are parted; they are drawn anew in every round."""
 
     def __init__(
-        self, batches: list[Any], model: nn.Module, loss: Loss, batch: int, seed: int
+        self, batches: list[Any], model: nn.Module, loss: Loss, batch: int, seed: int, kinds: Kinds
     ) -> None:
-        parts = [Sequences(model, each, loss) for each in batches]
+        parts = [Sequences(model, each, loss, kinds) for each in batches]
         total, self._rng = sum(part.count for part in parts), _rng(seed)
         self.held: list[Any] = []
         self._of_training: list[tuple[Sequences, Array]] = []

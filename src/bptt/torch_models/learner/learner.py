@@ -1,19 +1,18 @@
 """A copy of a PyTorch model that is trained a while and measured on held-out sequences."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bptt.arrays import as_number, as_whole
+from bptt.arrays import Array, as_number, as_whole
 from bptt.diagnosis import needed_or_half
 from bptt.errors import NonFiniteError, OptionError
-from bptt.prognoses import Pass
-from bptt.prognoses.drawn import independent
-from bptt.prognoses.network_learner import MIXED
+from bptt.prognoses import Joined, Pass, Tangents
 from bptt.torch_models.as_found import (
     Memory,
     Stream,
@@ -24,15 +23,15 @@ from bptt.torch_models.as_found import (
     seed_all,
     untouched,
 )
-from bptt.torch_models.capture import Loss, recurrent_modules
-from bptt.torch_models.decompose import Decomposed, decompose
+from bptt.torch_models.capture import Loss
 from bptt.torch_models.learner.batches import Batches, batches_of
-from bptt.torch_models.learner.passed import passed
+from bptt.torch_models.learner.kinds import Kinds
 from bptt.torch_models.nonfinite import where_not_finite
 
 Step = Callable[[nn.Module, Any], Any]
-JOINED = (
-    "Form is left out: states pass through other parts of the model on their way from step to step."
+UNLIKE = (
+    "The probability was fitted on trainings of plain RNNs, LSTMs and GRUs; it was not calibrated on this kind of recurrence "
+    "({kinds})."
 )
 
 
@@ -52,6 +51,7 @@ class ModuleLearner:
         clip: largest norm of the gradient; None never clips.
         step: one update of your own, called as step(model, batch) with the copy; Adam if None.
         seed: of dropout, of the random numbers that the data draw from, and of what is held out.
+        recurrent: the module of one step, or one whose recurrence is known, as ``bptt.diagnose`` takes it.
 
     Raises:
         OptionError: if the model cannot be copied, the data leave too little to hold out, or as ``bptt.diagnose``.
@@ -72,6 +72,7 @@ class ModuleLearner:
         clip: float | None = 1.0,
         step: Step | None = None,
         seed: int = 0,
+        recurrent: Any = None,
     ) -> None:
         if step is not None and not callable(step):
             raise OptionError(
@@ -85,7 +86,7 @@ class ModuleLearner:
                 "model", "parameters that are trained", "none that needs a gradient",
                 "Call model.requires_grad_(True).",
             )  # fmt: skip
-        recurrent_modules(model)
+        kinds = recurrent if isinstance(recurrent, Kinds) else Kinds(model, recurrent)
         self._given, self.loss, self._step = model, loss, step
         self.lr = as_number("lr", lr, "(0, ∞)")
         self.clip = np.inf if clip is None else as_number("clip", clip, "(0, ∞]")
@@ -96,14 +97,14 @@ class ModuleLearner:
         with recording():
             self.model = copied(model, why="it is a copy that is trained").train()
             if not isinstance(data, Batches):
-                data = batches_of(data, self.model, loss, batch, seed, shared=False)
+                data = batches_of(data, self.model, loss, batch, seed, shared=False, kinds=kinds)
             self._batches, self._memory = data, Memory(self.model)
             with self._looking(0):
                 with self._memory.watching(data.held[0]):
                     loss(self.model, data.held[0])
-                seen = self._first(needed_lag)
-        self.needed_lag = needed_or_half(needed_lag, seen.longest)
-        sequences = seen.traces[0].x.shape[1]
+                self._kind = kinds.of(self.model, data.held[0], loss)
+                longest, sequences = self._first(needed_lag)
+        self.needed_lag = needed_or_half(needed_lag, longest)
         if sequences < 2:
             raise OptionError(
                 "data", "batches of several sequences", "one sequence in a batch",
@@ -113,9 +114,15 @@ class ModuleLearner:
         self.epoch = data.epoch
 
     @property
+    def unlike(self) -> str:
+        """The classes of a recurrence that the probability was not fitted on; else ""."""
+        return self._kind.unlike
+
+    @property
     def remarks(self) -> tuple[str, ...]:
-        """What cannot be measured and why."""
-        return tuple(sorted(self._remarks))
+        """What cannot be measured and why, and what the probability rests on where it was fitted on others."""
+        unlike = (UNLIKE.format(kinds=self.unlike),) if self.unlike else ()
+        return (*unlike, *sorted(self._remarks))
 
     def advance(self, updates: int, note: Callable[[float], None]) -> None:
         """Train on; see ``Learner``.
@@ -137,12 +144,19 @@ class ModuleLearner:
         for number, batch in enumerate(self._batches.held[:groups]):
             with self._looking(number):
                 self._memory.recall()
-                one = passed(self.model, batch, self.loss, self.needed_lag, number)
-            if one.joined:
-                self._remarks.add(JOINED)
-            if any(independent(*stack) is None for stack in one.stacks):
-                self._remarks.add(MIXED)
-            yield one
+                one, remarks = self._kind.passed(
+                    self.model, batch, self.loss, self.needed_lag, number
+                )
+            self._remarks |= set(remarks)
+            joined = tuple(self._looked_at(own, number) for own in one.joined)
+            yield replace(one, joined=joined)
+
+    def _looked_at(self, own: Joined, number: int) -> Joined:
+        """Its tangents are told later: in the mode that is measured in, too."""
+        if own.tangents is None:
+            return own
+        tangents = (_Looked(each, lambda: self._looking(number)) for each in own.tangents)
+        return replace(own, tangents=tuple(tangents))
 
     def _by_adam(self, batch: Any) -> float:
         if self._optimiser is None:
@@ -184,19 +198,19 @@ class ModuleLearner:
             where_not_finite(self.model, batch, self.loss),
         )  # fmt: skip
 
-    def _first(self, needed_lag: int | None) -> Decomposed:
-        """A group whose sequences are long enough for the lag; from here on it is the first."""
+    def _first(self, needed_lag: int | None) -> tuple[int, int]:
+        """A group whose sequences are long enough for the lag, its steps and sequences; from here on it is the first."""
         held = self._batches.held
-        parts = None
+        most: tuple[int, int] | None = None
         for number, batch in enumerate(held):
-            own = decompose(self.model, batch, self.loss, 0)
-            if parts is None or own.longest > parts.longest:
-                parts = own
+            own = self._kind.seen(self.model, batch, self.loss)
+            if most is None or own[0] > most[0]:
+                most = own
                 held.insert(0, held.pop(number))
-            if needed_lag is None or not isinstance(needed_lag, int) or needed_lag < own.longest:
+            if needed_lag is None or not isinstance(needed_lag, int) or needed_lag < own[0]:
                 break
-        assert parts is not None
-        return parts
+        assert most is not None
+        return most
 
     @contextmanager
     def _looking(self, number: int) -> Iterator[None]:
@@ -210,3 +224,22 @@ class ModuleLearner:
             finally:
                 for module, training in modes.items():
                     module.training = training
+
+
+class _Looked:
+    """Tangents that are told in the mode that the model is measured in."""
+
+    def __init__(
+        self, tangents: Tangents, looking: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._tangents, self._looking = tangents, looking
+
+    @property
+    def D(self) -> Array:
+        """See ``Tangents``."""
+        return self._tangents.D
+
+    def features(self, v: Array) -> Array:
+        """See ``Tangents``."""
+        with self._looking():
+            return self._tangents.features(v)

@@ -12,7 +12,8 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from bptt.arrays import Array
 from bptt.errors import BpttError, OptionError
-from bptt.torch_models.capture import Loss, capturing
+from bptt.torch_models.capture import Loss
+from bptt.torch_models.learner.kinds import Kinds
 
 WANTED = "a batch whose sequences can be told apart, to learn from some and measure on others"
 CURE = "Pass at least 10 batches: then some of them are held out as they are."
@@ -25,18 +26,20 @@ class Sequences:
         model: a copy of the user's.
         batch: whatever ``loss`` takes: tensors, arrays and packed sequences, in tuples, lists, dicts and dataclasses.
         loss: called as loss(model, batch).
+        kinds: which recurrence is measured.
 
     Raises:
         OptionError: if it cannot be told which axis of a tensor the sequences lie along, or the loss does not take a part
             of them.
     """
 
-    def __init__(self, model: nn.Module, batch: Any, loss: Loss) -> None:
+    def __init__(self, model: nn.Module, batch: Any, loss: Loss, kinds: Kinds) -> None:
         self.batch = batch
-        self.count = _count(model, batch, loss)
+        kind = kinds.of(model, batch, loss)
+        self.count = kind.sequences(model, batch, loss)
         half = np.arange(self.count // 2)
         try:
-            of_half = _count(model, self.take(half), loss)
+            of_half = kind.sequences(model, self.take(half), loss)
         except BpttError:
             raise
         except Exception as error:
@@ -56,12 +59,6 @@ class Sequences:
             rows: (n,) which.
         """
         return _Taken(self.count, rows).of(self.batch, "batch")
-
-
-def _count(model: nn.Module, batch: Any, loss: Loss) -> int:
-    """How many sequences the recurrent layers see."""
-    with capturing(model, batch, loss, flat_too=True) as captured:
-        return max(len(call.lengths) for call in captured.calls)
 
 
 class _Taken:

@@ -16,7 +16,9 @@ from bptt.torch_models.capture import Loss, one_number
 from bptt.torch_models.capture.carry import gradients, shut
 from bptt.torch_models.capture.gates import Gate
 from bptt.torch_models.nonfinite.numbers import finite, tensors
-from bptt.torch_models.scans.registry import scan_modules
+from bptt.torch_models.scans.kinds import LinearRecurrence
+from bptt.torch_models.scans.registry import adapter_of, scan_modules
+from bptt.torch_models.scans.scan import Scan
 
 
 @dataclass(eq=False)
@@ -24,7 +26,9 @@ class ScanCall:
     """One call of one module.
 
     Attributes:
-        name: path of the module; with the number of the call where it was called several times.
+        name: path of the module, or its class where it is the model itself; with the number of the call where it was
+            called several times.
+        path: of the module.
         module: the module.
         args: what it was called with, copies without a graph.
         kwargs: likewise, by name.
@@ -34,6 +38,7 @@ class ScanCall:
     """
 
     name: str
+    path: str
     module: nn.Module
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -91,12 +96,14 @@ class ScanCalls:
     def let_go(self) -> None:
         """Of the graph, which takes memory."""
         self.graph = None
+        for call in self.calls:
+            del call.gate
 
 
 @contextmanager
 def scan_calls(
-    model: nn.Module, batch: Any, loss: Loss, among: Collection[str] | None = None
-) -> Iterator[ScanCalls]:
+    model: nn.Module, batch: Any, loss: Loss, among: Collection[str] | None = None, *, flat_too: bool = False
+) -> Iterator[ScanCalls]:  # fmt: skip
     """Run loss(model, batch), and within it have the calls with their errors; the model is left as it was.
 
     Args:
@@ -104,6 +111,7 @@ def scan_calls(
         batch: whatever ``loss`` takes.
         loss: called as loss(model, batch), returns the loss before ``.backward()``.
         among: paths of the modules to look at; None for all that have an adapter.
+        flat_too: whether a gradient that is zero everywhere, or not finite, is a result.
 
     Raises:
         OptionError: if there is no such module, it was not called, or the loss is no number or does not depend on it.
@@ -127,16 +135,16 @@ def scan_calls(
         stack.enter_context(_recorded(model, modules, calls))
         E = loss(model, batch)
         one_number(E)
-        if not finite(E):
+        if not finite(E) and not flat_too:
             raise NonFiniteError(
                 "loss", "a finite number", str(float(E.detach())), "See where_not_finite."
             )
-        found = ScanCalls(calls, float(E.detach()), _errors(E, calls), E)
+        found = ScanCalls(calls, float(E.detach()), _errors(E, calls, flat_too), E)
         del E
         yield found
 
 
-def _errors(E: Tensor, calls: list[ScanCall]) -> dict[int, Tensor | None]:
+def _errors(E: Tensor, calls: list[ScanCall], flat_too: bool) -> dict[int, Tensor | None]:
     """Give each call its error; the gradient by the parameters of their modules, of one backward pass."""
     if not calls or not E.requires_grad:
         raise OptionError(
@@ -161,12 +169,12 @@ def _errors(E: Tensor, calls: list[ScanCall]) -> dict[int, Tensor | None]:
         ) from refused  # fmt: skip
     for call, error in zip(calls, grads, strict=False):
         call.error = error
-        if error is not None and not finite(error):
+        if error is not None and not flat_too and not finite(error):
             raise NonFiniteError(
                 f"loss, at the output of {call.name}", "a finite gradient", "one that is not",
                 "bptt.torch_models.where_not_finite says where it comes from.",
             )  # fmt: skip
-    if all(call.error is None or not bool(call.error.any()) for call in calls):
+    if not flat_too and all(c.error is None or not bool(c.error.any()) for c in calls):
         raise OptionError(
             "loss", "a gradient that is not zero", f"one that is zero at the output of {calls[-1].name}",
             "Use what the module returns in the loss, or another batch.",
@@ -211,12 +219,13 @@ def _recorded(
         first = next(tensors(output), None)
         if first is None or first.grad_fn is None:
             return None
-        name = without_wrappers(path, model) or type(module).__name__
+        plain = without_wrappers(path, model)
+        name = plain or type(module).__name__
         counts[name] = counts.get(name, 0) + 1
         label = name if counts[name] == 1 else f"{name} (call {counts[name]})"
         args, kwargs = given.pop(id(module))
         gate = Gate((first,))
-        calls.append(ScanCall(label, module, args, kwargs, first.detach().clone(), gate))
+        calls.append(ScanCall(label, plain, module, args, kwargs, first.detach().clone(), gate))
         return with_first(output, gate.handed_over()[0])
 
     with ExitStack() as stack:
@@ -230,3 +239,24 @@ def _recorded(
             for hook in hooks:
                 stack.callback(hook.remove)
         yield
+
+
+def scan_of(call: ScanCall) -> Scan:
+    """What the adapter says of a call.
+
+    Args:
+        call: of a module that has one.
+
+    Raises:
+        OptionError: if it returns no Scan.
+    """
+    adapter = adapter_of(call.module)
+    assert adapter is not None  # the module was found by it
+    with torch.enable_grad():
+        scan = adapter(call.module, *call.args, **call.kwargs)
+    if not isinstance(scan, Scan) or not isinstance(scan.recurrence, LinearRecurrence):
+        raise OptionError(
+            f"the adapter of {type(call.module).__name__}", "a bptt.torch_models.Scan", type(scan).__name__,
+            "Return Scan(Decay(a, b), read); docs/recurrences.md has an example.",
+        )  # fmt: skip
+    return scan

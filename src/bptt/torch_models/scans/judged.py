@@ -14,7 +14,7 @@ from bptt.diagnosis import (
     remarks_on_memory,
 )
 from bptt.errors import OptionError
-from bptt.presentation.formatting import counted
+from bptt.presentation.formatting import counted, power_of_ten
 from bptt.torch_models.capture import Loss
 from bptt.torch_models.decompose.bounds import Bounds
 from bptt.torch_models.scans.lags import scan_lags
@@ -62,7 +62,7 @@ def diagnose_scans(
     needed = needed_lags(needed_lag, lengths, profiles, bounds.max_lag)
     layers = {
         one.name: diagnose_scan(
-            one.name, one.kind, one.profile, own, one.facts, one.keep, one.exponents
+            one.name, one.kind, one.profile, own, one.facts, one.keep, one.exponents, path=one.path
         )
         for one, own in zip(every, needed, strict=True)
     }
@@ -70,7 +70,7 @@ def diagnose_scans(
     assumed = (
         *assumed_lags(needed_lag, list(layers), lengths, profiles, needed),
         f"The numbers are of one batch, with the model in {mode} mode.",
-        *_what_lag_is(every),
+        *_what_lag_is(every, lag),
         *_beside(every),
         *remarks_on_memory(remembered, lag),
     )
@@ -81,14 +81,31 @@ def diagnose_scans(
     )
 
 
-def _what_lag_is(every: list[ScanLags]) -> list[str]:
+def _what_lag_is(every: list[ScanLags], lag: int) -> list[str]:
     if len(every) == 1:
         return [
             "Lag is counted in steps of the state: from the one that the error enters back to the one that a parameter made."
         ]
     return [
         "Each of the modules is a recurrence of its own: the error at its own output goes back through its own states, and "
-        "lag is counted there. What goes from one module to the next at the same step has no lag."
+        "lag is counted there. What goes from one module to the next at the same step has no lag.",
+        *_through_all(every, lag),
+    ]
+
+
+def _through_all(every: list[ScanLags], lag: int) -> list[str]:
+    """What is left where lag is counted through all modules, in a sentence; none where that was not told."""
+    left = {
+        one.name: one.through_all[lag] - one.through_all[0]
+        for one in every
+        if one.through_all is not None and lag < len(one.through_all)
+    }
+    if not left:
+        return []
+    parts = ", ".join(f"{power_of_ten(float(log10))} in {name}" for name, log10 in left.items())
+    return [
+        f"Counted through all of them together, from the last loss step back, the signal at lag {lag} is this part of that at "
+        f"lag 0: {parts}."
     ]
 
 

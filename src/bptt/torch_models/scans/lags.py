@@ -1,13 +1,17 @@
 """Every module of a model whose recurrence is known, by lag."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
-from torch import nn
+import numpy as np
+import torch
+from torch import Tensor, nn
 
-from bptt.arrays import as_whole
+from bptt.arrays import Array, as_whole
 from bptt.torch_models.capture import Loss
-from bptt.torch_models.scans.calls import scan_calls
+from bptt.torch_models.scans.call_states import CallStates, only_at
+from bptt.torch_models.scans.calls import ScanCall, ScanCalls, scan_calls
 from bptt.torch_models.scans.measured import ScanLags, measured
 
 
@@ -39,10 +43,36 @@ def scan_lags(
         max_lag = as_whole("max_lag", max_lag, least=0)
     with scan_calls(model, batch, loss, among) as found:
         lags = {}
-        for call in found.calls:
+        through = _through_all(found)
+        found.let_go()
+        for call, error in zip(found.calls, through, strict=True):
             if call.error is None or not bool(call.error.any()):
                 continue
             whole = {name: found.whole.get(id(p)) for name, p in call.module.named_parameters()}
-            lags[call.name] = measured(call, whole, max_lag)
+            own = measured(call, whole, max_lag)
+            lags[call.name] = own if error is None else replace(own, through_all=_by_lag(call, error))  # fmt: skip
             call.args, call.kwargs = (), {}
     return lags, found.E
+
+
+def _through_all(found: ScanCalls) -> list[Tensor | None]:
+    """What the last loss step sends to the output of each of several modules, by all of them together; else None of each."""
+    sizes = {call.steps_and_sequences for call in found.calls}
+    nothing: list[Tensor | None] = [None] * len(found.calls)
+    if len(found.calls) < 2 or len(sizes) > 1 or any(c.output.ndim < 3 for c in found.calls):
+        return nothing
+    direct = found.direct()
+    reached = torch.stack([e.flatten(2).any(2).any(0) for e in direct if e is not None]).any(0)
+    if not bool(reached.any()):
+        return nothing
+    last = int(reached.nonzero()[-1])
+    return found.through_all([None if e is None else only_at(e, last, e[:, last]) for e in direct])
+
+
+def _by_lag(call: ScanCall, error: Tensor) -> Array:
+    """(K,) log10 of the signal on the states, from the step of the loss that reaches them last back."""
+    own = CallStates(call)
+    squares = own.mean_squares(own.carried(error))
+    last = int(np.flatnonzero(squares)[-1]) if squares.any() else 0
+    with np.errstate(divide="ignore"):
+        return np.asarray(0.5 * np.log10(squares[: last + 1][::-1]))

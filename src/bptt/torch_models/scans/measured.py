@@ -5,16 +5,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bptt.arrays import Array
 from bptt.diagnosis import Keep
 from bptt.diagnosis.scans import MEAN, SLOWEST
 from bptt.dynamics import Exponents, MemoryFunction
-from bptt.errors import AgreementError, DTypeError, OptionError, ResidualError
+from bptt.errors import AgreementError, DTypeError, ResidualError
 from bptt.gradients.by_lag import StateProfile
 from bptt.torch_models.nonfinite.numbers import tensors
-from bptt.torch_models.scans.calls import ScanCall
-from bptt.torch_models.scans.kinds import LinearRecurrence
+from bptt.torch_models.scans.calls import ScanCall, scan_of
 from bptt.torch_models.scans.parameters import ToParameters
-from bptt.torch_models.scans.registry import adapter_of
 from bptt.torch_models.scans.scan import Scan
 from bptt.torch_models.scans.states import exponents, memory
 from bptt.torch_models.scans.tally import ROUNDING, ScanTally
@@ -29,6 +28,7 @@ class ScanLags:
 
     Attributes:
         name: of the module in the model.
+        path: the module's, "" for the model itself.
         kind: its class.
         profile: the gradient by lag of every parameter that acts through the states. The carry is all there is: what
             a step multiplies the state with.
@@ -39,9 +39,12 @@ class ScanLags:
         memory: what the states remember of the module's input; None where it could not be fitted.
         beside: norm of the part of each parameter's gradient that goes through no state: by the output projection, a
             gate on the output, or whatever else the module's output is made of.
+        through_all: (K,) of several modules, log10 of the signal of the last loss step on these states, by lag counted
+            through all of them; None of one module alone.
     """
 
     name: str
+    path: str
     kind: str
     profile: StateProfile
     facts: dict[str, float]
@@ -50,6 +53,7 @@ class ScanLags:
     sequences: int
     exponents: Exponents | None
     memory: MemoryFunction | None
+    through_all: Array | None = None
 
     @property
     def steps(self) -> int:
@@ -76,7 +80,7 @@ def measured(
         ResidualError: if the lags do not add up to autograd's gradient.
     """
     error = torch.zeros_like(call.output) if call.error is None else call.error
-    scan = _scan(call)
+    scan = scan_of(call)
     recurrence = scan.recurrence
     states = recurrence.states()
     immediate, beside, eps = _read(call, scan, states, error)
@@ -96,6 +100,7 @@ def measured(
     profile = tally.profile(signals)
     return ScanLags(
         call.name,
+        call.path,
         type(call.module).__name__,
         profile,
         _facts(scan),
@@ -105,20 +110,6 @@ def measured(
         exponents(recurrence),
         memory(next(tensors((call.args, call.kwargs)), None), states),
     )
-
-
-def _scan(call: ScanCall) -> Scan:
-    """What the adapter says of the call."""
-    adapter = adapter_of(call.module)
-    assert adapter is not None  # the module was found by it
-    with torch.enable_grad():
-        scan = adapter(call.module, *call.args, **call.kwargs)
-    if not isinstance(scan, Scan) or not isinstance(scan.recurrence, LinearRecurrence):
-        raise OptionError(
-            f"the adapter of {type(call.module).__name__}", "a bptt.torch_models.Scan", type(scan).__name__,
-            "Return Scan(Decay(a, b), read); docs/recurrences.md has an example.",
-        )  # fmt: skip
-    return scan
 
 
 def _read(
