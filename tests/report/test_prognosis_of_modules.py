@@ -107,7 +107,7 @@ BAD = {
     "a loss that is not finite": (lambda: {"loss": not_finite}, "loss: expected a finite number, got nan"),
     "no loss": (lambda: {"loss": None}, "loss: expected a function, called as loss(model, batch), got None"),
     "a model that cannot be copied": (lambda: {"model": model(Uncopied)}, "model: expected one that can be copied"),
-    "no recurrent layer": (lambda: {"model": nn.Linear(3, 2)}, "model: expected a module with PyTorch's nn.RNN"),
+    "no recurrent layer": (lambda: {"model": nn.Linear(3, 2), "loss": lambda m, b: m(b[0]).mean()}, "model: expected a module with PyTorch's nn.RNN"),
     "a lag beyond the sequences": (lambda: {"needed_lag": 12}, "needed_lag: expected a whole number from 0 to 11, got 12"),
     "a step that trains nothing": (lambda: {"step": lambda model, batch: None}, "step: expected one update of the model"),
     "a step that is none": (lambda: {"step": 3}, "step: expected a function, called as step(model, batch), got 3"),

@@ -1,5 +1,6 @@
 """One call of a module, measured: its states, the error at each of them, and every parameter's gradient by lag."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -178,22 +179,22 @@ def _check_whole(
 def _worst(
     through: dict[str, Tensor], beside: dict[str, Tensor], whole: dict[str, Tensor | None]
 ) -> tuple[str, float]:
-    """The parameter whose two parts are furthest from the whole, relative to their sizes."""
-    worst = ("", 0.0)
+    """The parameter whose two parts are furthest from the whole, relative to the largest."""
+    off: dict[str, float] = {}
+    size = 0.0  # of the largest: a gradient that cancels to zero is rounding, whatever it is compared with
     for name, all_of_it in whole.items():
         parts = [part[name] for part in (through, beside) if name in part]
         if all_of_it is None and not parts:
             continue
         like = parts[0] if all_of_it is None else all_of_it
-        off = (torch.zeros_like(like) if all_of_it is None else all_of_it).clone()
-        size = float(off.abs().max())
+        left = (torch.zeros_like(like) if all_of_it is None else all_of_it).clone()
+        own = float(left.abs().max())
         for part in parts:
-            off -= part
-            size += float(part.abs().max())
-        relative = float(off.abs().max()) / size if size else 0.0
-        if not relative <= worst[1]:
-            worst = (name, relative)
-    return worst
+            left -= part
+            own += float(part.abs().max())
+        off[name], size = float(left.abs().max()), max(size, own)
+    name = max(off, key=lambda each: off[each] if off[each] == off[each] else math.inf, default="")
+    return name, off[name] / size if size else 0.0
 
 
 def _by_itself(call: ScanCall) -> dict[str, Tensor | None]:
