@@ -63,7 +63,7 @@ def _made(subject: Subject, name: str, rng: np.random.Generator | int) -> tuple[
         )
     generator = random_generator(rng)
     try:
-        return subject, CATALOGUE[name].make(subject, generator)
+        return subject, CATALOGUE[name].made(subject, generator)
     except OptionError as refused:
         return _in_part(subject, name, generator, refused)
 

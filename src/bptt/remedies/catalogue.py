@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
+import numpy as np
+
 from bptt.errors import OptionError
 from bptt.remedies import advised, cells, gates, inputs, training, weights
-from bptt.remedies.change import Make
+from bptt.remedies.change import Change, Make
+from bptt.remedies.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,23 @@ class Remedy:
     source: str
     make: Make
     of: Literal["layers", "training", "other recurrences"] = "layers"
+
+    def made(self, subject: Subject, rng: np.random.Generator) -> Change:
+        """The change.
+
+        Args:
+            subject: the model on its batch.
+            rng: of the weights that are drawn.
+
+        Raises:
+            OptionError: if it does not apply.
+        """
+        if self.of == "layers" and not subject.layers:
+            raise OptionError(
+                self.name, "recurrent layers, with W_R", "a recurrence of another kind",
+                "It does not apply: keep follows what the report advises.",
+            )  # fmt: skip
+        return self.make(subject, rng)
 
 
 CATALOGUE = {

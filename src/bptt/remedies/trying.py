@@ -112,12 +112,7 @@ def _unchanged(subject: Subject) -> Tried:
 
 def _tried(remedy: Remedy, before: Tried, rng: np.random.Generator) -> Tried:
     began = perf_counter()
-    if not before.subject.layers and remedy.of == "layers":
-        raise OptionError(
-            remedy.name, "recurrent layers, with W_R", "a recurrence of another kind",
-            "It does not apply: keep follows what the report advises.",
-        )  # fmt: skip
-    change = remedy.make(before.subject, rng)
+    change = remedy.made(before.subject, rng)
     seconds = perf_counter() - began
     settings = replace(before.settings, **change.settings)
     subject, diagnosis = before.subject, before.diagnosis

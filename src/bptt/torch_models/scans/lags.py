@@ -45,7 +45,8 @@ def scan_lags(
         lags = {}
         through = _through_all(found)
         found.let_go()
-        for call, error in zip(found.calls, through, strict=True):
+        calls = list(found.calls)  # a check may call the module again
+        for call, error in zip(calls, through, strict=True):
             if call.error is None or not bool(call.error.any()):
                 continue
             whole = {name: found.whole.get(id(p)) for name, p in call.module.named_parameters()}
