@@ -13,7 +13,8 @@ from bptt.sweeps.plan.plan import Plan, Point
 from bptt.sweeps.plan.refining import MOST, between_signs, refined_along
 from bptt.sweeps.point.point import Row, lost
 from bptt.sweeps.results import Sweep
-from bptt.sweeps.running.engines import Run, WorkerDied, check_engine, measuring
+from bptt.sweeps.running.clusters import WorkerDied
+from bptt.sweeps.running.engines import Run, check_engine, measuring
 from bptt.sweeps.running.progress import Progress, Show, bar
 from bptt.sweeps.store.store import Store
 from bptt.version import __version__
