@@ -9,7 +9,7 @@ import sympy as sp
 
 import bptt
 from bptt.derivation import Derivation
-from bptt.derivation.rules import W_R, Matrix, Scalar, dphi
+from bptt.derivation.rules import W_R, Matrix, Scalar, derror, dphi
 from bptt.errors import OptionError
 
 
@@ -66,6 +66,34 @@ def test_matrix_terms_are_the_measured_lags(rng):
                 [np.eye(H), *((matrices | {Matrix.dW: change})[f] for f in term.factors)]
             )
             assert dz[unit, 0] == pytest.approx(G[i, j], abs=1e-13)
+
+
+def test_the_gradient_by_lag_is_the_measured_one(rng):
+    """(9), a sum over every loss step, for many units: rows and states in NumPy."""
+    T, H, lag = 6, 3, 2
+    layer = bptt.RNN(rng.normal(size=(H, 2)), rng.normal(size=(H, H)), rng.normal(size=H), "tanh")
+    trace = layer.forward(rng.normal(size=(T, 1, 2)), h0=np.zeros((1, H)))
+    dh = rng.normal(size=(T, 1, H))
+    found = np.zeros((H, H))
+    row, state = Derivation(lag + 1, "matrix").last_lag.factors
+    for t in range(lag, T):  # a loss at every step; earlier ones have no step so far back
+        values = {Matrix.W: layer.W_R, Matrix().error_row: dh[t] * (1 - trace.h[t + 1] ** 2)}
+        for back in range(1, lag + 1):
+            values[Matrix.at("Φ′", back)] = np.diag(1 - trace.h[t + 1 - back, 0] ** 2)
+        values[Matrix.at("h", lag + 1)] = trace.h[t - lag, 0][:, None]
+        product = np.linalg.multi_dot([values[f] for f in row.factors])
+        found += product.T @ values[state.factors[0]].T
+    measured = bptt.by_lag(trace, dh, keep_matrices=True).matrices[lag]
+    np.testing.assert_allclose(found, measured, rtol=1e-12, atol=1e-14)
+
+
+def test_the_lecture_begins_with_the_error():
+    """(4) of one error: ∂E_t/∂z_t times ∂z_t/∂W_R; every equation has a number of its own."""
+    equations = Derivation(2).equations
+    z = Scalar.at("z", 0)
+    assert equations[3].right.function == derror(z) * sp.Derivative(z, W_R)
+    assert "(4)  ∂E/∂W_R = Σ_t ∂E_t/∂z_t ∂z_t/∂W_R" in Derivation(2).text()
+    assert [e.number for e in equations] == list("1234567")
 
 
 def test_text_and_latex():

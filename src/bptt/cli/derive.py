@@ -25,7 +25,7 @@ def derive(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Derive the lecture's equations (1) to (4) and unroll the gradient over any number of steps.
+    """Derive the lecture's equations (1) to (7), unroll them over any number of steps (8), and give a lag of the gradient (9).
 
     The equations are made by differentiating with SymPy, and the result is compared with SymPy's own
     derivative of the network written out.

@@ -7,7 +7,7 @@ from sympy.core.function import AppliedUndef
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.str import StrPrinter
 
-from bptt.derivation.rules import W_F, W_R, Matrix, b, dphi, x_t
+from bptt.derivation.rules import W_F, W_R, Matrix, Turned, b, derror, dphi, error, x_t
 
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -21,6 +21,8 @@ class _Order:
         def rank(f: Any) -> int:
             if f.as_base_exp()[0] in (W_F, W_R):
                 return 0
+            if isinstance(f, derror):
+                return -1
             return 1 if isinstance(f, dphi) else 3 if isinstance(f, sp.Add) else 2
 
         return [*sorted(commuting, key=rank), *rest]
@@ -39,13 +41,21 @@ class TextPrinter(_Order, StrPrinter):  # type: ignore[misc]
 
     def factor(self, expr: Any) -> str:
         """One factor of a product; a sum in brackets."""
+        if isinstance(expr, Turned):
+            text = " ".join(map(self.factor, expr.factors))
+            return f"({text})ᵀ" if len(expr.factors) > 1 or "/" in text else f"{text}ᵀ"
         text = self._print(expr)
         return f"({text})" if isinstance(expr, sp.Add) else str(text)
 
     def _print_AppliedUndef(self, expr: AppliedUndef) -> str:
         return str(expr.func)
 
+    def _print_Sum(self, expr: Any) -> str:
+        return f"Σ_t {self._print(expr.function)}"
+
     def _print_Function(self, expr: Any) -> str:
+        if isinstance(expr, error | derror):
+            return "E_t" if isinstance(expr, error) else "∂E_t/∂z_t"
         return f"{'φ′' if isinstance(expr, dphi) else 'φ'}({self._print(expr.args[0])})"
 
     def _print_Derivative(self, expr: Any) -> str:
@@ -66,6 +76,10 @@ class LatexCode(_Order, LatexPrinter):  # type: ignore[misc]
 
     def factor(self, expr: Any) -> str:
         """One factor of a product; a sum in brackets."""
+        if isinstance(expr, Turned):
+            text = r" \, ".join(map(self.factor, expr.factors))
+            many = len(expr.factors) > 1 or "frac" in text
+            return rf"\left({text}\right)^{{\!\top}}" if many else rf"{text}^{{\top}}"
         text = self._print(expr)
         return rf"\left({text}\right)" if isinstance(expr, sp.Add) else str(text)
 
@@ -73,9 +87,16 @@ class LatexCode(_Order, LatexPrinter):  # type: ignore[misc]
         return str(expr.func)
 
     def _print_Symbol(self, expr: Any, style: str = "plain") -> str:
+        if str(expr) == "∂E_t/∂z_t":
+            return r"\frac{\partial E_t}{\partial z_t}"
         return str(expr).replace("δ", r"\delta ").replace("Φ′", r"\Phi'")
 
+    def _print_Sum(self, expr: Any) -> str:
+        return rf"\sum_t {self._print(expr.function)}"
+
     def _print_Function(self, expr: Any, exp: Any = None) -> str:
+        if isinstance(expr, error | derror):
+            return "E_t" if isinstance(expr, error) else r"\frac{\partial E_t}{\partial z_t}"
         return rf"\varphi{chr(39) * isinstance(expr, dphi)}({self._print(expr.args[0])})"
 
     def _print_Derivative(self, expr: Any) -> str:

@@ -1,11 +1,13 @@
 r"""The lecture's equations, derived: made with SymPy by differentiating, not typed in.
 
-Scalar. One step's definition is differentiated by W_R (product and chain rule), which gives (2) and
-(3). Putting them into one another gives (4) and, n times over, the unrolled expression (Q4). It is
-checked against SymPy's own derivative of the network written out as one nested expression.
+Scalar. The error (3), a sum over the loss steps t, is differentiated by W_R: that is the lecture's first
+equation, (4). Then one step's definition is (product and chain rule), which gives (5) and (6). Putting them
+into one another gives (7) and, n times over, the unrolled expression (8) (Q4). It is checked against SymPy's
+own derivative of the network written out as one nested expression. (8) in (4) gives the gradient by lag, (9).
 
 Matrix. W_R is moved to W_R + ε δW_R and h_{t-1} to h_{t-1} + ε δh_{t-1}, symbols that do not commute;
-the part of first order in ε is (2). The unrolled result is checked entry by entry against SymPy's
+the part of first order in ε is (5). In (9) δW_R is left out: what stands before it is a row vector, what stands
+behind it a column, and the derivative by W_R is the matrix of the products of their entries. The unrolled result is checked entry by entry against SymPy's
 derivative of a network of two units.
 """
 
@@ -18,6 +20,7 @@ import sympy as sp
 MAX_MATRIX_CHECK = 5  # the two-unit network written out doubles in size with every step
 
 W_F, W_R, x_t, b, eps = sp.symbols("W_F W_R x_t b epsilon")
+t, T, E = sp.symbols("t T E")
 
 
 class phi(sp.Function):  # type: ignore[misc]
@@ -32,6 +35,22 @@ class phi(sp.Function):  # type: ignore[misc]
 
 class dphi(sp.Function):  # type: ignore[misc]
     """Its derivative φ′."""
+
+    nargs = 1
+
+
+class error(sp.Function):  # type: ignore[misc]
+    """E_t, the error made at a loss step t, left general."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        """∂E_t/∂z_t."""
+        return derror(self.args[0])
+
+
+class derror(sp.Function):  # type: ignore[misc]
+    """Its derivative ∂E_t/∂z_t."""
 
     nargs = 1
 
@@ -53,6 +72,13 @@ class Term:
     factors: tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class Turned:
+    """A product of matrices, transposed."""
+
+    factors: tuple[Any, ...]
+
+
 class Scalar:
     """The derivation for one unit, as the lecture writes it."""
 
@@ -71,16 +97,24 @@ class Scalar:
         return sp.diff(phi(self.at("z", back)), W_R)
 
     def equations(self) -> list[Equation]:
-        """(1) to (4)."""
+        """(1) to (7)."""
         h, z = self.at("h", 1), self.at("z", 0)
         dz = sp.Derivative(z, W_R)
+        whole = sp.Sum(error(z), (t, 1, T))
         return [
             Equation("1", z, W_F * x_t + W_R * h + b),
-            Equation("1", self.at("h", 0), phi(z)),
-            Equation("2", dz, self.step),
-            Equation("3", sp.Derivative(h, W_R), self.inner(1)),
-            Equation("4", dz, self._put_in(self.step, 1)),
+            Equation("2", self.at("h", 0), phi(z)),
+            Equation("3", E, whole),
+            Equation("4", sp.Derivative(E, W_R), whole.diff(W_R)),
+            Equation("5", dz, self.step),
+            Equation("6", sp.Derivative(h, W_R), self.inner(1)),
+            Equation("7", dz, self._put_in(self.step, 1)),
         ]
+
+    def by_lag(self, n: int) -> Term:
+        """(9) for lag n - 1: what stands behind the sum over t; Σ_t of it is G_{n-1}."""
+        term = self.unrolled(n)[n - 1]
+        return Term(term.lag, (derror(self.at("z", 0)), *term.factors))
 
     def _put_in(self, expression: Any, back: int) -> Any:
         """Replace ∂h_{t-back}/∂W_R by (3), and the ∂z in it by (2) one step earlier."""
@@ -138,17 +172,43 @@ class Matrix:
         first = phi(z + eps * dz).diff(eps).subs(eps, 0)
         return self.at("Φ′", back) * (first / dphi(z)).subs(dz, self.at("δz", back))
 
+    @cached_property
+    def error_row(self) -> Any:
+        """∂E_t/∂z_t, a row vector."""
+        return sp.Symbol("∂E_t/∂z_t", commutative=False)
+
+    @cached_property
+    def moved_error(self) -> Any:
+        """(4): E_t(z_i + ε δz_i) to first order is ∂E_t/∂z_i δz_i, added over the units i: row times column."""
+        z, dz = sp.symbols("z dz")
+        first = error(z + eps * dz).diff(eps).subs(eps, 0)
+        return self.error_row * (first / derror(z)).subs(dz, self.at("δz", 0))
+
     def equations(self) -> list[Equation]:
-        """(1) to (4), with δ for the change that a change δW_R makes."""
+        """(1) to (7), with δ for the change that a change δW_R makes."""
         h, z = self.at("h", 1), self.at("z", 0)
         W_Fm, x = sp.symbols("W_F x_t", commutative=False)
         return [
             Equation("1", z, W_Fm * x + self.W * h + b),
-            Equation("1", self.at("h", 0), phi(z)),
-            Equation("2", self.at("δz", 0), self.step),
-            Equation("3", self.at("δh", 1), self.inner(1)),
-            Equation("4", self.at("δz", 0), self._put_in(self.step, 1)),
+            Equation("2", self.at("h", 0), phi(z)),
+            Equation("3", E, sp.Sum(error(z), (t, 1, T))),
+            Equation("4", sp.Symbol("δE"), sp.Sum(self.moved_error, (t, 1, T))),
+            Equation("5", self.at("δz", 0), self.step),
+            Equation("6", self.at("δh", 1), self.inner(1)),
+            Equation("7", self.at("δz", 0), self._put_in(self.step, 1)),
         ]
+
+    def by_lag(self, n: int) -> Term:
+        """(9) for lag n - 1: a row vector, transposed, times a state, transposed; Σ_t of it is G_{n-1}."""
+        term = self.unrolled(n)[n - 1]
+        at = term.factors.index(self.dW)
+        return Term(
+            term.lag,
+            (
+                Turned((self.error_row, *term.factors[:at])),
+                Turned(term.factors[at + 1 :]),
+            ),
+        )
 
     def _put_in(self, expression: Any, back: int) -> Any:
         earlier = self.step.xreplace(
