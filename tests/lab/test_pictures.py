@@ -147,8 +147,9 @@ def test_the_card_says_whose_network_it_is_and_what_rests():
     card.show(shown, "your file <b>.safetensors on adding", resting(setting, True))
     assert not card.busy
     assert "your file &lt;b&gt;.safetensors on adding: gru, 16 units, 40 steps" in card.words
-    assert "gain, input strength, activation, initial W_R, cell, hidden units, loss at step" in (
-        card.words
+    assert (
+        "gain, input strength, activation, initial W_R, cell, hidden units, bias, loss at step"
+        in (card.words)
     )
     card.show(shown, "the sliders' network on adding", resting(setting, False))
     assert "Without effect: activation, loss at step." in card.words

@@ -44,7 +44,7 @@ class Card(anywidget.AnyWidget):
       card.setAttribute("role", "status");
       // as high as its longest verdict: the sliders below stay where they are while they are moved
       card.style.cssText =
-        "border-left:.4rem solid;padding:.4rem .8rem;line-height:1.4;font-size:.9rem;min-height:13.5em";
+        "border-left:.4rem solid;padding:.4rem .8rem;line-height:1.4;font-size:.9rem;min-height:8.5em";
       const wait = document.createElement("div");
       wait.style.cssText = "font-size:.9rem;height:1.4em;padding-left:1.2rem";
       wait.setAttribute("role", "status");

@@ -28,7 +28,7 @@ def of_network(setting: Configuration, from_file: bool, own_data: bool) -> tuple
     controls = (
         mo.ui.slider(0, 3, 0.01, value=setting.gain, label="gain of $W_R$", disabled=from_file, **wide),
         mo.ui.slider(
-            0, 4, 0.05, value=setting.input_variance, label="input strength $\\sigma^2$", disabled=from_file, **wide
+            0, 4, 0.05, value=setting.input_variance, label="input strength", disabled=from_file, **wide
         ),
         mo.ui.dropdown(tuple(ACTIVATIONS), value=setting.activation, label="activation $\\varphi$", **of_weights),
         mo.ui.dropdown(tuple(SCHEMES), value=setting.init, label="initial $W_R$", **of_weights),
@@ -41,8 +41,14 @@ def of_network(setting: Configuration, from_file: bool, own_data: bool) -> tuple
             ["last", "every"], value=setting.loss_at or "last", label="loss at step", full_width=True, disabled=own_data
         ),
         mo.ui.dropdown(DATA, value=setting.data, label="data", disabled=own_data),
+        mo.ui.slider(-2, 8, 0.1, value=setting.bias, label="bias of the carry, $b_f$", disabled=from_file, **wide),
     )  # fmt: skip
     return tuple(map(held, controls))
+
+
+def of_the_page() -> Any:
+    """Whether all controls stand at the side at once, and not only where their symbols are explained."""
+    return held(mo.ui.switch(label="All controls at once, at the side"))
 
 
 def of_files() -> tuple[Any, ...]:
@@ -70,7 +76,7 @@ def of_one_unit() -> tuple[Any, ...]:
     controls = (
         mo.ui.slider(-2, 2, 0.05, value=0.9, label="weight $W_R$", show_value=True),
         mo.ui.slider(0, 3, 0.1, value=1, label="input weight $W_F$", show_value=True),
-        mo.ui.dropdown(ACTIVATIONS, value="tanh", label="activation $\\varphi$"),
+        mo.ui.dropdown(ACTIVATIONS, value="tanh", label="the unit's activation $\\varphi$"),
         mo.ui.slider(1, 8, value=4, label="steps $n$", show_value=True),
     )
     return tuple(map(held, controls))
@@ -84,7 +90,7 @@ def of_descent(view: tuple[float, float], start: tuple[float, float, float]) -> 
         start: what the three stand at first.
     """
     controls = (
-        mo.ui.slider(*view, 0.01, value=start[0], label="first $w$", show_value=True),
+        mo.ui.slider(*view, 0.01, value=start[0], label="first $W_R$", show_value=True),
         mo.ui.slider(0.05, 2, 0.05, value=start[1], label="learning rate", show_value=True),
         mo.ui.slider(0.01, 1, 0.01, value=start[2], label="clip the gradient at", show_value=True),
     )
@@ -164,7 +170,15 @@ def activation_of(cell: str, chosen: str) -> str:
 def resting(setting: Configuration, from_file: bool, own_data: bool = False) -> list[str]:
     """Names of the controls that change nothing while this setting, or what comes from a file, is shown."""
     if from_file:
-        names = ["gain", "input strength", "activation", "initial W_R", "cell", "hidden units"]
+        names = [
+            "gain",
+            "input strength",
+            "activation",
+            "initial W_R",
+            "cell",
+            "hidden units",
+            "bias",
+        ]
     else:
         names = ["activation"] * (not KINDS[setting.cell].cell.choose_phi)
     names += ["length"] * own_data

@@ -29,6 +29,7 @@ def _():
         sequences,
         texts,
         upload,
+        words,
     )
     from bptt.lab.card import Card
     from bptt.lab.live import Live
@@ -38,13 +39,15 @@ def _():
     set_num_threads(1)
     return (
         BpttError, Card, Derivation, Live, Configuration, ahead, asking, cliff, controls, maps, measure, mo, np, pictures,
-        report_of, scalar, sequences, texts, upload,
+        report_of, scalar, sequences, texts, upload, words,
     )  # fmt: skip
 
 
 @app.cell
-def _(mo, texts):
-    mo.md(texts.NETWORK)
+def _(controls, mo, texts, words):
+    everything = controls.of_the_page()
+    mo.vstack([mo.md(words.explained(texts.NETWORK)), everything])
+    return (everything,)
 
 
 @app.cell
@@ -54,10 +57,10 @@ def _(controls):
 
 
 @app.cell
-def _(Derivation, form, mo, steps, texts):
+def _(Derivation, form, mo, steps, texts, words):
     mo.vstack(
         [
-            mo.md(texts.EQUATIONS),
+            mo.md(words.explained(texts.EQUATIONS)),
             mo.hstack([steps, form], justify="start", gap=2),
             texts.scrolling(mo.md(texts.aligned(Derivation(steps.value, form.value)))),
         ]
@@ -138,26 +141,33 @@ def _(BpttError, now, own, own_data, reading, sequences, upload):
 
 @app.cell
 def _(controls, given, now, own):
-    gain, variance, activation, init, cell, hidden, length, loss_at, data = controls.of_network(
-        now["setting"], own is not None, given is not None
+    gain, variance, activation, init, cell, hidden, length, loss_at, data, bias = (
+        controls.of_network(now["setting"], own is not None, given is not None)
     )
-    return activation, cell, data, gain, hidden, init, length, loss_at, variance
+    moved = {
+        "gain": gain, "variance": variance, "activation": activation, "init": init, "cell": cell, "bias": bias,
+        "hidden": hidden, "length": length, "loss_at": loss_at,
+    }  # fmt: skip
+    return activation, bias, cell, data, gain, hidden, init, length, loss_at, moved, variance
 
 
 @app.cell
-def _(activation, card, cell, controls, file, gain, given, hidden, init, length, loss_at, mo, own, texts, variance):  # fmt: skip
+def _(controls, file, given, mo, own, texts):
     _why = controls.why_at_rest(file.name() if own else None, given.name if given else None)
-    _said = [mo.Html(texts.paragraphs(_why))] if _why else []
-    mo.sidebar(
-        [card, *_said, gain, variance, activation, init, cell, hidden, length, loss_at], width="21rem"
-    )  # fmt: skip
+    at_rest = [mo.Html(texts.paragraphs(_why))] if _why else []
+    return (at_rest,)
 
 
 @app.cell
-def _(activation, cell, controls, data, gain, hidden, init, length, loss_at, now, variance, Configuration):  # fmt: skip
+def _(at_rest, card, everything, mo, moved):
+    mo.sidebar([card, *at_rest, *moved.values()], width="21rem") if everything.value else None
+
+
+@app.cell
+def _(activation, bias, cell, controls, data, gain, hidden, init, length, loss_at, now, variance, Configuration):  # fmt: skip
     setting = Configuration(
         cell=cell.value, activation=controls.activation_of(cell.value, activation.value), init=init.value, gain=gain.value,
-        input_variance=variance.value, hidden=hidden.value, length=length.value, data=data.value,
+        input_variance=variance.value, bias=bias.value, hidden=hidden.value, length=length.value, data=data.value,
         loss_at=loss_at.value if data.value == "noise" else None,
     )  # fmt: skip
     now["setting"] = setting
@@ -195,8 +205,17 @@ def _(card, controls, file, given, live, measure, own, refused, setting, unread,
 
 
 @app.cell
-def _(live, mo, texts):
-    mo.vstack([part for text, key in texts.PICTURES for part in (mo.md(text), live[key])])
+def _(at_rest, card, live, mo, moved, texts, words):
+    def _part(text, names, key):
+        first = [card, *at_rest] if key == "by_lag" else []
+        beside = (
+            [mo.hstack([moved[n] for n in names], widths="equal", gap=1.5, wrap=True)]
+            if names
+            else []
+        )
+        return [mo.md(words.explained(text)), *first, *beside, live[key]]
+
+    mo.vstack([piece for each in texts.PICTURES for piece in _part(*each)])
 
 
 @app.cell

@@ -118,13 +118,10 @@ class Unrolled:
             words = rf"\cdots \quad \text{{(lag {' to '.join(map(str, ends))})}}"
             lines.append((words, fsum(term.product for term in between)))
         lines.append((_braced(rest), rest.product))
-        starts = ["&= ", *[r"&\quad + "] * len(lines)]
-        body = r" \\ ".join(
-            f"{start}{text} &&= {latex(value)}"
-            for start, (text, value) in zip(starts, lines, strict=False)
-        )
-        total = rf"&\quad \text{{together}} &&= \mathbf{{{latex(self.total)}}}"
-        return rf"\begin{{alignedat}}{{2}} {self.left} {body} \\ {total} \end{{alignedat}}"
+        # the numbers first: behind their factors they would stand outside a narrow window
+        body = r" \\ ".join(f"{latex(value)} &= {text}" for text, value in lines)
+        total = rf"\mathbf{{{latex(self.total)}}} &= {self.left} \quad \text{{together}}"
+        return rf"\begin{{aligned}} {body} \\ {total} \end{{aligned}}"
 
 
 def unrolled(

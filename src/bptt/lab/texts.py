@@ -1,5 +1,6 @@
 """What the page says between its charts."""
 
+import re
 from html import escape
 
 from marimo import Html
@@ -19,27 +20,38 @@ def announced(sentence: str) -> str:
 
 def scrolling(formulas: Html) -> Html:
     """Formulas that are pushed sideways where the window is too narrow for them."""
-    return formulas.style({"min-width": "27rem"}).style({"overflow-x": "auto"})
+    return formulas.style({"font-size": "clamp(0.55rem, 2.9vw, 1em)"}).style({"overflow-x": "auto"})
 
 
 def aligned(derivation: Derivation) -> str:
-    """The equations for a page: each ``align*`` in a display of its own."""
-    text = derivation.latex()
-    return text.replace(r"\begin{align*}", "$$\n\\begin{align*}").replace(
-        r"\end{align*}", "\\end{align*}\n$$\n"
+    """The equations for a page, their numbers before them: behind them they would stand outside a narrow window."""
+    blocks = re.findall(
+        r"\\begin\{align\*\}\n(.*?)\n\\end\{align\*\}", derivation.latex(), re.DOTALL
+    )
+    return "\n\n".join(
+        rf"$$\small \begin{{alignedat}}{{2}} {_numbered(block)} \end{{alignedat}}$$"
+        for block in blocks
     )
 
 
-NETWORK = r"""
-<div style="height: clamp(0px, calc(700px - 100vw), 2.5rem)"></div>
+def _numbered(block: str) -> str:
+    lines = []
+    for line in block.split("\n"):
+        number = re.search(r" ?\\tag\{(\d)\}", line)
+        before = rf"\text{{({number[1]})}}\;" if number else ""
+        lines.append(f"{before} & & {line.replace(number[0], '') if number else line}")
+    return "\n".join(lines)
 
+
+NETWORK = r"""
 # How far back does the gradient reach?
 
 A recurrent network reads a sequence one step at a time and keeps a state $h_t$: one number for each of its
 units. To learn, it must find out how much each weight changed the error, also by way of states that lie long
-back. That is the *gradient*, the derivative of the error by the weights. This page shows how much of it is left
-after $k$ steps back, why, and what changes it. Every number on it is computed while you read. The sliders stand on
-the left; on a narrow screen they open with the button ☰.
+back. That is the [[gradient]], the derivative of the error by the weights. This page shows how much of it is left
+after $k$ steps back, why, and what changes it. Every number on it is computed while you read. A control stands where
+its symbol has been explained; whoever knows them all can have them all at once. A word with dots below it explains itself
+under the pointer and when it is reached with the Tab key.
 
 ## The network
 
@@ -50,8 +62,25 @@ $$
 $$
 
 $W_F$ brings the input in, $W_R$ brings the past in, $W_O$ reads the answer $o_t$ out; $b$ and $b_O$, the biases, are
-numbers that are added. $\varphi$ is the activation, $\tanh$ unless you choose another, and $\varphi'$ its slope, that is
-its derivative. An error $E$, also called the loss, compares the answer with the target.
+numbers that are added. $\varphi$ is the [[activation]], $\tanh$ unless you choose another, and $\varphi'$ its [[slope]], that is
+its derivative. An error $E_t$, also called the [[loss]] of step $t$, compares the answer with the target; $E$ is the sum of them. It may be
+taken at the last step alone or at every step.
+
+## The question
+
+How does $E$ change with $W_R$? Take one error, made at step $t$. It depends on $W_R$ by way of $z_t$ alone, so by the chain rule
+
+$$
+\frac{\partial E}{\partial W_R} = \frac{\partial E}{\partial z_t} \cdot \frac{\partial z_t}{\partial W_R} ,
+$$
+
+and with errors at several steps the gradient is the sum over them:
+
+$$
+\frac{\partial E}{\partial W_R} = \sum_t \frac{\partial E_t}{\partial z_t} \cdot \frac{\partial z_t}{\partial W_R} .
+$$
+
+The first factor belongs to step $t$ alone: the readout gives it. The past is all in the second.
 
 ## Why $W_R$ is different
 
@@ -64,51 +93,60 @@ one step earlier, and every way back leads through it.
 EQUATIONS = r"""
 ## The equations
 
-(1) is the network. (2) is the product rule: $W_R$ stands in $z_t$, and it hides in $h_{t-1}$. (3) is the chain
-rule through the activation. (4) puts (3) into (2). Go $n$ steps back in this way and you have the *unrolled* expression: a
-sum over how long ago each part comes from. How many steps back that is, is called the **lag** $k$. The term of lag $k$
-carries $k$ factors $W_R$ and $k$ slopes $\varphi'$; the last term holds the rest, what lies further back. With several
-units, $W_R$ is a matrix, $\Phi'$ is a diagonal matrix of all their slopes, and the order of the factors matters.
+(1) and (2) are the network, (3) is the error, (4) the question above. (5) is the product rule: $W_R$ stands in $z_t$, and it hides in
+$h_{t-1}$. (6) is the chain rule through the activation. (7) puts (6) into (5). Go $n$ steps back in this way and you have
+the *unrolled* expression (8): a sum over how long ago each part comes from. How many steps back that is, is called the
+**lag** $k$. The term of lag $k$ carries $k$ factors $W_R$ and $k$ slopes $\varphi'$; the last term holds the rest, what lies
+further back. Put (8) into (4), and the gradient is a sum over lags, $\partial E/\partial W_R = G_0 + G_1 + G_2 + \dots$; (9) is
+one of its parts.
+
+**With many units** $z_t$ and $h_t$ are columns of numbers and $W_R$ is a matrix. $\delta$ marks a change: change $W_R$ by a small
+matrix $\delta W_R$, and $\delta z_t$, $\delta h_t$ and $\delta E$ are the changes that it causes. $\partial E_t/\partial z_t$ is a
+row of derivatives, one for each unit. $\Phi'_t$ is a diagonal matrix of the slopes of all units. The order of the factors now matters.
+In each term of (8) $\delta W_R$ stands once, with a row before it and a state behind it; their products, entry by entry,
+are the derivative. (9) writes them as a matrix; $\top$ exchanges rows and columns.
 """
 
 SCALAR = r"""
 ## Every factor is a number
 
-Here is the sum for one unit that has read twenty numbers. Under each factor stands its value; move the sliders and
+Here is (8) for one unit that has read twenty numbers. Under each factor stands its value; move the sliders and
 watch which factor makes a term small. Where $|W_R \varphi'|$ stays below some number below 1, the terms of large lag
 **vanish**; where it stays above some number above 1, they **explode**. The slope of $\tanh$ is at most 1: it can never
 make a term larger. *scaled_tanh*, $1.7159 \tanh(\tfrac23 z)$, has slope 1.14 at zero.
+
+The first terms may rise: each also holds a state. With these inputs and the weights that are set at first, $h_{t-1} = -0.30$ happens to be small, and
+$h_{t-2} = -0.80$ is not.
 """
 
 MATRIX = r"""
 ## A whole network, on a whole sequence
 
-Now the same with many units. The sliders on the left make this network. The *gain* multiplies its first $W_R$; the
-*input strength* is the mean square of what $W_F x_t$ adds to each $z$. $T$ is the number of steps that are read: at first
-noise, that is, random numbers. The loss is taken at the last step or at every step. A *gru* or *lstm* is a cell with
-gates: numbers between 0 and 1, by which it multiplies what it keeps of its old state.
+Now the same with many units. The network reads noise, that is, random numbers. The [[gain]] multiplies its first $W_R$, $T$ is
+the number of steps that are read, and the [[loss]] is taken at the last step or at every step.
 
-$G_k$ is the part of $dW_R = \partial E/\partial W_R$ with lag $k$: the error is made at step $t$, the weight acts $k$ steps
-earlier. Added up, all $G_k$ are the gradient. Its size $\lVert G_k \rVert$ is the root of the sum of its squares. A
+The chart shows the size $\lVert G_k \rVert$ of each part of (9), the root of the sum of its squares, over that of lag 0. A
 straight line down on this log scale is vanishing at a constant rate, a line up is exploding. The other curves show what
 the powers of $W_R$ alone would do to an error, averaged over all directions, and what the slopes $\varphi'$ alone would do.
 The **horizon** is the smallest lag such that it and all smaller ones hold 95 % of $\sum_k \lVert G_k \rVert$. The **needed
-lag** is the one that the task asks for, or half the sequence if the task does not say.
+lag** is the one that the task asks for, or half the sequence if the task does not say. The last lag of an error at step $t$
+would be $t - 1$. Its $G_k$ is 0, and no point is drawn: it holds the state before the first step, and $h_0 = 0$.
 """
 
 FACTORS = r"""
 ### The product, factor by factor
 
-The *error signal* at lag $k$ is the error as it arrives $k$ steps back: the derivative of $E$ by $z$ there, or by the
-state of a gated cell. Each column is one step back. Blue shrinks the signal, orange lets it grow. *Product so far* is the
-signal over its size at lag 0. In a gated cell, *carry* is the gate by which the old state goes on without meeting $W_R$,
+The [[error signal]] at lag $k$ is the error as it arrives $k$ steps back: the derivative of $E$ by $z$ there, or by the
+state of a cell with gates. Each column is one step back. Blue shrinks the signal, orange lets it grow. *Product so far* is the
+signal over its size at lag 0. A *gru* or *lstm*, further below, is a cell with gates: numbers between 0 and 1, by which it multiplies what it keeps of its old
+state. There *carry* is the gate by which the old state goes on without meeting $W_R$,
 *slopes* are those of all its gates. Ways beside each other add: there, *together* is not the product of the rows above it.
 """
 
 SEQUENCE = r"""
 ### Where that is in the sequence
 
-How much each step of the sequence moves $W_R$, as a share of what all steps do. The horizon and the needed lag are
+How much each step of the sequence moves $W_R$, as a share of what all steps do. The [[horizon]] and the [[needed lag]] are
 counted back from the last loss. With a loss at the last step only, what lies left of the horizon hardly moves $W_R$.
 """
 
@@ -117,7 +155,7 @@ ACTIVATION = r"""
 
 The bars are the network's own $z$. Where they meet a small $\varphi'$, a step back shrinks the error. A unit is
 **saturated** where its slope is below a tenth of the steepest. The slope of $\tanh$ is 1 only at $z = 0$: strong inputs
-push units away from there. *Cause: saturation* on the card means that small slopes take most of the signal. Of a gated
+push units away from there. The [[input strength]] is the mean square of what $W_F x_t$ adds to each $z$. *Cause: saturation* on the card means that small slopes take most of the signal. Of a gated
 cell this is its candidate, the new state that it proposes, and its own $\tanh$.
 """
 
@@ -149,23 +187,35 @@ over the size of the whole gradient. A *sliding window* takes every loss $K - 1$
 $K$ steps cuts the short lags too, wherever they cross a cut. The dotted line is 5 %.
 """
 
+HELP = r"""
+## What helps: a way past $W_R$
+
+A *gru* or *lstm* is a cell with gates. The [[carry]] is the gate by which the old state goes on without meeting $W_R$ or the slope of
+an activation: an LSTM's forget gate $f$, a GRU's update gate. After $k$ steps about $f^k$ is left. With weights as they are
+drawn, $f$ is near $\tfrac12$, and the reach is *worse* than before. A bias $b_f$ opens it: $f = \varphi(b_f)$ with the logistic
+$\varphi(z) = 1/(1 + e^{-z})$ where the inputs add nothing, so $b_f = \ln (k - 1)$ leaves a part of about $1/e$ at lag $k$. Choose *lstm*, then
+raise the bias. A plain *rnn* has no gate: there the bias is added to every $z$ and only moves the units along $\varphi$.
+"""
+
+# Each with the names of the controls whose symbols it has explained.
 PICTURES = (
-    (MATRIX, "by_lag"),
-    (FACTORS, "factors"),
-    (SEQUENCE, "sequence"),
-    (ACTIVATION, "activation"),
-    (WEIGHTS, "plane"),
-    (EXPONENTS, "exponents"),
-    (TRUNCATION, "truncation"),
+    (MATRIX, ("gain", "length", "loss_at"), "by_lag"),
+    (FACTORS, (), "factors"),
+    (SEQUENCE, (), "sequence"),
+    (ACTIVATION, ("variance", "activation"), "activation"),
+    (WEIGHTS, ("init", "hidden"), "plane"),
+    (EXPONENTS, (), "exponents"),
+    (TRUNCATION, (), "truncation"),
+    (HELP, ("cell", "bias"), "helped"),
 )
 
 CLIFF = r"""
 ## Exploding, seen from the weights
 
-One unit without inputs, $x_{t+1} = w\,\sigma(x_t) + b$ with $x_0 = \tfrac12$ and $b = -2.35$, is run for 50 steps. Here $x$ is what
-was $z$ above, $w$ is its $W_R$, and $\sigma(x) = 1/(1 + e^{-x})$, the logistic function. Its error is
-$E_{50} = (\sigma(x_{50}) - 0.7)^2$ (Pascanu, Mikolov & Bengio 2013, figure 6). Where the gradient explodes, the error has
-a cliff. Gradient descent moves $w$ by the learning rate times the slope, downhill. From the first $w$ that is set here it
+One unit without inputs, $z_{t+1} = W_R\,\varphi(z_t) + b$ with $z_0 = \tfrac12$ and $b = -2.35$, is run for 50 steps. Its activation is
+the logistic function, $\varphi(z) = 1/(1 + e^{-z})$. Its error is $E_{50} = (\varphi(z_{50}) - 0.7)^2$ (Pascanu, Mikolov & Bengio
+2013, figure 6, where $z$ is called $x$ and $W_R$ is $w$). Where the gradient explodes, the error has
+a cliff. Gradient descent moves $W_R$ by the learning rate times the slope, downhill. From the first $W_R$ that is set here it
 comes to the cliff, meets a very steep slope, and is thrown out of the picture. *Clipping* keeps the direction of the gradient
 and limits its size: the steps stay small, and the path stays at the foot of the wall. Clipping does nothing for a gradient that vanishes.
 """
@@ -182,7 +232,7 @@ Long sequences and *permutation*, *digits* or *acsf1* can take some seconds.
 MODEL = r"""
 Drop the weights of your RNN, GRU or LSTM, as `safetensors.torch.save_file(model.state_dict(), "model.safetensors")` or
 `bptt train` write them: then every picture from "A whole network" to "What truncating forgets" is of your model, and the
-sliders of the weights cannot be moved, as is said on the left. To come back to the sliders, clear the file. The file stays on the machine that
+sliders of the weights cannot be moved, as is said beside them. To come back to the sliders, clear the file. The file stays on the machine that
 runs this page; it is read as numbers, never as code.
 """
 

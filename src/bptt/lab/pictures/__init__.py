@@ -1,5 +1,7 @@
 """The page's charts, each in two halves: the chart, which stays, and its rows, which move."""
 
+from dataclasses import replace
+
 from bptt.lab.pictures.activation import activation
 from bptt.lab.pictures.base import Picture
 from bptt.lab.pictures.by_lag import by_lag
@@ -10,7 +12,9 @@ from bptt.lab.pictures.plane import plane
 from bptt.lab.pictures.sequence import sequence
 from bptt.lab.pictures.terms import terms
 
-OF_NETWORK = (by_lag, factors, sequence, activation, plane, exponents, truncation)
+helped = replace(by_lag, key="helped")  # the same chart again, beside the controls of the gates
+
+OF_NETWORK = (by_lag, factors, sequence, activation, plane, exponents, truncation, helped)
 
 __all__ = [
     "OF_NETWORK",
@@ -23,6 +27,7 @@ __all__ = [
     "descents",
     "exponents",
     "factors",
+    "helped",
     "plane",
     "sequence",
     "terms",

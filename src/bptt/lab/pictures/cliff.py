@@ -60,7 +60,7 @@ def _around() -> Surface:
 def _cliff() -> dict[str, Any]:
     x = alt.X(
         "w:Q",
-        title="w",
+        title="W_R",
         scale=alt.Scale(domain=list(VIEW), nice=False),
         axis=alt.Axis(tickCount=8, format="~g"),
     )
@@ -75,7 +75,7 @@ def _cliff() -> dict[str, Any]:
         .mark_line(point=alt.OverlayMarkDef(size=40), strokeWidth=STROKE, clip=True)
         .encode(
             x=x, y="E:Q", order="step:Q",
-            tooltip=["of:N", "step:Q", "w:Q", "E:Q", "dE_dw:Q"], **coloured,
+            tooltip=["of:N", "step:Q", alt.Tooltip("w:Q", title="W_R"), "E:Q", alt.Tooltip("dE_dw:Q", title="∂E/∂W_R")], **coloured,
         )
     )  # fmt: skip
     slope = (
@@ -83,8 +83,8 @@ def _cliff() -> dict[str, Any]:
         .mark_line(color=GREY, strokeWidth=STROKE, clip=True)
         .encode(
             x=x,
-            y=alt.Y("dE_dw:Q", title="dE_50/dw", scale=alt.Scale(type="symlog", constant=0.1), axis=alt.Axis(values=[-100, -10, -1, 0, 1, 10], format="d")),
-            tooltip=["w:Q", "dE_dw:Q"],
+            y=alt.Y("dE_dw:Q", title="∂E_50/∂W_R", scale=alt.Scale(type="symlog", constant=0.1), axis=alt.Axis(values=[-100, -10, -1, 0, 1, 10], format="d")),
+            tooltip=[alt.Tooltip("w:Q", title="W_R"), alt.Tooltip("dE_dw:Q", title="∂E/∂W_R")],
         )
     )  # fmt: skip
     return spec_of(alt.vconcat(sized(error + paths), sized(slope, LOW)))
@@ -108,10 +108,10 @@ def _cliff_rows(shown: Descents) -> Rows:
 
 def _cliff_sentence(shown: Descents) -> str:
     ends = [
-        f"{of} ends at w = {path.w[-1]:.3g} with error {path.E[-1]:.3g}, its longest step was {np.abs(np.diff(path.w)).max():.2g}"
+        f"{of} ends at W_R = {path.w[-1]:.3g} with error {path.E[-1]:.3g}, its longest step was {np.abs(np.diff(path.w)).max():.2g}"
         for of, path in ((PLAIN, shown.plain), (CLIPPED, shown.clipped))
     ]
-    return f"The error as a function of w, with a cliff. {'; '.join(ends)}."
+    return f"The error as a function of W_R, with a cliff. {'; '.join(ends)}."
 
 
 cliff = Picture("cliff", lambda shown: _cliff(), _cliff_rows, _cliff_sentence)
