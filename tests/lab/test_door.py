@@ -16,7 +16,7 @@ import marimo as mo
 from bptt.lab.door import Door
 from bptt.lab.held import held
 from bptt.lab.places import Places
-from tests.lab.driver import FIND
+from tests.lab.driver import FIND, PICTURES
 from tests.lab.test_server import address, get, running
 
 MALFORMED = [[["a"]], [["a", "!!!"]], [[1, 2]], "x", 5, None, {"a": 1}, [], True, 1e30, -1e30]
@@ -151,7 +151,10 @@ def test_the_page_goes_on_after_messages_that_are_none(browser, tmp_path):
         page.on("websocket", lambda opened: sockets.append(opened.url))
         page.add_init_script(FIND)
         page.goto(f"http://127.0.0.1:{address(said[0]).port}/")
-        page.wait_for_function("() => find('.live[data-drawn]').length >= 9", timeout=120_000)
+        page.wait_for_function(
+            "n => find('.live[data-drawn]').length >= n", arg=PICTURES, timeout=120_000
+        )
+        page.wait_for_timeout(1000)
         token = re.search(r'"serverToken": ?"([^"]+)"', page.content())[1]
         session = re.search(r"session_id=([^&]+)", urlsplit(sockets[0]).query)[1]
         controls = sorted(set(page.evaluate(CONTROLS)))
@@ -160,7 +163,7 @@ def test_the_page_goes_on_after_messages_that_are_none(browser, tmp_path):
             for message in MALFORMED:
                 assert page.evaluate(SEND, [session, token, one, message]) == 200
         page.wait_for_timeout(3000)
-        assert page.evaluate("find('.live[data-drawn]').length") >= 9
+        assert page.evaluate("find('.live[data-drawn]').length") >= PICTURES
         page.close()
         server.terminate()
         _, errors = server.communicate(timeout=20)

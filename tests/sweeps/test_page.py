@@ -138,7 +138,7 @@ def test_a_file_is_drawn_without_measuring(kept, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--map", "m.pdf"), "--map: expected a name ending in .html, .svg, .png"),
+        (("--map", "m.gif"), "--map: expected a name ending in .html, .pdf, .svg, .png"),
         (("--map", "m.html", "--colour", "beauty"), "--colour: expected one of"),
         (("--x", "gain"), "--x: expected none without --map"),
         (("--map", "m.html", "--x", "beauty", "--gain", "1:2:3"), "--x: expected one of cell"),
@@ -155,7 +155,7 @@ def test_bad_options_are_one_line(tmp_path, arguments, said):
 
 def test_names_that_end_otherwise(swept, tmp_path):
     with pytest.raises(OptionError, match=r"\.html"):
-        swept.save(tmp_path / "map.pdf")
+        swept.save(tmp_path / "map.gif")
 
 
 # A stranger's file.
