@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from functools import cached_property
 from importlib import import_module
 from types import ModuleType
 from typing import get_type_hints
@@ -12,15 +13,17 @@ from bptt.comparison import Comparison
 from bptt.data import tasks
 from bptt.dynamics import MemoryFunction
 from bptt.network import Run
+from bptt.presentation.chart_access import Charts
 from bptt.report.prognosis import PrognosisReport
 from bptt.report.remedies.report import RemedyReport
+from bptt.sweeps import Sweep
 
 # What the docs' examples call their objects.
 OWNERS = {
     "bptt": bptt, "profile": bptt.LagProfile, "report": bptt.Report, "trace": bptt.Trace, "stack": bptt.Stack,
     "layer": bptt.RNN, "network": bptt.Network, "Network": bptt.Network, "run": Run, "memory": MemoryFunction,
     "monitor": bptt.Monitor, "prognosis": PrognosisReport, "ranking": RemedyReport, "tasks": tasks, "weights": Weights,
-    "compared": Comparison,
+    "compared": Comparison, "Sweep": Sweep,
 }  # fmt: skip
 # Of PyTorch and other libraries, of the user, or made when they are asked for.
 FOREIGN = {
@@ -28,7 +31,7 @@ FOREIGN = {
 }  # fmt: skip
 SOURCES = (".py", ".h", ".cpp", ".js", ".html")
 FILES = re.compile(
-    r"\.(h|cpp|html|png|jsonl|sqlite|lock|parquet|safetensors|csv|npz|md|nc|toml|py)$"
+    r"\.(h|cpp|html|png|svg|pdf|jsonl|sqlite|lock|parquet|safetensors|csv|npz|md|nc|toml|py|txt)$"
 )
 DOTTED = re.compile(r"[A-Za-z]\w*(\(.*?\)|\[\w+\])*(\.\w+(\(.*?\)|\[\w+\])*)+")
 
@@ -54,6 +57,8 @@ def member(owner, name):
     value = inspect.getattr_static(owner, name, None)
     if isinstance(value, property):
         return get_type_hints(value.fget)["return"]
+    if isinstance(value, cached_property):
+        return get_type_hints(value.func, localns={"Charts": Charts})["return"]
     return get_type_hints(owner)[name] if value is None else value
 
 

@@ -60,7 +60,7 @@ def _part(extra: str, purpose: str, **packages: str) -> Part:
 # What the extra brings itself; "cli" brings "pages" and "derive", "lab" and "sweep" bring "cli".
 PARTS = (
     _part("cli", "the command bptt, tables in the terminal", typer="0.16", rich="13.7"),
-    _part("pages", "pages and charts", altair="5.4", vl_convert_python="1.7", jinja2="3.1", markupsafe="2.1"),
+    _part("pages", "pages and charts", altair="5.4", vl_convert_python="1.7", jinja2="3.1", markupsafe="2.1.2"),
     _part("derive", "the equations, derived", sympy="1.12"),
     _part("torch", "PyTorch models", torch="2.6"),
     _part("lab", "the live page", marimo="0.23", anywidget="0.9.13", traitlets="5.9", starlette="1.10",
@@ -70,7 +70,7 @@ PARTS = (
     _part("data", "sequences that ship in packages", sktime="0.34", scikit_learn="1.3"),
     _part("figures", "figures in matplotlib, for a paper", matplotlib="3.8"),
     _part("polars", "numbers as data frames of polars", polars="1.0"),
-    _part("keras", "models of Keras", h5py="3"),
+    _part("keras", "models of Keras", h5py="3.16"),
     _part("onnx", "models in ONNX", onnx="1.15"),
     _part("parquet", "a sweep's rows as Parquet", pyarrow="17"),
     _part("dask", "sweeps on a Dask cluster", dask="2024.8", distributed="2024.8"),

@@ -26,11 +26,12 @@ def _():
         maps,
         pictures,
         scalar,
+        sections,
         sequences,
         texts,
         upload,
         words,
-    )
+    )  # fmt: skip
     from bptt.lab.card import Card
     from bptt.lab.live import Live
     from bptt.lab.measured import measure, report_of
@@ -39,7 +40,7 @@ def _():
     set_num_threads(1)
     return (
         BpttError, Card, Derivation, Live, Configuration, ahead, asking, cliff, controls, maps, measure, mo, np, pictures,
-        report_of, scalar, sequences, texts, upload, words,
+        report_of, scalar, sections, sequences, texts, upload, words,
     )  # fmt: skip
 
 
@@ -53,7 +54,8 @@ def _(controls, mo, texts, words):
 @app.cell
 def _(controls):
     steps, form = controls.of_equations()
-    return form, steps
+    weight, strength, one_phi, back = controls.of_one_unit()
+    return back, form, one_phi, steps, strength, weight
 
 
 @app.cell
@@ -68,18 +70,13 @@ def _(Derivation, form, mo, steps, texts, words):
 
 
 @app.cell
-def _(controls):
-    weight, strength, one_phi, back = controls.of_one_unit()
-    return back, one_phi, strength, weight
-
-
-@app.cell
-def _(Live, cliff, np, pictures, scalar):
+def _(Live, cliff, controls, np, pictures, scalar):
     inputs = np.random.default_rng(0).standard_normal(20)
     terms = Live(pictures.terms, scalar.unrolled(1, 0.9, 0, inputs, 4))
     wall = Live(pictures.cliff, pictures.descents())
     start = (cliff.FROM, cliff.LEARNING_RATE, cliff.CLIP)
-    return inputs, start, terms, wall
+    wide_w, rate, limit = controls.of_descent(pictures.VIEW, start)
+    return inputs, limit, rate, terms, wall, wide_w
 
 
 @app.cell
@@ -141,9 +138,9 @@ def _(BpttError, now, own, own_data, reading, sequences, upload):
 
 @app.cell
 def _(controls, given, now, own):
-    gain, variance, activation, init, cell, hidden, length, loss_at, data, bias = (
-        controls.of_network(now["setting"], own is not None, given is not None)
-    )
+    gain, variance, activation, init, cell, hidden, length, loss_at, data, bias = controls.of_network(
+        now["setting"], own is not None, given is not None
+    )  # fmt: skip
     moved = {
         "gain": gain, "variance": variance, "activation": activation, "init": init, "cell": cell, "bias": bias,
         "hidden": hidden, "length": length, "loss_at": loss_at,
@@ -205,23 +202,8 @@ def _(card, controls, file, given, live, measure, own, refused, setting, unread,
 
 
 @app.cell
-def _(at_rest, card, live, mo, moved, texts, words):
-    def _part(text, names, key):
-        first = [card, *at_rest] if key == "by_lag" else []
-        beside = (
-            [mo.hstack([moved[n] for n in names], widths="equal", gap=1.5, wrap=True)]
-            if names
-            else []
-        )
-        return [mo.md(words.explained(text)), *first, *beside, live[key]]
-
-    mo.vstack([piece for each in texts.PICTURES for piece in _part(*each)])
-
-
-@app.cell
-def _(controls, pictures, start):
-    wide_w, rate, limit = controls.of_descent(pictures.VIEW, start)
-    return limit, rate, wide_w
+def _(at_rest, card, live, mo, moved, sections):
+    mo.vstack(list(sections.laid_out(live, moved, [card, *at_rest])))
 
 
 @app.cell
