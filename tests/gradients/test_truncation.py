@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bptt
-from bptt.errors import OptionError
+from bptt.errors import NonFiniteError, OptionError
 
 T = 23
 
@@ -119,6 +119,27 @@ def test_every_combination_is_the_textbook_loop(by_loss_and_step, T):
                     expected += C[t, s]
             found = bptt.truncated_bptt(trace, dh[:T], k1, k2, offset)
             assert np.abs(found - expected).max() < 1e-13, (k1, k2, offset)
+
+
+def test_large_errors_through_large_weights_meet_no_zero_as_infinity():
+    """Unit 1 is saturated at step 0: what W_R sends there, 2^149, is beyond the type, and reaches nothing."""
+    W_F, W_R = np.diag([-(2.0**69), 200]), np.array([[0, 2.0**69], [0, 0]])
+    layer = bptt.RNN(*(a.astype("float32") for a in (W_F, W_R, np.zeros(2))))
+    trace = layer.forward(np.float32([[[0, 1]], [[1, 0]]]))
+    dh = np.float32([[[0, 0]], [[2.0**80, 0]]])
+    found = bptt.truncated_bptt(trace, dh, 2, 2)
+    assert np.array_equal(found, [[0, 2.0**80], [0, 0]])
+
+
+def test_errors_beyond_the_type_are_refused():
+    """Two steps back an error of 1 is 2^140."""
+    one = np.float32([[1]])
+    layer = bptt.RNN(one, one * 2.0**70, np.float32([0]), "identity")
+    trace = layer.forward(np.float32([[[2.0**-126]], [[0]], [[0]]]))
+    dh = np.float32([[[0]], [[0]], [[1]]])
+    assert np.isfinite(bptt.truncated_bptt(trace, dh, 3, 2)).all()
+    with pytest.raises(NonFiniteError, match="float64"):
+        bptt.truncated_bptt(trace, dh, 3, 3)
 
 
 def test_chunks_are_the_gradient_with_a_detached_state(case):
