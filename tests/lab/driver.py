@@ -38,7 +38,8 @@ window.forms = () => find("marimo-form").map(form => {
     said: said ? (said.shadowRoot?.textContent ?? "") + said.textContent : "",
   };
 });
-window.drawn = () => Object.fromEntries(find(".live").map(e => [e.dataset.key, +e.dataset.drawn]));"""
+// when each picture was drawn: one that is put up anew counts from the start again
+window.drawn = () => Object.fromEntries(find(".live").map(e => [e.dataset.key, +e.dataset.at]));"""
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import http.client
 import re
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
@@ -84,7 +85,8 @@ def asked(door, kind, path="/", page=""):
         return {"type": "http.request"}
 
     scope = {"type": kind, "path": path, "headers": [], "query_string": f"session_id={page}".encode(), "method": "GET"}  # fmt: skip
-    asyncio.run(door(scope, receive, send))
+    with ThreadPoolExecutor(1) as pool:  # this thread has a loop of its own once a browser is open
+        pool.submit(lambda: asyncio.run(door(scope, receive, send))).result()
     return next((number for number in sent if number), None)
 
 
