@@ -9,7 +9,6 @@ from bptt.gradients.by_lag import LagProfile, Truncation, by_lag
 from bptt.gradients.by_step import StepProfile, by_step
 from bptt.gradients.forward_mode import forward_mode
 from bptt.gradients.truncated import truncated_bptt
-from bptt.installation import doctor
 from bptt.kernels.threads import get_num_threads, set_num_threads
 from bptt.layers import GRU, LSTM, RNN, Bidirectional, ChoGRU, Grads, Stack, Trace
 from bptt.network import Network
@@ -19,6 +18,7 @@ from bptt.version import __version__
 if TYPE_CHECKING:
     from bptt import nn
     from bptt.comparison import compare
+    from bptt.installation import doctor
     from bptt.models import from_keras, from_onnx
     from bptt.monitor import Monitor
     from bptt.nn import accelerate, restore
@@ -69,6 +69,7 @@ _LATER = {
     "Monitor": "monitor",
     "accelerate": "nn",
     "compare": "comparison",
+    "doctor": "installation",
     "from_keras": "models",
     "from_onnx": "models",
     "from_torch": "torch_models",

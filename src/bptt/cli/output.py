@@ -12,15 +12,26 @@ def check_page(report: Path, no_report: bool) -> None:
         OptionError: if it is no .html file, or none is wanted.
         FileError: if it cannot be written.
     """
-    from bptt import files
-    from bptt.errors import OptionError
-
     refuse(("report",), no_report, "with --no-report")
-    if no_report:
-        return
-    if report.suffix != ".html":
-        raise OptionError("report", "a name ending in .html", str(report), "Rename it.")
-    files.check_writable(report)
+    if not no_report:
+        check_ending(report, "report", (".html",))
+
+
+def check_ending(path: Path, name: str, endings: tuple[str, ...]) -> None:
+    """Refuse a file that has none of these endings, or could not be written.
+
+    Args:
+        path: of the file.
+        name: of its option's parameter.
+        endings: that it may have.
+
+    Raises:
+        OptionError, FileError: saying which.
+    """
+    from bptt import files
+
+    files.as_ending(path, endings, name)
+    files.check_writable(path)
 
 
 def check_new(out: Path, *, replaced: bool, cure: str) -> None:
@@ -57,8 +68,6 @@ def check_figure(
     Raises:
         OptionError, FileError: saying which.
     """
-    from bptt import files
-    from bptt.errors import OptionError
     from bptt.presentation.paper import ENDINGS
     from bptt.presentation.style import as_style
 
@@ -67,9 +76,7 @@ def check_figure(
     refuse(("width", "style"), not figure, without)
     if path is None:
         return
-    if path.suffix not in endings:
-        raise OptionError(name, "a name ending in " + ", ".join(endings), str(path), "Rename it.")
-    files.check_writable(path)
+    check_ending(path, name, endings)
     as_style(style).width("one" if width is None else width)
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bptt.cli.options import BatchFirst, Inputs, Json, SequenceColumn, Style, Target, Width
-from bptt.cli.output import check_figure
+from bptt.cli.output import check_ending, check_figure
 from bptt.cli.panels import DATA, MODEL, OUTPUT, TRAINING
-from bptt.cli.sweep_checks import check_drawn, check_ending, names_in, read_files, refuse_ignored
+from bptt.cli.sweep_checks import check_drawn, names_in, read_files, refuse_ignored
 from bptt.cli.sweep_summary import print_json, print_summary
 
 if TYPE_CHECKING:

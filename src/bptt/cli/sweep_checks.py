@@ -82,20 +82,6 @@ def _values(plan: "Plan", name: str) -> tuple[str, ...]:
     return (getattr(plan.base, name),) if axis is None else as_axis(name, axis).on_grid()
 
 
-def check_ending(path: Path, name: str, endings: tuple[str, ...]) -> None:
-    """Refuse a file that has none of these endings, or could not be written.
-
-    Raises:
-        OptionError, FileError: saying which.
-    """
-    from bptt import files
-    from bptt.errors import OptionError
-
-    if path.suffix not in endings:
-        raise OptionError(name, "a name ending in " + ", ".join(endings), str(path), "Rename it.")
-    files.check_writable(path)
-
-
 def check_drawn(path: Path | None, drawn: dict[str, str]) -> None:
     """Refuse words about a map before hours are spent on its points.
 

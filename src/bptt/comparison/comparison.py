@@ -12,12 +12,14 @@ from bptt.comparison.run import Run
 from bptt.comparison.spread import BANDS, Spread, spread
 from bptt.errors import OptionError
 from bptt.extras import needing
+from bptt.files import as_ending
 from bptt.gradients.by_lag.lag_table import FIELDS, LAG
 from bptt.presentation.formatting import counted, power_of_ten, signed
-from bptt.presentation.paper import ENDINGS, save_chart
+from bptt.presentation.paper import ENDINGS as FIGURES
+from bptt.presentation.paper import save_chart
 from bptt.presentation.savable import Savable
 from bptt.presentation.series import Series, on_axes
-from bptt.tables import Field, Table, Tabular, arranged
+from bptt.tables import ROWS, Field, Table, Tabular, arranged
 from bptt.version import __version__
 
 if TYPE_CHECKING:
@@ -203,19 +205,16 @@ class Comparison(Savable, Tabular):
             OptionError: if it ends otherwise, a size is out of range, or a package is missing.
             FileError: if it cannot be written.
         """
-        ending = Path(path).suffix
-        if ending in ENDINGS:
+        ending = as_ending(path, (*FIGURES, ".html", ".json", *ROWS))
+        if ending in FIGURES:
             return save_chart(self.chart, path, width, height, style)
         if (width, height, style) != (None, None, None):
             raise OptionError(
-                "width, height, style", "none for " + (ending or "this"), str(path),
+                "width, height, style", "none for " + ending, str(path),
                 "They are of a figure: .pdf, .svg or .png.",
             )  # fmt: skip
-        if ending in (".csv", ".parquet", ".nc"):
+        if ending in ROWS:
             return self.table().save(path)
-        if ending not in (".html", ".json"):
-            endings = ".pdf, .svg, .png, .html, .json, .csv, .parquet or .nc"
-            raise OptionError("path", f"a name ending in {endings}", str(path), "Rename it.")
         return super().save(path)
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":

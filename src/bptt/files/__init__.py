@@ -1,5 +1,6 @@
 """Files: written whole or not at all, and read without ever unpickling."""
 
+from bptt.files.endings import as_ending
 from bptt.files.keras_files import KerasFile, read_keras
 from bptt.files.kinds import kind_in, kind_of
 from bptt.files.notes import check_names, parsed, reason
@@ -12,6 +13,7 @@ from bptt.files.writing import check_writable, exists, write_bytes
 __all__ = [
     "TORCH",
     "KerasFile",
+    "as_ending",
     "check_names",
     "check_regular",
     "check_unpacked",

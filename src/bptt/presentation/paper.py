@@ -11,9 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bptt.errors import OptionError
 from bptt.extras import needing
-from bptt.files import write_bytes
+from bptt.files import as_ending, write_bytes
 from bptt.presentation.style import Style, as_style
 
 ENDINGS = (".pdf", ".svg", ".png")
@@ -44,9 +43,7 @@ def save_chart(
         OptionError: if the path ends in anything else, a size is out of range, or vl-convert is missing.
         FileError: if it cannot be written, or the style cannot be read.
     """
-    ending = Path(path).suffix
-    if ending not in ENDINGS:
-        raise OptionError("path", "a name ending in " + ", ".join(ENDINGS), str(path), "Rename it.")
+    ending = as_ending(path, ENDINGS)
     style = as_style(style)
     wide = style.width("one" if width is None else width)
     high = wide * style.ratio if height is None else style.width(height)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from bptt import files
-from bptt.errors import OptionError
 from bptt.extras import needing
 from bptt.presentation.jsonable import plain
 
@@ -33,10 +32,8 @@ class Savable:
             OptionError: if the path ends in anything else.
             FileError: if it cannot be written.
         """
-        suffix = Path(path).suffix
-        if suffix not in (".html", ".json"):
-            raise OptionError("path", "a name ending in .html or .json", str(path), "Rename it.")
-        content = self.html() if suffix == ".html" else self.to_json()
+        ending = files.as_ending(path, (".html", ".json"))
+        content = self.html() if ending == ".html" else self.to_json()
         return files.write_bytes(path, content.encode())
 
     def _repr_html_(self) -> str:

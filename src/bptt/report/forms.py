@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from bptt.arrays import as_choice
 from bptt.diagnosis import Advice, Cause, Diagnosis, RecurrenceDiagnosis, Verdict
-from bptt.errors import OptionError
 from bptt.extras import needing
+from bptt.files import as_ending
 from bptt.presentation.savable import Savable
 from bptt.prognoses import Learner
 from bptt.remedies import Settings, Subject
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from bptt.presentation.chart_access import Charts
     from bptt.presentation.figure import Figure
+
+ENDINGS = (".html", ".json", ".csv", ".parquet", ".nc")
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,14 +179,11 @@ class Shown(Savable):
             OptionError: if the path ends in anything else, or a package is missing.
             FileError: if it cannot be written.
         """
-        ending = Path(path).suffix
+        ending = as_ending(path, ENDINGS)
         if ending == ".nc":
             return write_netcdf(self.to_xarray(), path)
         if ending in (".csv", ".parquet"):
             return self.table().save(path)
-        if ending not in (".html", ".json"):
-            endings = ".html, .json, .csv, .parquet or .nc"
-            raise OptionError("path", f"a name ending in {endings}", str(path), "Rename it.")
         return super().save(path)
 
     def methods(self) -> str:

@@ -6,22 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bptt.diagnosis import VERDICT_CODES
-from bptt.errors import OptionError
 from bptt.extras import needing
-from bptt.files import write_bytes
+from bptt.files import as_ending, write_bytes
+from bptt.presentation.paper import ENDINGS as FIGURES
 from bptt.presentation.paper import save_chart
 from bptt.presentation.savable import Savable
 from bptt.sweeps.point.rows import COLUMNS, FIELDS
 from bptt.sweeps.store.store import Store
-from bptt.tables import Table, Tabular, arranged, write_csv, write_parquet
+from bptt.tables import ROWS, Table, Tabular, arranged, write_csv, write_parquet
 from bptt.version import __version__
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from bptt.sweeps.maps.crossings import Crossing
-
-ENDINGS = (".html", ".pdf", ".svg", ".png", ".csv", ".parquet", ".nc", ".json")
 
 
 class Sweep(Savable, Tabular):
@@ -161,12 +159,8 @@ class Sweep(Savable, Tabular):
             OptionError: if it ends otherwise, or a package is missing; as ``phase_diagram``.
             FileError: if it cannot be written.
         """
-        ending = Path(path).suffix
-        if ending not in ENDINGS:
-            raise OptionError(
-                "path", "a name ending in " + ", ".join(ENDINGS), str(path), "Rename it."
-            )
-        if ending in (".csv", ".parquet", ".nc"):
+        ending = as_ending(path, (".html", *FIGURES, *ROWS, ".json"))
+        if ending in ROWS:
             return self.table().save(path)
         if ending == ".json":
             return write_bytes(path, self.to_json().encode())

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from bptt.errors import OptionError
+from bptt.files import as_ending
 from bptt.tables.columns import Columns
 from bptt.tables.frames import dataset, frame
 from bptt.tables.written import ENDINGS, write_csv, write_netcdf, write_parquet
@@ -45,11 +45,9 @@ class Table(Columns):
             OptionError: if the path ends in anything else, or a package is missing.
             FileError: if it cannot be written.
         """
-        ending = Path(path).suffix
+        ending = as_ending(path, ENDINGS)
         if ending == ".csv":
             return write_csv(self, path)
         if ending == ".parquet":
             return write_parquet(self, path)
-        if ending == ".nc":
-            return write_netcdf(self.to_xarray(), path)
-        raise OptionError("path", "a name ending in " + ", ".join(ENDINGS), str(path), "Rename it.")
+        return write_netcdf(self.to_xarray(), path)

@@ -4,6 +4,7 @@ from dataclasses import fields
 from typing import get_type_hints
 
 from bptt.configuration import Configuration
+from bptt.report.tidy import LAYER_FIELDS
 from bptt.tables import Field
 from bptt.tables.columns import Kind
 
@@ -49,20 +50,19 @@ OUTCOME_FIELDS = (
     Field("status", str, "", "ok or failed"),
     Field("error", str, "", "why"),
 )
+_OF_A_LAYER = {each.name: each for each in LAYER_FIELDS}
 MEASURED_FIELDS = (
     Field("layer", str, "", "name of the layer that the verdict is about"),
-    Field("lyapunov", float, "ln per step", "largest Lyapunov exponent λ₁ (Q11)"),
-    Field("lyapunov_stderr", float, "ln per step", "its standard error"),
-    Field("rate", float, "ln per step", "mean growth of the signal per step back, up to the horizon (Q8)"),
-    Field("horizon", int, "steps", "lags 0 .. horizon hold 95 % of Σ‖G_k‖ (Q8)"),
-    Field("log10_attenuation", float, "log10", "signal at the needed lag over that at the first (Q12)"),
-    Field("needed_lag", int, "steps", "the lag that the verdict is about (Q12)"),
-    Field("verdict", str, "", "vanishing, exploding or steady (Q12)"),
-    Field("cause", str, "", "what carries most of it (Q12)"),
-    Field("truncation", int, "steps", "shortest sliding window with at most 5 % bias (Q10)"),
+    *(
+        _OF_A_LAYER[name]
+        for name in (
+            "lyapunov", "lyapunov_stderr", "rate", "horizon", "log10_attenuation", "needed_lag", "verdict", "cause",
+        )
+    ),
+    Field("truncation", int, "steps", _OF_A_LAYER["window"].meaning),
     Field("memory", float, "1", "R² of the input of the needed lag, read off the state"),
     Field("E", float, "", "loss before training"),
-    Field("residual", float, "1", "‖Σ G_k - dW‖ / ‖dW‖"),
+    _OF_A_LAYER["residual"],
     Field("loss", float, "", "training loss at the end"),
     Field("score", float, "", "held-out score at the end"),
     Field("solved", int, "", "1 where the task was solved, 0 where it was not"),

@@ -105,7 +105,6 @@ def _joined(
     if P * recording.sequences > MOST_FEATURES:
         remark = TOO_MANY
     else:
-        rows = None
         with held(model, {recording.path: recording.module}):
             rows = rows_of(recording, ROWS)
         if rows is None or any(e.ndim == 0 or len(e) != len(taken) for e in drawn.values()):
