@@ -12,6 +12,7 @@ from bptt.arrays import Array
 from bptt.errors import FileError, OptionError
 from bptt.files import reason
 from bptt.gradients.by_lag.lag_table import FIELDS
+from bptt.gradients.by_lag.norms import cumulative
 from bptt.report import Report
 
 CURVES = tuple(each.name for each in FIELDS if each.name != "lag")
@@ -124,8 +125,7 @@ def _of_document(document: Any, layer: str | None, stage: str | None, source: st
             nothing = -np.inf if each.startswith("log10") else np.nan
             row = [nothing if v is None else float(v) for v in values]
             curves[each] = np.array(row + [np.nan] * (K - len(row)))
-    size = 10.0 ** (curves["log10_norm"] - curves["log10_norm"].max())
-    curves["cumulative"] = np.cumsum(size) / size.sum() if size.sum() > 0 else np.full(K, np.nan)
+    curves["cumulative"] = cumulative(curves["log10_norm"])
     exponents = (found.get("exponents") or {}).get("exponents") or [None]
     numbers = {each: found.get(each) for each in NUMBERS} | {"lyapunov": exponents[0]}
     ordered = {each: curves[each] for each in CURVES if each in curves}

@@ -7,6 +7,19 @@ import numpy as np
 from bptt.arrays import Array, as_number
 
 
+def cumulative(log10_norm: Array) -> Array:
+    """(K,) the fraction of the sum of all sizes that lags 0..k hold; NaN if all are zero.
+
+    Args:
+        log10_norm: (K,) log10 of the sizes.
+    """
+    peak = log10_norm.max()
+    if peak == -np.inf:
+        return np.full_like(log10_norm, np.nan)
+    running = np.cumsum(10.0 ** (log10_norm - peak))
+    return np.asarray(running / running[-1])
+
+
 class Norms:
     """The sizes of the parts of a gradient by lag.
 
@@ -24,11 +37,7 @@ class Norms:
     @cached_property
     def cumulative(self) -> Array:
         """(K,) the fraction of Σ_k ‖G_k‖ that lags 0..k hold; NaN if all are zero."""
-        peak = self.log10_norm.max()
-        if peak == -np.inf:
-            return np.full_like(self.log10_norm, np.nan)
-        running = np.cumsum(10.0 ** (self.log10_norm - peak))
-        return np.asarray(running / running[-1])
+        return cumulative(self.log10_norm)
 
     def horizon(self, p: float = 0.95) -> int | None:
         """The smallest lag k such that lags 0..k hold the fraction p of Σ_k ‖G_k‖.
