@@ -319,5 +319,5 @@ def test_a_remedy_that_was_not_tried_is_refused(remedies):
         remedies.named("forget-bias")
     with pytest.raises(bptt.errors.OptionError, match="it was not tried"):
         remedies.named("chrono")
-    with pytest.raises(bptt.errors.OptionError, match=r"ending in \.html or \.json"):
+    with pytest.raises(bptt.errors.OptionError, match=r"ending in \.html, \.json"):
         remedies.save("remedies.pdf")
