@@ -204,6 +204,39 @@ def test_exponents_are_those_of_the_steps_jacobians():
     np.testing.assert_allclose(ours, theirs, atol=0.02)
 
 
+class Scaled(nn.Module):
+    """h times the input of the step."""
+
+    def __init__(self):
+        super().__init__()
+        self.step = Scaling()
+
+    def forward(self, x):
+        h = torch.ones(x.shape[1], 2, dtype=x.dtype)
+        for x_t in x:
+            h = self.step(x_t, h)
+        return h
+
+
+class Scaling(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.ones(2, dtype=torch.float64))
+
+    def forward(self, x, h):
+        return h * x * self.w
+
+
+@pytest.mark.parametrize(("left", "less"), [(1e-140, 1e-200), (1e-200, 1e-250)])
+def test_a_small_entry_of_a_direction_that_is_all_that_is_left_later(left, less):
+    """On the way back a little of the first unit is left beside 1 of the second, and then less of the second."""
+    x = torch.ones(24, 1, 2, dtype=torch.float64)
+    x[9, 0, 1], x[10, 0, 0] = less, left
+    report = bptt.diagnose(Scaled(), x, lambda model, x: model(x).sum(), recurrent="step", progress=False)  # fmt: skip
+    first = report.diagnosis.decisive.exponents.exponents[0]
+    assert first == pytest.approx(np.log(left) / 20, abs=0.3)  # over 20 steps, and where it began
+
+
 def test_the_memory_function_is_that_of_the_states():
     torch.manual_seed(2)
     model, x = Looped(models.MinGRU()), inputs(40, 6, I)

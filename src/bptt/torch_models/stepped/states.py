@@ -18,12 +18,8 @@ from bptt.torch_models.stepped.gathered import as_array
 from bptt.torch_models.stepped.recording import Recording, back
 from bptt.torch_models.stepped.rows import Rows
 
-EXPONENTS, SEQUENCES, STEPS, LEAST = (
-    8,
-    2,
-    2000,
-    20,
-)  # leading ones, of the first sequences and last steps
+# Leading ones, of the first sequences and last steps; of fewer calls there are none.
+EXPONENTS, SEQUENCES, STEPS, LEAST = 8, 2, 2000, 20
 MOST_UNITS = 2048  # of a state that a memory function is fitted on
 
 
@@ -121,11 +117,22 @@ class _Exponents:
 
 
 def _orthonormal(V: Tensor) -> tuple[Tensor, Array]:
-    """(c, n, S) rows made orthonormal, and (c, n) ln of the lengths they had."""
+    """(c, n, S) rows made orthonormal, and (c, n) ln of the lengths they had.
+
+    The first is divided by its length: ``bptt.dynamics.lyapunov`` says why.
+    """
     Q, R = torch.linalg.qr(V.transpose(1, 2))
-    lengths = as_array(R.diagonal(dim1=1, dim2=2).abs())
+    lengths = R.diagonal(dim1=1, dim2=2).abs().clone()
+    largest = V[:, 0].abs().amax(-1)
+    some = largest > 0
+    brought = V[some, 0] / largest[some, None]  # whose squares do not underflow
+    length = torch.linalg.vector_norm(brought, dim=-1)
+    lengths[:, 0] = largest
+    lengths[some, 0] *= length
+    rows = Q.transpose(1, 2).clone()
+    rows[some, 0] = brought / length[:, None]
     with np.errstate(divide="ignore"):
-        return Q.transpose(1, 2), np.log(lengths)
+        return rows, np.log(as_array(lengths))
 
 
 def memory(recording: Recording) -> MemoryFunction | None:
