@@ -8,7 +8,7 @@ import pytest
 import bptt
 from bptt.cells import gru, lstm
 from bptt.cells.activations import ACTIVATIONS
-from bptt.dynamics import critical_gain, jacobian_product, lyapunov, mean_field
+from bptt.dynamics import critical_gain, jacobian_product, lyapunov, lyapunov_of, mean_field
 
 
 def held_at(z, W_R, dtype, activation):
@@ -91,3 +91,9 @@ def test_q_just_above_the_critical_gain_of_another_activation():
     found = mean_field(1.0002 * critical_gain(0.0, "scaled_tanh"), 0.0, "scaled_tanh")
     assert found.q == pytest.approx(4.5e-4, rel=0.01)  # E = (σ_w A B)² (q - 2B² q² + …)
     assert found.q == pytest.approx(0.0004 / (2 * (2 / 3) ** 2), rel=0.01)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_jacobians_whose_squares_are_beyond_the_type(size):
+    exponents = lyapunov_of([size * np.eye(2)] * 5).exponents
+    np.testing.assert_allclose(exponents, np.log(size), rtol=1e-15)

@@ -144,9 +144,12 @@ def _orthonormal(V: Array) -> tuple[Array, Array]:
     """
     Q, R = np.linalg.qr(np.swapaxes(V, 1, 2))
     Q, lengths = np.swapaxes(Q, 1, 2), np.abs(np.diagonal(R, axis1=1, axis2=2)).copy()
-    first = np.linalg.norm(V[:, 0], axis=-1)
-    some, lengths[:, 0] = first > 0, first
-    Q[some, 0] = V[some, 0] / first[some, None]
+    largest = np.abs(V[:, 0]).max(-1)
+    some, lengths[:, 0] = largest > 0, largest
+    brought = V[some, 0] / largest[some, None]  # whose squares stay within the type
+    length = np.linalg.norm(brought, axis=-1)
+    lengths[some, 0] *= length
+    Q[some, 0] = brought / length[:, None]
     with np.errstate(divide="ignore"):
         return Q, np.log(lengths)
 
