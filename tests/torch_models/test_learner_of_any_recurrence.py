@@ -140,10 +140,15 @@ def test_a_step_of_ones_own_has_a_prognosis_that_says_what_it_rests_on(named):
     prognosis = report.prognosis(budget=40, progress=False)
     assert all(map(torch.equal, before, model.parameters()))
     assert prognosis.unlike == "NormLSTM"
-    assert "not calibrated on this kind of recurrence (NormLSTM)" in prognosis.remarks[0]
+    assert "not calibrated on this kind of recurrence (NormLSTM)" in prognosis.caveat
+    assert not any(
+        "calibrated" in remark for remark in prognosis.remarks
+    )  # what was left out, and why
     assert "W_R" not in prognosis.sentence + str(prognosis)
     assert set(prognosis.evidence) >= {"loss", "reach", "agreement", "form"}
-    assert "calibrated" in report.html()
+    page = report.html()  # on the first screen, where the probability stands
+    assert page.index("not calibrated") < page.index("How this was come by")
+    assert "not calibrated" in str(prognosis)
     assert report.ahead is prognosis
 
 

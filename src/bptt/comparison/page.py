@@ -4,6 +4,7 @@ from typing import Any
 
 from bptt.comparison.heads import HEADS
 from bptt.presentation.figure import Table, figure
+from bptt.presentation.formatting import listed
 from bptt.presentation.template import drawable, rendered
 
 
@@ -23,7 +24,7 @@ def page(comparison: Any) -> str:
     return rendered(
         "comparison.html.j2",
         [drawn],
-        title=" and ".join(comparison.groups),
+        title=listed(tuple(comparison.groups)),
         said=comparison.said,
         first=drawn,
         heads=HEADS,

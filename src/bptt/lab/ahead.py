@@ -102,7 +102,11 @@ def section(setting: Configuration, prognosis: Prognosis, given: Series | None =
     if given is None and setting.data == "noise":
         whose += f" From noise there is nothing to learn: the task {TASK} took its place."
     first = mo.callout(mo.Html(announced(sentence(prognosis))), KINDS[prognosis.verdict])
-    more = [text for text in (why(prognosis), done(prognosis), whose, *prognosis.remarks) if text]
+    more = [
+        text
+        for text in (why(prognosis), prognosis.caveat, done(prognosis), whose, *prognosis.remarks)
+        if text
+    ]
     charts = [
         mo.vstack(
             [

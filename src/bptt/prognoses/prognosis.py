@@ -50,6 +50,16 @@ class Prognosis:
     unlike: str = ""
 
     @property
+    def caveat(self) -> str:
+        """That the probability was fitted on other recurrences, in a sentence; "" where it was not."""
+        if not self.unlike:
+            return ""
+        return (
+            "The probability was fitted on trainings of plain RNNs, LSTMs and GRUs; it was not calibrated on this kind of "
+            f"recurrence ({self.unlike})."
+        )
+
+    @property
     def learnt(self) -> bool:
         """Whether the held-out loss is a fifth below what the network achieves without the past already."""
         return bool(self.measured) and self.measured[-1].loss <= LEARNT * self.measured[-1].blind

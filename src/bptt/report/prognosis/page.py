@@ -36,6 +36,7 @@ def box(prognosis: Prognosis) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "tone": prognosis.verdict.replace(" ", "-"),
         "opening": opening(prognosis),
         "why": why(prognosis),
+        "caveat": prognosis.caveat,
         "stopped": None if prognosis.diverged else prognosis.stopped,
         "remarks": prognosis.remarks,
         "done": done(prognosis),

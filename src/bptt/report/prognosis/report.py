@@ -66,6 +66,7 @@ class PrognosisReport(Prognosis, Savable):
             "stopped": self.stopped,
             "diverged": self.diverged,
             "unlike": self.unlike,
+            "caveat": self.caveat,
             "remarks": self.remarks,
         }
 

@@ -15,8 +15,7 @@ from bptt.report.prognosis.sentences import done, numbers, sentence, why
 def render(prognosis: Prognosis) -> Iterator[RenderableType]:
     """From the sentence down to what was left out."""
     lines = [Text(sentence(prognosis))]
-    if why(prognosis):
-        lines.append(Text(why(prognosis), style="dim"))
+    lines += [Text(each, style="dim") for each in (why(prognosis), prognosis.caveat) if each]
     yield Panel(
         Group(*lines),
         title=prognosis.verdict,

@@ -29,10 +29,6 @@ from bptt.torch_models.learner.kinds import Kinds
 from bptt.torch_models.nonfinite import where_not_finite
 
 Step = Callable[[nn.Module, Any], Any]
-UNLIKE = (
-    "The probability was fitted on trainings of plain RNNs, LSTMs and GRUs; it was not calibrated on this kind of recurrence "
-    "({kinds})."
-)
 
 
 class ModuleLearner:
@@ -120,9 +116,8 @@ class ModuleLearner:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What cannot be measured and why, and what the probability rests on where it was fitted on others."""
-        unlike = (UNLIKE.format(kinds=self.unlike),) if self.unlike else ()
-        return (*unlike, *sorted(self._remarks))
+        """What cannot be measured and why."""
+        return tuple(sorted(self._remarks))
 
     def advance(self, updates: int, note: Callable[[float], None]) -> None:
         """Train on; see ``Learner``.

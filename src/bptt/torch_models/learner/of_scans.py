@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bptt.arrays import Array
+from bptt.presentation.formatting import listed
 from bptt.prognoses import Joined, Pass, near_lag
 from bptt.torch_models.as_found import eagerly, untouched, without_wrappers
 from bptt.torch_models.capture import Loss
@@ -47,7 +48,7 @@ class OfScans:
     def __init__(self, modules: dict[str, nn.Module]) -> None:
         self._given = modules
         kinds = dict.fromkeys(type(module).__name__ for module in modules.values())
-        self.unlike = " and ".join(kinds)
+        self.unlike = listed(tuple(kinds)) if kinds else ""
         self._names: set[str] | None = None
 
     def _among(self, model: nn.Module) -> set[str]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from bptt.arrays import Array
+from bptt.presentation.formatting import listed
 from bptt.prognoses import Joined, Pass, near_lag
 from bptt.torch_models.as_found import is_pytorchs
 from bptt.torch_models.capture import Loss
@@ -45,7 +46,7 @@ class OfSteps:
         self.names = list(steps)
         others = [module for module in steps.values() if not is_pytorchs(module)]
         kinds = dict.fromkeys(type(module).__name__ for module in others)
-        self.unlike = " and ".join(kinds)
+        self.unlike = listed(tuple(kinds)) if kinds else ""
 
     def seen(self, model: nn.Module, batch: Any, loss: Loss) -> tuple[int, int]:
         """Steps of the longest chain of calls, and sequences."""
