@@ -1,9 +1,22 @@
 """How far back in time a recurrent network's gradient reaches, why no further, and what to change."""
 
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bptt import dynamics, errors
+from bptt import errors
+
+try:
+    from bptt import kernels  # noqa: F401  # the only import that reads the environment
+except errors.OptionError as error:
+    # Only a program that imports the library can catch this; `bptt` and `python -m bptt` import it before they can.
+    if sys.argv[0] == "-m" or Path(sys.argv[0]).stem == "bptt":
+        print(f"bptt: {error}", file=sys.stderr)
+        sys.exit(2)
+    raise
+
+from bptt import dynamics
 from bptt.dynamics import lyapunov
 from bptt.gradients.by_lag import LagProfile, Truncation, by_lag
 from bptt.gradients.by_step import StepProfile, by_step

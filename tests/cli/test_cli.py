@@ -159,7 +159,7 @@ BAD = {
     "no steps to derive": (["derive", "--steps", "0"], "--steps: expected a whole number from 1"),
     "unknown form": (["derive", "--form", "tensor"], "form: expected"),
     "no entries": (["verify", "--entries", "0"], "entries: expected"),
-    "no number": (["train", "--hidden", "x"], "Invalid value for '--hidden': "),
+    "no number": (["train", "--hidden", "x"], "--hidden: expected a whole number, got 'x'."),
     "no such option": (["diagnose", "--hiden", "4"], "No such option: --hiden"),
     "no such command": (["diagnos"], "No such command 'diagnos'"),
     "no such option of all": (["--nonsense"], "No such option: --nonsense"),

@@ -238,7 +238,7 @@ def test_a_diagnosis_of_a_few_sequences_names_no_look_ahead(tmp_path):
 
 BAD = {
     "no budget": (["--budget", "19"], "--budget: expected a whole number from 20 to 1000000000, got 19"),
-    "a budget that is no number": (["--budget", "many"], "Invalid value for '--budget'"),
+    "a budget that is no number": (["--budget", "many"], "--budget: expected a whole number, got 'many'."),
     "a lag beyond the sequences": (["--needed-lag", "20"], "--needed-lag: expected a whole number from 0 to 19, got 20"),
     "no learning rate": (["--lr", "0"], "--lr: expected"),
     "no batch": (["--batch", "0"], "--batch: expected a whole number from 1, got 0"),

@@ -110,6 +110,37 @@ def test_asking_for_a_path_that_is_not_there():
     assert f"BPTT_KERNELS: expected one of {names}, got 'avx1024'" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong", "expected"),
+    [
+        ("BPTT_KERNELS", "wrong", "one of "),
+        ("BPTT_NUM_THREADS", "two", "a whole number from 1 to 1024"),
+        ("BPTT_NUM_THREADS", "0", "a whole number from 1 to 1024"),
+    ],
+)
+def test_the_command_says_in_one_line_that_a_variable_is_wrong(name, wrong, expected, tmp_path):
+    """As ``bptt`` and as ``python -m bptt``; a program that imports the library gets the error itself."""
+    script = tmp_path / "bptt"
+    script.write_text("from bptt.__main__ import main\nmain()\n")
+    for command in ([script], ["-m", "bptt", "doctor"]):
+        done = subprocess.run(
+            [sys.executable, *command],
+            capture_output=True,
+            text=True,
+            env=os.environ | {name: wrong},
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"bptt: {name}: expected {expected}")
+        assert wrong in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert f"OptionError: {name}: expected" in run("import bptt", **{name: wrong}).stderr
+
+
+def test_the_list_of_openmp_names_the_threads_of_its_first_level():
+    alone = {"BPTT_NUM_THREADS": "", "OMP_NUM_THREADS": "3,2"}
+    assert run("import bptt; print(bptt.get_num_threads())", **alone).stdout == "3\n"
+
+
 def test_an_activation_that_is_not_there_leaves_nothing_unwritten(module):
     """Its number is refused before an output is given out with whatever stood in that memory."""
     z = np.ones((3, 2, 5))

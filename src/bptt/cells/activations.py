@@ -142,7 +142,7 @@ def activation(choice: "str | Pair | Activation") -> Activation:
             return ACTIVATIONS[name]
         raise OptionError(
             "activation", "one of " + ", ".join(ACTIVATIONS), repr(choice),
-            "Or give a pair of functions (φ, φ′) of z.",
+            "Choose one; in Python a pair of functions (φ, φ′) is taken, too.",
         )  # fmt: skip
     if isinstance(choice, tuple) and len(choice) == 2 and all(map(callable, choice)):
         return _own_pair(*choice)

@@ -78,10 +78,20 @@ def _in_one_line(help_command: str) -> Iterator[None]:
     ) as error:  # Typer has its own copy of click, whose errors are no classes of ours
         if not hasattr(error, "format_message") or type(error).__name__ == "NoArgsIsHelpError":
             raise
-        message = error.format_message()
+        message = _unreadable(error) or error.format_message()
         end = "" if message.endswith((".", "?")) else "."
         print(f"bptt: {message}{end} See {help_command}.", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _unreadable(error: Any) -> str | None:
+    """An option whose value cannot be read: what came, in the words of our other errors; None for whatever else is wrong."""
+    found = getattr(error.__cause__, "errors", list)()  # those of pydantic, which reads the values
+    if not found:
+        return None
+    words = {"int_parsing": "a whole number", "float_parsing": "a number"}
+    expected = words.get(found[0]["type"]) or found[0]["msg"].removeprefix("Input should be ")
+    return f"{error.param.opts[0]}: expected {expected}, got {found[0]['input']!r}"
 
 
 def _readable(text: str) -> str:

@@ -35,7 +35,7 @@ def _chosen() -> tuple[str, ModuleType | None]:
     if wanted and wanted not in names:
         raise OptionError(
             "BPTT_KERNELS", "one of " + ", ".join((*names, "numpy")), repr(wanted),
-            "It names the compiled loops to use; unset, the best of them are.",
+            "Without this variable, the fastest of them are used.",
         )  # fmt: skip
     name = wanted or names[0]
     return name, _module(name)

@@ -10,11 +10,15 @@ MOST = 1024  # no machine has more to run them on
 
 
 def _count_at_start() -> int:
-    for name in ("BPTT_NUM_THREADS", "OMP_NUM_THREADS"):
-        wanted = os.environ.get(name, "")
-        if wanted.isdecimal() and int(wanted):
-            return min(int(wanted), MOST)
-    return min(processors.usable(), MOST)
+    own = os.environ.get("BPTT_NUM_THREADS", "")
+    if own:
+        return as_whole(
+            "BPTT_NUM_THREADS", int(own) if own.isdecimal() else own, least=1, most=MOST,
+            cure="Without this variable, there is one thread for each processor.",
+        )  # fmt: skip
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # "4,2": one number per level
+    wanted = int(first) if first.isdecimal() else 0  # what is wrong here is OpenMP's to say
+    return min(wanted or processors.usable(), MOST)
 
 
 def _use(count: int) -> None:
