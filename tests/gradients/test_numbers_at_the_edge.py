@@ -179,3 +179,39 @@ def test_shortest_chunks_under_cancellation(rng):
     assert K > 1e5
     assert profile.truncation(K, chunked=True).relative_bias <= 0.05
     assert profile.truncation(int(0.99 * K), chunked=True).relative_bias > 0.05
+
+
+def test_errors_that_are_denormal_on_their_way_and_grow_again():
+    """Between two linear levels errors are divided by 2^1040, and lose digits; below, they grow by 2^90 a step."""
+    rng = np.random.default_rng(0)
+    lower, upper = (rng.standard_normal((2, 2)) for _ in range(2))
+    x, dh = rng.standard_normal((4, 3, 2)), rng.standard_normal((4, 3, 2))
+
+    def lags(weight):
+        stack = bptt.Stack([
+            bptt.RNN(np.eye(2), 2.0**90 * lower, np.zeros(2), "identity"),
+            bptt.RNN(weight * np.eye(2), upper, np.zeros(2), "identity"),
+        ])  # fmt: skip
+        return bptt.by_lag(stack.forward(x), dh)[0]
+
+    # a power of two changes no digit: only the scale
+    ordinary, divided = lags(1.0), lags(2.0**-1040)
+    assert np.allclose(divided.log10_norm, ordinary.log10_norm - 1040 * np.log10(2), rtol=1e-14)
+    assert np.allclose(divided.share, ordinary.share, rtol=1e-11)
+    assert divided.residual < 1e-14
+
+
+@pytest.mark.parametrize("power", [-600, 0, 750])
+def test_the_rest_has_every_digit_at_any_scale(power):
+    """ln 2^600 has no room for the last digits of what stands before it."""
+    layer = bptt.RNN.init(
+        3, 4, "orthogonal", gain=2.0**-100, activation="identity", rng=0, dtype="float64"
+    )
+    x, dh = np.random.default_rng(0).standard_normal((2, 8, 2, 3)), np.ones((8, 2, 4))
+    trace = layer.forward(x[0])
+    profile = bptt.by_lag(trace, 2.0**power * dh, max_lag=3, keep_matrices=True)
+    every = bptt.by_lag(trace, dh, keep_matrices=True).matrices
+    exact = (
+        np.linalg.norm(every[4:].sum(0) * 2.0**400) / np.linalg.norm(every[:4], axis=(1, 2)).sum()
+    )
+    assert profile.rest * 2.0**400 == pytest.approx(exact, rel=4e-15, abs=0)

@@ -27,6 +27,7 @@ class Bill:
 
     Attributes:
         remaining: R behind the lags so far.
+        sizes: of each lag so far ‖G_k‖ as ``Scaled.size`` has it.
         rows: of each lag so far ln ‖G_k‖, its share of dW, and what ``Profile.kept`` has.
     """
 
@@ -43,10 +44,13 @@ class Bill:
             True,
         ]  # S, R, N, L: a zero has no scale of its own
         self.rows: list[tuple[float, ...]] = []
+        self.sizes: list[tuple[float, int]] = []
 
     def add(self, G: Scaled) -> float:
         """One lag more; ln of its norm."""
-        norm = G.log_norm()
+        size, e = G.size()
+        self.sizes.append((size, e))
+        norm = math.log(size) + e * LOG2 if size else -math.inf
         self.rows.append((norm, *self._count(G)))
         return norm
 

@@ -123,20 +123,40 @@ class Scaled:
         with np.errstate(over="ignore"):
             return math.sqrt(np.einsum("ij,ij->", self.M, self.M))
 
-    def log_norm(self) -> float:
-        """ln ‖M 2^e‖_F; -inf for zero."""
+    def size(self) -> tuple[float, int]:
+        """‖M 2^e‖_F as a number and the power of 2 that it is multiplied by."""
         norm = self._norm()
         if 1e-140 < norm < 1e140:
-            return math.log(norm) + self.e * LOG2
-        peak = float(np.abs(self.M).max())  # the squares may have left the range
-        if peak == 0:
-            return -np.inf
-        return float(np.log(peak) + np.log(np.linalg.norm(self.M / peak))) + self.e * LOG2
+            return norm, self.e
+        shift = int(np.frexp(np.abs(self.M).max())[1])  # the squares may have left the range
+        return float(np.linalg.norm(np.ldexp(self.M, -shift))), self.e + shift
+
+    def log_norm(self) -> float:
+        """ln ‖M 2^e‖_F; -inf for zero."""
+        norm, e = self.size()
+        return math.log(norm) + e * LOG2 if norm else -math.inf
 
     def value(self, dtype: np.dtype[np.floating]) -> Array:
         """The matrix itself; infinite or zero where ``dtype`` cannot hold it."""
         with np.errstate(over="ignore", under="ignore"):
             return np.ldexp(self.M, max(-5000, min(self.e, 5000))).astype(dtype)
+
+
+def ratio(part: tuple[float, int], sizes: list[tuple[float, int]]) -> float:
+    """A size over the sum of others, to every digit: the difference of two logarithms has fewer. NaN of nothing by nothing.
+
+    Args:
+        part: from ``Scaled.size``.
+        sizes: the others.
+    """
+    top = max((e for norm, e in sizes if norm), default=0)
+    total = math.fsum(math.ldexp(norm, e - top) for norm, e in sizes if norm)
+    if not total:
+        return math.inf if part[0] else math.nan
+    try:
+        return math.ldexp(part[0] / total, part[1] - top)
+    except OverflowError:
+        return math.inf
 
 
 def _down(M: Array, e: int) -> Array:

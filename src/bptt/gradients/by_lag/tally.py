@@ -13,7 +13,7 @@ from bptt.gradients.by_lag.gains import gains_of
 from bptt.gradients.by_lag.lag_profile import LagProfile
 from bptt.gradients.by_lag.layer_walk import Lag
 from bptt.gradients.by_lag.rows import Rows
-from bptt.gradients.by_lag.scaled import Scaled, Sizes
+from bptt.gradients.by_lag.scaled import Scaled, Sizes, ratio
 from bptt.layers.timeline import Timeline
 from bptt.layers.trace import Trace
 
@@ -173,7 +173,7 @@ class Tally:
         with np.errstate(invalid="ignore", over="ignore", under="ignore"):
             gains = gains_of(norms, gated=self.weights.cell.carry_gate is not None)
             gains |= self._between(gains["gain"], lags)
-            rest = float(np.exp(self.left_out.log_norm() - np.logaddexp.reduce(norm)))
+            rest = ratio(self.left_out.size(), self.bill.sizes)
             residual = float(np.exp(miss - log_whole)) if miss > -np.inf else 0.0
         return LagProfile(
             log10_norm=norm / LN10,

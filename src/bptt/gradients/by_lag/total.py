@@ -14,9 +14,10 @@ from bptt.gradients.by_lag.rows import Rows
 from bptt.gradients.by_lag.scaled import Scaled, normalised, outer_sum, rows_at_weights
 from bptt.gradients.by_lag.step_back import step_back
 from bptt.layers.descent import descend
+from bptt.layers.levels import directions
 from bptt.layers.stack import backward_from
 from bptt.layers.stacked import StackTrace
-from bptt.layers.trace import Trace
+from bptt.layers.trace import Grads, Trace
 
 
 def whole(trace: StackTrace, errors: list[Rows | None]) -> list[Scaled]:
@@ -26,19 +27,31 @@ def whole(trace: StackTrace, errors: list[Rows | None]) -> list[Scaled]:
     placed = [_placed(t, rows, top) for t, rows in zip(trace.traces, errors, strict=True)]
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            dW_Rs = [g.dW_R for g in backward_from(trace, placed).layers]
+            grads = backward_from(trace, placed).layers
+        dW_Rs = [g.dW_R for g in grads]
         nothing = not any(dW_R.any() for dW_R in dW_Rs) and _meet_zeros(trace, errors)
-        if nothing or all(map(_trusted, dW_Rs)):
+        if nothing or (all(map(_trusted, dW_Rs, trace.traces)) and _kept_digits(trace, grads)):
             return [Scaled(dW_R.astype(np.float64), top).normalised() for dW_R in dW_Rs]
     except NonFiniteError:
         pass  # a layer's error overflowed on its way to the layer below: the scaled pass takes it
     return _whole_scaled(trace, errors)
 
 
-def _trusted(dW_R: Array) -> bool:
-    """Neither overflowed nor so small that what it is summed from may have become zero or denormal."""
-    size, limits = np.abs(dW_R).max(), np.finfo(dW_R.dtype)
-    return bool(np.isfinite(dW_R).all() and size > limits.tiny / limits.eps**2)
+def _trusted(dW_R: Array, trace: Trace) -> bool:
+    """Neither overflowed nor so small that the errors it is summed from, each times a state, may be zero or denormal."""
+    size, most = float(np.abs(dW_R).max()), float(max(1, trace.h.max(), -trace.h.min()))
+    return bool(np.isfinite(dW_R).all() and size / most > _least(dW_R))
+
+
+def _kept_digits(trace: StackTrace, grads: list[Grads]) -> bool:
+    """Whether no errors on their way to a level below are so small, all of them, that they lost digits."""
+    above = grads[len(directions(trace.levels[0])) :]
+    return all(max(g.dx.max(), -g.dx.min()) > _least(g.dx) for g in above)
+
+
+def _least(array: Array) -> float:
+    limits = np.finfo(array.dtype)
+    return float(limits.tiny / limits.eps**2)
 
 
 def _meet_zeros(trace: StackTrace, errors: list[Rows | None]) -> bool:
