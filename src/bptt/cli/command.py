@@ -86,7 +86,9 @@ def _in_one_line(help_command: str) -> Iterator[None]:
 
 def _unreadable(error: Any) -> str | None:
     """An option whose value cannot be read: what came, in the words of our other errors; None for whatever else is wrong."""
-    found = getattr(error.__cause__, "errors", list)()  # those of pydantic, which reads the values
+    found: list[Any] = getattr(
+        error.__cause__, "errors", list
+    )()  # those of pydantic, which reads the values
     if not found:
         return None
     words = {"int_parsing": "a whole number", "float_parsing": "a number"}
