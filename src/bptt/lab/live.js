@@ -1,5 +1,5 @@
 // A chart that is drawn once and then only given new rows: a slider's move is a redraw of what changed.
-// `vegaEmbed`, ON_DARK (a lighter colour for each) and WIDTH (of a chart) stand before this text, in the same file.
+// `vegaEmbed` and ON_DARK (a lighter colour for each) stand before this text, in the same file.
 const isDark = () => document.body.classList.contains("dark")
   || document.documentElement.classList.contains("dark");
 
@@ -10,26 +10,25 @@ const shaded = spec => {
   return JSON.parse(text);
 };
 
-// The charts are made for a column of MADE_FOR pixels. In another they become wider or narrower; their heights, and
-// the room for labels, stay. What stands side by side goes one below the other where there is no room.
-const MADE_FOR = WIDTH + 150, NARROW = 560, WIDEST = 130, LEAST = 170;
+// Every chart fills its column: what stands side by side goes one below the other where there is no room, and letters
+// grow with those of the page. Room is counted in pixels of a page whose letters have their usual size.
+const NARROW = 560, SQUARE = 360, AROUND = 81;  // AROUND: axis and labels beside a chart
+const letters = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
 const fitted = (spec, room) => {
-  const more = Math.min(room - MADE_FOR, WIDEST);
-  const wide = width => Math.max(LEAST, width + more);
-  if (spec.hconcat) {  // squares, and they stay so: one holds a circle
-    const { hconcat, ...rest } = spec;
+  if (spec.hconcat) {  // the first is a square, and stays so: it holds a circle
+    const { hconcat: [first, ...rest], ...all } = spec;
     const below = room < NARROW;
-    const square = part => {
-      const side = below ? Math.min(part.width, wide(WIDTH)) : Math.max(LEAST, part.width + more / hconcat.length);
-      return { ...part, width: side, height: side };
-    };
-    return { ...rest, [below ? "vconcat" : "hconcat"]: hconcat.map(square) };
+    const side = below ? room - AROUND : Math.min(SQUARE, room / 2 - AROUND);
+    const width = below ? side : (room - side) / rest.length - 2 * AROUND;
+    const parts = [{ ...first, width: side, height: side }, ...rest.map(part => ({ ...part, width, height: side }))];
+    return { ...all, [below ? "vconcat" : "hconcat"]: parts };
   }
-  if (spec.vconcat) return { ...spec, vconcat: spec.vconcat.map(part => ({ ...part, width: wide(part.width) })) };
+  if (spec.vconcat) return { ...spec, vconcat: spec.vconcat.map(part => ({ ...part, width: room - AROUND })) };
   const layer = spec.layer.map(part => part.data?.name === "products" && room < NARROW
     ? { ...part, transform: [{ filter: "!datum.spare" }] } : part);  // or the numbers overlap
-  return { ...spec, layer, width: wide(spec.width) };
+  return { ...spec, layer, width: room, autosize: { type: "fit-x", contains: "padding", resize: true } };
 };
+const heights = spec => (spec.vconcat ?? [spec.hconcat?.[0] ?? spec]).reduce((sum, part) => sum + part.height + 60, 0);
 
 const colours = room => {
   const [text, soft, line] = isDark()
@@ -51,18 +50,23 @@ async function render({ model, el }) {
   const box = document.createElement("div");
   const still = model.get("still");
   box.className = still ? "still" : "live";
-  box.style.overflowX = "auto";
+  if (still) box.style.overflowX = "auto";
   box.dataset.key = model.get("key");
   const drawing = document.createElement("div");
   box.append(drawing);
   // or the ground shines through between neighbours
   const crisp = document.createElement("style");
-  crisp.textContent = ".live .mark-rect path { shape-rendering: crispEdges; }";
+  crisp.textContent = `
+    .live .mark-rect path { shape-rendering: crispEdges; }
+    .live .vega-embed, .live .vega-embed.has-actions { display: block; padding: 26px 0 0; }
+    .live .vega-embed summary { top: 0; right: 0; }
+    .live svg.marks { display: block; width: 100%; height: auto; }
+    @media print { .live { break-inside: avoid; } .live summary { display: none; } }`;
   box.append(crisp);
   el.append(box);
 
   let embedded = null, room = 0;
-  const width = () => Math.round(box.clientWidth / 10) * 10 || MADE_FOR;
+  const width = () => Math.round(box.clientWidth / letters() / 10) * 10 || SQUARE;
   const say = () => {
     const chart = drawing.querySelector("svg.marks");
     if (!chart) return;  // not drawn yet
@@ -74,6 +78,7 @@ async function render({ model, el }) {
     embedded?.finalize();
     room = width();
     const given = shaded(model.get("spec"));
+    if (!still) box.style.minHeight = `${heights(given) * letters()}px`;  // what stands below keeps its place meanwhile
     const spec = still ? given : { ...fitted(given, room), datasets: model.get("rows") };
     embedded = await vegaEmbed(drawing, spec, {
       renderer: "svg", config: colours(room), ast: true,  // the page may not make code of text

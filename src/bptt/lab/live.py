@@ -11,14 +11,13 @@ import traitlets
 import vl_convert
 
 from bptt.lab.pictures import Picture
-from bptt.presentation.chart_style import WIDTH
 from bptt.presentation.colours import ON_DARK
 
 
 @cache
 def _script() -> str:
     """Vega, Vega-Lite and vega-embed as the installed packages ship them, with ``live.js`` at the end."""
-    shared = f"const ON_DARK = {json.dumps(ON_DARK)}, WIDTH = {WIDTH};\n"
+    shared = f"const ON_DARK = {json.dumps(ON_DARK)};\n"
     version = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
     own = files("bptt.lab").joinpath("live.js").read_text("utf-8")
     return str(vl_convert.javascript_bundle(shared + own, vl_version=version))

@@ -6,7 +6,9 @@
 
 import marimo
 
-app = marimo.App(width="medium", app_title="How far back does the gradient reach?")
+app = marimo.App(
+    width="medium", app_title="How far back does the gradient reach?", css_file="page.css"
+)
 
 
 @app.cell
@@ -47,7 +49,7 @@ def _():
 @app.cell
 def _(controls, mo, texts, words):
     everything = controls.of_the_page()
-    mo.vstack([mo.md(words.explained(texts.NETWORK)), everything])
+    mo.vstack([mo.md(words.explained(texts.NETWORK)), texts.classed("at-the-side", everything)])
     return (everything,)
 
 
@@ -64,7 +66,7 @@ def _(Derivation, form, mo, steps, texts, words):
         [
             mo.md(words.explained(texts.EQUATIONS)),
             mo.hstack([steps, form], justify="start", gap=2),
-            texts.scrolling(mo.md(texts.aligned(Derivation(steps.value, form.value)))),
+            texts.classed("formulas", mo.md(texts.aligned(Derivation(steps.value, form.value)))),
         ]
     )
 
@@ -83,7 +85,7 @@ def _(Live, cliff, controls, np, pictures, scalar):
 def _(back, inputs, mo, one_phi, scalar, strength, terms, texts, weight):
     _sum = scalar.unrolled(strength.value, weight.value, 0, inputs, back.value, one_phi.value)
     terms.show(_sum)
-    expression = texts.scrolling(mo.md(f"$$\n{_sum.latex()}\n$$"))
+    expression = texts.classed("formulas", mo.md(f"$$\n{_sum.latex()}\n$$"))
     return (expression,)
 
 

@@ -2,8 +2,9 @@
 
 import re
 from html import escape
+from typing import Any
 
-from marimo import Html
+from marimo import Html, as_html
 
 from bptt.derivation import Derivation
 
@@ -18,9 +19,9 @@ def announced(sentence: str) -> str:
     return f'<p role="alert">{escape(sentence)}</p>'
 
 
-def scrolling(formulas: Html) -> Html:
-    """Formulas that are pushed sideways where the window is too narrow for them."""
-    return formulas.style({"font-size": "clamp(0.55rem, 2.9vw, 1em)"}).style({"overflow-x": "auto"})
+def classed(name: str, shown: Any) -> Html:
+    """What is shown, as something that the page's style knows by a name."""
+    return Html(f'<div class="{name}">{as_html(shown).text}</div>')
 
 
 def aligned(derivation: Derivation) -> str:
@@ -28,10 +29,8 @@ def aligned(derivation: Derivation) -> str:
     blocks = re.findall(
         r"\\begin\{align\*\}\n(.*?)\n\\end\{align\*\}", derivation.latex(), re.DOTALL
     )
-    return "\n\n".join(
-        rf"$$\small \begin{{alignedat}}{{2}} {_numbered(block)} \end{{alignedat}}$$"
-        for block in blocks
-    )
+    lines = " \\\\[.8em]\n".join(map(_numbered, blocks))
+    return rf"$$\small \begin{{alignedat}}{{2}} {lines} \end{{alignedat}}$$"
 
 
 def _numbered(block: str) -> str:

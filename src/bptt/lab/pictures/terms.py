@@ -11,6 +11,7 @@ from bptt.presentation.chart_style import LOW, Rows, fed, sized
 from bptt.presentation.colours import BLUE, ORANGE
 
 REST = "rest"
+ROOMY = "width < 46 * length(domain('x')) ? 0 : 1"  # or the numbers overlap; the formula above holds them
 
 
 @cache
@@ -27,7 +28,7 @@ def _terms() -> dict[str, Any]:
     )
     text = (
         alt.Chart(fed("terms"))
-        .mark_text(dy=-8, fontSize=12)
+        .mark_text(dy=-8, fontSize=12, opacity=alt.expr(ROOMY))
         .encode(x=alt.X("lag:O", sort=None), y="top:Q", text="number:N")
     )
     return spec_of(sized(bars + text, LOW))
