@@ -1,5 +1,6 @@
 """What the walks gather: every G_k with a scale of its own, and the sizes of the signal on its way back."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -113,6 +114,19 @@ class Gathered:
         """
         np.logaddexp.at(self._sizes[name], k, logs(sums, e))
 
+    def size_of_lag(self, name: str, k: int, norm: float, e: int) -> None:
+        """The same of one lag.
+
+        Args:
+            name: of it.
+            k: the lag.
+            norm: of the errors.
+            e: their exponent.
+        """
+        if norm > 0:
+            log = 2 * (float(np.log(norm)) + LN2 * e)
+            self._sizes[name][k] = np.logaddexp(self._sizes[name][k], log)
+
     @property
     def log10_signal(self) -> Array:
         """(K,) log10 of the RMS over loss steps and sequences."""
@@ -187,13 +201,18 @@ def squares_of(parts: Sequence[Tensor], axis: int) -> Tensor:
     return total
 
 
-def squares(parts: Sequence[Tensor]) -> Tensor:
-    """(R,) the sum of squares of every row, in float64."""
+def norms_of_rows(parts: Sequence[Tensor]) -> Array:
+    """(P, R) the norm of every row of every part, in float64."""
     norms = [
         torch.linalg.vector_norm(part.reshape(len(part), -1), dim=1, dtype=_wide(part)).real
         for part in parts
     ]
-    return torch.stack(norms).square().sum(0)
+    return np.asarray(torch.stack(norms).cpu().numpy())
+
+
+def norm(parts: Sequence[Tensor]) -> float:
+    """Of several tensors together, each in its own type, whose largest entries decide."""
+    return math.hypot(*[float(torch.linalg.vector_norm(part)) for part in parts])
 
 
 def totals(parts: Sequence[Tensor]) -> Tensor:

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from bptt.arrays import Array
 from bptt.errors import NonFiniteError
 from bptt.presentation.progress import Update
-from bptt.torch_models.stepped.by_calls import count_map
 from bptt.torch_models.stepped.calls import Output
 from bptt.torch_models.stepped.errors import REACH
-from bptt.torch_models.stepped.gathered import Gathered, as_array, real, squares, totals
+from bptt.torch_models.stepped.gathered import Gathered, norm, real
 from bptt.torch_models.stepped.named_map import MapFinder
 from bptt.torch_models.stepped.recording import back
 from bptt.torch_models.stepped.row_errors import RowErrors, Sent
@@ -143,28 +143,23 @@ class _Walk:
         return errors.times(float(np.ldexp(1.0, -power)))
 
     def _signal(self, errors: RowErrors, k: int) -> None:
-        by_row = as_array(squares([errors.parts[n] for n in self.state]))
+        by_row = np.square(errors.norms[self.state]).sum(0)
         self.gathered.rows_signal(self.level[errors.at] + k, k, by_row, self.e)
-        self._size("leaving", k, by_row[self.goes_on[errors.at]].sum())
-
-    def _size(self, name: str, k: int, total: float) -> None:
-        self.gathered.size(
-            name, np.array([k]), torch.tensor([total], dtype=torch.float64), np.array([self.e])
-        )
+        leaving = float(by_row[self.goes_on[errors.at]].sum())
+        self.gathered.size_of_lag("leaving", k, leaving**0.5, self.e)
 
     def _back(
         self, group: Group, errors: RowErrors, some: Array, k: int, grads: dict[str, Tensor], came: dict[int, Tensor]
     ) -> None:  # fmt: skip
         """Some rows through the step."""
-        local = torch.from_numpy(self.local[errors.at[some]]).to(self.device)
-        outputs, leaves = self.rows.run(group, local)
+        outputs, leaves = self._run(group, errors.at[some])
         whole = len(some) == len(errors.at)
         at = torch.from_numpy(some).to(self.device)
         sent = [
             (out, part if whole else part[at])
-            for out, part in zip(outputs, errors.parts, strict=True) if out.requires_grad
+            for out, part in zip(outputs, errors.parts, strict=True) if out is not None
         ]  # fmt: skip
-        edges = [torch.autograd.graph.get_gradient_edge(out) for out, _ in sent]
+        edges = [out for out, _ in sent]
         product = self.map.find(edges, [*leaves.values()])
         inputs = [*self.params.values(), *leaves.values(), *([product.at] if product else [])]
         found = back(edges, [error for _, error in sent], inputs, False)
@@ -184,11 +179,27 @@ class _Walk:
             came[position][at[on]] += grad[on]
         if product is not None and found[-1] is not None:
             error = found[-1] if going.all() else found[-1][on]
-            count_map(self.gathered, product, error[None], np.array([k]), np.array([self.e]))
+            self.gathered.size_of_lag("at_map", k, norm([error]), self.e)
+            self.gathered.size_of_lag("through_map", k, norm([error @ product.weight]), self.e)
+
+    def _run(
+        self, group: Group, at: Array
+    ) -> tuple[list[GradientEdge | None], dict[int, Tensor]]:
+        """Where some rows come out of the step, and by position what stands for what came in.
+
+        The rows of one call as they are: its graph is there already.
+        """
+        call = self.recording.calls[self.call[at[0]]]
+        if len(at) == self.rows.counts[call.index] and self.call[at[-1]] == call.index:
+            return [o.edge for o in call.outputs], {e.position: e.leaf for e in call.entries}
+        local = torch.from_numpy(self.local[at]).to(self.device)
+        outputs, leaves = self.rows.run(group, local)
+        edges = [get_gradient_edge(out) if out.requires_grad else None for out in outputs]
+        return edges, leaves
 
     def _next(self, k: int, at: Array, came: dict[int, Tensor]) -> RowErrors | None:
         """From what came into the calls to what the calls before put out, and to what goes around these."""
-        self._size("entering", k, float(totals([rows[None] for rows in came.values()])))
+        self.gathered.size_of_lag("entering", k, norm([*came.values()]), self.e)
         sent: list[Sent] = []
         for (position, part), target in self.handed.items():
             if position in came:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from bptt.arrays import Array
+from bptt.torch_models.stepped.gathered import norms_of_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +37,14 @@ class RowErrors:
         parts: (n, ...) the errors at each output.
         alive: (n,) where one of them is not zero.
         around: by position, (n, ...) the errors that go around.
+        norms: (P, n) of the errors at each output; 0 or infinite where squares leave float64.
     """
 
     at: Array
     parts: list[Tensor]
     alive: Array
     around: dict[int, Tensor]
+    norms: Array
 
     @classmethod
     def of(cls, sent: Sequence[Sent], like: Sequence[Tensor]) -> "RowErrors | None":
@@ -77,7 +80,10 @@ class RowErrors:
         return _living(at, full, around)
 
     def largest(self) -> float:
-        """Of all entries, in size."""
+        """Of all entries, in size, or of the norms where nothing goes around and their squares are far from the type's ends."""
+        size = float(self.norms.max(initial=0.0))
+        if not self.around and 1e-100 < size < 1e100:
+            return size
         every = [*self.parts, *self.around.values()]
         return max(
             float(torch.linalg.vector_norm(part, torch.inf)) if part.numel() else 0.0
@@ -87,7 +93,8 @@ class RowErrors:
     def times(self, factor: float) -> "RowErrors":
         """The same, scaled."""
         around = {position: rows * factor for position, rows in self.around.items()}
-        return RowErrors(self.at, [part * factor for part in self.parts], self.alive, around)
+        parts = [part * factor for part in self.parts]
+        return RowErrors(self.at, parts, self.alive, around, norms_of_rows(parts))
 
 
 def _placed(sent: Sent, at: Array) -> Tensor:
@@ -100,16 +107,20 @@ def _placed(sent: Sent, at: Array) -> Tensor:
 
 def _living(at: Array, parts: list[Tensor], around: dict[int, Tensor]) -> RowErrors | None:
     """Without the rows at which nothing stands."""
-    alive = _any(parts)
+    norms = norms_of_rows(parts)
+    alive = np.any(norms > 0, axis=0)  # NaN is found by its size
+    if not alive.all():
+        alive = alive | _any(parts)  # the squares of what is left may be zero
     there = alive if not around else alive | _any([*around.values()])
     if there.all():
-        return RowErrors(at, parts, alive, around)
+        return RowErrors(at, parts, alive, around, norms)
     kept = np.flatnonzero(there)
     if not len(kept):
         return None
     some = torch.from_numpy(kept).to(parts[0].device)
     around = {position: rows[some] for position, rows in around.items()}
-    return RowErrors(at[kept], [part[some] for part in parts], alive[kept], around)
+    parts = [part[some] for part in parts]
+    return RowErrors(at[kept], parts, alive[kept], around, norms[:, kept])
 
 
 def _any(parts: list[Tensor]) -> Array:
