@@ -3,7 +3,8 @@
 python -m benchmarks.steps      # measures on one thread, stores the results, writes the table of docs/pytorch.md
 
 A backward pass of the step is one of all T calls as rows of one batch, a loss step for each: what one lag cannot do without. Where
-only the last step has a loss it is one of a single call.
+only the last step has a loss it is one of a single call. Where attention lies before the step, its backward pass of T loss steps
+is a part.
 """
 
 import json
@@ -29,6 +30,14 @@ def seconds(action, times):
         action()
         each.append(time.perf_counter() - start)
     return float(np.median(each))
+
+
+def attended(memory, h):
+    """The states that h attends to, (t, B, H), by the weights that it gives them."""
+    import torch
+
+    weights = torch.softmax((memory * h).sum(2), 0)
+    return (weights[..., None] * memory).sum(0)
 
 
 def model_of(kind, every):
@@ -62,9 +71,8 @@ def model_of(kind, every):
                     state = self.cell(x_t, state)
                     h = state[0]
                 else:
-                    memory = torch.stack([*past, h])
-                    weights = torch.softmax((memory * h).sum(2), 0)
-                    h = self.cell(torch.cat([x_t, (weights[..., None] * memory).sum(0)], 1), h)
+                    context = attended(torch.stack([*past, h]), h)
+                    h = self.cell(torch.cat([x_t, context], 1), h)
                 past.append(h)
             return self.read(torch.stack(past) if every else h).square().mean()
 
@@ -85,6 +93,20 @@ def backward_of_step(model, kind, rows):
     return seconds(lambda: torch.autograd.grad(outputs, wanted, errors, retain_graph=True), 20)
 
 
+def backward_of_attention(T, B):
+    """Seconds of one backward pass of what lies between two steps, in the middle, of T loss steps."""
+    import torch
+
+    memory = torch.randn(T // 2, B, H, requires_grad=True)
+    context = attended(memory, memory[-1])
+    errors = torch.randn(T, B, H)
+
+    def back():
+        torch.autograd.grad(context, memory, errors, retain_graph=True, is_grads_batched=True)
+
+    return seconds(back, 20)
+
+
 def measure(kind, T, B, every):
     """One case."""
     import torch
@@ -93,6 +115,7 @@ def measure(kind, T, B, every):
     from bptt.torch_models.stepped import held
     from bptt.torch_models.stepped.by_calls import walk_calls
     from bptt.torch_models.stepped.gathered import Gathered
+    from bptt.torch_models.stepped.held_errors import HeldErrors
     from bptt.torch_models.stepped.in_rows import walk_rows
     from bptt.torch_models.stepped.recording import record
     from bptt.torch_models.stepped.rows import rows_of
@@ -100,6 +123,8 @@ def measure(kind, T, B, every):
     model, loss = model_of(kind, every)
     x = torch.randn(T, B, I)
     step = backward_of_step(model, kind, T * B if every else B)
+    if kind == "attention":
+        step += backward_of_attention(T, B)
 
     def train():
         model.zero_grad()
@@ -112,17 +137,19 @@ def measure(kind, T, B, every):
         def walk():
             gathered = Gathered(recording.params, T, T)
             name = "R.weight" if kind == "norm" else "weight_hh"
-            if rows is not None:
-                list(walk_rows(rows, gathered, recording.loss_steps, None, 4096, name))
+            if recording.in_lockstep:
+                for k in walk_rows(rows, gathered, recording.loss_steps, None, 4096, name):
+                    gathered.let_go(k)
             else:
-                walk_calls(recording, gathered, recording.loss_steps, T, name)
+                held_errors = HeldErrors(rows, gathered, 4096)
+                walk_calls(recording, gathered, recording.loss_steps, T, name, held_errors)
 
-        walked = seconds(walk, 3)
+        walked = seconds(walk, 5)
     bounds = Bounds("all", seconds=1e6)
     whole = seconds(lambda: diagnose_module(model, x, loss, bounds=bounds, recurrent="cell"), 3)
     return {
-        "T": T, "B": B, "H": H, "backward": T * step, "walk": walked, "in_rows": rows is not None,
-        "training": seconds(train, 5), "diagnose": whole,
+        "T": T, "B": B, "H": H, "backward": T * step, "walk": walked, "in_rows": recording.in_lockstep,
+        "training": seconds(train, 9), "diagnose": whole,
     }  # fmt: skip
 
 

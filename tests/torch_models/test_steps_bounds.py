@@ -67,7 +67,7 @@ def test_little_time_leaves_out_loss_steps_and_says_so():
         )
         profile, report = diagnosed(model, x)
     said = " ".join(report.diagnosis.assumed)
-    assert "Of 9 loss steps every 2th, counted from the last, is taken apart by lag." in said
+    assert "Of 9 loss steps one in 2, counted from the last, is taken apart by lag." in said
     assert "a pass over the calls gives autograd's gradient" in report.diagnosis.checked[0]
     some = Late(model.cell)
     some.read = model.read

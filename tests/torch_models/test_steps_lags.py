@@ -10,6 +10,11 @@ from torch import nn
 
 from bptt.torch_models import Bounds
 from bptt.torch_models.stepped import held, measured, reference
+from bptt.torch_models.stepped.by_calls import walk_calls
+from bptt.torch_models.stepped.gathered import Gathered
+from bptt.torch_models.stepped.held_errors import HeldErrors
+from bptt.torch_models.stepped.recording import record
+from bptt.torch_models.stepped.rows import rows_of
 from tests.torch_models import step_models as models
 from tests.torch_models.copies_per_call import gradients, whole_loss
 from tests.torch_models.step_models import B, D, H, I, Looped, T, inputs
@@ -269,12 +274,6 @@ def lags(model, x, path="cell", **bounds):
         return measured(model, x, whole_loss, path, modules[path], whole, Bounds(**bounds))
 
 
-def matrices(stepped):
-    """(K, ·) every G_k by parameter, as the walk gathered it."""
-    profile = stepped.profile
-    return {name: 10.0**each.log10_norm for name, each in profile.parameters.items()}
-
-
 def close(model, x, stepped, path="cell", tolerance=1e-10):
     torch.manual_seed(5)
     expected = gradients(model, x, model.get_submodule(path))
@@ -337,6 +336,34 @@ def test_both_ways_are_one(name, monkeypatch):
     assert (finite == np.isfinite(slow.profile.log10_signal_by_step)).all()
 
 
+@pytest.mark.parametrize("block", [2, T])
+def test_parameters_lag_by_lag_are_those_call_by_call(block):
+    """Errors of far scales, a few rows at a time, in blocks of loss steps."""
+    model, x = made("attention over its own states")
+
+    def far_apart(model, x):
+        return sum(E * 1e-90 ** (t % 2) for t, E in enumerate(model.losses(x)))
+
+    with held(model, {"cell": model.cell}):
+        recording = record(model, x, far_apart, "cell", model.cell)
+        rows = rows_of(recording, 100)
+        assert rows is not None
+        assert rows.meet
+        assert not recording.in_lockstep
+        gathered = [Gathered(recording.params, T, T) for _ in range(2)]
+        steps = recording.loss_steps
+        walk_calls(recording, gathered[0], steps, block)
+        walk_calls(recording, gathered[1], steps, block, held=HeldErrors(rows, gathered[1], 4))
+    for k in range(T):
+        (slow, e_slow), (fast, e_fast) = (each.parts(k) for each in gathered)
+        assert slow.keys() == fast.keys()
+        for name, G in slow.items():
+            scale = np.abs(G).max() or 1.0
+            np.testing.assert_allclose(
+                np.ldexp(fast[name], e_fast - e_slow) / scale, G / scale, rtol=0, atol=1e-12
+            )
+
+
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
 def test_pytorchs_cells_as_the_exact_way_has_them(kind):
     from bptt.torch_models import diagnose_module
@@ -390,6 +417,28 @@ def test_a_signal_beyond_the_type():
             profile = lags(model, torch.ones(200, 1, 1)).profile
         np.testing.assert_allclose(profile.log10_signal, -3.0 * np.arange(200), atol=1e-4)
         np.testing.assert_allclose(profile.log10_norm[:199], -3.0 * np.arange(199), atol=1e-3)
+
+
+@pytest.mark.parametrize("by", [1e-90, 1e90])
+@pytest.mark.parametrize("name", ["attention over its own states", "layer-norm LSTM by hand"])
+def test_losses_of_sizes_far_apart(name, by):
+    """Each loss step's signal is its own, however small beside the others'."""
+    model, x = made(name)
+    modules = {"cell": model.cell}
+
+    def signals(loss):
+        with held(model, modules):
+            found = measured(
+                model, x, loss, "cell", model.cell, reference(model, x, loss, modules), Bounds()
+            )
+        return found.profile.log10_signal_by_step
+
+    def far_apart(model, x):
+        return sum(E * by ** (t % 2) for t, E in enumerate(model.losses(x)))
+
+    expected = signals(whole_loss)
+    expected[1::2] += np.log10(by)
+    np.testing.assert_allclose(signals(far_apart), expected, rtol=1e-6, atol=1e-5)
 
 
 def test_a_part_of_the_lags():

@@ -16,6 +16,7 @@ from bptt.presentation.progress import Update
 from bptt.torch_models.stepped.calls import Entry, Output, StepCall
 from bptt.torch_models.stepped.errors import Errors, together
 from bptt.torch_models.stepped.gathered import Gathered, squares_of, totals
+from bptt.torch_models.stepped.held_errors import HeldErrors
 from bptt.torch_models.stepped.named_map import MapFinder, NamedMap
 from bptt.torch_models.stepped.recording import Recording, back
 
@@ -26,6 +27,7 @@ def walk_calls(
     loss_steps: Sequence[int],
     block: int,
     map_name: str | None = None,
+    held: HeldErrors | None = None,
     update: Update | None = None,
 ) -> None:
     """Gather every lag.
@@ -36,25 +38,28 @@ def walk_calls(
         loss_steps: levels whose losses are taken apart, in order.
         block: how many of them are carried back together.
         map_name: of the parameter that multiplies the state, or None.
+        held: makes the parameters' part lag by lag; None makes it call by call.
         update: shows how far it has come.
     """
     calls = sorted(recording.calls, key=lambda call: (-call.level, -call.index))
     blocks = [loss_steps[n : n + block] for n in range(0, len(loss_steps), block)]
     for done, some in enumerate(blocks):
-        walk = _Walk(recording, gathered, np.array(some), map_name)
+        walk = _Walk(recording, gathered, np.array(some), map_name, held)
         for number, call in enumerate(calls):
             walk.take(call)
             if update is not None:
                 update(done * len(calls) + number + 1, len(blocks) * len(calls))
+        if held is not None:
+            held.add_up()
 
 
 class _Walk:
     """Of one block of loss steps."""
 
     def __init__(
-        self, recording: Recording, gathered: Gathered, t: Array, map_name: str | None
-    ) -> None:
-        self.recording, self.gathered, self.t = recording, gathered, t
+        self, recording: Recording, gathered: Gathered, t: Array, map_name: str | None, held: HeldErrors | None
+    ) -> None:  # fmt: skip
+        self.recording, self.gathered, self.t, self.held = recording, gathered, t, held
         self.params = recording.params
         self.map = MapFinder(map_name, self.params)
         self.pending: dict[int, Errors] = {}
@@ -70,6 +75,8 @@ class _Walk:
             if alive.any():
                 rows, e, t = _chosen(rows, e, alive, self.t[some])
                 self._signal(call, outputs, rows, t, e)
+                if self.held is not None:
+                    self.held.keep(call, outputs, rows, t, e)
                 self._back(call, [output.edge for output in outputs], rows, t, e)
         entries, came = self._taken(call.entries)
         if came and first < last:
@@ -112,14 +119,16 @@ class _Walk:
         alone = len(t) == 1
         states = [entry.leaf for entry in call.entries]
         product = self.map.find(edges, states)
-        inputs = [*self.params.values(), *states, *([product.at] if product else [])]
+        params = self.params if self.held is None else {}
+        inputs = [*params.values(), *states, *([product.at] if product else [])]
         sent = [row[0] for row in rows] if alone else rows
         found = back(edges, sent, inputs, not alone, self.recording.one_by_one)
         if alone:
             found = [None if grad is None else grad[None] for grad in found]
-        k, n = t - call.level, len(self.params)
-        pairs = zip(self.params, found[:n], strict=True)
-        self.gathered.add(k, e, {name: grad for name, grad in pairs if grad is not None})
+        k, n = t - call.level, len(params)
+        if params:
+            pairs = zip(params, found[:n], strict=True)
+            self.gathered.add(k, e, {name: grad for name, grad in pairs if grad is not None})
         if product is not None and found[-1] is not None:
             count_map(self.gathered, product, found[-1], k, e)
         for entry, grad in zip(call.entries, found[n : n + len(states)], strict=True):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bptt.arrays import Array
 from bptt.errors import NonFiniteError
-from bptt.torch_models.stepped.gathered import LOW, powers, real
+from bptt.torch_models.stepped.gathered import LOW, at_scale, real
 
 REACH = {torch.float64: 200, torch.float32: 40}  # log2, within which a row's largest entry is kept
 
@@ -40,12 +40,13 @@ class Errors:
             e: (r,) exponents.
         """
         own = self.e[some]
+        if (own == LOW).all():
+            self.rows[some], self.e[some] = rows, e
+            return
         new = np.maximum(own, e)
         if (new != own).any():
-            self.rows[some] *= powers(own - new, rows)
-        if (new != e).any():
-            rows = rows * powers(e - new, rows)
-        self.rows[some] += rows
+            self.rows[some] = at_scale(self.rows[some], own - new)
+        self.rows[some] += at_scale(rows, e - new)
         self.e[some] = new
 
 
@@ -77,8 +78,5 @@ def together(parts: Sequence[Errors], some: slice) -> tuple[list[Tensor], Array,
     far = np.abs(top - common) > REACH.get(real(rows[0]), 10)
     common = np.where(alive, np.where(far, top, common), 0)
     shifts = np.where(there, own - common, 0)
-    rows = [
-        row * powers(shift, row) if shift.any() else row
-        for row, shift in zip(rows, shifts, strict=True)
-    ]
+    rows = [at_scale(row, shift) for row, shift in zip(rows, shifts, strict=True)]
     return rows, common, alive

@@ -61,10 +61,9 @@ class Gathered:
             whole = self._whole(name)
             at = torch.from_numpy(lags).to(whole.device)
             part = value.reshape(len(lags), -1).to(whole.dtype)
-            if theirs.any():
-                part = part * powers(theirs, part)
+            part = at_scale(part, theirs)
             if ours.any():
-                whole[at] = whole[at] * powers(ours, part)
+                whole[at] = at_scale(whole[at], ours)
             whole.index_add_(0, at, part)
         self.e[lags] = new
 
@@ -167,10 +166,21 @@ class Gathered:
         self._alone.pop(k, None)
 
 
-def powers(e: Array, like: Tensor) -> Tensor:
-    """(R, 1, ...) 2^e, a factor for every row of a tensor."""
-    factors = np.ldexp(1.0, np.clip(e, -2000, 126).astype(int))
-    return torch.from_numpy(factors).to(like.device, real(like)).reshape(-1, *[1] * (like.ndim - 1))
+def at_scale(rows: Tensor, e: Array) -> Tensor:
+    """Rows 2^e, an exponent for each: in two factors, because what brings 1e-90 to one may be beyond the type.
+
+    Args:
+        rows: (R, ...).
+        e: (R,) exponents.
+    """
+    if not e.any():
+        return rows
+    most = int(np.log2(torch.finfo(real(rows)).max))
+    half = np.clip(e, -2 * most, 2 * most) // 2
+    for part in (half, np.clip(e, -2 * most, 2 * most) - half):
+        factors = torch.from_numpy(np.ldexp(1.0, part.astype(int))).to(rows.device, real(rows))
+        rows = rows * factors.reshape(-1, *[1] * (rows.ndim - 1))
+    return rows
 
 
 def real(like: Tensor) -> torch.dtype:

@@ -87,14 +87,8 @@ class _Walk:
                 earlier = self.recording.places[entry.made_of[0]]
                 key = entry.position, self.place[earlier.number]
                 target = found.setdefault(key, np.full(len(self.level), -1))
-                target[self._span(call.index)] = np.arange(len(self.level))[
-                    self._span(earlier.call)
-                ]
+                target[self.rows.span(call.index)] = self.rows.span(earlier.call)
         return found
-
-    def _span(self, call: int) -> slice:
-        first = self.rows.first[call]
-        return slice(first, first + self.rows.counts[call])
 
     def immediate(self, loss_steps: set[int], columns: Array | None) -> RowErrors | None:
         """The immediate errors of some loss steps and sequences."""
@@ -182,9 +176,7 @@ class _Walk:
             self.gathered.size_of_lag("at_map", k, norm([error]), self.e)
             self.gathered.size_of_lag("through_map", k, norm([error @ product.weight]), self.e)
 
-    def _run(
-        self, group: Group, at: Array
-    ) -> tuple[list[GradientEdge | None], dict[int, Tensor]]:
+    def _run(self, group: Group, at: Array) -> tuple[list[GradientEdge | None], dict[int, Tensor]]:
         """Where some rows come out of the step, and by position what stands for what came in.
 
         The rows of one call as they are: its graph is there already.
@@ -228,7 +220,7 @@ class _Walk:
         sent = []
         for number, error in self.recording.between(entries, errors, False).items():
             place = self.recording.places[number]
-            every = np.arange(len(self.level))[self._span(place.call)]
+            every = self.rows.span(place.call)
             if isinstance(place, Output):
                 sent.append(Sent(self.place[number], every, error))
             else:

@@ -1,6 +1,6 @@
 """A step that a model calls once per time step, taken apart by lag, and checked against autograd."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
@@ -15,6 +15,7 @@ from bptt.torch_models.decompose.bounds import Bounds
 from bptt.torch_models.stepped.agreement import Agreement
 from bptt.torch_models.stepped.by_calls import walk_calls
 from bptt.torch_models.stepped.gathered import Gathered, as_array
+from bptt.torch_models.stepped.held_errors import HeldErrors
 from bptt.torch_models.stepped.in_rows import walk_rows
 from bptt.torch_models.stepped.named_map import named_map
 from bptt.torch_models.stepped.portion import Portion, Sizes, portion_of
@@ -86,17 +87,22 @@ def measured(
     before = monotonic()
     rows = rows_of(recording, sizes.rows)
     per_pair = 3 * (monotonic() - before) / len(recording.calls)
-    if rows is None:
+    in_rows = rows is not None and recording.in_lockstep
+    if not in_rows:
         per_pair = sizes.seconds_per_error()
-    sizes.refuse(in_rows=rows is not None)
-    portion = portion_of(sizes, per_pair, in_rows=rows is not None)
+    sizes.refuse(in_rows=in_rows)
+    portion = portion_of(sizes, per_pair, in_rows=in_rows)
     complete = lags == T
     total, checked = agreeing.total(swept_too=not (complete and portion.is_all))
     if not portion.is_all:
         total = {n: as_array(g) for n, g in swept(recording, _part(recording, portion))[0].items()}
     counted = _map_of(recording)
     tally = StateTally(total, None if counted is None else [counted])
-    gathered = _walked(recording, rows, portion, lags, counted, bounds, tally)
+    gathered = Gathered(recording.params, T, lags)
+    for k in _walked(rows, portion, gathered, counted, bounds, recording):
+        tally.add(k, *gathered.parts(k))
+        tally.finish()
+        gathered.let_go(k)
     if complete:
         checked += agreeing.added_up(tally, total, portion.is_all)
     profile = _with_factors(
@@ -109,34 +115,26 @@ def measured(
     remarks = [*portion.words, *_remarks(name, recording)]
     return Stepped(
         name, type(module).__name__, profile, T, len(recording.calls), sizes.sequences, tuple(checked), tuple(remarks),
-        rows is not None, None if rows is None else exponents(rows), memory(recording),
+        in_rows, exponents(rows) if in_rows and rows is not None else None, memory(recording),
     )  # fmt: skip
 
 
 def _walked(
-    recording: Recording, rows: Rows | None, portion: Portion, lags: int, counted: str | None, bounds: Bounds,
-    tally: StateTally,
-) -> Gathered:  # fmt: skip
-    gathered = Gathered(recording.params, recording.steps, lags)
-    steps, block = portion.loss_steps, portion.block
-    if rows is None:
-        part = replace(recording, immediate=_part(recording, portion))
-        walk_calls(part, gathered, steps, block, counted, bounds.update)
-        complete: Iterable[int] = ()
+    rows: Rows | None, portion: Portion, gathered: Gathered, counted: str | None, bounds: Bounds, recording: Recording
+) -> Iterator[int]:  # fmt: skip
+    """Gather every lag, and say which is complete: where the errors reach lag after lag, as soon as it is."""
+    steps, block, done = portion.loss_steps, portion.block, 0
+    if rows is not None and recording.in_lockstep:
+        for k in walk_rows(rows, gathered, steps, portion.columns, block, counted, bounds.update):
+            yield k
+            done = k + 1
     else:
-        complete = walk_rows(rows, gathered, steps, portion.columns, block, counted, bounds.update)
-    done = 0
-    for (
-        k
-    ) in complete:  # the errors reach lag after lag: what is gathered of one is added up at once
-        tally.add(k, *gathered.parts(k))
-        tally.finish()
-        gathered.let_go(k)
-        done = k + 1
-    for k in range(done, lags):
-        tally.add(k, *gathered.parts(k))
-        tally.finish()
-    return gathered
+        held = None
+        if rows is not None and rows.meet:
+            held = HeldErrors(rows, gathered, portion.rows)
+        part = replace(recording, immediate=_part(recording, portion))
+        walk_calls(part, gathered, steps, block, counted, held, bounds.update)
+    yield from range(done, gathered.lags)
 
 
 def _part(recording: Recording, portion: Portion) -> dict[int, Tensor]:

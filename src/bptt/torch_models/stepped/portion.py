@@ -23,12 +23,14 @@ class Portion:
         loss_steps: levels whose losses are taken apart.
         columns: (n,) sequences whose losses are; None for all.
         block: loss steps, or rows, at a time.
+        rows: rows at a time.
         words: what was left out, in sentences.
     """
 
     loss_steps: list[int]
     columns: Array | None
     block: int
+    rows: int
     words: tuple[str, ...] = ()
 
     @property
@@ -50,6 +52,8 @@ class Sizes:
     def __init__(self, recording: Recording, bounds: Bounds, lags: int, spent: float) -> None:
         self.recording, self.bounds, self.lags, self.spent = recording, bounds, lags, spent
         leaves = [place.leaf for place in recording.places.values()]
+        outputs = [output.leaf for call in recording.calls for output in call.outputs]
+        self.at_outputs = float(sum(leaf.nbytes for leaf in outputs))
         self.sequences = recording.sequences
         self.per_step = KEPT_PER_BYTE * sum(leaf.nbytes for leaf in leaves) / len(recording.calls)
         self.gradient = float(sum(p.nbytes for p in recording.params.values()))
@@ -88,8 +92,9 @@ class Sizes:
 
     @property
     def block(self) -> int:
-        """Loss steps at a time, each with a gradient of its own."""
-        return int(max(1, self.free / max(1.0, self.per_step + 2 * self.gradient)))
+        """Loss steps at a time, each with a gradient of its own at one call, or with errors held at all of them."""
+        own = max(2 * self.gradient, self.at_outputs)
+        return int(max(1, self.free / max(1.0, self.per_step + own)))
 
     def seconds_per_error(self) -> float:
         """Of a loss step's error at one call: measured at the last call but one."""
@@ -129,7 +134,7 @@ def portion_of(sizes: Sizes, per_pair: float, *, in_rows: bool) -> Portion:
     size = sizes.rows if in_rows else sizes.block
     over = sizes.pairs(steps) * per_pair / sizes.allowed
     if bounds.sequences == "all":
-        return Portion(steps, None, size)
+        return Portion(steps, None, size, sizes.rows)
     n = B
     if isinstance(bounds.sequences, int):
         n = min(B, bounds.sequences)
@@ -150,9 +155,9 @@ def portion_of(sizes: Sizes, per_pair: float, *, in_rows: bool) -> Portion:
         )
     if every > 1:
         words.append(
-            f"Of {len(steps)} loss steps every {every}th, counted from the last, is taken apart by lag."
+            f"Of {len(steps)} loss steps one in {every}, counted from the last, is taken apart by lag."
         )
-    return Portion(steps[::-1][::every][::-1], columns, size, tuple(words))
+    return Portion(steps[::-1][::every][::-1], columns, size, sizes.rows, tuple(words))
 
 
 def _power(number: float) -> int:

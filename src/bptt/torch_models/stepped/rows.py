@@ -63,6 +63,15 @@ class Rows:
             number[own], local[own] = n, np.arange(len(own))
         return number, local
 
+    @property
+    def meet(self) -> bool:
+        """Whether enough calls share a group for their rows to be worth running together."""
+        return 4 * len(self.groups) <= len(self.recording.calls)
+
+    def span(self, call: int) -> Array:
+        """The rows of one call."""
+        return np.arange(self.first[call], self.first[call] + self.counts[call])
+
     def run(self, group: Group, some: Tensor) -> tuple[list[Any], dict[int, Tensor]]:
         """Some rows of a group at once.
 
@@ -104,7 +113,7 @@ def rows_of(recording: Recording, size: int) -> Rows | None:
     calls = recording.calls
     places = recording.places.values()
     kept = any(place.position == KEPT for place in places)
-    if kept or recording.axis or not recording.in_lockstep:
+    if kept or recording.axis:
         return None
     positions = [output.position for output in calls[0].outputs]
     shapes = [output.leaf.shape[1:] for output in calls[0].outputs]
