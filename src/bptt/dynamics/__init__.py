@@ -6,7 +6,7 @@ from bptt.dynamics.lyapunov import Exponents, exponents_of, lyapunov, lyapunov_o
 from bptt.dynamics.mean_field import MeanField, critical_gain, mean_field
 from bptt.dynamics.memory_function import memory_function, memory_of
 from bptt.dynamics.remembered import MemoryFunction
-from bptt.dynamics.singular_values import SingularValues, singular_values
+from bptt.dynamics.singular_values import SingularValues, isometry, singular_values
 from bptt.dynamics.spectrum import Spectrum, spectrum
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "bias_that_keeps",
     "critical_gain",
     "exponents_of",
+    "isometry",
     "jacobian",
     "jacobian_product",
     "longest_memory",

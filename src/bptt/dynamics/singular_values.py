@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bptt.arrays import Array, as_kind, as_whole
-from bptt.dynamics.jacobians import check_step, last_step, products
+from bptt.dynamics.jacobians import check_step, jacobian, last_step, products
 from bptt.errors import OptionError
 from bptt.layers import Trace
 from bptt.tables import Field, Table, Tabular
@@ -102,3 +102,34 @@ def singular_values(
         if k in wanted
     ]
     return SingularValues(np.array(wanted), np.array(found), step)
+
+
+def isometry(trace: Trace, t: int | None = None) -> float:
+    """Variance of the squared singular values of ∂s_t/∂s_{t-1} over their squared mean, mean over the sequences; 0 is an isometry.
+
+    Without singular values: S tr((J Jᵀ)²) / tr(J Jᵀ)² - 1.
+
+    Args:
+        trace: from a layer's ``forward``.
+        t: the step, from 0; None is the last one.
+
+    Returns:
+        NaN where all entries of J are zero.
+
+    Raises:
+        OptionError: if there is no such step.
+
+    >>> import numpy as np, bptt
+    >>> layer = bptt.RNN(np.eye(2), np.diag([1.0, 0.5]), np.zeros(2), "identity")
+    >>> round(isometry(layer.forward(np.zeros((9, 1, 2)))), 12)  # of 1 and 1/4
+    0.36
+    """
+    J = jacobian(trace, last_step(trace) if t is None else t).astype(np.float64)
+    top = np.abs(J).max((1, 2), keepdims=True)
+    some = top[:, 0, 0] > 0
+    if not some.any():
+        return float("nan")
+    J = J[some] / top[some]
+    squares = J @ J.swapaxes(1, 2)
+    mean = np.trace(squares, axis1=1, axis2=2)
+    return float((J.shape[1] * np.square(squares).sum((1, 2)) / np.square(mean) - 1).mean())

@@ -80,7 +80,7 @@ def _memory(stages: Stages) -> Table:
 
 def _layers(stages: Stages) -> Table:
     rows = [
-        {"stage": stage, "layer": name, **_numbers(diagnosis, layer)}
+        {"stage": stage, "layer": name, **layer_numbers(diagnosis, layer)}
         for stage, diagnosis in stages
         for name, layer in diagnosis.layers.items()
     ]
@@ -89,8 +89,8 @@ def _layers(stages: Stages) -> Table:
     return Table(fields, values, ("stage", "layer"))
 
 
-def _numbers(diagnosis: Diagnosis, layer: RecurrenceDiagnosis) -> dict[str, Any]:
-    """A layer in a row."""
+def layer_numbers(diagnosis: Diagnosis, layer: RecurrenceDiagnosis) -> dict[str, Any]:
+    """A layer in a row, by the names of ``LAYER_FIELDS``."""
     profile, exponents = layer.profile, layer.exponents
     found = exponents is not None and len(exponents.exponents) > 0
     return {

@@ -1,42 +1,56 @@
 """The rows of a sweep: as an object in Python, and as files for other programs."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from bptt.arrays import Array, as_choice
 from bptt.diagnosis import VERDICT_CODES
+from bptt.errors import OptionError
 from bptt.extras import needing
 from bptt.files import as_ending, write_bytes
 from bptt.presentation.paper import ENDINGS as FIGURES
 from bptt.presentation.paper import save_chart
 from bptt.presentation.savable import Savable
-from bptt.sweeps.point.rows import COLUMNS, FIELDS
+from bptt.sweeps import tidy
+from bptt.sweeps.choosing import chosen
+from bptt.sweeps.point.columns import Rows
+from bptt.sweeps.store.layers import Layers
 from bptt.sweeps.store.store import Store
-from bptt.tables import ROWS, Table, Tabular, arranged, write_csv, write_parquet
-from bptt.version import __version__
+from bptt.tables import ROWS, Table, write_csv, write_parquet
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
+    from bptt.comparison import Comparison
     from bptt.sweeps.maps.crossings import Crossing
 
+Reading = Callable[[Array], Layers]
 
-class Sweep(Savable, Tabular):
+
+class Sweep(Savable):
     """The rows of a sweep. A notebook shows them as a page, a terminal as a table.
 
     Args:
-        rows: one dict per point.
+        rows: one dict per point, or columns.
         path: the file that keeps them, if any.
+        layers: gives the layers of points by their numbers; None where there are none.
     """
 
-    def __init__(self, rows: Sequence[dict[str, Any]], path: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        rows: Rows | Iterable[Mapping[str, Any]],
+        path: str | Path | None = None,
+        layers: Reading | None = None,
+    ) -> None:
         self.path = path
-        self._rows = [{name: row.get(name) for name in COLUMNS} for row in rows]
+        self._rows, self._layers = Rows.of(rows), layers
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict per point: configuration, version, status, error and measures; None for no number."""
-        return [dict(row) for row in self._rows]
+        return self._rows.dicts()
 
     @property
     def varied(self) -> tuple[str, ...]:
@@ -48,13 +62,71 @@ class Sweep(Savable, Tabular):
     @property
     def failed(self) -> int:
         """How many points could not be measured."""
-        return sum(row["status"] == "failed" for row in self._rows)
+        return int(self._rows.where("status", "failed").sum())
 
     @property
     def verdicts(self) -> dict[str, int]:
         """How many points have each verdict."""
-        counts = Counter(row["verdict"] for row in self._rows if row["verdict"])
-        return {name: counts[name] for name in VERDICT_CODES if counts[name]}
+        counts = {name: int(self._rows.where("verdict", name).sum()) for name in VERDICT_CODES}
+        return {name: count for name, count in counts.items() if count}
+
+    def where(self, **fields: Any) -> "Sweep":
+        """The points with some values: ``sweep.where(cell="gru", seed=[0, 1], gain=slice(1, 2))``.
+
+        Args:
+            fields: of a field or column a value, a list of values, or a slice from the smallest to the largest, both
+                included.
+
+        Returns:
+            a sweep of these points.
+
+        Raises:
+            OptionError: if there is no such column, or no point has the value.
+        """
+        return Sweep(self._rows.some(chosen(self._rows, fields)), self.path, self._layers)
+
+    def compare(
+        self,
+        by: str | Sequence[str] | None = None,
+        what: str = "log10_norm",
+        *,
+        band: str = "quartiles",
+        layer: str | None = None,
+    ) -> "Comparison":
+        """The curves by lag of the points, a group per value of a field, with a band over the seeds.
+
+        Args:
+            by: the field, or fields, that make the groups; None takes all that vary but the seed.
+            what: the curve, a column of a profile's table: log10_norm, log10_signal, share, gain, bias_window ...
+            band: "quartiles", "range" or "stderr", as for ``bptt.compare``.
+            layer: name of a layer; None takes the one that decides each point's verdict.
+
+        Raises:
+            OptionError: if a field did not vary, others varied too, there would be more than eight groups, or no such
+                curve, band or layer.
+            FileError: if the file holds no curves by lag.
+        """
+        from bptt.sweeps.comparing import compared
+
+        return compared(self._rows, by, what, band, layer, self._of_layers, self._source)
+
+    @property
+    def _source(self) -> str:
+        return "the sweep" if self.path is None else str(self.path)
+
+    def _of_layers(self, ids: Array) -> Layers:
+        """The layers of some points.
+
+        Raises:
+            OptionError: if there are none.
+            FileError: if the file cannot be read.
+        """
+        if self._layers is None or self._rows.ids is None:
+            raise OptionError(
+                "sweep", "one that bptt.sweep measured, or its file", "rows alone, without layers",
+                "Open the file by bptt.sweeps.open.",
+            )  # fmt: skip
+        return self._layers(ids)
 
     def phase_diagram(
         self,
@@ -144,6 +216,7 @@ class Sweep(Savable, Tabular):
         width: str | float | None = None,
         height: float | None = None,
         style: Any = None,
+        what: str = "points",
         **fields: Any,
     ) -> Path:
         """Write the page (.html), its first picture for print (.pdf, .svg, .png) or the rows (.csv, .parquet, .nc, .json).
@@ -153,6 +226,7 @@ class Sweep(Savable, Tabular):
             width: of the picture: "one" or "two" columns, or mm. None is one column, two for several pictures.
             height: of the picture, in mm; None follows the style's ratio.
             style: a ``Style``, the path of a TOML file with one, or None.
+            what: which rows of a .csv, .parquet or .nc: "points", "layers" or "lags", as ``table`` takes it.
             fields: x, y, colour and split, as ``phase_diagram`` takes them.
 
         Raises:
@@ -161,7 +235,7 @@ class Sweep(Savable, Tabular):
         """
         ending = as_ending(path, (".html", *FIGURES, *ROWS, ".json"))
         if ending in ROWS:
-            return self.table().save(path)
+            return self.table(what).save(path)
         if ending == ".json":
             return write_bytes(path, self.to_json().encode())
         if ending == ".html":
@@ -199,19 +273,36 @@ class Sweep(Savable, Tabular):
 
     def document(self) -> list[dict[str, Any]]:
         """What the JSON holds: the rows."""
-        return self._rows
+        return self.rows()
 
-    def table(self) -> Table:
-        """A row per point, with the unit and the meaning of each column."""
-        values = {
-            each.name: arranged(each.kind, (row[each.name] for row in self._rows))
-            for each in FIELDS
-        }
-        about = {
-            "title": f"a sweep over {', '.join(self.varied)}",
-            "made_by": f"bptt {__version__}",
-        }
-        return Table(FIELDS, values, self.varied, about)
+    def table(self, what: str = "points") -> Table:
+        """A row per point, layer or lag, with the unit and the meaning of each column.
+
+        Args:
+            what: "points"; "layers" (a row per layer: verdict, horizon, exponent, isometry and so on) or "lags" (a row per
+                layer and lag: norm, share, signal, gains, what truncating costs). The latter two begin with the fields that
+                were varied.
+
+        Raises:
+            OptionError: if there is no such table.
+            FileError: if the file holds no layers.
+        """
+        as_choice("what", what, tidy.TABLES)
+        ids = np.zeros(0, int) if self._rows.ids is None else self._rows.ids
+        return tidy.table(what, self._rows, self.varied, lambda: self._of_layers(ids), self._source)
+
+    def to_frame(self, what: str = "points", kind: str | None = None) -> Any:
+        """One of these tables as a data frame.
+
+        Args:
+            what: as ``table`` takes it.
+            kind: "pandas", "polars" or "arrow"; None takes the first of them that is installed.
+
+        Raises:
+            OptionError: if there is no such table or kind, or its package is missing.
+            FileError: if the file holds no layers.
+        """
+        return self.table(what).to_frame(kind)
 
     def to_csv(self, path: str | Path) -> Path:
         """Write the rows as comma-separated values, with a line of names; nothing stands for None.
@@ -260,7 +351,17 @@ def open(path: str | Path) -> Sweep:
         FileError: if it is missing, is another kind of file, is damaged or too large.
     """
     with Store(path) as store:
-        return Sweep(store.rows(), path)
+        return of_file(path, store.rows())
+
+
+def of_file(path: str | Path, rows: Rows) -> Sweep:
+    """A sweep of rows that were read from its file; the layers are read when they are asked for."""
+
+    def layers(ids: Array) -> Layers:
+        with Store(path) as store:
+            return store.layers(ids)
+
+    return Sweep(rows, path, layers)
 
 
 def read_bytes(content: bytes, name: str = "the file") -> Sweep:
@@ -270,4 +371,10 @@ def read_bytes(content: bytes, name: str = "the file") -> Sweep:
         FileError: if it is another kind of file, is damaged or too large.
     """
     with Store(name, content=content) as store:
-        return Sweep(store.rows())
+        rows = store.rows()
+
+    def layers(ids: Array) -> Layers:
+        with Store(name, content=content) as store:
+            return store.layers(ids)
+
+    return Sweep(rows, None, layers)

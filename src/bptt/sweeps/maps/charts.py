@@ -130,7 +130,7 @@ def _scattered(panel: Panel, grid: Grid, ends: tuple[float, float]) -> list[Any]
     x, y = grid.x, grid.y
     assert y is not None
     rows, missing = [], []
-    for row in panel.rows[:SCATTERED]:
+    for row in panel.rows.some(slice(SCATTERED)).dicts():
         value = row[grid.measure]
         at = {
             k: row[axis.name] if axis.kind != "named" else axis.values[axis.place[row[axis.name]]]
@@ -225,8 +225,7 @@ def _values(panel: Panel, grid: Grid) -> Array:
     """All numbers that get a colour."""
     if grid.regular:
         return panel.mean.ravel()
-    rows = panel.rows[:SCATTERED]
-    return np.array([np.nan if r[grid.measure] is None else r[grid.measure] for r in rows], float)
+    return panel.rows.some(slice(SCATTERED)).numbers(grid.measure)
 
 
 def _rounded(value: float) -> float:

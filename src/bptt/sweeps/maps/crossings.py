@@ -6,7 +6,6 @@ The measured line is interpolated between the points of a grid: along one field 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,8 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.dynamics import critical_gain
 from bptt.errors import OptionError
-from bptt.sweeps.maps.grid import Grid, Panel, Rows
+from bptt.sweeps.maps.grid import Given, Grid, Panel
+from bptt.sweeps.point.columns import Rows
 from bptt.sweeps.point.rows import CONFIGURATION
 
 AXES = ("gain", "input_variance")
@@ -44,7 +44,7 @@ class Crossing:
     theory: float | None
 
 
-def crossings(rows: Rows, along: str, by: Sequence[str]) -> list[Crossing]:
+def crossings(rows: Given, along: str, by: Sequence[str]) -> list[Crossing]:
     """The first crossing along a field, for every value of some others.
 
     Args:
@@ -60,36 +60,32 @@ def crossings(rows: Rows, along: str, by: Sequence[str]) -> list[Crossing]:
             raise OptionError(
                 "along, by", "fields: " + ", ".join(CONFIGURATION), repr(name), "Choose one."
             )
-    runs: dict[tuple[Any, ...], dict[tuple[Any, ...], list[tuple[float, float]]]] = {}
+    rows = Rows.of(rows)
+    if CONFIGURATION[along] is str:
+        return []
     others = [name for name in CONFIGURATION if name not in (along, *by)]
-    for row in rows:
-        if row["lyapunov"] is None or row[along] is None or isinstance(row[along], str):
-            continue
-        kept = runs.setdefault(tuple(row[name] for name in by), {})
-        repeated = kept.setdefault(tuple(row[name] for name in others), [])
-        repeated.append((row[along], row["lyapunov"]))
-    crossings = []
-    for values, kept in runs.items():
-        places = np.array([at for run in kept.values() if (at := _zero(sorted(run))) is not None])
+    found = []
+    for values, at in rows.grouped(by):
+        some = rows.some(at)
+        places = _zeros(some, along, others)
         if not len(places):
             continue
         of = dict(zip(by, values, strict=True))
         several = len(places) > 1
         error = float(places.std(ddof=1) / len(places) ** 0.5) if several else None
-        theory = None
-        if along == "gain":
-            theory = _theory([row for row in rows if all(row[n] == v for n, v in of.items())])
-        crossings.append(Crossing(of, float(places.mean()), error, len(places), theory))
-    return sorted(crossings, key=lambda c: [(v is not None, v) for v in c.of.values()])
+        theory = _theory(some) if along == "gain" else None
+        found.append(Crossing(of, float(places.mean()), error, len(places), theory))
+    return found
 
 
 def applies(rows: Rows) -> bool:
     """Whether mean-field theory describes these networks."""
-    return bool(rows) and all(
-        row["input_variance"] is not None
-        and row["input_variance"] >= 0
-        and all(row[name] == value for name, value in THEORY.items())
-        for row in rows
+    variances = rows.distinct("input_variance")
+    return (
+        len(rows) > 0
+        and variances[0] is not None
+        and variances[0] >= 0
+        and all(rows.distinct(name) == (value,) for name, value in THEORY.items())
     )
 
 
@@ -130,13 +126,20 @@ def mean_field_line(panel: Panel, layout: Grid) -> Array | None:
 
 def _theory(rows: Rows) -> float | None:
     """The critical gain of networks that read inputs of one variance."""
-    variances = {row["input_variance"] for row in rows}
-    return critical_gain(variances.pop()) if len(variances) == 1 and applies(rows) else None
+    variances = rows.distinct("input_variance")
+    return critical_gain(variances[0]) if len(variances) == 1 and applies(rows) else None
 
 
-def _zero(run: list[tuple[float, float]]) -> float | None:
-    """Where the straight line between two neighbours first crosses zero."""
-    for (x0, v0), (x1, v1) in pairwise(run):
-        if np.isfinite(v0) and np.isfinite(v1) and (v0 < 0) != (v1 < 0):
-            return float(x0 + (x1 - x0) * v0 / (v0 - v1))
-    return None
+def _zeros(rows: Rows, along: str, others: Sequence[str]) -> Array:
+    """(runs,) where the straight line between two neighbours of a run first crosses zero; of runs that cross."""
+    at, value = rows.numbers(along), rows.numbers("lyapunov")
+    known = ~np.isnan(at) & ~np.isnan(value)
+    run = rows.together(others)[known]
+    at, value = at[known], value[known]
+    order = np.lexsort((value, at, run))
+    run, at, value = run[order], at[order], value[order]
+    x0, x1, v0, v1 = at[:-1], at[1:], value[:-1], value[1:]
+    crosses = (run[1:] == run[:-1]) & np.isfinite(v0) & np.isfinite(v1) & ((v0 < 0) != (v1 < 0))
+    where = np.flatnonzero(crosses)
+    first = where[np.unique(run[where], return_index=True)[1]]
+    return np.asarray(x0[first] + (x1[first] - x0[first]) * v0[first] / (v0[first] - v1[first]))

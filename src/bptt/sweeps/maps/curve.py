@@ -56,10 +56,10 @@ def curve(panel: Panel, grid: Grid, size: tuple[int, int]) -> Any:
 
 def _mean_field_curve(panel: Panel, grid: Grid) -> list[dict[str, Any]]:
     """What mean field says of λ₁, at many gains."""
-    variances = {row["input_variance"] for row in panel.rows}
+    variances = panel.rows.distinct("input_variance")
     known = grid.x.name == "gain" and grid.measure == "lyapunov" and applies(panel.rows)
     if not known or len(variances) > 1:
         return []
-    variance, gains = variances.pop(), np.linspace(grid.x.values[0], grid.x.values[-1], 61)
+    variance, gains = variances[0], np.linspace(grid.x.values[0], grid.x.values[-1], 61)
     rates = [(float(g), mean_field(float(g), variance).rate) for g in gains if g > 0]
     return [{"x": g, "v": float(f"{r:.4g}"), "of": MEAN_FIELD} for g, r in rates]

@@ -1,6 +1,6 @@
 """The rows of a sweep laid out on one or two axes: a mean per cell, over all other fields that were varied."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +9,10 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.errors import OptionError
 from bptt.presentation.formatting import short
+from bptt.sweeps.point.columns import Rows
 from bptt.sweeps.point.rows import CONFIGURATION, MEASURES
 
-Rows = Sequence[dict[str, Any]]
+Given = Rows | Iterable[Mapping[str, Any]]
 CELLS = 10_000  # the most in one picture
 LEAST = 20  # values that an axis keeps, however many pictures there are
 PANELS = 12  # the most small multiples
@@ -111,7 +112,7 @@ class Grid:
 
 
 def grid(
-    rows: Rows,
+    rows: Given,
     x: str | None = None,
     y: str | None = None,
     measure: str = "lyapunov",
@@ -121,7 +122,7 @@ def grid(
     """Lay rows out.
 
     Args:
-        rows: of a sweep.
+        rows: of a sweep, by columns or a dict each.
         x: field across; None: the gain, or the first number that was varied.
         y: field upward; None: the next one, if there is one.
         measure: name of a column of numbers.
@@ -132,6 +133,7 @@ def grid(
         OptionError: if a field was not varied or is named twice, there is no such column, nothing was varied,
             or there would be too many pictures.
     """
+    rows = Rows.of(rows)
     varied = varied_in(rows)
     if not varied:
         raise OptionError(
@@ -149,22 +151,20 @@ def grid(
                 )  # fmt: skip
     across, up = _axes(varied, x, y, wanted or ())
     parts = _split(rows, varied, {across, up}, wanted)
-    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row[name] for name in parts), []).append(row)
+    groups = list(rows.grouped(parts))
     if len(groups) > PANELS:
         raise OptionError(
             "split", f"at most {PANELS} pictures", str(len(groups)), "Split by fewer fields."
         )
     most = max(LEAST, int((cells / len(groups)) ** (0.5 if up else 1)))
     at_x, at_y = _axis(rows, across, most), _axis(rows, up, most) if up else None
-    distinct = len({(row[across], row[up] if up else None) for row in rows})
+    distinct = int(rows.together([across, *([up] if up else [])]).max()) + 1
     full = len(at_x.place) * (len(at_y.place) if at_y else 1)
     return Grid(
         at_x, at_y, measure,
         tuple(
-            _panel(dict(zip(parts, of, strict=True)), some, at_x, at_y, measure)
-            for of, some in sorted(groups.items(), key=lambda item: [_order(v) for v in item[0]])
+            _panel(dict(zip(parts, of, strict=True)), rows.some(at), at_x, at_y, measure)
+            for of, at in groups
         ),
         tuple(name for name in varied if name not in (across, up, *parts)),
         2 * distinct >= full,
@@ -173,7 +173,7 @@ def grid(
 
 def varied_in(rows: Rows) -> tuple[str, ...]:
     """The fields of the configuration that are not the same in all rows."""
-    return tuple(name for name in CONFIGURATION if len({row[name] for row in rows}) > 1)
+    return tuple(name for name in CONFIGURATION if len(rows.distinct(name)) > 1)
 
 
 def words(name: str) -> str:
@@ -227,21 +227,19 @@ def _split(
     for name in varied:
         if name in drawn or _is_number(name):
             continue
-        if len({tuple(row[n] for n in (*fields, name)) for row in rows}) <= PANELS:
+        if int(rows.together([*fields, name]).max()) < PANELS:
             fields += (name,)
     return fields
 
 
 def _axis(rows: Rows, name: str, most: int) -> Axis:
-    values = sorted({row[name] for row in rows}, key=_order)
+    values = rows.distinct(name)
     if not _is_number(name) or None in values:
         return Axis(name, tuple(map(short, values)), "named", {v: i for i, v in enumerate(values)})
     place = {value: i * most // max(most, len(values)) for i, value in enumerate(values)}
     count = max(place.values()) + 1
-    sums: list[list[float]] = [[] for _ in range(count)]
-    for value, at in place.items():
-        sums[at].append(value)
-    numbers = np.array([np.mean(some) for some in sums])
+    at = np.array(list(place.values()))
+    numbers = np.bincount(at, weights=np.array(values, float)) / np.bincount(at, minlength=count)
     return Axis(name, tuple(numbers.tolist()), _spacing(numbers), place)
 
 
@@ -255,11 +253,8 @@ def _spacing(values: Array) -> str:
 
 def _panel(of: dict[str, Any], rows: Rows, x: Axis, y: Axis | None, measure: str) -> Panel:
     shape = (len(y.values) if y else 1, len(x.values))
-    at = (
-        np.array([y.place[row[y.name]] if y else 0 for row in rows]),
-        np.array([x.place[row[x.name]] for row in rows]),
-    )
-    values = np.array([np.nan if row[measure] is None else row[measure] for row in rows], float)
+    at = (np.zeros(len(rows), int) if y is None else _places(rows, y), _places(rows, x))
+    values = rows.numbers(measure)
     known = ~np.isnan(values)
     points, numbers, total = np.zeros(shape, int), np.zeros(shape, int), np.zeros(shape)
     low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
@@ -274,10 +269,11 @@ def _panel(of: dict[str, Any], rows: Rows, x: Axis, y: Axis | None, measure: str
     return Panel(of, rows, mean, low, high, points, numbers)
 
 
+def _places(rows: Rows, axis: Axis) -> Array:
+    """(n,) the place of every row on an axis."""
+    column = rows.coded(axis.name)
+    return np.array([axis.place[value] for value in column.values], int)[column.codes]
+
+
 def _is_number(name: str) -> bool:
     return CONFIGURATION[name] is not str
-
-
-def _order(value: Any) -> tuple[int, Any]:
-    """None first; numbers by size, names by the alphabet."""
-    return (0, 0) if value is None else (1, value)

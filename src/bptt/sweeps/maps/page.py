@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from bptt.diagnosis import VERDICT_CODES
 from bptt.presentation.figure import Figure, figure
 from bptt.presentation.template import drawable, rendered
 from bptt.sweeps.maps import charts, sentences
-from bptt.sweeps.maps.grid import CELLS, Grid, Rows, grid, varied_in, words
+from bptt.sweeps.maps.grid import CELLS, Grid, grid, varied_in, words
+from bptt.sweeps.point.columns import Rows
 
 # Drawn beside the measure that was asked for, where there are numbers of them.
 MAPS = ("lyapunov", "horizon", "log10_attenuation", "memory", "solved", "loss")
@@ -36,7 +39,7 @@ def page(
     """
     pictures = [drawable(each) for each in figures(rows, x, y, colour, split)]
     failed = sentences.errors(rows)
-    counts = {name: sum(row["verdict"] == name for row in rows) for name in VERDICT_CODES}
+    counts = {name: int(rows.where("verdict", name).sum()) for name in VERDICT_CODES}
     return rendered(
         "sweep.html.j2",
         pictures,
@@ -49,10 +52,10 @@ def page(
         first=pictures[0],
         figures=pictures[1:],
         errors=failed,
-        failed=sum(row["status"] == "failed" for row in rows),
+        failed=int(rows.where("status", "failed").sum()),
         diverged=sentences.diverged(rows),
-        seconds=sum(row["seconds"] or 0.0 for row in rows),
-        versions=sorted({str(row["version"]) for row in rows}),
+        seconds=float(np.nansum(rows.numbers("seconds"))),
+        versions=sorted(map(str, rows.distinct("version"))),
     )
 
 
@@ -70,7 +73,7 @@ def figures(
     """
     if not varied_in(rows):
         return [Figure(colour, words(colour), "", None, "nothing was varied.")]
-    measured = {name for name in MAPS if any(row[name] is not None for row in rows)}
+    measured = {name for name in MAPS if not np.isnan(rows.numbers(name)).all()}
     names = [colour, *(name for name in MAPS if name in measured and name != colour)]
     return [
         _figure(grid(rows, x, y, name, split, CELLS if name == colour else CELLS // 5))

@@ -10,7 +10,8 @@ from bptt.diagnosis import VERDICT_CODES
 from bptt.presentation.figure import Table
 from bptt.presentation.formatting import percent, short, to_its_error
 from bptt.sweeps.maps.crossings import zero_line
-from bptt.sweeps.maps.grid import Axis, Grid, Panel, Rows, grid, varied_in, words
+from bptt.sweeps.maps.grid import Axis, Grid, Panel, grid, varied_in, words
+from bptt.sweeps.point.columns import Rows
 from bptt.sweeps.point.rows import CONFIGURATION
 
 FEW = 5  # the most crossings that are written out
@@ -27,16 +28,25 @@ def counted(rows: Rows, varied: tuple[str, ...]) -> str:
     """How many points there are, and over which fields."""
     over = []
     for name in varied:
-        count = len({row[name] for row in rows})
+        count = len(rows.distinct(name))
         over.append(words(name) + (f" ({count})" if 2 * count <= len(rows) else ""))
     return f"{len(rows):,} points" + (f" over {', '.join(over)}" if over else "")
 
 
+def counted_in(rows: Rows, name: str) -> dict[Any, int]:
+    """How many rows have each value of a column."""
+    column = rows.coded(name)
+    counts = np.bincount(column.codes, minlength=len(column.values)).tolist()
+    return dict(zip(column.values, counts, strict=True))
+
+
 def verdicts(rows: Rows) -> str:
     """The share of each verdict, and how many failed."""
-    counts = Counter(row["verdict"] for row in rows if row["status"] == "ok")
-    total = sum(counts.values())
-    parts = [f"{percent(counts[name] / total)} {name}" for name in VERDICT_CODES if counts[name]]
+    measured = rows.where("status", "ok")
+    counts, total = counted_in(rows.some(measured), "verdict"), int(measured.sum())
+    parts = [
+        f"{percent(counts[name] / total)} {name}" for name in VERDICT_CODES if counts.get(name)
+    ]
     failed = len(rows) - total
     if failed:
         parts.append(f"{failed:,} failed" if total else "every point failed")
@@ -46,13 +56,13 @@ def verdicts(rows: Rows) -> str:
 
 def errors(rows: Rows) -> list[tuple[str, int]]:
     """The errors, most frequent first, with how many points have each."""
-    counts = Counter(row["error"] or "no reason given" for row in rows if row["status"] == "failed")
-    return counts.most_common(ERRORS)
+    counts = Counter(counted_in(rows.some(rows.where("status", "failed")), "error"))
+    return [(error or "no reason given", count) for error, count in counts.most_common(ERRORS)]
 
 
 def diverged(rows: Rows) -> int:
     """How many were measured, but their training broke off."""
-    return sum(row["status"] == "ok" and row["error"] is not None for row in rows)
+    return int((rows.where("status", "ok") & ~rows.where("error", None)).sum())
 
 
 def zeros(layout: Grid, few: int = FEW) -> list[str]:
@@ -187,12 +197,8 @@ def table(layout: Grid) -> Table:
 
 def fixed(rows: Rows, varied: tuple[str, ...]) -> list[tuple[str, str]]:
     """(name, value) of every field that was the same in all points."""
-    first: dict[str, Any] = dict(rows[0]) if rows else {}
-    return [
-        (words(name), short(first[name]))
-        for name in CONFIGURATION
-        if rows and name not in varied and first[name] is not None
-    ]
+    values = {name: rows.distinct(name) for name in CONFIGURATION if name not in varied}
+    return [(words(name), short(of[0])) for name, of in values.items() if of and of[0] is not None]
 
 
 def _place(layout: Grid, at: Any) -> str:
@@ -217,8 +223,9 @@ def _some(count: int, most: int) -> list[int]:
 
 def median(rows: Rows, column: str, form: str) -> str:
     """The middle of a column, written; "" where there are no numbers."""
-    values = [row[column] for row in rows if row[column] is not None]
-    return form.format(float(np.median(values))) if values else ""
+    values = rows.numbers(column)
+    values = values[~np.isnan(values)]
+    return form.format(float(np.median(values))) if len(values) else ""
 
 
 def constant(layout: Grid) -> str | None:

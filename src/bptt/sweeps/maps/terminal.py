@@ -9,7 +9,7 @@ from rich.text import Text
 from bptt.diagnosis import VERDICT_CODES
 from bptt.presentation.colours import VERDICT_TONES
 from bptt.sweeps.maps import sentences
-from bptt.sweeps.maps.grid import Rows
+from bptt.sweeps.point.columns import Rows
 
 
 def render(rows: Rows, varied: tuple[str, ...]) -> Iterator[RenderableType]:
@@ -20,8 +20,8 @@ def render(rows: Rows, varied: tuple[str, ...]) -> Iterator[RenderableType]:
     for head in ("points", "median horizon", "median λ₁"):
         table.add_column(head, justify="right")
     for verdict in VERDICT_CODES:
-        some = [row for row in rows if row["verdict"] == verdict]
-        if some:
+        some = rows.some(rows.where("verdict", verdict))
+        if len(some):
             name = Text(verdict, style=VERDICT_TONES[verdict].terminal)
             numbers = (sentences.median(some, "horizon", "{:.0f}"), sentences.median(some, "lyapunov", "{:+.3f}"))  # fmt: skip
             table.add_row(name, f"{len(some):,}", *numbers)

@@ -29,21 +29,21 @@ def refined_along(plan: Plan) -> str:
 
 
 def between_signs(
-    points: Sequence[Point], rows: Mapping[str, Mapping[str, Any]], along: str
+    points: Sequence[Point], exponents: Mapping[str, float | None], along: str
 ) -> list[Point]:
     """A point half-way wherever λ₁ changes its sign between neighbours along a field.
 
     Args:
         points: that were measured.
-        rows: what came out, by their keys.
+        exponents: λ₁ by their keys, None of a point that has none.
         along: the field.
     """
     runs: dict[str, list[tuple[float, float, Point]]] = {}
     for point in points:
-        row = rows.get(point.key)
-        if row is not None and row["lyapunov"] is not None and row[along] is not None:
+        exponent, at = exponents.get(point.key), getattr(point.setting, along)
+        if exponent is not None and at is not None:
             others = _moved(point, along, 0.0).key
-            runs.setdefault(others, []).append((row[along], row["lyapunov"], point))
+            runs.setdefault(others, []).append((at, exponent, point))
     added = []
     for run in runs.values():
         for (x0, v0, point), (x1, v1, _) in pairwise(sorted(run, key=lambda each: each[0])):

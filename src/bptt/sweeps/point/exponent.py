@@ -1,4 +1,4 @@
-r"""The largest Lyapunov exponent of a network in the state that its inputs keep it in.
+r"""The largest Lyapunov exponent, and the spread of the singular values, of a network in the state that its inputs keep it in.
 
 A batch starts from h = 0, and the first steps are not typical: the states are small, so φ′ is near 1 and the
 exponent comes out too large; without inputs they stay at rest for ever. Here the batch is read twice, the first time from
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bptt.dynamics import Exponents, lyapunov
+from bptt.dynamics import Exponents, isometry, lyapunov
 from bptt.errors import NonFiniteError
 from bptt.layers import StackTrace
 from bptt.network import Network
@@ -18,10 +18,10 @@ SEQUENCES = 8  # of the longest ones; more make it no better than the choice of 
 SHORTEST = 20  # steps
 
 
-def settled_exponents(
+def settled(
     network: Network, batch: dict[str, Any], seed: int
-) -> dict[str, Exponents] | None:
-    """The largest exponent of every layer, by the layer's name, in ln per step.
+) -> dict[str, tuple[Exponents, float]] | None:
+    """Of every layer, by its name, the largest exponent, in ln per step, and how far its last Jacobian is from an isometry.
 
     Where states grow without bound there is no such state, and the sequences are read from zero.
 
@@ -46,7 +46,7 @@ def settled_exponents(
     except NonFiniteError:
         trace = network.stack.forward(x)
     return {
-        name: lyapunov(part, count=1)
+        name: (lyapunov(part, count=1), isometry(part))
         for name, part in zip(network.stack.names, trace.traces, strict=True)
     }
 

@@ -9,10 +9,12 @@ from typing import Any
 
 from bptt.configuration import Built
 from bptt.data.tasks import Task
-from bptt.diagnosis import diagnose_network
+from bptt.diagnosis import Diagnosis, diagnose_network
 from bptt.errors import DivergenceError
+from bptt.report.tidy import layer_numbers
 from bptt.sweeps.plan.plan import Point
-from bptt.sweeps.point.exponent import settled_exponents
+from bptt.sweeps.point.curves import packed
+from bptt.sweeps.point.exponent import settled
 from bptt.training import Adam, train
 from bptt.version import __version__
 
@@ -25,7 +27,8 @@ def measured(point: Point) -> Row:
 
     Returns:
         the configuration, "version", "status" ("ok" or "failed"), "error", and by the names of
-        ``rows.MEASURES`` what was measured; None where there is no number.
+        ``rows.MEASURES`` what was measured; None where there is no number. "by_layer" is a list of a dict for each layer, by
+        the names of ``rows.LAYERS``, and "curves", its curves by lag as ``curves.packed`` makes them.
     """
     began, row = time.perf_counter(), _begun(point)
     try:
@@ -51,12 +54,12 @@ def _begun(point: Point) -> Row:
 def _measures(built: Built, point: Point) -> Row:
     diagnosis = diagnose_network(built.network, built.batch, built.needed_lag)
     layer = diagnosis.decisive
-    exponents = settled_exponents(built.network, built.batch, point.setting.seed)
-    largest = None if exponents is None else exponents[layer.name]
+    layers = _layers(built, point, diagnosis)
+    largest = next(each for each in layers if each["layer"] == layer.name)
     return {
         "layer": layer.name,
-        "lyapunov": None if largest is None else _number(largest.exponents[0]),
-        "lyapunov_stderr": None if largest is None else _number(largest.stderr[0]),
+        "lyapunov": largest["lyapunov"],
+        "lyapunov_stderr": largest["lyapunov_stderr"],
         "rate": _number(layer.rate),
         "horizon": layer.horizon,
         "log10_attenuation": _number(layer.log10_attenuation),
@@ -67,7 +70,28 @@ def _measures(built: Built, point: Point) -> Row:
         "memory": _number(diagnosis.remembered),
         "E": _number(diagnosis.E),
         "residual": _number(layer.profile.residual),
+        "by_layer": layers,
     }
+
+
+def _layers(built: Built, point: Point, diagnosis: Diagnosis) -> list[Row]:
+    """Every layer in a row, with its curves by lag in bytes."""
+    found, rows = settled(built.network, built.batch, point.setting.seed), []
+    for name, layer in diagnosis.layers.items():
+        row = {
+            k: _number(v) if isinstance(v, float) else v
+            for k, v in layer_numbers(diagnosis, layer).items()
+        }
+        row |= {"layer": name, "lyapunov": None, "lyapunov_stderr": None, "isometry": None}
+        if found is not None:
+            exponents, spread = found[name]
+            row["lyapunov"], row["lyapunov_stderr"] = (
+                _number(exponents.exponents[0]),
+                _number(exponents.stderr[0]),
+            )
+            row["isometry"] = _number(spread)
+        rows.append(row | {"curves": packed(layer.profile.table())})
+    return rows
 
 
 def _trained(built: Built, point: Point) -> Row:

@@ -73,3 +73,12 @@ CONFIGURATION: dict[str, Kind] = {each.name: each.kind for each in SETTING_FIELD
 OUTCOME: dict[str, Kind] = {each.name: each.kind for each in OUTCOME_FIELDS}
 MEASURES: dict[str, Kind] = {each.name: each.kind for each in MEASURED_FIELDS}
 COLUMNS: dict[str, Kind] = CONFIGURATION | OUTCOME | MEASURES
+# Of every layer, beside its curves by lag.
+LAYERS = (
+    Field("layer", str, "", "name of the layer"),
+    *(each for each in LAYER_FIELDS if each.name != "E"),
+    Field(
+        "isometry", float, "1",
+        "variance of the squared singular values of ∂s_t/∂s_{t-1} over their squared mean, at the last step: 0 is an isometry",
+    ),
+)  # fmt: skip

@@ -6,13 +6,16 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import numpy as np
+
 from bptt.arrays import as_kind, as_whole
 from bptt.configuration import Configuration
 from bptt.errors import OptionError
 from bptt.sweeps.plan.plan import Plan, Point
 from bptt.sweeps.plan.refining import MOST, between_signs, refined_along
+from bptt.sweeps.point.columns import Rows
 from bptt.sweeps.point.point import Row, lost
-from bptt.sweeps.results import Sweep
+from bptt.sweeps.results import Sweep, of_file
 from bptt.sweeps.running.clusters import WorkerDied
 from bptt.sweeps.running.engines import Run, check_engine, measuring
 from bptt.sweeps.running.progress import Progress, Show, bar
@@ -38,6 +41,7 @@ def sweep(
     address: str | None = None,
     retry_failed: bool = False,
     refine: int = 0,
+    curves: bool = True,
     progress: bool | Show = False,
 ) -> Sweep:
     """Measure many networks: every combination of the axes, or points drawn at random.
@@ -58,6 +62,7 @@ def sweep(
         retry_failed: whether to measure again the points that failed before.
         refine: rounds in which a point is added half-way wherever λ₁ changes its sign along the gain, or along the first
             number that varies: each halves the distance.
+        curves: whether to keep the curves by lag, some three kilobytes of a point at 100 lags.
         progress: True shows a bar; a function is called with a ``Progress``.
 
     Returns:
@@ -76,7 +81,7 @@ def sweep(
     plan = Plan(axes, base, sample, sample_seed, train_updates, lr)
     return run_plan(
         plan, out=out, engine=engine, workers=workers, address=address, retry_failed=retry_failed,
-        refine=refine, progress=progress,
+        refine=refine, curves=curves, progress=progress,
     )  # fmt: skip
 
 
@@ -89,6 +94,7 @@ def run_plan(
     address: str | None = None,
     retry_failed: bool = False,
     refine: int = 0,
+    curves: bool = True,
     progress: bool | Show = False,
 ) -> Sweep:
     """Measure the points of a plan.
@@ -102,6 +108,7 @@ def run_plan(
         retry_failed: whether to measure again the points that failed before.
         refine: rounds in which a point is added half-way wherever λ₁ changes its sign along the gain, or along the first
             number that varies: each halves the distance.
+        curves: whether to keep the curves by lag, some three kilobytes of a point at 100 lags.
         progress: True shows a bar; a function is called with a ``Progress``.
 
     Returns:
@@ -121,11 +128,27 @@ def run_plan(
             engine_of()  # what cannot be reached is said before the bar is drawn
         show = stack.enter_context(bar()) if progress is True else progress or (lambda _: None)
         for rounds_left in reversed(range(refine + 1)):
-            _measure_missing(store, points, engine_of, show, retry_failed and rounds_left == refine)
-            rows = {row["key"]: row for row in store.rows() if row["key"] in points}
+            again = retry_failed and rounds_left == refine
+            _measure_missing(store, points, engine_of, show, again, curves)
             if rounds_left:
-                points |= {p.key: p for p in between_signs(list(points.values()), rows, along)}
-    return Sweep([rows[key] for key in points], out)
+                measured = dict(
+                    zip(points, _rows_of(store, points).column("lyapunov"), strict=True)
+                )
+                points |= {p.key: p for p in between_signs(list(points.values()), measured, along)}
+        rows = _rows_of(store, points)
+        if out is not None:
+            return of_file(out, rows)
+        assert rows.ids is not None
+        return Sweep(rows, None, store.layers(rows.ids).of)
+
+
+def _rows_of(store: Store, points: dict[str, Point]) -> Rows:
+    """The rows of points, in their order."""
+    rows, ids = store.rows(), store.ids()
+    assert rows.ids is not None
+    order = np.argsort(rows.ids)
+    wanted = np.array([ids[key] for key in points], np.int64)
+    return rows.some(order[np.searchsorted(rows.ids, wanted, sorter=order)])
 
 
 class _Once:
@@ -143,7 +166,12 @@ class _Once:
 
 
 def _measure_missing(
-    store: Store, points: dict[str, Point], engine: _Once, show: Show, retry_failed: bool
+    store: Store,
+    points: dict[str, Point],
+    engine: _Once,
+    show: Show,
+    retry_failed: bool,
+    curves: bool,
 ) -> None:
     """All points that the file does not hold yet."""
     missing = _missing(store, points, retry_failed)
@@ -151,7 +179,7 @@ def _measure_missing(
         status == "failed" and key in points and key not in missing
         for key, status in store.statuses().items()
     )
-    writer = _Writer(store, missing, len(points), failed, show)
+    writer = _Writer(store, missing, len(points), failed, show, curves)
     if missing:
         _measure(engine(), writer)
 
@@ -166,9 +194,16 @@ class _Writer:
     """Takes rows as they come and writes them some at a time."""
 
     def __init__(
-        self, store: Store, missing: dict[str, Point], points: int, failed: int, show: Show
+        self,
+        store: Store,
+        missing: dict[str, Point],
+        points: int,
+        failed: int,
+        show: Show,
+        curves: bool,
     ) -> None:
         self.store, self.missing, self.points, self.failed = store, missing, points, failed
+        self.curves = curves
         self.show, self.rows, self.computed = show, list[Row](), 0
         self.written = monotonic()
         self._shown()
@@ -185,6 +220,8 @@ class _Writer:
                 "address", f"workers with bptt {__version__}", f"bptt {row['version']}",
                 "Install the same version everywhere.",
             )  # fmt: skip
+        if not self.curves:
+            row |= {"by_layer": [layer | {"curves": None} for layer in row.get("by_layer", ())]}
         self.rows.append(row)
         del self.missing[row["key"]]
         self.computed += 1

@@ -1,4 +1,4 @@
-"""The file of a sweep: one SQLite database, a row per point, one writer.
+"""The file of a sweep: one SQLite database, a row per point and one per layer, one writer.
 
 Rows are keyed by configuration and version of the library, and written in transactions: a killed sweep leaves
 whole rows. While one writes, others may read.
@@ -10,18 +10,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from bptt.arrays import Array
 from bptt.errors import FileError
-from bptt.sweeps.point.rows import COLUMNS
-from bptt.sweeps.store import lock, untrusted
+from bptt.sweeps.point.columns import Builder, Rows
+from bptt.sweeps.point.rows import COLUMNS, FIELDS
+from bptt.sweeps.store import layers, lock, schema, untrusted
+from bptt.sweeps.store.layers import Layers
 from bptt.version import __version__
 
-APPLICATION = 0x62707474  # "bptt", in the header of the file
-SCHEMA = 2
 PATIENCE = 60.0  # seconds that a writer waits for a reader, and a reader for a writer
-SQL = {str: "TEXT", int: "INTEGER", float: "REAL"}
+AT_ONCE = 20_000  # rows that are read
 NAMES = ("key", *COLUMNS)
-TYPED = ", ".join(f"{name} {SQL[kind]}" for name, kind in COLUMNS.items())
-TABLE = f"CREATE TABLE points (key TEXT, {TYPED}, PRIMARY KEY (key, version))"
 
 
 class Store:
@@ -41,6 +42,7 @@ class Store:
         self, path: str | Path | None, *, write: bool = False, content: bytes | None = None
     ) -> None:
         self.path, self._lock, self._is_new = path, None, True
+        self._schema, self._id = schema.SCHEMA, schema.NUMBERED[schema.SCHEMA]
         if path is not None and content is None and not write and not Path(path).is_file():
             raise FileError(str(path), "the file of a sweep", "no such file", "Check the path.")
         if path is not None and write:
@@ -88,21 +90,25 @@ class Store:
             return dict(self._database.execute("SELECT key, status FROM points"))
 
     def add(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Write rows, all of them or, where that fails, none.
+        """Write rows with their layers, all of them or, where that fails, none.
 
         Raises:
             FileError: if there is no room, or the file cannot be written.
         """
-        values = [tuple(row.get(name) for name in NAMES) for row in rows]
         marks = ", ".join("?" * len(NAMES))
+        insert = f"INSERT OR REPLACE INTO points ({', '.join(NAMES)}) VALUES ({marks})"
         with self._errors_explained():
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 if self._is_new:
-                    self._make()
-                self._database.executemany(
-                    f"INSERT OR REPLACE INTO points VALUES ({marks})", values
-                )
+                    schema.make(self._database)
+                of_layers: list[tuple[Any, ...]] = []
+                for row in rows:
+                    values = tuple(row.get(name) for name in NAMES)
+                    self._database.execute(layers.FORGET, (row.get("key"), row.get("version")))
+                    point = self._database.execute(insert, values).lastrowid
+                    of_layers += layers.written(point, row.get("by_layer") or ())
+                self._database.executemany(layers.INSERT, of_layers)
                 self._database.execute("COMMIT")
                 self._is_new = False
             except BaseException:
@@ -110,23 +116,59 @@ class Store:
                     self._database.execute("ROLLBACK")
                 raise
 
-    def rows(self) -> list[dict[str, Any]]:
-        """All rows, in the order in which they were written."""
+    def rows(self) -> Rows:
+        """All rows, in the order in which they were written.
+
+        Raises:
+            FileError: if it is damaged.
+        """
+        made = Builder(str(self.path), FIELDS)
         if self._is_new:
-            return []
+            return made.rows()
+        names = ", ".join(COLUMNS)
         with self._errors_explained():
-            cursor = self._database.execute(f"SELECT {', '.join(NAMES)} FROM points ORDER BY rowid")
-            rows = [dict(zip(NAMES, row, strict=True)) for row in cursor]
-        for row in rows:
-            untrusted.check_row(str(self.path), row)
+            cursor = self._database.execute(
+                f"SELECT {self._id}, {names} FROM points ORDER BY {self._id}"
+            )
+            while some := cursor.fetchmany(AT_ONCE):
+                ids, *columns = zip(*some, strict=True)
+                made.add(columns, ids)
+        rows = made.rows()
+        untrusted.check_rows(str(self.path), rows)
         return rows
+
+    def ids(self) -> dict[str, int]:
+        """The number of every point, by its key."""
+        if self._is_new:
+            return {}
+        with self._errors_explained():
+            return dict(self._database.execute(f"SELECT key, {self._id} FROM points"))
+
+    def layers(self, ids: Array) -> Layers:
+        """The layers of some points.
+
+        Args:
+            ids: numbers of the points, ``Rows.ids``.
+
+        Raises:
+            FileError: if the file is of a version that kept none, or is damaged.
+        """
+        if self._is_new:
+            return layers.read(str(self.path), self._database, np.zeros(0, int))
+        if self._schema == schema.WITHOUT_LAYERS:
+            raise FileError(
+                str(self.path), "a sweep that keeps every layer and its curves by lag", "one of an older bptt, which kept none",
+                "Measure it again, into another file.",
+            )  # fmt: skip
+        with self._errors_explained():
+            return layers.read(str(self.path), self._database, ids)
 
     def _prepare(self, write: bool) -> None:
         """Check the file's kind, schema and version."""
         ((application,),) = self._database.execute("PRAGMA application_id")
-        ((schema,),) = self._database.execute("PRAGMA user_version")
+        ((self._schema,),) = self._database.execute("PRAGMA user_version")
         ((tables,),) = self._database.execute("SELECT count(*) FROM sqlite_master")
-        if application != APPLICATION and (tables or not write):
+        if application != schema.APPLICATION and (tables or not write):
             got = "another SQLite database" if tables else "no rows yet"
             raise FileError(
                 str(self.path), "the file of a sweep", got,
@@ -135,12 +177,18 @@ class Store:
         self._is_new = not tables
         if self._is_new:
             return
-        if schema != SCHEMA:
+        only_read = "" if write else f" or {schema.WITHOUT_LAYERS}"
+        if self._schema != schema.SCHEMA and (write or self._schema != schema.WITHOUT_LAYERS):
+            readable = self._schema == schema.WITHOUT_LAYERS
             raise FileError(
-                str(self.path), f"a sweep kept in schema {SCHEMA}", f"schema {schema}",
-                "Nothing in it was changed. Choose another file, or the version of bptt that made it.",
+                str(self.path), f"a sweep kept in schema {schema.SCHEMA}{only_read}", f"schema {self._schema}",
+                "Nothing in it was changed"
+                + (", and it can still be read and exported. Choose another file to measure anew." if readable else
+                   ". Choose another file, or the version of bptt that made it."),
             )  # fmt: skip
-        untrusted.check_schema(str(self.path), self._database, TABLE)
+        self._id = schema.NUMBERED[self._schema]
+        schema.check(str(self.path), self._database, self._schema)
+        untrusted.check_size(str(self.path), self._database)
         others = self._database.execute(
             "SELECT DISTINCT version FROM points WHERE version != ?", (__version__,)
         ).fetchall()
@@ -150,12 +198,6 @@ class Store:
                 "Nothing in it was changed, and it can still be read and exported. Choose another "
                 "file to measure anew, or install that version to go on.",
             )  # fmt: skip
-
-    def _make(self) -> None:
-        """The table, in the transaction of the first rows: a sweep that cannot begin leaves no file."""
-        self._database.execute(f"PRAGMA application_id = {APPLICATION}")
-        self._database.execute(f"PRAGMA user_version = {SCHEMA}")
-        self._database.execute(TABLE)
 
     @contextmanager
     def _errors_explained(self) -> Iterator[None]:

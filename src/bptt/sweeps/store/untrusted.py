@@ -1,6 +1,6 @@
 """Checks of a sweep's file before it is believed: it may come from anyone.
 
-It is opened for reading only, its schema must be the one that this library writes, and every value must be of its
+It is opened for reading only, its schema must be one that this library writes, and every value must be of its
 column's type. So no view, trigger or virtual table of the file is ever run.
 """
 
@@ -8,16 +8,15 @@ import shutil
 import sqlite3
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from urllib.parse import quote
 
 from bptt.diagnosis import VERDICT_CODES
 from bptt.errors import FileError
-from bptt.sweeps.point.rows import COLUMNS
+from bptt.sweeps.point.columns import LONGEST, Rows
 
 MOST_ROWS = 1_000_000
-MOST_BYTES = 2**30  # of a file
-LONGEST = 20_000  # bytes of a row's texts together
+MOST_BYTES = 2**35  # of a file on disk, which is not read into memory as a whole
+MOST_IN_MEMORY = 2**30  # of one that is
 TIMES = 4_000_000  # thousands of steps of the database's machine, far more than reading takes
 NEVER_EMPTY = ("version", "status", "cell", "gain", "hidden", "seed", "data")
 OUTCOMES = {"status": ("ok", "failed"), "verdict": (None, *VERDICT_CODES)}
@@ -69,9 +68,12 @@ def opened_bytes(name: str, content: bytes) -> sqlite3.Connection:
         FileError: if it is too large.
         sqlite3.Error: if it is no database.
     """
-    if len(content) > MOST_BYTES:
+    if len(content) > MOST_IN_MEMORY:
         raise FileError(
-            name, f"a file of at most {MOST_BYTES:,} bytes", f"{len(content):,}", "Sweep in parts."
+            name,
+            f"a file of at most {MOST_IN_MEMORY:,} bytes",
+            f"{len(content):,}",
+            "Open it from disk, by bptt.sweeps.open.",
         )
     database = sqlite3.connect(":memory:", isolation_level=None)
     # Bytes 18 and 19 ask for a write-ahead log, which memory has not; 1 means there is none.
@@ -91,46 +93,32 @@ def restrict(database: sqlite3.Connection) -> None:
     database.set_progress_handler(lambda: next(ticks, None) is None, 1_000)
 
 
-def check_schema(name: str, database: sqlite3.Connection, wanted: str) -> None:
-    """Refuse anything but the one table.
+def check_size(name: str, database: sqlite3.Connection) -> None:
+    """Refuse more rows than are read.
 
     Raises:
-        FileError: if the file holds something else.
-        sqlite3.Error: if it is damaged.
+        FileError: if there are more.
     """
-    entries = database.execute(
-        "SELECT type, name, sql FROM sqlite_master ORDER BY type DESC"
-    ).fetchall()
-    if entries != [("table", "points", wanted), ("index", "sqlite_autoindex_points_1", None)]:
-        raise FileError(
-            name, "the one table of a sweep", ", ".join(f"{kind} {n}" for kind, n, _ in entries)[:200],
-            "Nothing in it was run. Choose another file.",
-        )  # fmt: skip
     ((rows,),) = database.execute("SELECT count(*) FROM points")
     if rows > MOST_ROWS:
         raise FileError(name, f"at most {MOST_ROWS:,} rows", f"{rows:,}", "Sweep in parts.")
 
 
-def check_row(name: str, row: dict[str, Any]) -> None:
-    """Refuse a row that this library cannot have written.
+def check_rows(name: str, rows: Rows) -> None:
+    """Refuse rows that this library cannot have written.
 
     Raises:
         FileError: naming the column.
     """
-    for column, kind in COLUMNS.items():
-        value = row[column]
-        if value is not None and not isinstance(value, kind):
-            raise FileError(
-                name, f"{kind.__name__} in {column}", type(value).__name__, "It is damaged."
-            )
+    if not len(rows):
+        return
     for column, allowed in OUTCOMES.items():
-        if row[column] not in allowed:
-            raise FileError(
-                name, f"{column} one of {', '.join(map(str, allowed))}", repr(row[column])[:80],
-                "It is damaged.",
-            )  # fmt: skip
-    missing = [n for n in NEVER_EMPTY if row[n] is None]
+        for value in rows.distinct(column):
+            if value not in allowed:
+                raise FileError(
+                    name, f"{column} one of {', '.join(map(str, allowed))}", repr(value)[:80],
+                    "It is damaged.",
+                )  # fmt: skip
+    missing = [column for column in NEVER_EMPTY if None in rows.distinct(column)]
     if missing:
         raise FileError(name, f"a value in {missing[0]}", "none", "It is damaged.")
-    if sum(len(value) for value in row.values() if isinstance(value, str)) > LONGEST:
-        raise FileError(name, f"at most {LONGEST:,} characters in a row", "more", "It is damaged.")
