@@ -85,8 +85,8 @@ def keras_hdf5(folder):
 
 def rows_of_a_sweep(folder):
     pytest.importorskip("joblib", reason="pip install joblib")
+    from bptt.sweeps import open as read_sweep
     from bptt.sweeps import sweep
-    from bptt.sweeps.results import open as read_sweep
 
     sweep({"gain": [0.5, 1.0]}, out=folder / "a.sqlite", engine="threads", workers=1, base=SMALL)
     return folder / "a.sqlite", read_sweep

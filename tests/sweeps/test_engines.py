@@ -29,8 +29,14 @@ AXES = {"gain": "0.5:3:10", "input_variance": [0, 0.1, 1], "seed": "0:1"}  # 60 
 
 
 def bits(found):
-    """All that is measured, to the last bit; how long it took is another matter."""
-    return [repr({k: v for k, v in row.items() if k != "seconds"}) for row in found.rows()]
+    """All that is measured, to the last bit, every curve by lag too; how long it took is another matter."""
+    lags = found.table("lags")
+    curves = [np.asarray(lags.values[name]).reshape(len(found), -1) for name in lags.names]
+    return [
+        repr({k: v for k, v in row.items() if k != "seconds"})
+        + repr([c[n].tolist() for c in curves])
+        for n, row in enumerate(found.rows())
+    ]
 
 
 def processes():

@@ -182,7 +182,7 @@ def spoilt(kept, tmp_path, *statements):
              "(SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT p.* FROM p, r"), "view points",
         ),
         (("CREATE TABLE other (a)",), "table other"),
-        (("ALTER TABLE points ADD COLUMN more TEXT",), "the one table of a sweep"),
+        (("ALTER TABLE points ADD COLUMN more TEXT",), "the tables of a sweep"),
         (("UPDATE points SET gain = 'much'",), "float in gain, got str"),
         (("UPDATE points SET error = x'00'",), "str in error, got bytes"),
         (("UPDATE points SET verdict = 'fine'",), "verdict one of"),

@@ -8,7 +8,7 @@ import typer
 from bptt.cli.options import BatchFirst, Inputs, Json, SequenceColumn, Style, Target, Width
 from bptt.cli.output import check_ending, check_figure
 from bptt.cli.panels import DATA, MODEL, OUTPUT, TRAINING
-from bptt.cli.sweep_checks import check_drawn, names_in, read_files, refuse_ignored
+from bptt.cli.sweep_checks import check_drawn, check_rows, names_in, read_files, refuse_ignored
 from bptt.cli.sweep_summary import print_json, print_summary
 
 if TYPE_CHECKING:
@@ -121,11 +121,24 @@ def sweep(
             help="Rounds in which points are added half-way wherever the exponent λ₁ changes its sign along the gain. The default is 0."
         ),
     ] = None,
+    no_curves: Annotated[
+        bool,
+        typer.Option(
+            "--no-curves",
+            help="Keep no curves by lag, which take some three kilobytes of a point at 100 lags.",
+        ),
+    ] = False,
     export: Annotated[
         Path | None,
         typer.Option(
             help="File to export the rows to, .csv, .parquet or .nc (NetCDF). Without a setting to vary, all rows of --out are exported and nothing is measured.",
             rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            help="Rows of the exported file: points (the default), layers (one for each layer) or lags (one for each layer and lag).",
         ),
     ] = None,
     map: Annotated[
@@ -188,6 +201,7 @@ def sweep(
     drawn = {name: words for name, words in asked.items() if words is not None}
     if export is not None:
         check_ending(export, "export", ROWS)
+    check_rows(rows, export)
     check_figure(map, "map", PICTURES, width, style)
     check_drawn(map, drawn)
     reading = {
@@ -204,7 +218,7 @@ def sweep(
         try:
             results = run_plan(
                 plan, out=out, engine=engine, workers=workers, address=address,
-                retry_failed=retry_failed, refine=refine or 0, progress=True,
+                retry_failed=retry_failed, refine=refine or 0, curves=not no_curves, progress=True,
             )  # fmt: skip
         except KeyboardInterrupt:
             print(
@@ -212,7 +226,7 @@ def sweep(
             )
             raise typer.Exit(130) from None
     if export is not None:
-        results.save(export)
+        results.save(export, what=rows or "points")
     if map is not None:
         parts: dict[str, Any] = drawn | ({"split": names_in(split)} if split is not None else {})
         results.save(map, width=width, style=style, **parts)

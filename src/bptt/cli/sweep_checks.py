@@ -50,6 +50,7 @@ def refuse_ignored(plan: "Plan", only_read: bool) -> None:
         "address",
         "retry_failed",
         "refine",
+        "no_curves",
     )
     refuse(
         measuring,
@@ -98,6 +99,20 @@ def check_drawn(path: Path | None, drawn: dict[str, str]) -> None:
         for word in names_in(words) if name == "split" else (words,):
             if word not in allowed:
                 raise OptionError(name, "one of " + ", ".join(allowed), word, "Pass one of them.")
+
+
+def check_rows(rows: str | None, export: Path | None) -> None:
+    """Refuse words about the exported rows.
+
+    Raises:
+        OptionError: if nothing is exported, or there are no such rows.
+    """
+    from bptt.arrays import as_choice
+    from bptt.sweeps.tidy import TABLES
+
+    refuse(("rows",), export is None, "without --export, which says where the rows go")
+    if rows is not None:
+        as_choice("rows", rows, TABLES)
 
 
 def names_in(words: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from bptt.lab.live import Still
 from bptt.sweeps.maps.grid import NUMBERS
-from bptt.sweeps.results import read_bytes
+from bptt.sweeps.opening import read_bytes
 
 MAX_BYTES = 64 * 2**20
 COLOURS = tuple(name for name in NUMBERS if name not in ("seconds", "lyapunov_stderr", "residual"))

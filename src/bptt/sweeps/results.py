@@ -9,28 +9,25 @@ import numpy as np
 from bptt.arrays import Array, as_choice
 from bptt.diagnosis import VERDICT_CODES
 from bptt.errors import OptionError
-from bptt.extras import needing
 from bptt.files import as_ending, write_bytes
 from bptt.presentation.paper import ENDINGS as FIGURES
 from bptt.presentation.paper import save_chart
-from bptt.presentation.savable import Savable
 from bptt.sweeps import tidy
 from bptt.sweeps.choosing import chosen
+from bptt.sweeps.drawn import Drawn
 from bptt.sweeps.point.columns import Rows
 from bptt.sweeps.store.layers import Layers
-from bptt.sweeps.store.store import Store
 from bptt.tables import ROWS, Table, write_csv, write_parquet
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from bptt.comparison import Comparison
-    from bptt.sweeps.maps.crossings import Crossing
 
 Reading = Callable[[Array], Layers]
 
 
-class Sweep(Savable):
+class Sweep(Drawn):
     """The rows of a sweep. A notebook shows them as a page, a terminal as a table.
 
     Args:
@@ -51,13 +48,6 @@ class Sweep(Savable):
     def rows(self) -> list[dict[str, Any]]:
         """One dict per point: configuration, version, status, error and measures; None for no number."""
         return self._rows.dicts()
-
-    @property
-    def varied(self) -> tuple[str, ...]:
-        """The fields of the configuration that are not the same in all rows."""
-        from bptt.sweeps.maps.grid import varied_in
-
-        return varied_in(self._rows)
 
     @property
     def failed(self) -> int:
@@ -128,87 +118,6 @@ class Sweep(Savable):
             )  # fmt: skip
         return self._layers(ids)
 
-    def phase_diagram(
-        self,
-        x: str | None = None,
-        y: str | None = None,
-        colour: str = "lyapunov",
-        *,
-        split: str | Sequence[str] | None = None,
-    ) -> Any:
-        """A map over two fields, or a curve if only one was varied, as an Altair chart.
-
-        A map shows the line λ₁ = 0, as measured and, where it applies, as mean-field theory has it. Fields that
-        are not drawn are averaged over.
-
-        Args:
-            x: field across; None: the gain, or the first number that was varied.
-            y: field upward; None: the next one, if there is one.
-            colour: a column of numbers: lyapunov, rate, horizon, log10_attenuation, memory, solved, loss ...
-            split: field or fields with a picture per value; None: all fields of names that were varied.
-
-        Raises:
-            OptionError: if a field was not varied or is named twice, there is no such column, nothing was
-                varied, or there would be more than twelve pictures.
-        """
-        with needing("sweep", "phase_diagram"):
-            from bptt.sweeps.maps.charts import chart
-        from bptt.sweeps.maps.grid import grid
-
-        return chart(grid(self._rows, x, y, colour, split))
-
-    def crossings(
-        self, along: str = "gain", by: Sequence[str] = ("input_variance",)
-    ) -> "list[Crossing]":
-        """Where the measured λ₁ crosses zero along a field, and the critical gain of mean-field theory beside it.
-
-        Each repetition (seed) is interpolated on a straight line between neighbours by itself.
-
-        Args:
-            along: a field of numbers.
-            by: fields to keep apart; the crossings are averaged over all others.
-
-        Returns:
-            a ``Crossing`` for every combination of the values of ``by``: ``at`` ± ``stderr``, in the unit of
-            ``along``, and ``theory``, None where mean field says nothing of these networks.
-
-        Raises:
-            OptionError: if there is no such field.
-        """
-        from bptt.sweeps.maps.crossings import crossings
-
-        return crossings(self._rows, along, tuple(by))
-
-    def findings(self) -> list[str]:
-        """Where λ₁ is zero, in sentences; none where the rows do not say."""
-        from bptt.sweeps.maps.sentences import findings
-
-        return findings(self._rows)
-
-    def html(
-        self,
-        x: str | None = None,
-        y: str | None = None,
-        colour: str = "lyapunov",
-        *,
-        split: str | Sequence[str] | None = None,
-    ) -> str:
-        """The page, complete in itself: what was varied, maps, findings, what failed.
-
-        Args:
-            x: field across, as in ``phase_diagram``.
-            y: field upward.
-            colour: a column of numbers.
-            split: field or fields that get a picture per value.
-
-        Raises:
-            OptionError: as ``phase_diagram``.
-        """
-        with needing("sweep", "html"):
-            from bptt.sweeps.maps.page import page
-
-        return page(self._rows, self.varied, x, y, colour, split)
-
     def save(
         self,
         path: str | Path,
@@ -244,32 +153,6 @@ class Sweep(Savable):
         if width is None:
             width = "two" if hasattr(picture, "concat") else "one"
         return save_chart(picture, path, width, height, style)
-
-    def to_matplotlib(
-        self,
-        x: str | None = None,
-        y: str | None = None,
-        colour: str = "lyapunov",
-        *,
-        ax: Any = None,
-        style: Any = None,
-    ) -> Any:
-        """The map on axes of matplotlib, with the line λ₁ = 0: cells as in ``phase_diagram``, without pictures beside it.
-
-        Args:
-            x: field across, as in ``phase_diagram``.
-            y: field upward.
-            colour: a column of numbers.
-            ax: the axes to draw on; None makes a figure of its own.
-            style: a ``Style``, the path of a TOML file with one, or None.
-
-        Raises:
-            OptionError: as ``phase_diagram``, if fewer than two numbers were varied, or matplotlib is missing.
-        """
-        from bptt.sweeps.maps.axes import on_axes
-        from bptt.sweeps.maps.grid import grid
-
-        return on_axes(grid(self._rows, x, y, colour, ()), ax, style)
 
     def document(self) -> list[dict[str, Any]]:
         """What the JSON holds: the rows."""
@@ -339,42 +222,3 @@ class Sweep(Savable):
         from bptt.sweeps.maps.terminal import render
 
         yield from render(self._rows, self.varied)
-
-
-def open(path: str | Path) -> Sweep:
-    """Read all rows of a sweep's file, of a sweep that is still running too.
-
-    The file may come from anyone: it is opened for reading only, nothing in it is run, and it must be
-    exactly what ``sweep`` writes.
-
-    Raises:
-        FileError: if it is missing, is another kind of file, is damaged or too large.
-    """
-    with Store(path) as store:
-        return of_file(path, store.rows())
-
-
-def of_file(path: str | Path, rows: Rows) -> Sweep:
-    """A sweep of rows that were read from its file; the layers are read when they are asked for."""
-
-    def layers(ids: Array) -> Layers:
-        with Store(path) as store:
-            return store.layers(ids)
-
-    return Sweep(rows, path, layers)
-
-
-def read_bytes(content: bytes, name: str = "the file") -> Sweep:
-    """Read all rows of a sweep's file that is in memory, an upload for example; ``name`` is for the errors.
-
-    Raises:
-        FileError: if it is another kind of file, is damaged or too large.
-    """
-    with Store(name, content=content) as store:
-        rows = store.rows()
-
-    def layers(ids: Array) -> Layers:
-        with Store(name, content=content) as store:
-            return store.layers(ids)
-
-    return Sweep(rows, None, layers)

@@ -11,11 +11,12 @@ import numpy as np
 from bptt.arrays import as_kind, as_whole
 from bptt.configuration import Configuration
 from bptt.errors import OptionError
+from bptt.sweeps.opening import of_file
 from bptt.sweeps.plan.plan import Plan, Point
 from bptt.sweeps.plan.refining import MOST, between_signs, refined_along
 from bptt.sweeps.point.columns import Rows
 from bptt.sweeps.point.point import Row, lost
-from bptt.sweeps.results import Sweep, of_file
+from bptt.sweeps.results import Sweep
 from bptt.sweeps.running.clusters import WorkerDied
 from bptt.sweeps.running.engines import Run, check_engine, measuring
 from bptt.sweeps.running.progress import Progress, Show, bar
