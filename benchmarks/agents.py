@@ -13,6 +13,8 @@ import time
 import warnings
 from pathlib import Path
 
+from docs.marked import filled
+
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "agents.json"
 PAGE = HERE.parent / "docs" / "accelerate.md"
@@ -96,9 +98,7 @@ def sentence(result):
 
 def page(result):
     """The page with the sentence in it."""
-    before, rest = PAGE.read_text().split("<!-- agents -->\n")
-    after = rest.split("<!-- end -->", 1)[1]
-    return f"{before}<!-- agents -->\n{sentence(result)}\n<!-- end -->{after}"
+    return filled(PAGE.read_text(), "agents", sentence(result))
 
 
 def main():

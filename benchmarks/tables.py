@@ -6,6 +6,8 @@ python -m benchmarks.tables      # writes them
 import json
 from pathlib import Path
 
+from docs.marked import filled
+
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
 RESULTS, LARGE, AHEAD, ACCELERATED, STEPS, SCANS = (
@@ -269,11 +271,7 @@ def pages():
         for path, names in names_of.items():
             text = path.read_text()
             for name in names:
-                before, rest = text.split(f"<!-- bench {name} -->\n")
-                after = rest.split("<!-- end -->", 1)[1]
-                text = (
-                    f"{before}<!-- bench {name} -->\n{globals()[name](result)}\n<!-- end -->{after}"
-                )
+                text = filled(text, f"bench {name}", globals()[name](result))
             yield path, text
 
 

@@ -1,12 +1,12 @@
 """The table "what your model may do between steps" of docs/pytorch.md: python -m docs.between_steps --write."""
 
 import copy
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from docs.marked import printed_or_written
 from tests.torch_models.stepping import PerCall
 from torch import Tensor, nn
 
@@ -126,15 +126,5 @@ def table() -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Print it, or write it into the page."""
-    if "--write" not in sys.argv[1:]:
-        print(table())
-        return
-    before, rest = PAGE.read_text().split("<!-- between steps -->\n")
-    after = rest.split("<!-- end -->", 1)[1]
-    PAGE.write_text(f"{before}<!-- between steps -->\n{table()}\n<!-- end -->{after}")
-
-
 if __name__ == "__main__":
-    main()
+    printed_or_written(PAGE, "between steps", table())

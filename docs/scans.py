@@ -1,9 +1,9 @@
 """The table of docs/recurrences.md: python -m docs.scans --write."""
 
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from docs.marked import printed_or_written
 from tests.torch_models.published_scans import T, compared
 
 PAGE = Path(__file__).parent / "recurrences.md"
@@ -12,6 +12,9 @@ HF = "transformers"
 ABOUT = {
     "Mamba": (HF, "h, D × N", "exp(Δ A), by unit and state", "Δ's bias"),
     "Mamba-2": (HF, "H, head × P × N", "exp(Δ A), by head", "Δ's bias"),
+    "Falcon-Mamba": (HF, "h, D × N", "exp(Δ A), by unit and state", "Δ's bias"),
+    "Falcon-H1": (HF, "H, head × P × N", "exp(Δ A), by head", "Δ's bias"),
+    "Qwen3-Next": (HF, "S of the gated delta rule", "exp(-A softplus(Δ)), by head", "Δ's bias"),
     "RecurrentGemma": (HF, "h of the RG-LRU", "exp(-8 r softplus(Λ))", "Λ"),
     "RWKV": (HF, "numerator and denominator", "exp(-exp(w)), by channel", "w"),
     "xLSTM": (HF, "[C, n] of the mLSTM", "the forget gate, by head", "the forget gate's bias"),
@@ -46,15 +49,5 @@ def table() -> str:
     return "\n".join([head, "|---" * 9 + "|", *map(row, ABOUT)])
 
 
-def main() -> None:
-    """Print it, or write it into the page."""
-    if "--write" not in sys.argv[1:]:
-        print(table())
-        return
-    before, rest = PAGE.read_text().split("<!-- scans -->\n")
-    after = rest.split("<!-- end -->", 1)[1]
-    PAGE.write_text(f"{before}<!-- scans -->\n{table()}\n<!-- end -->{after}")
-
-
 if __name__ == "__main__":
-    main()
+    printed_or_written(PAGE, "scans", table())

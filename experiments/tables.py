@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from benchmarks.tables import markdown
+from docs import marked
 
 from bptt.diagnosis import VERDICTS
 from experiments import foretold_tables
@@ -216,24 +217,19 @@ OF = {
 }
 
 
-def between(page, name, table):
-    """The page with other text between the marks of a name."""
-    before, rest = page.split(f"<!-- experiment {name} -->\n")
-    after = rest.split("<!-- end -->", 1)[1]
-    return f"{before}<!-- experiment {name} -->\n{table}\n<!-- end -->{after}"
-
-
 def filled(page):
     """The page with every table that it has a place for and that has a result."""
     for name, tables in OF.items():
         result = stored(name)
         for table in tables if result else ():
             if f"<!-- experiment {table} -->" in page:
-                page = between(page, table, TABLES[table](result))
+                page = marked.filled(page, f"experiment {table}", TABLES[table](result))
         minutes = f"{name} minutes"
         # None: parts were run apart.
         if result and result["minutes"] is not None and f"<!-- experiment {minutes} -->" in page:
-            page = between(page, minutes, f"It took {result['minutes']:g} minutes.")
+            page = marked.filled(
+                page, f"experiment {minutes}", f"It took {result['minutes']:g} minutes."
+            )
     return page
 
 

@@ -1,7 +1,7 @@
 """Published linear recurrences, from their packages, and how far their lags are from a copy of a and b per step."""
 
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from unittest.mock import patch
 
@@ -36,7 +36,7 @@ def hugging_face(family, config, **settings):
     return model, tokens, lambda m, b: m(b, use_cache=False).last_hidden_state[:, [3, -1]].pow(3).sum()  # fmt: skip
 
 
-def mamba_replaced(k):
+def mamba_replaced(k, family="mamba"):
     def scan(x, dt, A, B, C, D=None, z=None, delta_bias=None, **_):
         delta = F.softplus(dt + delta_bias[:, None])
         a = torch.exp(delta[..., None] * A[:, None, :]).transpose(1, 2)
@@ -45,10 +45,10 @@ def mamba_replaced(k):
         y = (h * C.detach().transpose(1, 2)[:, :, None]).sum(-1).transpose(1, 2)
         return (y + x.detach() * D.detach()[:, None]) * F.silu(z.detach())
 
-    return patch(f"{HF}.mamba.modeling_mamba.mamba_selective_scan", scan)
+    return patch(f"{HF}.{family}.modeling_{family}.mamba_selective_scan", scan)
 
 
-def mamba2_replaced(k):
+def mamba2_replaced(k, family="mamba2", norm="MambaRMSNormGated"):
     def scan(x, dt, A, B, C, chunk_size, D=None, dt_bias=None, **_):
         delta = F.softplus(dt + dt_bias)
         groups = x.shape[2] // B.shape[2]
@@ -57,17 +57,35 @@ def mamba2_replaced(k):
         h = states_at_lag(decaying, [torch.exp(delta * A)[..., None, None], b], k)
         return (h * C.detach()[..., None, :]).sum(-1) + D.detach()[:, None] * x.detach()
 
-    return _with_gate_cut("mamba2", scan)
+    return _with_gate_cut(family, "mamba2_chunk_scan", scan, norm)
+
+
+def gated_delta_replaced(k):
+    def step(S, factors):
+        a, beta, key, value = factors
+        S = a[..., None, None] * S
+        held = (S * key[..., None]).sum(-2)
+        return S + key[..., None] * (beta[..., None] * (value - held))[..., None, :]
+
+    def rule(query, key, value, g, beta, **_):
+        shared = value.shape[2] // key.shape[2]
+        query, key = (part.repeat_interleave(shared, 2) for part in (query, key))
+        query, key = (p / (p.square().sum(-1, keepdim=True) + 1e-6).sqrt() for p in (query, key))
+        S = states_at_lag(step, [g.exp(), beta, key, value], k)
+        return (S * query.detach()[..., None]).sum(-2) * query.shape[-1] ** -0.5, None
+
+    name = "torch_chunk_gated_delta_rule"
+    return _with_gate_cut("qwen3_next", name, rule, "Qwen3NextRMSNormGated")
 
 
 @contextmanager
-def _with_gate_cut(family, scan):
-    """Mamba-2's gate goes into the norm behind the scan."""
+def _with_gate_cut(family, function, scan, norm):
+    """The gate goes into the norm behind the scan."""
     name = f"{HF}.{family}.modeling_{family}"
-    norm = import_module(name).MambaRMSNormGated
+    norm = getattr(import_module(name), norm)
     own = norm.forward
     with (
-        patch(f"{name}.mamba2_chunk_scan", scan),
+        patch(f"{name}.{function}", scan),
         patch.object(norm, "forward", lambda self, h, gate: own(self, h, gate.detach())),
     ):
         yield
@@ -187,6 +205,16 @@ def lru_replaced(k):
     return patch("LRU_pytorch.LRU.LRU.forward", forward)
 
 
+ATTENTION = {
+    "hidden_size": 8,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "head_dim": 4,
+    "intermediate_size": 12,
+    "pad_token_id": None,
+}
+HEADS = {"mamba_n_heads": 4, "mamba_d_head": 4, "mamba_d_state": 3, "mamba_chunk_size": 4}
+DELTA = {"linear_num_key_heads": 2, "linear_key_head_dim": 4, "linear_value_head_dim": 4}
 PUBLISHED = {
     "Mamba": (
         lambda: hugging_face("mamba", "MambaConfig", hidden_size=6, state_size=3, num_hidden_layers=2),
@@ -198,6 +226,26 @@ PUBLISHED = {
             n_groups=2, chunk_size=4,
         ),
         mamba2_replaced,
+    ),
+    "Falcon-Mamba": (
+        lambda: hugging_face(
+            "falcon_mamba", "FalconMambaConfig", hidden_size=6, state_size=3, num_hidden_layers=2, time_step_rank=2,
+        ),
+        partial(mamba_replaced, family="falcon_mamba"),
+    ),
+    "Falcon-H1": (
+        lambda: hugging_face(
+            "falcon_h1", "FalconH1Config", num_hidden_layers=2, mamba_d_ssm=16, mamba_n_groups=2, mamba_rms_norm=True,
+            ssm_in_multiplier=0.7, ssm_multipliers=[0.5, 0.7, 0.8, 0.9, 1.1], **ATTENTION, **HEADS,
+        ),
+        partial(mamba2_replaced, family="falcon_h1", norm="FalconH1RMSNormGated"),
+    ),
+    "Qwen3-Next": (
+        lambda: hugging_face(
+            "qwen3_next", "Qwen3NextConfig", num_hidden_layers=2, layer_types=["linear_attention", "full_attention"],
+            mlp_only_layers=[0, 1], linear_num_value_heads=4, **ATTENTION, **DELTA,
+        ),
+        gated_delta_replaced,
     ),
     "RecurrentGemma": (
         lambda: hugging_face(
@@ -217,6 +265,68 @@ PUBLISHED = {
     "minGRU": (lambda: min_rnn("minGRU", "minGRU"), min_rnn_replaced("minGRU")),
     "minLSTM": (lambda: min_rnn("minLSTM", "minLSTM"), min_rnn_replaced("minLSTM")),
     "LRU": (lru, lru_replaced),
+}  # fmt: skip
+
+
+# Blocks of the same kinds, and the paths of theirs in a model of one attention layer or two.
+OTHERS = {
+    "Jamba": (
+        lambda: hugging_face(
+            "jamba", "JambaConfig", num_hidden_layers=2, attn_layer_period=2, attn_layer_offset=1, num_experts=1,
+            mamba_d_state=3, mamba_dt_rank=2, **ATTENTION,
+        ),
+        ["layers.0.mamba"],
+    ),
+    "Bamba": (
+        lambda: hugging_face(
+            "bamba", "BambaConfig", num_hidden_layers=2, attn_layer_indices=[1], mamba_n_groups=1, **ATTENTION, **HEADS,
+        ),
+        ["layers.0.mamba"],
+    ),
+    "GraniteMoeHybrid": (
+        lambda: hugging_face(
+            "granitemoehybrid", "GraniteMoeHybridConfig", num_hidden_layers=2, layer_types=["mamba", "attention"],
+            shared_intermediate_size=12, num_local_experts=0, mamba_n_groups=1, **ATTENTION,
+            **HEADS,
+        ),
+        ["layers.0.mamba"],
+    ),
+    "NemotronH": (
+        lambda: hugging_face(
+            "nemotron_h", "NemotronHConfig", num_hidden_layers=2, layers_block_type=["mamba", "attention"],
+            mamba_num_heads=4, mamba_head_dim=4, ssm_state_size=3, n_groups=2, chunk_size=4, **ATTENTION,
+        ),
+        ["layers.0.mixer"],
+    ),
+    "Zamba2": (
+        lambda: hugging_face(
+            "zamba2", "Zamba2Config", hidden_size=8, num_hidden_layers=2, layers_block_type=["mamba", "hybrid"],
+            num_attention_heads=2, num_key_value_heads=2, intermediate_size=12, n_mamba_heads=4, mamba_headdim=4,
+            mamba_d_state=3, mamba_ngroups=1, chunk_size=4, num_mem_blocks=1, pad_token_id=None,
+        ),
+        ["layers.0.mamba", "layers.1.mamba_decoder.mamba"],
+    ),
+    "Falcon-H1 without a norm": (
+        lambda: hugging_face(
+            "falcon_h1", "FalconH1Config", num_hidden_layers=1, mamba_d_ssm=16, mamba_n_groups=2, mamba_rms_norm=False,
+            **ATTENTION, **HEADS,
+        ),
+        ["layers.0.mamba"],
+    ),
+    "OlmoHybrid": (
+        lambda: hugging_face(
+            "olmo_hybrid", "OlmoHybridConfig", num_hidden_layers=2, layer_types=["linear_attention", "full_attention"],
+            linear_num_value_heads=2, eos_token_id=None, **ATTENTION, **DELTA,
+        ),
+        ["layers.0.linear_attn"],
+    ),
+    "Qwen3.5": (
+        lambda: hugging_face(
+            "qwen3_5", "Qwen3_5TextConfig", num_hidden_layers=2, layer_types=["linear_attention", "full_attention"],
+            linear_num_value_heads=4, **ATTENTION, **DELTA,
+        ),
+        ["layers.0.linear_attn"],
+    ),
 }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Adapters of published models, one file per family: each is known by the name of its class, and imports nothing of its package."""
 
+import bptt.torch_models.scans.adapters.delta_nets
 import bptt.torch_models.scans.adapters.lru
 import bptt.torch_models.scans.adapters.mamba
 import bptt.torch_models.scans.adapters.mamba2

@@ -1,4 +1,7 @@
-"""Mamba (Gu & Dao 2023, algorithm 2): a selective state space between a convolution and a gate."""
+"""Mamba (Gu & Dao 2023, algorithm 2): a selective state space between a convolution and a gate.
+
+Falcon-Mamba and Jamba have the same block, with norms on what Δ, B and C are made of.
+"""
 
 import math
 from typing import Any
@@ -14,6 +17,8 @@ from bptt.torch_models.scans.scan import Scan
 
 
 @register("transformers.models.mamba.modeling_mamba.MambaMixer")
+@register("transformers.models.falcon_mamba.modeling_falcon_mamba.FalconMambaMixer")
+@register("transformers.models.jamba.modeling_jamba.JambaMambaMixer")
 def mamba(
     module: Any, hidden_states: Tensor, cache_params: Any = None, attention_mask: Tensor | None = None, **_: Any
 ) -> Scan:  # fmt: skip
@@ -25,6 +30,13 @@ def mamba(
     x = masked(module.act(convolved(x, module.conv1d)), attention_mask)
     rank, N = module.time_step_rank, module.ssm_state_size
     time_step, B, C = module.x_proj(x).split([rank, N, N], dim=-1)
+    if hasattr(module, "dt_layernorm"):
+        time_step, B, C = (
+            norm(part)
+            for norm, part in (
+                (module.dt_layernorm, time_step), (module.b_layernorm, B), (module.c_layernorm, C),
+            )
+        )  # fmt: skip
     bias = module.dt_proj.bias
     delta = F.linear(time_step, module.dt_proj.weight)
     delta = F.softplus(delta if bias is None else delta + bias.float())

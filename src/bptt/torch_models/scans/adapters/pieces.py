@@ -6,6 +6,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bptt.diagnosis import Keep
 from bptt.errors import OptionError
 
 
@@ -39,6 +40,25 @@ def no_past(module: nn.Module, state: Any) -> None:
 def bias_of_softplus(value: float) -> float:
     """The number whose softplus is this one."""
     return value + math.log(-math.expm1(-value))
+
+
+def keeper_of_heads(module: Any) -> Keep:
+    """How heads that decay by exp(-exp(A_log) softplus(· + dt_bias)) come to keep a part of the state.
+
+    Args:
+        module: with ``A_log`` and ``dt_bias``, a number per head each.
+    """
+
+    def keep(part: float) -> tuple[str, float, str]:
+        rate = float(module.A_log.detach().exp().min())
+        bias = bias_of_softplus(-math.log(part) / rate)
+        return (
+            f"Initialise dt_bias at {bias:.3g}, beside the slowest head's A of {-rate:.3g}",
+            bias,
+            f"module.dt_bias.data.fill_({bias:.4g})",
+        )
+
+    return keep
 
 
 def logit(part: float) -> float:
