@@ -89,7 +89,13 @@ def rows_of_a_sweep(folder):
     from bptt.sweeps import sweep
 
     sweep({"gain": [0.5, 1.0]}, out=folder / "a.sqlite", engine="threads", workers=1, base=SMALL)
-    return folder / "a.sqlite", read_sweep
+
+    def read(path):
+        swept = read_sweep(path)
+        swept.table("lags")
+        return swept.compare()
+
+    return folder / "a.sqlite", read
 
 
 KINDS = [

@@ -103,8 +103,8 @@ def test_both_lines_are_named(swept):
     assert gains == sorted(gains)
     assert gains[0] == pytest.approx(1.409, abs=1e-3)
     assert gains[-1] == pytest.approx(1.856, abs=1e-3)
-    orthogonal = Sweep([row | {"init": "orthogonal"} for row in without_failures(swept).rows()])
-    line = of_mark(orthogonal.phase_diagram(), "line")[-1]
+    others = Sweep([row | {"init": "identity"} for row in without_failures(swept).rows()])
+    line = of_mark(others.phase_diagram(), "line")[-1]
     assert line["encoding"]["strokeDash"]["scale"]["domain"] == [MEASURED]
 
 

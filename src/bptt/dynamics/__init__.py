@@ -1,6 +1,11 @@
 """Jacobians, Lyapunov exponents, mean field, what carries keep, and what the recurrent weights alone say (Q9, Q11)."""
 
 from bptt.dynamics.carry import ENOUGH, bias_that_keeps, longest_memory, strength_that_keeps
+from bptt.dynamics.gated_mean_field import (
+    GatedMeanField,
+    gated_critical_gain,
+    gated_mean_field,
+)
 from bptt.dynamics.jacobians import Product, jacobian, jacobian_product
 from bptt.dynamics.lyapunov import Exponents, exponents_of, lyapunov, lyapunov_of
 from bptt.dynamics.mean_field import MeanField, critical_gain, mean_field
@@ -12,6 +17,7 @@ from bptt.dynamics.spectrum import Spectrum, spectrum
 __all__ = [
     "ENOUGH",
     "Exponents",
+    "GatedMeanField",
     "MeanField",
     "MemoryFunction",
     "Product",
@@ -20,6 +26,8 @@ __all__ = [
     "bias_that_keeps",
     "critical_gain",
     "exponents_of",
+    "gated_critical_gain",
+    "gated_mean_field",
     "isometry",
     "jacobian",
     "jacobian_product",

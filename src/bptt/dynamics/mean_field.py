@@ -11,7 +11,7 @@ critical gain lies above 1: they push units to where φ′ is smaller, so "spect
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,6 +62,23 @@ def mean_field(
     q = _fixed_point(mapped, input_variance + gain**2)
     chi = gain**2 * _mean(phi, q, slope=True)
     return MeanField(q, chi, 0.5 * float(np.log(chi)) if chi > 0 else -np.inf)
+
+
+def slope_moments(
+    gain: float, input_variance: float = 0.0, phi: str | Pair | Activation = "tanh"
+) -> tuple[float, float]:
+    """(E[φ′(√q ξ)²], E[φ′(√q ξ)⁴]) at the fixed point: how unlike one another the slopes are.
+
+    For gaussian W_R the squared singular values of diag(φ′) W_R have a variance of E[φ′⁴] / E[φ′²]² squared means, for
+    orthogonal W_R one less (Pennington, Schoenholz & Ganguli 2017).
+
+    Raises:
+        OptionError: as ``mean_field``.
+    """
+    q = mean_field(gain, input_variance, phi).q
+    phi = activation(phi)
+    squared = replace(phi, derivative=lambda z, h: np.square(phi.derivative(z, h)))
+    return _mean(phi, q, slope=True), _mean(squared, q, slope=True)
 
 
 def _fixed_point(f: Callable[[float], float], q: float) -> float:

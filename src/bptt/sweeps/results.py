@@ -174,6 +174,20 @@ class Sweep(Drawn):
         ids = np.zeros(0, int) if self._rows.ids is None else self._rows.ids
         return tidy.table(what, self._rows, self.varied, lambda: self._of_layers(ids), self._source)
 
+    def beside_theory(self) -> Table:
+        """Measurement beside mean-field theory: a row per setting, with the mean and the standard error over the seeds.
+
+        λ₁, the decay of the error signal and the isometry of a step, as measured and as predicted for networks without end.
+        What theory says nothing of is left out.
+
+        Raises:
+            OptionError: if it says nothing of all of them.
+            FileError: if the file cannot be read.
+        """
+        from bptt.sweeps.beside import beside
+
+        return beside(self._rows, self._layers)
+
     def to_frame(self, what: str = "points", kind: str | None = None) -> Any:
         """One of these tables as a data frame.
 

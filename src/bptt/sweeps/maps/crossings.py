@@ -11,17 +11,13 @@ from typing import Any
 import numpy as np
 
 from bptt.arrays import Array
-from bptt.dynamics import critical_gain
 from bptt.errors import OptionError
 from bptt.sweeps.maps.grid import Given, Grid, Panel
+from bptt.sweeps.maps.theory import beyond, described
 from bptt.sweeps.point.columns import Rows
 from bptt.sweeps.point.rows import CONFIGURATION
 
-AXES = ("gain", "input_variance")
-# What the theory describes: one plain tanh layer with independent Gaussian weights that reads noise.
-THEORY = {
-    "cell": "rnn", "activation": "tanh", "init": "gaussian", "layers": 1, "bias": 0.0, "data": "noise",
-}  # fmt: skip
+OTHERS = ("input_variance", "bias")  # fields over which theory draws its line
 LINE = 41  # points of the drawn mean-field line
 
 
@@ -78,17 +74,6 @@ def crossings(rows: Given, along: str, by: Sequence[str]) -> list[Crossing]:
     return found
 
 
-def applies(rows: Rows) -> bool:
-    """Whether mean-field theory describes these networks."""
-    variances = rows.distinct("input_variance")
-    return (
-        len(rows) > 0
-        and variances[0] is not None
-        and variances[0] >= 0
-        and all(rows.distinct(name) == (value,) for name, value in THEORY.items())
-    )
-
-
 def zero_line(panel: Panel, layout: Grid) -> tuple[str, list[Crossing]]:
     """Where λ₁ is zero in a panel, along the field across for every value of the other, or the other way round.
 
@@ -107,27 +92,31 @@ def zero_line(panel: Panel, layout: Grid) -> tuple[str, list[Crossing]]:
 
 
 def mean_field_line(panel: Panel, layout: Grid) -> Array | None:
-    """The critical gain over the input variance, (points, 2): x and y; None where the theory does not apply."""
+    """The critical gain over the input variance or the bias, (points, 2): x and y; None where the theory does not apply."""
     x, y = layout.x, layout.y
-    if y is None or {x.name, y.name} != set(AXES) or not applies(panel.rows):
+    if y is None or "gain" not in (x.name, y.name):
         return None
-    ends = (x if x.name == "input_variance" else y).values
-    first, last = float(ends[0]), float(ends[-1])
-    variances = first + (last - first) * np.linspace(0, 1, LINE) ** 3  # it rises steeply from 0
-    gains = np.array([critical_gain(float(v)) for v in variances])
-    line = np.stack([gains, variances] if x.name == "gain" else [variances, gains], axis=1)
-    low, high = (
-        min((x if x.name == "gain" else y).values),
-        max((x if x.name == "gain" else y).values),
-    )
-    line = line[(gains >= low) & (gains <= high)]
+    gain, other = (x, y) if x.name == "gain" else (y, x)
+    theory = described(panel.rows)
+    if other.name not in OTHERS or theory is None or beyond(panel.rows, (other.name,)):
+        return None
+    first, last = float(other.values[0]), float(other.values[-1])
+    parts = np.linspace(0, 1, LINE)
+    at = first + (last - first) * (parts**3 if other.name == OTHERS[0] else parts)  # steep from 0
+    fixed = panel.rows.distinct("bias" if other.name == OTHERS[0] else "input_variance")[0]
+    found = [theory.critical_gain(*((v, fixed) if other.name == OTHERS[0] else (fixed, v))) for v in at.tolist()]  # fmt: skip
+    gains = np.array([np.nan if each is None else each for each in found])
+    line = np.stack([gains, at] if x is gain else [at, gains], axis=1)
+    line = line[(gains >= min(gain.values)) & (gains <= max(gain.values))]
     return line if len(line) > 1 else None
 
 
 def _theory(rows: Rows) -> float | None:
     """The critical gain of networks that read inputs of one variance."""
-    variances = rows.distinct("input_variance")
-    return critical_gain(variances[0]) if len(variances) == 1 and applies(rows) else None
+    theory = described(rows)
+    if theory is None or beyond(rows, ()):
+        return None
+    return theory.critical_gain(rows.distinct("input_variance")[0], rows.distinct("bias")[0])
 
 
 def _zeros(rows: Rows, along: str, others: Sequence[str]) -> Array:

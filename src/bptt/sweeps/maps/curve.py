@@ -5,12 +5,11 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from bptt.dynamics import mean_field
 from bptt.presentation.chart_style import DASHED, SOLID, STROKE, data, told_apart
 from bptt.presentation.colours import BLUE, GREY, ORANGE
-from bptt.sweeps.maps.crossings import applies
 from bptt.sweeps.maps.encodings import MISSING, SIGNED, axis_tooltip, missing_mark, position
 from bptt.sweeps.maps.grid import Grid, Panel, words
+from bptt.sweeps.maps.theory import beyond, described
 
 MEASURED, MEAN_FIELD = "measured", "mean field"
 
@@ -55,11 +54,12 @@ def curve(panel: Panel, grid: Grid, size: tuple[int, int]) -> Any:
 
 
 def _mean_field_curve(panel: Panel, grid: Grid) -> list[dict[str, Any]]:
-    """What mean field says of λ₁, at many gains."""
-    variances = panel.rows.distinct("input_variance")
-    known = grid.x.name == "gain" and grid.measure == "lyapunov" and applies(panel.rows)
-    if not known or len(variances) > 1:
+    """What mean field says of λ₁, and so of the decay of the signal, at many gains."""
+    theory = described(panel.rows)
+    known = grid.x.name == "gain" and grid.measure in SIGNED and theory is not None
+    if not known or beyond(panel.rows, ()) or theory is None:
         return []
-    variance, gains = variances[0], np.linspace(grid.x.values[0], grid.x.values[-1], 61)
-    rates = [(float(g), mean_field(float(g), variance).rate) for g in gains if g > 0]
-    return [{"x": g, "v": float(f"{r:.4g}"), "of": MEAN_FIELD} for g, r in rates]
+    fixed = panel.rows.distinct("input_variance")[0], panel.rows.distinct("bias")[0]
+    gains = np.linspace(grid.x.values[0], grid.x.values[-1], 61).tolist()
+    rates = [(gain, theory.rate(gain, *fixed)) for gain in gains if gain > 0]
+    return [{"x": g, "v": float(f"{r:.4g}"), "of": MEAN_FIELD} for g, r in rates if r is not None]

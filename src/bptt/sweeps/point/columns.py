@@ -167,10 +167,11 @@ class Builder:
             if each.name not in self.places:
                 self.parts[each.name].append(np.array(values, np.float64))
                 continue
-            place = self.places[each.name]
-            self.parts[each.name].append(
-                np.array([place.setdefault(v, len(place)) for v in values], np.int32)
-            )
+            place, new = self.places[each.name], set(values)
+            for value in new:
+                place.setdefault(value, len(place))
+            codes = [place[values[0]]] if len(new) == 1 else list(map(place.__getitem__, values))
+            self.parts[each.name].append(np.broadcast_to(np.array(codes, np.int32), len(values)))
         if ids is not None:
             self.ids.append(np.array(ids, np.int64))
 
@@ -199,7 +200,7 @@ class Builder:
             raise FileError(
                 self.source, f"{each.kind.__name__} in {each.name}", wrong.pop().__name__, "It is damaged."
             )  # fmt: skip
-        if each.kind is str and any(len(v) > LONGEST for v in {v for v in values if v is not None}):
+        if each.kind is str and any(len(v) > LONGEST for v in set(values) - {None}):
             raise FileError(
                 self.source, f"at most {LONGEST:,} characters in {each.name}", "more", "It is damaged."
             )  # fmt: skip
