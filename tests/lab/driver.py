@@ -22,22 +22,11 @@ FIND = """window.find = selector => {
 };
 window.formulas = () => find("annotation").map(e => e.textContent).join("\\n");
 window.live = key => find(`.live[data-key="${key}"]`)[0];
-// an exercise: where the answer goes, the button, and what was said of the last answer
-window.forms = () => find("marimo-form").map(form => {
-  const inside = [];
-  const walk = root => root.querySelectorAll("*").forEach(e => {
-    inside.push(e);
-    if (e.shadowRoot) walk(e.shadowRoot);
-  });
-  walk(form.shadowRoot);
-  walk(form);
-  const said = form.closest("marimo-ui-element").parentElement.querySelector("marimo-callout-output");
-  return {
-    field: inside.find(e => ["INPUT", "SELECT"].includes(e.tagName)),
-    button: inside.find(e => e.tagName === "BUTTON"),
-    said: said ? (said.shadowRoot?.textContent ?? "") + said.textContent : "",
-  };
-});
+// an exercise: where the answer goes, and what was said of the last answer
+window.forms = () => find(".ask").map(form => ({
+  field: form.querySelector("input, select"), said: form.querySelector(".said").textContent,
+  begin: form.querySelector("button[type=button]"),
+}));
 // when each picture was drawn: one that is put up anew counts from the start again
 window.drawn = () => Object.fromEntries(find(".live").map(e => [e.dataset.key, +e.dataset.at]));"""
 
@@ -141,18 +130,24 @@ class Lab:
                 return
 
     def answer(self, number: int, value: object) -> str:
-        """Answer an exercise; what is said of it."""
+        """Answer an exercise, the first is 0; what is said of it."""
         form = f"forms()[{number}]"
         before = self.page.evaluate(f"{form}.said")
         field = self.page.evaluate_handle(f"{form}.field").as_element()
         if field.evaluate("e => e.tagName") == "SELECT":
             field.select_option(str(value))
+            field.evaluate("e => e.form.requestSubmit()")
         else:
             field.fill(str(value))
-        self.page.evaluate_handle(f"{form}.button").as_element().click()
+            field.press("Enter")
         said = f"{form}.said"
         self.page.wait_for_function(f"before => {said} && {said} !== before", arg=before)
         return self.page.evaluate(said)
+
+    def begin(self, number: int, key: str) -> None:
+        """Set the sliders to where an exercise begins; waits until a picture has been drawn again."""
+        with self.redrawn(key):
+            self.page.evaluate_handle(f"forms()[{number}].begin").as_element().click()
 
     def rows(self, key: str, name: str) -> list[dict]:
         """What a picture draws under that name."""

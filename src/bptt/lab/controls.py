@@ -7,12 +7,20 @@ import marimo as mo
 from bptt.cells.activations import ACTIVATIONS
 from bptt.cells.initialise import SCHEMES
 from bptt.configuration import Configuration
+from bptt.lab.exercises import OneUnit
 from bptt.lab.held import held
 from bptt.lab.sequences import AXES, ENDINGS, TOLD
 from bptt.lab.upload import DATA, MAX_BYTES
 from bptt.layers.kinds import KINDS
 
 CELLS = tuple(KINDS)
+HIDDEN = (4, 8, 16, 32, 64, 128)
+LOSS_AT = ("last", "every")
+# Of sliders: least, most, and a step. Their names are those of a setting, and of the unit of the scalar network.
+RANGES: dict[str, tuple[float, float, float]] = {
+    "gain": (0, 3, 0.01), "input_variance": (0, 4, 0.05), "length": (20, 300, 10), "bias": (-2, 8, 0.1),
+    "weight": (-2, 2, 0.05), "input_weight": (0, 3, 0.1), "steps": (1, 8, 1),
+}  # fmt: skip
 
 
 def of_network(setting: Configuration, from_file: bool, own_data: bool) -> tuple[Any, ...]:
@@ -26,22 +34,22 @@ def of_network(setting: Configuration, from_file: bool, own_data: bool) -> tuple
     wide: dict[str, Any] = {"show_value": True, "full_width": True}
     of_weights: dict[str, Any] = {"disabled": from_file, "full_width": True}
     controls = (
-        mo.ui.slider(0, 3, 0.01, value=setting.gain, label="gain of $W_R$", disabled=from_file, **wide),
+        mo.ui.slider(*RANGES["gain"], value=setting.gain, label="gain of $W_R$", disabled=from_file, **wide),
         mo.ui.slider(
-            0, 4, 0.05, value=setting.input_variance, label="input strength", disabled=from_file, **wide
+            *RANGES["input_variance"], value=setting.input_variance, label="input strength", disabled=from_file, **wide
         ),
         mo.ui.dropdown(tuple(ACTIVATIONS), value=setting.activation, label="activation $\\varphi$", **of_weights),
         mo.ui.dropdown(tuple(SCHEMES), value=setting.init, label="initial $W_R$", **of_weights),
         mo.ui.dropdown(CELLS, value=setting.cell, label="cell", **of_weights),
         mo.ui.slider(
-            steps=[4, 8, 16, 32, 64, 128], value=setting.hidden, label="hidden units $H$", disabled=from_file, **wide
+            steps=HIDDEN, value=setting.hidden, label="hidden units $H$", disabled=from_file, **wide
         ),
-        mo.ui.slider(20, 300, 10, value=setting.length, label="length $T$", disabled=own_data, **wide),
+        mo.ui.slider(*RANGES["length"], value=setting.length, label="length $T$", disabled=own_data, **wide),
         mo.ui.dropdown(
-            ["last", "every"], value=setting.loss_at or "last", label="loss at step", full_width=True, disabled=own_data
+            LOSS_AT, value=setting.loss_at or "last", label="loss at step", full_width=True, disabled=own_data
         ),
         mo.ui.dropdown(DATA, value=setting.data, label="data", disabled=own_data),
-        mo.ui.slider(-2, 8, 0.1, value=setting.bias, label="bias of the carry, $b_f$", disabled=from_file, **wide),
+        mo.ui.slider(*RANGES["bias"], value=setting.bias, label="bias of the carry, $b_f$", disabled=from_file, **wide),
     )  # fmt: skip
     return tuple(map(held, controls))
 
@@ -71,14 +79,18 @@ def of_equations() -> tuple[Any, ...]:
     return tuple(map(held, controls))
 
 
-def of_one_unit() -> tuple[Any, ...]:
-    """The weights, the activation and the steps of a network of one unit."""
+def of_one_unit(at: OneUnit) -> tuple[Any, ...]:
+    """The weights, the activation and the steps of a network of one unit.
+
+    Args:
+        at: what they stand at.
+    """
     controls = (
-        mo.ui.slider(-2, 2, 0.05, value=0.9, label="weight $W_R$", show_value=True),
-        mo.ui.slider(0, 3, 0.1, value=1, label="input weight $W_F$", show_value=True),
-        mo.ui.dropdown(ACTIVATIONS, value="tanh", label="the unit's activation $\\varphi$"),
-        mo.ui.slider(1, 8, value=4, label="steps $n$", show_value=True),
-    )
+        mo.ui.slider(*RANGES["weight"], value=at.weight, label="weight $W_R$", show_value=True),
+        mo.ui.slider(*RANGES["input_weight"], value=at.input_weight, label="input weight $W_F$", show_value=True),
+        mo.ui.dropdown(ACTIVATIONS, value=at.phi, label="the unit's activation $\\varphi$"),
+        mo.ui.slider(*RANGES["steps"], value=at.steps, label="steps $n$", show_value=True),
+    )  # fmt: skip
     return tuple(map(held, controls))
 
 

@@ -14,7 +14,6 @@ app = marimo.App(
 @app.cell
 def _():
     import marimo as mo
-    import numpy as np
 
     from bptt import set_num_threads
     from bptt.configuration import Configuration
@@ -26,6 +25,7 @@ def _():
         cliff,
         controls,
         maps,
+        opening,
         pictures,
         scalar,
         sections,
@@ -35,29 +35,51 @@ def _():
         words,
     )  # fmt: skip
     from bptt.lab.card import Card
+    from bptt.lab.exercises.of_one_unit import inputs as read
     from bptt.lab.live import Live
     from bptt.lab.measured import measure, report_of
 
     # What is measured here is small: one thread is as fast as several, and waits for nobody.
     set_num_threads(1)
     return (
-        BpttError, Card, Derivation, Live, Configuration, ahead, asking, cliff, controls, maps, measure, mo, np, pictures,
-        report_of, scalar, sections, sequences, texts, upload, words,
+        BpttError, Card, Derivation, Live, Configuration, ahead, asking, cliff, controls, maps, measure, mo, opening, pictures,
+        read, report_of, scalar, sections, sequences, texts, upload, words,
     )  # fmt: skip
 
 
 @app.cell
-def _(controls, mo, texts, words):
+def _(mo, opening):
+    begins = opening.opening(mo.query_params().to_dict())
+    one_unit, set_one_unit = mo.state(begins.one_unit)
+    started, set_started = mo.state(0)
+    return begins, one_unit, set_one_unit, set_started, started
+
+
+@app.cell
+def _(begins, controls, mo, opening, texts, words):
     everything = controls.of_the_page()
-    mo.vstack([mo.md(words.explained(texts.NETWORK)), texts.classed("at-the-side", everything)])
+    _wrong = [mo.callout(mo.Html(texts.announced(said)), "warn") for said in begins.problems]
+    mo.vstack(
+        [
+            opening.Arrival(section=begins.section),
+            *_wrong,
+            mo.md(words.explained(texts.NETWORK)),
+            texts.classed("at-the-side", everything),
+        ]
+    )
     return (everything,)
 
 
 @app.cell
 def _(controls):
     steps, form = controls.of_equations()
-    weight, strength, one_phi, back = controls.of_one_unit()
-    return back, form, one_phi, steps, strength, weight
+    return form, steps
+
+
+@app.cell
+def _(controls, one_unit):
+    weight, strength, one_phi, back = controls.of_one_unit(one_unit())
+    return back, one_phi, strength, weight
 
 
 @app.cell
@@ -72,8 +94,8 @@ def _(Derivation, form, mo, steps, texts, words):
 
 
 @app.cell
-def _(Live, cliff, controls, np, pictures, scalar):
-    inputs = np.random.default_rng(0).standard_normal(20)
+def _(Live, cliff, controls, pictures, read, scalar):
+    inputs = read()
     terms = Live(pictures.terms, scalar.unrolled(1, 0.9, 0, inputs, 4))
     wall = Live(pictures.cliff, pictures.descents())
     start = (cliff.FROM, cliff.LEARNING_RATE, cliff.CLIP)
@@ -90,20 +112,21 @@ def _(back, inputs, mo, one_phi, scalar, strength, terms, texts, weight):
 
 
 @app.cell
-def _(back, expression, mo, one_phi, strength, terms, texts, weight):
+def _(asked, back, expression, mo, one_phi, strength, terms, texts, weight):
     mo.vstack(
         [
             mo.md(texts.SCALAR),
             mo.hstack([weight, strength, one_phi, back], justify="start", gap=1.5, wrap=True),
             expression,
             terms,
+            *asked["terms"],
         ]
     )
 
 
 @app.cell
-def _(controls, measure, pictures, Card, Configuration, Live):
-    first = Configuration(gain=1.0, input_variance=0.5, init="orthogonal")
+def _(begins, controls, measure, pictures, Card, Live):
+    first = begins.setting
     _shown = measure(first.build())
     card = Card()
     card.show(_shown, f"the sliders' network on {first.data}")
@@ -139,7 +162,8 @@ def _(BpttError, now, own, own_data, reading, sequences, upload):
 
 
 @app.cell
-def _(controls, given, now, own):
+def _(controls, given, now, own, started):
+    started()  # an exercise set them
     gain, variance, activation, init, cell, hidden, length, loss_at, data, bias = controls.of_network(
         now["setting"], own is not None, given is not None
     )  # fmt: skip
@@ -204,8 +228,8 @@ def _(card, controls, file, given, live, measure, own, refused, setting, unread,
 
 
 @app.cell
-def _(at_rest, card, live, mo, moved, sections):
-    mo.vstack(list(sections.laid_out(live, moved, [card, *at_rest])))
+def _(asked, at_rest, card, live, mo, moved, sections):
+    mo.vstack(list(sections.laid_out(live, moved, [card, *at_rest], asked)))
 
 
 @app.cell
@@ -225,20 +249,16 @@ def _(limit, mo, rate, texts, wall, wide_w):
 
 
 @app.cell
-def _(asking, mo, now):
-    checked, set_checked = mo.state({})
+def _(Configuration, asking, now, set_one_unit, set_started):
+    def _begin(exercise):
+        if isinstance(exercise.start, Configuration):
+            now["setting"] = exercise.start
+            set_started(lambda times: times + 1)
+        else:
+            set_one_unit(exercise.start)
 
-    def _answered(exercise, answer):
-        result = exercise.check(answer, now["setting"])
-        set_checked(lambda before: before | {exercise.key: result})
-
-    answers = asking.forms(_answered)
-    return answers, checked
-
-
-@app.cell
-def _(answers, asking, checked, mo, texts):
-    mo.vstack([mo.md(texts.EXERCISES), *asking.asked(answers, checked())])
+    asked = asking.asked(_begin)
+    return (asked,)
 
 
 @app.cell

@@ -50,7 +50,9 @@ units. To learn, it must find out how much each weight changed the error, also b
 back. That is the [[gradient]], the derivative of the error by the weights. This page shows how much of it is left
 after $k$ steps back, why, and what changes it. Every number on it is computed while you read. A control stands where
 its symbol has been explained; whoever knows them all can have them all at once. A word with dots below it explains itself
-under the pointer and when it is reached with the Tab key.
+under the pointer and when it is reached with the Tab key. Eight exercises stand below the charts that answer them. *Set the
+sliders* brings the sliders to where an exercise begins, Enter checks an answer; after a wrong one there is a hint, after three the
+solution.
 
 ## The network
 
@@ -246,13 +248,6 @@ that it never learns from. That takes some seconds; with 128 units, long sequenc
 Three things must come together. **Reach**: the error signal arrives at the needed lag. **Agreement**: what it says there is
 the same on other sequences, and not noise that cancels. **Form**: the network can make what the task asks for out of what
 lies so far back. Where one is missing, it is named.
-"""
-
-EXERCISES = r"""
-## Try yourself
-
-Each answer is measured on the network of the sliders, as they stand at that moment, also while a model of your own is
-shown. The pictures above help to find it. After a wrong answer you are told which way to go.
 """
 
 SWEEP = r"""
