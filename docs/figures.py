@@ -96,11 +96,11 @@ def live_page() -> None:
     for scheme in ("light", "dark"):
         with chromium() as browser, opened(browser, viewport=SCREEN, color_scheme=scheme) as lab:
             lab.slide("gain of", 25, ("by_lag",))
-            for name, above in (("lab", "A whole network"), ("lab-exercises", "Try yourself")):
+            for name, above in (("lab", "A whole network"), ("lab-exercises", "Both together")):
                 if name == "lab-exercises":
                     if scheme == "dark":
                         continue
-                    lab.answer(0, 1.2)
+                    lab.answer(5, 1.2)
                 lab.scroll(above)
                 lab.page.screenshot(path=IMAGES / f"{name}-{scheme}.png")
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from playwright.sync_api import Browser, Page, TimeoutError
 
-PICTURES = 10  # on the page
+PICTURES = 12  # on the page
 
 # Everything on the page lies in shadow roots.
 FIND = """window.find = selector => {

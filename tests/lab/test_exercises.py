@@ -119,5 +119,5 @@ def test_a_hint_after_one_wrong_answer_and_the_solution_after_three(exercise):
         assert ("Hint: " in ask.said, "Solution: " in ask.said) == (True, n == 3)
         assert "<b>" not in ask.said
     ask.begun += 1
-    assert begun == [exercise]
+    assert begun == [exercise.start]
     assert exercise.question.count("$") % 2 == 0

@@ -14,8 +14,10 @@ import torch
 from safetensors.torch import save as safetensors
 
 import bptt
+import bptt.prognoses
 from bptt.configuration import Configuration
-from bptt.lab import cliff, opening, sequences, upload
+from bptt.lab import cliff, learning, opening, sequences, upload
+from tests.lab.driver import FIND
 
 FIRST = opening.FIRST
 UNSAID = {"target": "", "inputs": "", "sequence": "", "axes": sequences.TOLD}
@@ -41,9 +43,10 @@ def compare(lab, made):
 
     H = trace.layer.hidden
     block = trace.layer.W_R.reshape(-1, H, H)[0 if layer.kind == "rnn" else 2].astype(float)
-    alone = [row["value"] for row in lines if "W_R alone" in row["of"]]
-    powers = [np.linalg.norm(np.linalg.matrix_power(block, k)) / H**0.5 for k in range(4)]
-    np.testing.assert_allclose(alone[:4], np.log10(powers), atol=2e-4)
+    for name, gains in profile.factors.items():
+        if name != "together":  # a row of the strip, multiplied up
+            drawn = [row["value"] for row in lines if row["of"].startswith(f"{name},")]
+            np.testing.assert_allclose(drawn[1:], np.cumsum(gains) / np.log(10), atol=2e-4)
 
     cells = [row["value"] for row in lab.rows("factors", "cells") if row["of"] == "together"]
     np.testing.assert_allclose(cells, profile.gain[np.isfinite(profile.gain)], atol=2e-4)
@@ -174,6 +177,8 @@ def test_all_exercises_are_solved_with_what_the_page_shows(reset):
     assert "lstm, 64 units, 300 steps" in lab.page.evaluate(CARD)
     assert lab.answer(7, round(np.log(149), 1)).startswith("Right")
     assert "too little" in lab.answer(7, 2)
+    lab.page.reload()  # the tests below begin where the page does
+    lab.ready()
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +255,7 @@ def test_charts_say_what_they_show(lab, reset):
     said = lab.page.evaluate(
         "Object.fromEntries(find('.live').map(e => [e.dataset.key, e.querySelector('[role=img]').getAttribute('aria-label')]))"
     )
-    assert set(said) == {*OF_NETWORK, "terms", "cliff", "helped"}
+    assert set(said) == {*OF_NETWORK, "terms", "cliff", "helped", "loss", "reach"}
     assert all(len(text) > 30 and re.search(r"\d", text) for text in said.values()), json.dumps(
         said
     )
@@ -281,7 +286,7 @@ def test_after_an_overflow_the_page_goes_on(lab, reset):
         slider.press("Home")
     assert "No error signal is left" in lab.page.evaluate(CARD)
     assert lab.rows("exponents", "note")
-    lab.choose("activation", "tanh", ("by_lag",))
+    lab.choose("activation", "tanh", ("activation",))
     lab.slide("gain of", 80, ("by_lag",))
     assert not lab.rows("exponents", "note")
     compare(lab, FIRST.build())
@@ -300,8 +305,8 @@ def test_every_control_has_a_name_of_its_own(lab):
     for number in range(1, 9):
         assert sum(name == f"your answer to {number}" for _, name in named) == 1
     assert {"cell", "loss at step", "data"} <= {name for _, name in named}
-    assert sum(name == "save this chart" for _, name in named) == 10
-    assert sum(role == "image" and len(name) > 30 for role, name in named) == 10
+    assert sum(name == "save this chart" for _, name in named) == 12
+    assert sum(role == "image" and len(name) > 30 for role, name in named) == 12
 
 
 def test_the_result_of_an_exercise_is_announced(lab):
@@ -393,6 +398,45 @@ def test_the_file_of_a_sweep_shows_its_map(lab, reset, tmp_path):
     lab.page.wait_for_function(
         "() => find('[role=alert]').some(e => e.textContent.includes('other.sqlite'))"
     )
+
+
+def test_two_networks_learn_on_the_page(lab, reset):
+    """As the library trains them; their charts move meanwhile, without and with the change that was picked."""
+    lab.control("length to learn", "[role=slider]").focus()
+    for _ in range(3):
+        lab.page.keyboard.press("ArrowLeft")
+    lab.control("the change", "select").select_option("gru, open for the length")
+    before = lab.page.evaluate("+live('reach').dataset.drawn")
+    lab.page.get_by_role("button", name="Train both").first.click()
+    lab.page.wait_for_function(
+        "() => find('[role=alert]').some(e => e.textContent.startsWith('After 600'))"
+    )
+    assert lab.page.evaluate("+live('reach').dataset.drawn") > before + 3
+    setting = learning.changes(10)["gru, open for the length"]
+    built, losses = setting.build(), []
+    learner = bptt.prognoses.NetworkLearner(built.network, built.data, length=10, lr=learning.LR)
+    learner.advance(600, losses.append)
+    lab.settle()
+    rows = [row["loss"] for row in lab.rows("loss", "losses") if row["of"] == "with the change"]
+    np.testing.assert_allclose(rows, np.mean(np.reshape(losses, (-1, 20)), 1), atol=2e-4)
+    assert rows[-1] < 0.02 < 0.1 < rows[0]
+
+
+def test_a_link_opens_a_section_with_settings(browser, lab):
+    page = browser.new_page()
+    page.add_init_script(FIND)
+    page.goto(f"{lab.address}/?section=what-helps&cell=lstm&bias=5&weight=1.5&gain=much&unknown=1")
+    page.wait_for_function(f"() => window.find && find('.card').length && {CARD}.includes('lstm')")
+    page.wait_for_function(
+        "() => Math.abs(find('h2').find(e => e.id === 'what-helps').getBoundingClientRect().top) < 60"
+    )
+    said = page.evaluate("find('[role=alert]').map(e => e.textContent)")
+    assert said[0] == "gain: expected a number from 0 to 3, got 'much'. The page shows 0.8."
+    rows = page.evaluate("live('terms').view.data('terms').map(row => row.power)")
+    assert rows[1] == 1.5
+    page.emulate_media(media="print")
+    assert not page.evaluate("find('.ask button, .scenes button').some(e => e.getClientRects().length)")  # fmt: skip
+    page.close()
 
 
 def test_the_look_ahead_says_what_the_library_says(lab, reset):

@@ -8,7 +8,7 @@ import marimo as mo
 import traitlets
 from markupsafe import escape
 
-from bptt.lab.exercises import EXERCISES, Exercise
+from bptt.lab.exercises import EXERCISES, Exercise, Start
 from bptt.lab.texts import classed
 
 WRONG_FOR_HINT, WRONG_FOR_SOLUTION = 1, 3
@@ -28,7 +28,7 @@ class Ask(anywidget.AnyWidget):
     Args:
         number: of the exercise.
         exercise: that is asked.
-        begin: called when its sliders are to be set.
+        begin: called with its starting point when the sliders are to be set there.
     """
 
     _esm = """
@@ -93,11 +93,11 @@ class Ask(anywidget.AnyWidget):
     said = traitlets.Unicode().tag(sync=True)
     right = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, number: int, exercise: Exercise, begin: Callable[[Exercise], None]) -> None:
+    def __init__(self, number: int, exercise: Exercise, begin: Callable[[Start], None]) -> None:
         super().__init__(number=number, choices=list(exercise.choices))
         self._exercise, self._wrong = exercise, 0
         self.observe(lambda change: self.check(change["new"].get("value")), "answer")
-        self.observe(lambda change: begin(exercise), "begun")
+        self.observe(lambda change: begin(exercise.start), "begun")
 
     def check(self, value: Any) -> None:
         """Judge an answer, and say what came of it: a hint after a wrong one, the solution after three."""
@@ -113,11 +113,11 @@ class Ask(anywidget.AnyWidget):
             self.said = "".join(f'<p role="alert">{escape(line)}</p>' for line in lines)
 
 
-def asked(begin: Callable[[Exercise], None]) -> dict[str, list[mo.Html]]:
+def asked(begin: Callable[[Start], None]) -> dict[str, list[mo.Html]]:
     """The exercises with their fields, by the chart below which they stand.
 
     Args:
-        begin: called with an exercise when its sliders are to be set.
+        begin: called with the starting point of an exercise when the sliders are to be set there.
     """
     found: dict[str, list[mo.Html]] = {}
     for number, each in enumerate(EXERCISES, 1):

@@ -109,6 +109,24 @@ def of_descent(view: tuple[float, float], start: tuple[float, float, float]) -> 
     return tuple(map(held, controls))
 
 
+def of_learning(
+    lengths: tuple[int, int, int], usual: int, changes: tuple[str, ...]
+) -> tuple[Any, ...]:
+    """The length that is learnt, the change, and the button that trains.
+
+    Args:
+        lengths: least, most, and a step.
+        usual: what the length stands at first.
+        changes: to choose from.
+    """
+    controls = (
+        mo.ui.slider(*lengths, value=usual, label="length to learn", show_value=True),
+        mo.ui.dropdown(changes, value=changes[0], label="the change"),
+        mo.ui.run_button(label="Train both"),
+    )
+    return tuple(map(held, controls))
+
+
 def of_look(budgets: list[int], usual: int) -> tuple[Any, ...]:
     """The budget of a training that is looked ahead on, and the button that does it.
 

@@ -77,7 +77,8 @@ async function render({ model, el }) {
   const embed = async () => {
     embedded?.finalize();
     room = width();
-    const given = shaded(model.get("spec"));
+    let given = shaded(model.get("spec"));
+    if (room < NARROW) given = JSON.parse(JSON.stringify(given).replace(/"columns":\d+/g, '"columns":1'));
     if (!still) box.style.minHeight = `${heights(given) * letters()}px`;  // what stands below keeps its place meanwhile
     const spec = still ? given : { ...fitted(given, room), datasets: model.get("rows") };
     embedded = await vegaEmbed(drawing, spec, {

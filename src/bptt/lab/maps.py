@@ -2,7 +2,12 @@
 
 from typing import Any
 
+import marimo as mo
+
+from bptt.errors import BpttError
+from bptt.lab import texts
 from bptt.lab.live import Still
+from bptt.lab.upload import words
 from bptt.sweeps.maps.grid import NUMBERS
 from bptt.sweeps.opening import read_bytes
 
@@ -29,3 +34,20 @@ def drawn(name: str, content: bytes, colour: str) -> tuple[Any, list[str]]:
         swept.phase_diagram(colour=colour), f"A map of {colour} over {', '.join(swept.varied)}."
     )
     return chart, [points, *failed, *swept.findings()]
+
+
+def section(swept: Any, colour: Any) -> Any:
+    """The last section: where the file of a sweep is dropped, and its map.
+
+    Args:
+        swept: the control that takes it.
+        colour: the control of the map's colour.
+    """
+    shown = []
+    if swept.value:
+        try:
+            chart, sentences = drawn(swept.name(), swept.contents(), colour.value)
+            shown = [colour, mo.as_html(chart), mo.Html(texts.paragraphs(*sentences))]
+        except BpttError as error:
+            shown = [mo.callout(mo.Html(texts.announced(words(error))), kind="warn")]
+    return mo.vstack([mo.md(texts.SWEEP), swept, *shown])

@@ -1,7 +1,7 @@
 """Everything the page shows of one network on one batch, measured once."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -60,32 +60,6 @@ class Measured:
         phi = self.trace.weights.phi
         return phi.derivative(self.z, phi.value(self.z))
 
-    def weights_alone(self) -> Array:
-        """(K,) log10 of ‖W_R^k‖_F / √H: what k steps back do to an error if φ′ is left out."""
-        H, power, log10 = len(self.W_R), np.eye(len(self.W_R)), 0.0
-        sizes = [0.0]
-        for _ in range(len(self.layer.profile.log10_norm) - 1):
-            power = power @ self.W_R
-            size = float(np.linalg.norm(power)) / H**0.5
-            if size == 0:
-                break
-            power, log10 = power / size, log10 + float(np.log10(size))
-            sizes.append(log10)
-        return np.array(sizes)
-
-    def slopes_alone(self) -> Array:
-        """(K,) log10 of the product of φ′ over k steps back, root mean square over units and loss steps."""
-        by_time = np.square(self.slopes, dtype=np.float64).mean((1, 2))
-        starts = np.flatnonzero(self.layer.by_step.immediate)
-        sizes = [0.0]
-        for k in range(1, len(self.layer.profile.log10_norm)):
-            at = starts - k
-            mean = float(by_time[at[at >= 0]].mean()) if (at >= 0).any() else 0.0
-            if mean == 0:
-                break
-            sizes.append(sizes[-1] + 0.5 * float(np.log10(mean)))
-        return np.array(sizes)
-
 
 def measure(built: Built) -> Measured:
     """Run the network and measure it.
@@ -99,13 +73,19 @@ def measure(built: Built) -> Measured:
     return Measured(built, diagnosis, run.stack_trace.traces[number])
 
 
+@lru_cache(maxsize=32)
+def measured(setting: Configuration) -> Measured:
+    """What comes of a setting of the sliders; the latest are kept, for a page begins with the one it shows first."""
+    return measure(setting.build())
+
+
 def report_of(
-    measured: Measured, setting: Configuration, file: str | None = None, given: Series | None = None
+    shown: Measured, setting: Configuration, file: str | None = None, given: Series | None = None
 ) -> Report:
     """The report of what the page shows.
 
     Args:
-        measured: what is shown.
+        shown: what is shown.
         setting: of the sliders; its facts stand in the head of the report where they made the network.
         file: the name of the file that the network comes from, if it comes from one.
         given: the sequences of a file that are read in the place of the setting's data.
@@ -113,7 +93,7 @@ def report_of(
     title = f"{file or setting.cell} on {setting.data if given is None else given.name}"
     facts = [] if file else [(k, str(v)) for k, v in vars(setting).items() if v is not None]
     if given is None:
-        return Report(measured.diagnosis, title=title, facts=tuple(facts))
+        return Report(shown.diagnosis, title=title, facts=tuple(facts))
     facts = [fact for fact in facts if fact[0] not in ("data", "length", "batch")] + given.facts
-    diagnosis = replace(measured.diagnosis, assumed=(*measured.diagnosis.assumed, *given.assumed))
+    diagnosis = replace(shown.diagnosis, assumed=(*shown.diagnosis.assumed, *given.assumed))
     return Report(diagnosis, title=title, facts=tuple(facts))

@@ -18,32 +18,32 @@ def _():
     from bptt import set_num_threads
     from bptt.configuration import Configuration
     from bptt.derivation import Derivation
-    from bptt.errors import BpttError
     from bptt.lab import (
         ahead,
         asking,
         cliff,
         controls,
+        learning,
         maps,
         opening,
         pictures,
         scalar,
+        scenes,
         sections,
-        sequences,
+        showing,
         texts,
-        upload,
         words,
     )  # fmt: skip
     from bptt.lab.card import Card
     from bptt.lab.exercises.of_one_unit import inputs as read
     from bptt.lab.live import Live
-    from bptt.lab.measured import measure, report_of
+    from bptt.lab.measured import report_of
 
     # What is measured here is small: one thread is as fast as several, and waits for nobody.
     set_num_threads(1)
     return (
-        BpttError, Card, Derivation, Live, Configuration, ahead, asking, cliff, controls, maps, measure, mo, opening, pictures,
-        read, report_of, scalar, sections, sequences, texts, upload, words,
+        Card, Derivation, Live, Configuration, ahead, asking, cliff, controls, learning, maps, mo, opening, pictures,
+        read, report_of, scalar, scenes, sections, showing, texts, words,
     )  # fmt: skip
 
 
@@ -71,9 +71,11 @@ def _(begins, controls, mo, opening, texts, words):
 
 
 @app.cell
-def _(controls):
+def _(ahead, controls, maps):
     steps, form = controls.of_equations()
-    return form, steps
+    budget, look = controls.of_look(ahead.BUDGETS, ahead.USUAL)
+    swept, colour = controls.of_sweep(maps.COLOURS, maps.MAX_BYTES)
+    return budget, colour, form, look, steps, swept
 
 
 @app.cell
@@ -125,9 +127,8 @@ def _(asked, back, expression, mo, one_phi, strength, terms, texts, weight):
 
 
 @app.cell
-def _(begins, controls, measure, pictures, Card, Live):
-    first = begins.setting
-    _shown = measure(first.build())
+def _(begins, controls, opening, pictures, showing, Card, Live):
+    first, _shown = showing.first_of(begins.setting, opening.FIRST)
     card = Card()
     card.show(_shown, f"the sliders' network on {first.data}")
     live = {picture.key: Live(picture, _shown) for picture in pictures.OF_NETWORK}
@@ -138,25 +139,14 @@ def _(begins, controls, measure, pictures, Card, Live):
 
 
 @app.cell
-def _(BpttError, file, plain, upload):
-    own, refused = None, None
-    if file.value:
-        try:
-            own = upload.opened(file.name(), file.contents(), activation=plain.value)
-        except BpttError as _error:
-            refused = upload.words(_error)
+def _(file, plain, showing):
+    own, refused = showing.model_of(file, plain.value)
     return own, refused
 
 
 @app.cell
-def _(BpttError, now, own, own_data, reading, sequences, upload):
-    given, unread = None, None
-    if own_data.value:
-        _said, _raw = reading.value, own is not None and own.model.parts is not None
-        try:
-            given = sequences.dropped(own_data.name(), own_data.contents(), _said, as_stored=_raw)
-        except BpttError as _error:
-            unread = upload.words(_error)
+def _(now, own, own_data, reading, showing):
+    given, unread = showing.sequences_of(own_data, reading.value, own)
     now["given"] = given
     return given, unread
 
@@ -198,38 +188,14 @@ def _(activation, bias, cell, controls, data, gain, hidden, init, length, loss_a
 
 
 @app.cell
-def _(card, controls, file, given, live, measure, own, refused, setting, unread, upload, BpttError):
-    shown, problem = None, refused or unread
-    card.busy = True
-    try:
-        if problem is None:
-            shown = measure(
-                setting.build(given)
-                if own is None
-                else upload.fitted(
-                    own, setting.data, setting.length, setting.batch, setting.seed, setting.loss_at, given
-                )
-            )  # fmt: skip
-    except BpttError as _error:
-        problem = upload.words(_error)
-    if shown is None:
-        card.refuse(problem)
-    else:
-        _whose = "the sliders' network" if own is None else f"your file {file.name()}"
-        _on = setting.data if given is None else given.name
-        card.show(
-            shown,
-            f"{_whose} on {_on}",
-            controls.resting(setting, own is not None, given is not None),
-        )
-        for _picture in live.values():
-            _picture.show(shown)
+def _(card, file, given, live, own, refused, setting, showing, unread):
+    shown, problem = showing.show(card, live, setting, own, file, given, refused or unread)
     return problem, shown
 
 
 @app.cell
-def _(asked, at_rest, card, live, mo, moved, sections):
-    mo.vstack(list(sections.laid_out(live, moved, [card, *at_rest], asked)))
+def _(asked, at_rest, beside, card, live, mo, moved, sections):
+    mo.vstack(list(sections.laid_out(live, moved, [card, *at_rest], asked, beside)))
 
 
 @app.cell
@@ -249,26 +215,54 @@ def _(limit, mo, rate, texts, wall, wide_w):
 
 
 @app.cell
-def _(Configuration, asking, now, set_one_unit, set_started):
-    def _begin(exercise):
-        if isinstance(exercise.start, Configuration):
-            now["setting"] = exercise.start
+def _(Configuration, asking, now, scenes, set_one_unit, set_started):
+    def _begin(setting):
+        if isinstance(setting, Configuration):
+            now["setting"] = setting
             set_started(lambda times: times + 1)
         else:
-            set_one_unit(exercise.start)
+            set_one_unit(setting)
 
     asked = asking.asked(_begin)
-    return (asked,)
+    beside = {
+        "by_lag": scenes.Scenes(scenes.CULPRITS, _begin),
+        "helped": scenes.Scenes(scenes.CURES, _begin),
+    }
+    return asked, beside
 
 
 @app.cell
-def _(data, file, given, mo, own, own_data, plain, problem, reading, texts):
-    _notes = [mo.Html(texts.paragraphs(*own.notes))] if own else []
-    _read = [mo.Html(texts.paragraphs(f"{given.name}: {given.description}."))] if given else []
-    _refusal = [mo.callout(mo.Html(texts.announced(problem)), kind="warn")] if problem else []
-    _said = mo.hstack(reading.elements.values(), justify="start", wrap=True)
-    mo.vstack(
-        [mo.md(texts.OWN), *_refusal, data, own_data, _said, *_read, mo.md(texts.MODEL), file, plain, *_notes]
+def _(Live, controls, learning, pictures):
+    _first = next(learning.rounds(learning.USUAL, learning.OPEN, 0))
+    loss, reach = Live(pictures.loss, _first), Live(pictures.reach, _first)
+    taught, change, train = controls.of_learning(
+        learning.LENGTHS, learning.USUAL, tuple(learning.changes(learning.USUAL))
+    )
+    return change, loss, reach, taught, train
+
+
+@app.cell
+def _(change, loss, mo, reach, taught, texts, train, words):
+    _row = mo.hstack([taught, change, train], justify="start", gap=1.5, wrap=True)
+    mo.vstack([mo.md(words.explained(texts.LEARNING)), _row, loss, reach])
+
+
+@app.cell
+def _(change, learning, loss, mo, reach, taught, texts, train):
+    _said = []
+    if train.value:
+        for _learnt in learning.rounds(taught.value, change.value):
+            loss.show(_learnt)
+            reach.show(_learnt)
+        _said = [mo.callout(mo.Html(texts.announced(_learnt.sentence)))]
+    mo.vstack([*_said, mo.md(texts.SO)])
+
+
+@app.cell
+def _(data, file, given, own, own_data, plain, problem, reading, sections):
+    sections.of_own(
+        problem, own.notes if own else (), [f"{given.name}: {given.description}."] if given else (), reading,
+        data=data, own_data=own_data, file=file, plain=plain,
     )  # fmt: skip
 
 
@@ -279,12 +273,6 @@ def _(file, given, mo, report_of, setting, shown):
         "report.html", "text/html", disabled=shown is None,
         label="Download the report of what is shown",
     )  # fmt: skip
-
-
-@app.cell
-def _(ahead, controls):
-    budget, look = controls.of_look(ahead.BUDGETS, ahead.USUAL)
-    return budget, look
 
 
 @app.cell
@@ -299,21 +287,8 @@ def _(ahead, look, now):
 
 
 @app.cell
-def _(controls, maps):
-    swept, colour = controls.of_sweep(maps.COLOURS, maps.MAX_BYTES)
-    return colour, swept
-
-
-@app.cell
-def _(BpttError, colour, maps, mo, swept, texts, upload):
-    _shown = []
-    if swept.value:
-        try:
-            _map, _sentences = maps.drawn(swept.name(), swept.contents(), colour.value)
-            _shown = [colour, mo.as_html(_map), mo.Html(texts.paragraphs(*_sentences))]
-        except BpttError as _error:
-            _shown = [mo.callout(mo.Html(texts.announced(upload.words(_error))), kind="warn")]
-    mo.vstack([mo.md(texts.SWEEP), swept, *_shown])
+def _(colour, maps, swept):
+    maps.section(swept, colour)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ def laid_out(
     moved: Mapping[str, Any],
     first: Sequence[Any],
     asked: Mapping[str, Sequence[Any]],
+    scenes: Mapping[str, Any],
 ) -> Iterator[Any]:
     """What the sections show, from top to bottom.
 
@@ -21,12 +22,48 @@ def laid_out(
         moved: the controls, by name.
         first: what stands above the first chart.
         asked: the exercises, by the key of the chart below which they stand.
+        scenes: buttons that set the sliders, by the key of the chart above which they stand.
     """
     for text, names, key in texts.PICTURES:
         yield mo.md(words.explained(text))
         if key == "by_lag":
             yield from first
+        if key in scenes:
+            yield scenes[key]
         if names:
             yield mo.hstack([moved[n] for n in names], widths="equal", gap=1.5, wrap=True)
         yield live[key]
         yield from asked.get(key, ())
+
+
+def of_own(
+    refusal: str | None,
+    notes: Sequence[str],
+    read: Sequence[str],
+    reading: Any,
+    *,
+    data: Any,
+    own_data: Any,
+    file: Any,
+    plain: Any,
+) -> Any:
+    """Where the reader's own model and sequences are dropped, and what was read of them.
+
+    Args:
+        refusal: why one of them is not shown, or None.
+        notes: sentences on the model.
+        read: sentences on the sequences.
+        reading: what can be said about these.
+        data: the control of the data.
+        own_data: where sequences are dropped.
+        file: where a model is dropped.
+        plain: what a plain RNN in it has for an activation.
+    """
+    refused = [mo.callout(mo.Html(texts.announced(refusal)), kind="warn")] if refusal else []
+    said = mo.hstack(reading.elements.values(), justify="start", wrap=True)
+    return mo.vstack(
+        [
+            mo.md(texts.OWN), *refused, data, own_data, said, mo.Html(texts.paragraphs(*read)), mo.md(texts.MODEL), file, plain,
+            mo.Html(texts.paragraphs(*notes)),
+        ]
+    )  # fmt: skip

@@ -127,8 +127,9 @@ Now the same with many units. The network reads noise, that is, random numbers. 
 the number of steps that are read, and the [[loss]] is taken at the last step or at every step.
 
 The chart shows the size $\lVert G_k \rVert$ of each part of (9), the root of the sum of its squares, over that of lag 0. A
-straight line down on this log scale is vanishing at a constant rate, a line up is exploding. The other curves show what
-the powers of $W_R$ alone would do to an error, averaged over all directions, and what the slopes $\varphi'$ alone would do.
+straight line down on this log scale is vanishing at a constant rate, a line up is exploding. The other curves show what all
+factors $W_R$ have made of the error by lag $k$, and what all slopes $\varphi'$ have: on this scale they add up. The first
+button shows both of them shrinking it, the others a $W_R$ that lets it grow.
 The **horizon** is the smallest lag such that it and all smaller ones hold 95 % of $\sum_k \lVert G_k \rVert$. The **needed
 lag** is the one that the task asks for, or half the sequence if the task does not say. The last lag of an error at step $t$
 would be $t - 1$. Its $G_k$ is 0, and no point is drawn: it holds the state before the first step, and $h_0 = 0$.
@@ -189,13 +190,19 @@ $K$ steps cuts the short lags too, wherever they cross a cut. The dotted line is
 """
 
 HELP = r"""
-## What helps: a way past $W_R$
+## What helps
 
-A *gru* or *lstm* is a cell with gates. The [[carry]] is the gate by which the old state goes on without meeting $W_R$ or the slope of
-an activation: an LSTM's forget gate $f$, a GRU's update gate. After $k$ steps about $f^k$ is left. With weights as they are
-drawn, $f$ is near $\tfrac12$, and the reach is *worse* than before. A bias $b_f$ opens it: $f = \varphi(b_f)$ with the logistic
-$\varphi(z) = 1/(1 + e^{-z})$ where the inputs add nothing, so $b_f = \ln (k - 1)$ leaves a part of about $1/e$ at lag $k$. Choose *lstm*, then
-raise the bias. A plain *rnn* has no gate: there the bias is added to every $z$ and only moves the units along $\varphi$.
+- **A slope above one.** *scaled_tanh* can enlarge the error where the units are near 0. It costs the safety: where $W_R$ does
+  not shrink the error as well, it explodes.
+- **The identity with relu.** With $W_R$ the identity and slopes of 1, the error goes on as it is wherever a unit is above 0. Nothing
+  holds the states either: they can grow with the length, and learning rates must be small.
+- **Clipping** is against exploding alone: see the next section. **Truncating** saves time, and forgets what is far.
+- **A way past $W_R$.** A *gru* or *lstm* is a cell with gates. The [[carry]] is the gate by which the old state goes on without
+  meeting $W_R$ or the slope of an activation: an LSTM's forget gate $f$, a GRU's update gate. After $k$ steps about $f^k$ is left.
+
+With weights as they are drawn, $f$ is near $\tfrac12$, and the reach is no better than before. A bias $b_f$ opens it: $f = \varphi(b_f)$ with the
+logistic $\varphi(z) = 1/(1 + e^{-z})$ where the inputs add nothing, so $b_f = \ln (k - 1)$ leaves a part of about $1/e$ at lag
+$k$. A plain *rnn* has no gate: there the bias is added to every $z$ and only moves the units along $\varphi$.
 """
 
 # Each with the names of the controls whose symbols it has explained.
@@ -219,6 +226,28 @@ the logistic function, $\varphi(z) = 1/(1 + e^{-z})$. Its error is $E_{50} = (\v
 a cliff. Gradient descent moves $W_R$ by the learning rate times the slope, downhill. From the first $W_R$ that is set here it
 comes to the cliff, meets a very steep slope, and is thrown out of the picture. *Clipping* keeps the direction of the gradient
 and limits its size: the steps stay small, and the path stays at the foot of the wall. Clipping does nothing for a gradient that vanishes.
+"""
+
+LEARNING = r"""
+## Now it learns
+
+A network of 32 units learns to add two numbers that are marked in a long sequence: the *adding* task. Choose a length
+and one change. *Train both* trains the plain *rnn* (*tanh*, gain 0.8) and the changed one, 600 weight updates each, which takes some
+seconds. The first chart shows the loss. The second shows the gradient by lag, measured again every twenty updates: watch whether it reaches
+the [[needed lag]] before the loss begins to fall. At length 10 both learn; at 40 only one with a way past $W_R$ does, in so few updates.
+"""
+
+SO = r"""
+## So what do I do?
+
+1. **Measure first.** Look at the gradient by lag of your own model, on your own data: that is the next section, or
+   `bptt diagnose` on the command line.
+2. **It vanishes before the needed lag?** Use an *lstm* or *gru* and set the bias of its carry to $\ln(k - 1)$ for the needed lag
+   $k$. With a plain *rnn*: gain and input strength such that $\lambda_1$ is near 0, or the identity with *relu*.
+3. **It explodes?** Clip the gradient. If it explodes over a few steps, lower the gain.
+4. **It reaches, and still does not learn?** Then what arrives may not agree from sequence to sequence, or the network
+   cannot make the answer of it: *Will it learn?* below says which.
+5. **You must truncate?** Take a $K$ whose bias you can bear, and a sliding window rather than chunks.
 """
 
 OWN = r"""

@@ -26,6 +26,9 @@ class OneUnit:
     steps: int = 4
 
 
+Start = OneUnit | Configuration  # where sliders stand
+
+
 @dataclass(frozen=True)
 class Checked:
     """What came of an answer.
@@ -59,7 +62,7 @@ class Exercise:
     below: str
     title: str
     question: str
-    start: OneUnit | Configuration
+    start: Start
     check: Callable[[Any], Checked]
     hint: str
     solution: str

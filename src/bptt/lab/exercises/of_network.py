@@ -1,7 +1,6 @@
 """Exercises on a whole network: what is right is measured on the network that the exercise names."""
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import numpy as np
 from bptt.cells.activations import ACTIVATIONS
 from bptt.configuration import Configuration
 from bptt.lab.exercises.base import Checked, Exercise, number, whole
-from bptt.lab.measured import Measured, measure
+from bptt.lab.measured import measured
 from bptt.presentation.formatting import percent, power_of_ten
 
 STEADY = 0.02  # |λ₁| per step that counts as neither: over 50 steps a factor of e
@@ -24,12 +23,6 @@ WEAK = Configuration(gain=0.9, input_variance=0.1)
 STRONG = Configuration(gain=1.6, input_variance=0.5)
 EDGE = Configuration(gain=1.0, input_variance=0.5)
 GATED = Configuration(cell="lstm", input_variance=0.5, length=300)
-
-
-@lru_cache(maxsize=32)
-def measured(setting: Configuration) -> Measured:
-    """What the page shows of a setting."""
-    return measure(setting.build())
 
 
 def _lag(answer: Any) -> Checked:

@@ -8,6 +8,7 @@ from bptt.lab.pictures.by_lag import by_lag
 from bptt.lab.pictures.cliff import VIEW, Descents, cliff, descents
 from bptt.lab.pictures.costs import exponents, truncation
 from bptt.lab.pictures.factors import factors
+from bptt.lab.pictures.learning import loss, reach
 from bptt.lab.pictures.plane import plane
 from bptt.lab.pictures.sequence import sequence
 from bptt.lab.pictures.terms import terms
@@ -28,7 +29,9 @@ __all__ = [
     "exponents",
     "factors",
     "helped",
+    "loss",
     "plane",
+    "reach",
     "sequence",
     "terms",
     "truncation",

@@ -1,10 +1,20 @@
-"""Picture of the gradient by lag, beside what the weights, the slopes and the carry would do alone."""
+"""Picture of the gradient by lag, beside what the factors W_R, the slopes and the carry multiply up to."""
 
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from bptt.gradients.by_lag.profile import (
+    BETWEEN,
+    CARRY,
+    LN10,
+    REST,
+    SLOPE,
+    SLOPES,
+    TOGETHER,
+    W_R,
+)
 from bptt.lab.measured import Measured
 from bptt.lab.pictures.base import Picture, spec_of
 from bptt.presentation.chart_style import (
@@ -25,34 +35,38 @@ from bptt.presentation.colours import BLUE, GREEN, GREY, ORANGE, PURPLE
 from bptt.report.charts.by_lag import lag_curves
 from bptt.report.sentences import headline
 
-GRADIENT, WEIGHTS, SLOPES, CARRY = (
-    "the gradient, ‖G_k‖", "powers of W_R alone", "powers of φ′ alone", "powers of the carry alone",
-)  # fmt: skip
+GRADIENT = "the gradient, ‖G_k‖"
+# Of the rows of the strip of factors, multiplied up.
 STYLES = {
-    GRADIENT: (BLUE, SOLID),
-    WEIGHTS: (ORANGE, DASHED),
-    SLOPES: (GREEN, DOTTED),
-    CARRY: (PURPLE, DASHDOT),
-}
+    W_R: (ORANGE, DASHED), SLOPE: (GREEN, DOTTED), SLOPES: (GREEN, DOTTED), CARRY: (PURPLE, DASHDOT), REST: (GREY, DOTTED),
+    BETWEEN: (GREY, DASHED),
+}  # fmt: skip
 HORIZON, NEEDED = "horizon", "needed lag"
 
 
+def product_of(factor: str) -> str:
+    """The name of the curve of a row of the strip, multiplied up."""
+    return f"{factor}, multiplied up"
+
+
 @cache
-def _spec(gated: bool, points: bool) -> dict[str, Any]:
-    styles = {name: style for name, style in STYLES.items() if gated or name != CARRY}
+def _spec(factors: tuple[str, ...], points: bool) -> dict[str, Any]:
+    styles = {GRADIENT: (BLUE, SOLID), **{product_of(name): STYLES[name] for name in factors}}
     curves = lag_curves(fed, styles, "over its size at lag 0", points=points)
     chart = marked(curves, fed("marks"), "lag", (HORIZON, NEEDED), GREY, direct=True)
     return spec_of(sized(chart))
+
+
+def _factors(shown: Measured) -> dict[str, Any]:
+    return {name: v for name, v in shown.layer.profile.factors.items() if name != TOGETHER}
 
 
 def _lines(shown: Measured) -> list[Row]:
     profile = shown.layer.profile
     first = profile.log10_norm[0]
     rows = curve_rows(GRADIENT, profile.log10_norm - first) if np.isfinite(first) else []
-    rows += curve_rows(WEIGHTS, shown.weights_alone()) + curve_rows(SLOPES, shown.slopes_alone())
-    if profile.carry_gain is not None:
-        carried = np.concatenate([[0.0], np.cumsum(profile.carry_gain) / np.log(10)])
-        rows += curve_rows(CARRY, carried)
+    for name, gains in _factors(shown).items():
+        rows += curve_rows(product_of(name), np.concatenate([[0.0], np.cumsum(gains) / LN10]))
     return rows
 
 
@@ -67,7 +81,7 @@ def _rows(shown: Measured) -> Rows:
 
 by_lag = Picture(
     "by_lag",
-    lambda shown: _spec(shown.gated, len(shown.layer.profile.log10_norm) < FEW),
+    lambda shown: _spec(tuple(_factors(shown)), len(shown.layer.profile.log10_norm) < FEW),
     _rows,
     lambda shown: "Gradient by lag on a log scale. " + headline(shown.layer),
 )
