@@ -8,11 +8,12 @@ import numpy as np
 
 import bptt
 from bptt.errors import BpttError, NonFiniteError, ResidualError
-from bptt.layers.levels import BidirectionalTrace, directions
-from bptt.layers.sequences import in_reverse, inside
-from bptt.layers.stack_errors import immediate_errors
 from fuzz import others
-from fuzz.oracle import LONG, Part, backward, norm, off_in_a_step
+from fuzz.memory import memory
+from fuzz.oracle import LONG, backward, norm, off_in_a_step
+from fuzz.parts import parts_of
+from fuzz.prognosis import prognosis
+from fuzz.spectrum import spectrum
 
 LN10 = np.log(LONG(10))
 END = -4900  # log10 of what an 80-bit number holds: the library goes on, the oracle does not
@@ -113,32 +114,13 @@ def _others(found, drawn, trace, parts, answers):
         others.exponents(found, own, part, eps, steps)
     if rng.random() < 0.1:
         others.field(found, rng)
-
-
-def parts_of(trace, dh):
-    """Every layer as plain arrays, and the levels that they make up."""
-    errors = iter(immediate_errors(trace, dh))
-    parts, levels = [], []
-    for level in trace.levels:
-        own = []
-        for turn, t in enumerate(directions(level)):
-            T, B, _ = t.x.shape
-            real = np.ones((T, B), bool) if t.lengths is None else inside(t.lengths, T)
-            steps = np.broadcast_to(np.arange(T)[:, None], (T, B))
-            place = in_reverse(np.ascontiguousarray(steps), t.lengths) if turn else steps
-            keep = np.ones((T, B), bool) if t.resets is None else ~t.resets
-            layer = t.layer
-            own.append(
-                Part(
-                    layer.kind, layer.phi.name, layer.W_F, layer.W_R, layer.b, getattr(layer, "b_Rn", None)
-                    if layer.kind == "gru" else None, t.x, t.saved, t.h, t.c if layer.kind == "lstm" else None,
-                    keep, place, real, next(errors),
-                )
-            )  # fmt: skip
-        parts += own
-        levels.append(own)
-        assert isinstance(level, BidirectionalTrace) == (len(own) == 2)
-    return parts, levels
+    rng = np.random.default_rng([crc32(drawn.words.encode()), 1])
+    if rng.random() < 0.12:
+        for own, part in zip(trace.traces, parts, strict=True):
+            spectrum(found, own, part)
+    for check in (memory, prognosis):  # of larger networks that they draw themselves
+        if rng.random() < 0.016:
+            check(found, rng)
 
 
 def _forward(found, parts):

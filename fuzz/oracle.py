@@ -183,8 +183,8 @@ def _part(part, D, M, R):
     for t in reversed(range(T)):
         h_prev = np.where(part.keep[t][:, None], part.h[t], 0).astype(LONG)
         M[:, t] += M[:, t].max(-1, keepdims=True) * ROW[part.W_R.dtype]
-        dz, dz_F, carry, carrier = _step_back(part, t, D[:, t], exact=True)
-        Mz, Mz_F, M_carry, _ = _step_back(part, t, M[:, t], exact=False)
+        dz, dz_F, carry, carrier = step_back(part, t, D[:, t], exact=True)
+        Mz, Mz_F, M_carry, _ = step_back(part, t, M[:, t], exact=False)
         lost = ROW[part.W_R.dtype]  # of the errors at the weights too
         Mz, Mz_F = (m + m.max(-1, keepdims=True) * lost for m in (Mz, Mz_F))
         each[t] = dz.transpose(0, 2, 1) @ h_prev
@@ -220,7 +220,7 @@ def _part(part, D, M, R):
     return result, (dx, dx_majorant, R.copy())
 
 
-def _step_back(part, t, d, exact):
+def step_back(part, t, d, exact):
     """Errors at what W_R and W_F multiply, the carry, and what it multiplies; of majorants where not exact."""
     tiny = 0 if exact else np.finfo(part.W_R.dtype).tiny  # gates and slopes may be denormal
     H = part.W_R.shape[1]
@@ -268,7 +268,7 @@ def carried_back(part, v):
     for t in reversed(range(len(part.x))):
         moved = []
         for rows, exact, W in ((v, True, W_R), (M, False, np.abs(W_R))):
-            dz, _, carry, _ = _step_back(part, t, rows[None], exact)
+            dz, _, carry, _ = step_back(part, t, rows[None], exact)
             back = np.zeros_like(rows) if carry is None else carry[0]
             back[:, :H] += dz[0] @ W
             moved.append(np.where(part.keep[t][:, None], back, 0))

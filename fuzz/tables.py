@@ -25,9 +25,13 @@ NAMES = {
     "cosine": "truncation: cosine",
     "by_step": "gradient by step",
     "truncated_bptt": "truncated BPTT(k1, k2)",
-    "lyapunov": "Lyapunov exponents",
+    "lyapunov": "the first Lyapunov exponent",
+    "spectrum": "the whole Lyapunov spectrum, its errors",
     "memory": "memory function",
     "mean_field": "mean field",
+    "reach": "prognosis: reach",
+    "agreement": "prognosis: agreement, its rate, its errors",
+    "form": "prognosis: form",
 }
 
 

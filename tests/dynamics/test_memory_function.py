@@ -6,7 +6,7 @@ import pytest
 import bptt
 from bptt.diagnosis import remarks_on_memory
 from bptt.dynamics import memory_function
-from bptt.dynamics.memory_function import LAGS, RIDGES, ROWS
+from bptt.dynamics.memory_function import LAGS, RIDGES, ROWS, memory_of
 from bptt.errors import OptionError
 from tests.conftest import random_layer
 
@@ -283,3 +283,12 @@ def test_sizes_of_inputs_and_states_do_not_matter(rng, e_x, e_h, ridge):
         for name in ("r2", "per_input", "chance", "correlation"):
             assert np.array_equal(getattr(scaled, name), getattr(plain, name), equal_nan=True)
     assert plain.r2[1] > 0.9
+
+
+def test_a_unit_that_stands_still_where_it_is_fitted_tells_nothing(rng):
+    """Its mean is off by a rounding error there, which is no state to read from; where it is held out it moves."""
+    x, h = white(rng, 24, 3), np.full((24, 3, 1), 0.1)
+    h[:, 1] += 0.01 * x[:, 1]
+    told, nothing = memory_of(x, h), memory_of(x, 0 * h)
+    assert np.array_equal(told.per_input, nothing.per_input)
+    assert (told.r2 <= 0).all()

@@ -215,3 +215,16 @@ def test_the_rest_has_every_digit_at_any_scale(power):
         np.linalg.norm(every[4:].sum(0) * 2.0**400) / np.linalg.norm(every[:4], axis=(1, 2)).sum()
     )
     assert profile.rest * 2.0**400 == pytest.approx(exact, rel=4e-15, abs=0)
+
+
+@pytest.mark.parametrize("power", [-813, 0, 741])
+def test_the_bias_has_every_digit_at_any_scale(power):
+    """A power of two changes no digit of the gradient, nor of what truncating it leaves out."""
+    layer = bptt.GRU.init(3, 4, rng=0, dtype="float64")
+    x = np.random.default_rng(0).standard_normal((8, 2, 3))
+    trace, dh = layer.forward(x), np.random.default_rng(1).standard_normal((8, 2, 4))
+    profile = bptt.by_lag(trace, 2.0**power * dh, keep_matrices=True)
+    every = bptt.by_lag(trace, dh, keep_matrices=True).matrices
+    for K in (1, 2, 5, 6):
+        exact = np.linalg.norm(every[K:].sum(0)) / np.linalg.norm(every.sum(0))
+        assert profile.truncation(K).relative_bias == pytest.approx(exact, rel=6e-15, abs=0)

@@ -214,13 +214,13 @@ def _read(
     """(lags, I) R² on the held-out states of readings fitted on the others."""
     I, (t, b), (t_held, b_held) = x.shape[-1], fit, held
     H_fit, H_held = h[t, b], h[t_held, b_held]
-    centre = H_fit.mean(0)
-    H_fit -= centre
+    centre, varies = H_fit.mean(0), np.ptp(H_fit, 0) > 0
+    H_fit = (H_fit - centre) * varies  # the mean of equal numbers may be off by a rounding error
     s, V = np.linalg.eigh(H_fit.T @ H_fit)
     s = np.maximum(s, 0)
     largest = s[-1] or 1.0  # of dead units nothing is read
     alphas = largest * RIDGES if ridge is None else np.array([ridge])
-    H_held -= centre
+    H_held = (H_held - centre) * varies
     r2_of = np.empty((len(lags), I))
     for some in np.array_split(lags, -(-len(lags) * I // TARGETS)):
         Y, Y_held = (x[t[:, None] - some, b[:, None]].reshape(len(t), -1) for t, b in (fit, held))
@@ -230,9 +230,9 @@ def _read(
         alpha = _best(alphas, s, Z_Y, np.square(Y).sum(0), len(Y))
         off = Y_held - mean - H_held @ (V @ (Z_Y / (s[:, None] + alpha)))
         scatter = np.square(Y_held - Y_held.mean(0)).sum(0)
-        varies = (np.ptp(Y, 0) > 0) & (np.ptp(Y_held, 0) > 0)
-        r2 = 1 - np.square(off).sum(0) / np.where(varies, scatter, 1)
-        r2_of[some - lags[0]] = np.where(varies, r2, np.nan).reshape(len(some), I)
+        changes = (np.ptp(Y, 0) > 0) & (np.ptp(Y_held, 0) > 0)
+        r2 = 1 - np.square(off).sum(0) / np.where(changes, scatter, 1)
+        r2_of[some - lags[0]] = np.where(changes, r2, np.nan).reshape(len(some), I)
     return r2_of
 
 

@@ -34,7 +34,6 @@ class Bill:
     def __init__(self, whole: Scaled) -> None:
         self.whole = whole
         self.square = float(np.einsum("ij,ij->", whole.M, whole.M))
-        self.log_whole = whole.log_norm()
         self.kept, self.remaining = Scaled.zeros(whole.M.shape), whole.copy()
         self.kept_chunked, self.left_chunked = (Scaled.zeros(whole.M.shape) for _ in range(2))
         self.empty = [
@@ -77,10 +76,11 @@ class Bill:
         )  # fmt: skip
 
     def _log(self, square: float, of: Scaled) -> float:
-        """ln of a norm over that of dW."""
-        if not 1e-280 < square < math.inf:
-            return of.log_norm() - self.log_whole
-        return 0.5 * math.log(square) + of.e * LOG2 - self.log_whole
+        """ln of a norm over that of dW; the scales are subtracted first, or their logarithms take the last digits."""
+        size, e = (math.sqrt(square), of.e) if 1e-280 < square < math.inf else of.size()
+        if not size:
+            return -math.inf
+        return math.log(size) - 0.5 * math.log(self.square) + (e - self.whole.e) * LOG2
 
     def _cosine(self, with_whole: float, square: float) -> float:
         """Of the angle to dW; NaN of nothing."""
