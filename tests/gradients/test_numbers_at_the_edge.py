@@ -228,3 +228,17 @@ def test_the_bias_has_every_digit_at_any_scale(power):
     for K in (1, 2, 5, 6):
         exact = np.linalg.norm(every[K:].sum(0)) / np.linalg.norm(every.sum(0))
         assert profile.truncation(K).relative_bias == pytest.approx(exact, rel=6e-15, abs=0)
+
+
+@pytest.mark.parametrize("small", [-1000, -600])
+def test_states_as_far_apart_as_the_type_reaches(small):
+    """h grows by 2^240 a step, and the errors by as much on their way back: every lag has the same part."""
+    h = np.append(0, 2.0 ** (small + 240 * np.arange(7)))
+    trace = scalar(2.0**240, h, np.float64)
+    dh = np.zeros((7, 1, 1))
+    dh[-1] = 1
+    profile = bptt.by_lag(trace, dh)
+    exact = np.append(np.full(6, (small + 1200) * np.log10(2)), -np.inf)
+    assert np.allclose(profile.log10_norm, exact, rtol=1e-14)
+    assert profile.log10_whole == pytest.approx(exact[0] + np.log10(6), rel=1e-14)
+    assert profile.share[:6] == pytest.approx(np.full(6, 1 / 6), rel=1e-13)

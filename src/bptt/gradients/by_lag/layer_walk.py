@@ -29,6 +29,7 @@ from bptt.gradients.by_lag.scaled import (
     normalised,
     outer_sum,
     rows_at_weights,
+    states_normalised,
 )
 from bptt.gradients.by_lag.step_back import (
     AtScale,
@@ -137,7 +138,7 @@ class LayerWalk:
     @cached_property
     def _states(self) -> tuple[Array, int]:
         """The states that W_R multiplied, over 2^e, and e."""
-        return normalised(self.trace.before(self.first, self.last)[0])
+        return states_normalised(self.trace.before(self.first, self.last)[0])
 
     def _room(self, name: str, shape: tuple[int, ...]) -> Array:
         """An array to write into, the same memory at every lag: fresh pages would cost more than the sums.

@@ -35,8 +35,9 @@ def outer_sum(dz: Array, e: Array, common: int | None, h_prev: Array) -> "Scaled
         h_prev: (N, B, H) what the weight multiplied.
     """
     if common is not None:
-        total = kernels.outer(dz, h_prev)
-        if np.abs(total).max() > SAFE[total.dtype]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = kernels.outer(dz, h_prev)
+        if SAFE[total.dtype] < np.abs(total).max() < np.inf:
             return Scaled(total.astype(np.float64), common).normalised()
     # The largest product sets the scale; a row that meets a zero makes none.
     dz, e = brought_to_one(dz, e)
@@ -170,6 +171,17 @@ def normalised(array: Array) -> tuple[Array, int]:
     if abs(size) <= REACH[array.dtype] // 2:
         return array, 0
     return np.ldexp(array, -size), size
+
+
+def states_normalised(h: Array) -> tuple[Array, int]:
+    """The same of states, unless those of some steps would be lost beside others'."""
+    brought, e = normalised(h)
+    if e:
+        limits, sizes = np.finfo(h.dtype), np.abs(h).max(-1)
+        least = sizes[sizes > 0].min(initial=np.inf)
+        if np.ldexp(least, -e) < limits.tiny / limits.eps:
+            return h, 0
+    return brought, e
 
 
 @dataclass(frozen=True, eq=False)

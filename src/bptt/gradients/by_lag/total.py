@@ -11,7 +11,13 @@ from bptt.cells.scales import slopes_apart, underflown
 from bptt.errors import NonFiniteError
 from bptt.gradients.by_lag.between_levels import ROWS
 from bptt.gradients.by_lag.rows import Rows
-from bptt.gradients.by_lag.scaled import Scaled, normalised, outer_sum, rows_at_weights
+from bptt.gradients.by_lag.scaled import (
+    Scaled,
+    normalised,
+    outer_sum,
+    rows_at_weights,
+    states_normalised,
+)
 from bptt.gradients.by_lag.step_back import step_back
 from bptt.layers.descent import descend
 from bptt.layers.levels import directions
@@ -98,7 +104,7 @@ def layer_scaled(trace: Trace, entering: Rows | None) -> tuple[Scaled, Rows, Row
     derivatives, e_slopes = trace.linearised(), None
     if underflown(weights, derivatives):
         derivatives, e_slopes = slopes_apart(weights, trace.saved, derivatives)
-    h_prev, e_states = normalised(trace.before()[0])
+    h_prev, e_states = states_normalised(trace.before()[0])
     rows = (Rows.of(0, *_empty(trace)) if entering is None else entering.filled()).widened(0, T)
     dW_R = Scaled.zeros(W_R.shape)
     dx, e = np.zeros_like(trace.x), np.zeros((T, B), np.int64)
