@@ -16,7 +16,7 @@ from torch.nn.functional import normalize
 from torch.utils.checkpoint import checkpoint
 
 import bptt
-from bptt.torch_models import Delta, Scan, register
+from bptt.torch_models import Bounds, Delta, Scan, register, scan_lags
 
 T, B = 64, 2
 
@@ -231,10 +231,40 @@ def test_what_the_states_remember_is_fitted():
     assert report.diagnosis.decisive.exponents is None  # of a matrix that is not diagonal
 
 
-def test_bounds_that_have_no_effect_and_half_precision_are_refused():
+@pytest.mark.parametrize("bounds", [{"sequences": 2}, {"memory": 5e4}, {"seconds": 1e-9}])
+def test_few_sequences_are_exact_and_said(bounds):
+    """Of one module: what is taken apart is the batch of those sequences alone."""
+    torch.manual_seed(2)
+    model, x = nn.Sequential(nn.Linear(3, 4), DeltaNet(0.0)), torch.randn(8, 30, 3)
+    x[0] = 0
+
+    def loss(model, x):
+        return (model(x)[:, -1].square().sum(1) * x.any(2).any(1)).sum()
+
+    report = bptt.diagnose(model, x, loss, needed_lag=9, progress=False, **bounds)
+    said = next(words for words in report.diagnosis.assumed if "taken apart" in words)
+    n = int(said.split()[0])
+    assert said.startswith(f"{n} of 8 sequences, drawn with seed 0")
+    assert n == (bounds.get("sequences") or n)
+    order = [s for s in np.random.default_rng(0).permutation(8) if s != 0]  # that one gets no error
+    part = bptt.diagnose(model, x[sorted(order[:n])], loss, needed_lag=9, progress=False)
+    few, alone = report.diagnosis.decisive.profile, part.diagnosis.decisive.profile
+    np.testing.assert_allclose(few.log10_norm, alone.log10_norm, atol=1e-5)
+    np.testing.assert_allclose(few.log10_signal, alone.log10_signal, atol=1e-5)
+    assert report.diagnosis.read == "30 steps × 8 sequences"
+    assert report.diagnosis.checked
+
+
+def test_how_far_it_has_come_is_shown():
+    seen = []
     model = forgetful_mamba()
-    with pytest.raises(bptt.errors.OptionError, match=r"sequences.*by a scan"):
-        bptt.diagnose(model, tokens(), last, sequences=2, progress=False)
+    scan_lags(model, tokens(), last, bounds=Bounds("all", update=lambda *told: seen.append(told)))
+    blocks, T = 2, tokens().shape[1]
+    assert [done for done, *_ in seen] == list(range(1, blocks * T + 1))
+    assert {total for _, total, *_ in seen} == {blocks * T}
+
+
+def test_half_precision_is_refused():
     half = DeltaNet(0.0).bfloat16()
     with pytest.raises(bptt.errors.DTypeError, match="bfloat16"):
         bptt.diagnose(

@@ -33,7 +33,7 @@ class ScanCall:
         args: what it was called with, copies without a graph.
         kwargs: likewise, by name.
         output: what it returned, the first tensor of it, without its graph.
-        gate: that it passed on its way to the rest of the model.
+        gate: that it passed on its way to the rest of the model; None once the graph was let go.
         error: the gradient of the loss by it; None where the loss does not depend on it.
     """
 
@@ -43,12 +43,13 @@ class ScanCall:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     output: Tensor
-    gate: Gate
+    gate: Gate | None
     error: Tensor | None = None
 
     @property
     def edge(self) -> GradientEdge:
         """Where what it returned stands in the graph."""
+        assert self.gate is not None  # not yet let go
         return self.gate.edges[0]
 
     @property
@@ -77,7 +78,7 @@ class ScanCalls:
     def direct(self) -> list[Tensor | None]:
         """What the loss sends to the output of each call by no other of the calls: at a step, that of the same step."""
         assert self.graph is not None  # not yet let go
-        with shut(call.gate for call in self.calls):
+        with shut(call.gate for call in self.calls if call.gate is not None):
             return gradients(
                 [self.graph], [torch.ones_like(self.graph)], [call.edge for call in self.calls]
             )
@@ -97,7 +98,7 @@ class ScanCalls:
         """Of the graph, which takes memory."""
         self.graph = None
         for call in self.calls:
-            del call.gate
+            call.gate = None
 
 
 @contextmanager

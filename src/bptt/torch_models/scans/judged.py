@@ -13,7 +13,6 @@ from bptt.diagnosis import (
     needed_or_half,
     remarks_on_memory,
 )
-from bptt.errors import OptionError
 from bptt.presentation.formatting import counted, power_of_ten
 from bptt.torch_models.capture import Loss
 from bptt.torch_models.decompose.bounds import Bounds
@@ -36,7 +35,7 @@ def diagnose_scans(
         batch: whatever ``loss`` takes.
         loss: called as loss(model, batch).
         needed_lag: how far back the task needs the gradient to reach; half of each module's own steps if None.
-        bounds: the largest lag to compute.
+        bounds: the largest lag to compute, and what else the measurement may take.
         among: paths of the modules to measure; None for all.
 
     Raises:
@@ -44,13 +43,7 @@ def diagnose_scans(
         NonFiniteError: if the loss or a gradient is not finite.
         AgreementError, ResidualError: if what was taken apart is not what PyTorch computed: there is nothing to judge.
     """
-    for name in ("sequences", "memory", "seconds"):
-        if getattr(bounds, name) is not None:
-            raise OptionError(
-                name, "nothing, for recurrences that are computed by a scan", str(getattr(bounds, name)),
-                "Give fewer sequences in the batch, or a max_lag.",
-            )  # fmt: skip
-    lags, E = scan_lags(model, batch, loss, bounds.max_lag, among=among)
+    lags, E = scan_lags(model, batch, loss, among=among, bounds=bounds)
     every = list(lags.values())
     lengths = [one.steps for one in every]
     lag = needed_or_half(needed_lag, max(lengths), bounds.max_lag)
@@ -70,6 +63,7 @@ def diagnose_scans(
     assumed = (
         *assumed_lags(needed_lag, list(layers), lengths, profiles, needed),
         f"The numbers are of one batch, with the model in {mode} mode.",
+        *dict.fromkeys(one.some.words for one in every if one.some is not None),
         *_what_lag_is(every, lag),
         *_beside(every),
         *remarks_on_memory(remembered, lag),

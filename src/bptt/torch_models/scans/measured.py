@@ -12,10 +12,20 @@ from bptt.diagnosis.scans import MEAN, SLOWEST
 from bptt.dynamics import Exponents, MemoryFunction
 from bptt.errors import AgreementError, DTypeError, ResidualError
 from bptt.gradients.by_lag import StateProfile
+from bptt.presentation.progress import Update
+from bptt.torch_models.decompose.bounds import Bounds
 from bptt.torch_models.nonfinite.numbers import tensors
 from bptt.torch_models.scans.calls import ScanCall, scan_of
+from bptt.torch_models.scans.kinds.linear import Factors
 from bptt.torch_models.scans.parameters import ToParameters
 from bptt.torch_models.scans.scan import Scan
+from bptt.torch_models.scans.some_sequences import (
+    Some,
+    asked_for,
+    seconds_of_walk,
+    that_fit,
+    that_take,
+)
 from bptt.torch_models.scans.states import exponents, memory
 from bptt.torch_models.scans.tally import ROUNDING, ScanTally
 from bptt.torch_models.scans.walk import all_lags, walk
@@ -35,9 +45,10 @@ class ScanLags:
             a step multiplies the state with.
         facts: numbers by name.
         keep: how a step is made to keep more of the state, as the adapter says; None if it does not.
-        sequences: B.
+        sequences: B, of the batch.
         exponents: leading Lyapunov exponents of the states; None of the delta rule, and of too few steps.
         memory: what the states remember of the module's input; None where it could not be fitted.
+        some: the sequences that were taken apart; None for all.
         beside: norm of the part of each parameter's gradient that goes through no state: by the output projection, a
             gate on the output, or whatever else the module's output is made of.
         through_all: (K,) of several modules, log10 of the signal of the last loss step on these states, by lag counted
@@ -54,6 +65,7 @@ class ScanLags:
     sequences: int
     exponents: Exponents | None
     memory: MemoryFunction | None
+    some: Some | None = None
     through_all: Array | None = None
 
     @property
@@ -65,14 +77,20 @@ class ScanLags:
 
 
 def measured(
-    call: ScanCall, whole: dict[str, Tensor | None], max_lag: int | None = None
+    call: ScanCall,
+    whole: dict[str, Tensor | None],
+    bounds: Bounds,
+    update: Update | None = None,
+    some: Some | None = None,
 ) -> ScanLags:
     """Take one call apart by lag.
 
     Args:
         call: with its error.
         whole: autograd's gradient by each parameter of the module, by name, of the user's own loss.
-        max_lag: the largest lag to compute; None for all.
+        bounds: of the measurement; its seconds are this module's.
+        update: shows how far it has come.
+        some: the sequences that were chosen, and that the call is of; None while it is of all.
 
     Raises:
         OptionError: if the adapter returns no Scan.
@@ -81,8 +99,12 @@ def measured(
         ResidualError: if the lags do not add up to autograd's gradient.
     """
     error = torch.zeros_like(call.output) if call.error is None else call.error
+    if some is None and (wanted := asked_for(call, bounds)) is not None:
+        return measured(wanted.call(call), whole, bounds, update, wanted)
     scan = scan_of(call)
     recurrence = scan.recurrence
+    if some is None and (fitting := that_fit(call, recurrence, bounds)) is not None:
+        return measured(fitting.call(call), whole, bounds, update, fitting)
     states = recurrence.states()
     immediate, beside, eps = _read(call, scan, states, error)
     to_parameters = ToParameters(recurrence, call.module)
@@ -91,11 +113,19 @@ def measured(
     own = {name: grad for name, grad in through.items() if name in names}
     _check_whole(call, own, beside, whole, eps)
     steps = recurrence.steps
-    K = steps if max_lag is None else min(steps, max_lag + 1)
+    K = steps if bounds.max_lag is None else min(steps, bounds.max_lag + 1)
+    seconds = seconds_of_walk(recurrence, states, immediate, to_parameters, K)
+    if some is None and (quick := that_take(call, seconds, bounds)) is not None:
+        del states, immediate
+        return measured(quick.call(call), whole, bounds, update, quick)
     tally = ScanTally(through, every_lag=K == steps)
-    signals = walk(
-        recurrence, states, immediate, K, lambda k, by, e: tally.add(k, to_parameters.of(by), e)
-    )
+
+    def add(k: int, by_factor: Factors, e: int) -> None:
+        tally.add(k, to_parameters.of(by_factor), e)
+        if update is not None:
+            update(k + 1, K)
+
+    signals = walk(recurrence, states, immediate, K, add)
     norms = {name: float(grad.abs().double().norm()) for name, grad in beside.items()}
     tally.check(eps, norms, call.name)
     profile = tally.profile(signals)
@@ -107,9 +137,10 @@ def measured(
         _facts(scan),
         norms,
         scan.keep,
-        len(states),
+        len(states) if some is None else some.of,
         exponents(recurrence),
         memory(next(tensors((call.args, call.kwargs)), None), states),
+        some,
     )
 
 
