@@ -51,29 +51,28 @@ def options() -> str:
     from bptt.cli import app
 
     main: Any = typer.main.get_command(app)
-    lines = ["# Every option of every command", "",
-             "Made from the commands. [The command line](command-line.md) has examples and what they print.", ""]  # fmt: skip
+    lines = [
+        "# Every option of every command",
+        "",
+        "This page is made from the commands themselves. [The command line](command-line.md) shows examples and what they print.",
+        "",
+    ]
     for name, command in main.commands.items():
         first = (command.help or "").partition("\n")[0]
-        lines += [
-            f"## bptt {name}",
-            "",
-            _plain(first),
-            "",
-            "| option | meaning | unless told |",
-            "|---|---|---|",
-        ]
-        lines += [_row(option) for option in command.params if option.opts[0].startswith("--")]
-        lines.append("")
+        lines += [f"## bptt {name}", "", _plain(first), ""]
+        for option in command.params:
+            if option.opts[0].startswith("--"):
+                lines += [*_entry(option), ""]
     return "\n".join(lines)
 
 
-def _row(option: Any) -> str:
+def _entry(option: Any) -> tuple[str, str]:
+    """An option and its meaning, as a list of definitions has them: on a phone a table would be too wide."""
     names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
-    default = "" if option.default in (None, False, ()) else f"`{option.default}`"
-    return f"| {names} | {_plain(option.help or '')} | {default} |"
+    default = "" if option.default in (None, False, ()) else f" Default: `{option.default}`."
+    return names, f":   {_plain(option.help or '')}{default}"
 
 
 def _plain(text: str) -> str:
-    """Without the marks that keep a terminal from reading brackets as colours, and with what a table must not have."""
-    return text.replace("\\[", "[").replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")
+    """Without the marks that keep a terminal from reading brackets as colours, and with those that Markdown needs."""
+    return text.replace("\\[", "[").replace("*", "\\*").replace("_", "\\_")
