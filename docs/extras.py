@@ -1,51 +1,74 @@
-"""The table "what each extra brings" of docs/install.md: python -m docs.extras --write, where all of them are installed."""
+"""The table "what each extra brings" of docs/install.md.
 
+``python -m docs.extras --measure WHEEL`` installs every extra of that wheel into an empty environment and keeps what it took in
+``extras.json``; ``python -m docs.extras --write`` writes the table from it into the page.
+"""
+
+import json
 import re
+import resource
+import subprocess
 import sys
-import tomllib
+import tempfile
+import venv
 from pathlib import Path
-
-from packaging.requirements import Requirement
-from tests.bare import closure
+from typing import Any
 
 from bptt.installation import PARTS
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "install.md"
+PAGE, STORE = ROOT / "docs" / "install.md", ROOT / "docs" / "extras.json"
 BEGIN, END = "<!-- extras -->\n", "<!-- end -->"
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+# Run in the environment: the packages but pip itself, and the size of their files.
+COUNT = """
+import json, os
+from importlib.metadata import distributions
+found = [d for d in distributions() if d.metadata["Name"] not in ("pip", "setuptools", "bptt")]
+files = {str(f.locate()) for d in found for f in d.files or ()}
+print(json.dumps([len(found), sum(os.path.getsize(f) for f in files if os.path.isfile(f))]))
+"""
 
 
-def asked_for(extra: str) -> set[str]:
-    """The packages that an extra names, and those of the extras that it brings."""
-    names: set[str] = set()
-    for requirement in map(Requirement, PROJECT["optional-dependencies"][extra]):
-        if requirement.name == "bptt":
-            names |= set().union(*map(asked_for, requirement.extras))
-        else:
-            names.add(requirement.name)
-    return names
+def measured(wheel: Path, extra: str) -> dict[str, Any]:
+    """Packages, bytes and processor seconds of one extra with the library's own; of those alone where no extra is named.
+
+    The seconds are processor time of pip's processes: they depend neither on the network nor on what else the machine does.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(folder, with_pip=True)
+        python = str(Path(folder, "bin", "python"))
+        what = f"{wheel.resolve()}[{extra}]" if extra else str(wheel.resolve())
+        install = [python, "-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "constraints.txt"), what]  # fmt: skip
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(install, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        found = subprocess.run([python, "-c", COUNT], check=True, capture_output=True, text=True)
+        packages, size = json.loads(found.stdout)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"packages": packages, "MB": round(size / 1e6), "seconds": round(seconds, 1)}
 
 
-def row(extra: str, purpose: str) -> str:
-    """Packages and megabytes of an extra with the library's own; of those alone where no extra is named."""
-    own = {Requirement(text).name for text in PROJECT["dependencies"]}
-    packages = closure(*own, *(asked_for(extra) if extra else ()))
-    files = {file.locate() for package in packages for file in package.files or ()}
-    size = sum(Path(file).stat().st_size for file in files if Path(file).is_file())
-    name = f"`bptt[{extra}]`" if extra else "`bptt`"
-    return f"| {name} | {purpose} | {len(list(packages))} | {size / 1e6:,.0f} |"
-
-
-def table() -> str:
+def table(store: dict[str, dict[str, Any]]) -> str:
     """One row for the library, one for each extra."""
-    rows = [row("", "the library"), *(row(part.extra, part.purpose) for part in PARTS)]
-    return "\n".join(["| extra | for | packages | MB |", "|---|---|---|---|", *rows]) + "\n"
+    lines = ["| extra | for | packages | MB | seconds |", "|---|---|---|---|---|"]
+    for extra, purpose in [("", "the library"), *((p.extra, p.purpose) for p in PARTS)]:
+        one, name = store[extra], f"`bptt[{extra}]`" if extra else "`bptt`"
+        lines.append(
+            f"| {name} | {purpose} | {one['packages']} | {one['MB']:,} | {one['seconds']:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Print the table, or write it into the page."""
-    made = table()
+    """Measure, if a wheel is named; print the table, or write it into the page."""
+    store = json.loads(STORE.read_text()) if STORE.exists() else {}
+    if "--measure" in sys.argv:
+        wheel = Path(sys.argv[sys.argv.index("--measure") + 1])
+        for extra in ("", *(part.extra for part in PARTS)):
+            store[extra] = measured(wheel, extra)
+            print(extra or "bptt", store[extra], flush=True)
+            STORE.write_text(json.dumps(store, indent=1) + "\n")
+    made = table(store)
     print(made, end="")
     if "--write" in sys.argv:
         page = re.sub(

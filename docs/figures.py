@@ -41,7 +41,7 @@ def report() -> bptt.Report:
         diagnose_network(train(network, text, updates=UPDATES).network, batch, truncation=64),
         before=diagnose_network(network, batch, truncation=64),
         title=repr(network.body),
-        facts=(("Data", text.name), ("training", f"{UPDATES} updates by Adam")),
+        facts=(("Data", text.name), ("training", f"{UPDATES} updates with Adam")),
     )
 
 

@@ -48,7 +48,7 @@ def test_a_kernel_that_is_wrong_is_found(by, tmp_path, monkeypatch):
     monkeypatch.setattr(compiled_loops, "C", SimpleNamespace(**names | {"lstm_backward": wrong}))
     said = command("doctor", cwd=tmp_path, code=1).stdout
     assert (
-        "The numbers are WRONG: do not use them. BPTT_KERNELS=numpy takes the NumPy loops" in said
+        "The numbers are WRONG: do not use them. BPTT_KERNELS=numpy selects the NumPy loops" in said
     )
     assert re.search(r"^  LSTM, 18 units, float64: WRONG", said, re.M)
     assert "RNN" not in said.partition("Optional")[0]

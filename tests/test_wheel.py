@@ -66,7 +66,7 @@ def test_the_wheel_runs_the_readme(tmp_path):
     assert said.endswith("The numbers are right.\n")
     assert "torch    PyTorch models: missing: torch. Cure: pip install 'bptt[torch]'" in said
     first = machine.run("bptt", "diagnose", "--updates", "300")
-    assert "The page with the pictures: report.html" in first
+    assert "The report with pictures: report.html" in first
     assert (tmp_path / "report.html").stat().st_size > 100_000
     assert "They agree, to 1e-12." in machine.run("bptt", "verify", "--activation", "tanh")
 

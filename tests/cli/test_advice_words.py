@@ -126,7 +126,10 @@ def test_diagnose_tells_its_user_the_command_and_nobody_else(tmp_path, monkeypat
     assert f"bptt train --data adding --length 40 --init orthogonal or {remedied}\n" in done.stdout
     assert "report.apply" not in shown
     text = page.read_text()
-    assert "Draw W_R orthogonal: it turns the signal and keeps its length.<" in text
+    assert (
+        "Initialise W_R as an orthogonal matrix: it rotates the signal and keeps its length.<"
+        in text
+    )
     assert "report.apply" not in text  # there is no report in Python
 
 

@@ -229,7 +229,7 @@ def test_version(tmp_path):
 def test_lstm_on_labelled_sequences(data, tmp_path):
     arguments = ("--cell", "lstm", "--data", data, "--hidden", "16", "--updates", "20")
     done = bptt("diagnose", *arguments, cwd=tmp_path)
-    for part in ("lstm.0", "forget gate", "goes by the carry", "Lyapunov", "held-out accuracy"):
+    for part in ("lstm.0", "forget gate", "goes by the carry", "Lyapunov", "Held-out accuracy"):
         assert part in " ".join(done.stdout.split())
     assert (tmp_path / "report.html").stat().st_size > 500_000
 
@@ -257,7 +257,7 @@ def test_stack_both_ways_on_a_file_of_ones_own(tmp_path):
     assert set(layers) == {f"gru.{n}.{way}" for n in (0, 1) for way in ("forward", "backward")}
     bptt("train", *arguments, *more[:4], "--out", "m.safetensors", cwd=tmp_path)
     done = bptt("diagnose", "--model", "m.safetensors", "--data", "own.npz", cwd=tmp_path)
-    assert "held-out accuracy" in done.stdout
+    assert "Held-out accuracy" in done.stdout
 
 
 def test_a_network_that_explodes_in_training_is_still_diagnosed(tmp_path):
@@ -358,7 +358,7 @@ def test_what_was_measured_of_a_file_is_said(tmp_path):
     )
     said = " ".join(done.stdout.split())
     assert (
-        "recurrent: enc.rnn. readout: fc. in the file and not used: norm.weight. accuracy" in said
+        "Recurrent: enc.rnn. Readout: fc. In the file and not used: norm.weight. Accuracy" in said
     )
     assert "held" not in said
 

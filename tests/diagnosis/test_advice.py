@@ -39,7 +39,7 @@ def test_the_bias_is_computed_and_set_beside_what_it_is(kind, gate, name):
     assert f"Open the {name} gate for this lag" in words
     assert f"draw b_{gate} as ln U(1, 99)" in words
     assert f"To keep a tenth of the signal over 50 steps, {gate} must be 0.955 or more" in words
-    assert f"it is 0.73 there, and b_{gate} is 1.00 in the mean" in words
+    assert f"it is 0.73 there, and b_{gate} is 1.00 on average" in words
     assert f"set b_{gate} to 3.05 in every unit" in report.advice[1].sentence
 
 
@@ -57,7 +57,7 @@ def test_a_gate_that_inputs_close_is_not_told_of_its_bias():
     words = report.advice[0].sentence
     assert report.cause.name == "gates closed"
     assert words.startswith("Scale W_F of the forget gate by 0.0")
-    assert "its bias would do, 3.50 in the mean. But inputs add" in words
+    assert "its bias would be enough, 3.50 on average. But inputs add" in words
 
 
 def test_a_layer_is_not_told_to_start_as_it_is():
@@ -82,7 +82,7 @@ def test_relu_is_not_told_to_become_relu():
     x = np.random.default_rng(2).normal(size=(80, 4, 3))
     report = bptt.diagnose(net, (x, np.zeros((4, 1))))
     assert (report.verdict, report.cause.name) == ("vanishing", "saturation")
-    assert "below zero this activation has next to no slope" in report.advice[0].sentence
+    assert "below zero the slope of this activation is almost zero" in report.advice[0].sentence
     assert "with relu" not in advised(report)
 
 
@@ -118,7 +118,7 @@ def test_a_backward_direction_read_at_its_own_first_step(kind):
         return torch.cat([out[-1, :, :6], out[0, :, 6:]], -1).square().mean()
 
     assert meaning(backward).startswith(
-        "What the backward direction saw 10 steps further on in the sequence has no say in"
+        "What the backward direction saw 10 steps further on in the sequence has no influence on"
     )
     followed = bptt.diagnose(model, x, read).layers
     assert all(layer.cause.name != "loss out of reach" for layer in followed.values())
@@ -140,4 +140,4 @@ def test_a_bias_of_nearly_zero_has_no_sign():
     network = bptt.Network(layer, np.ones((1, 8)), np.zeros(1), "mse", loss_at="last")
     x = np.random.default_rng(1).standard_normal((40, 4, 3))
     report = bptt.diagnose(network, (x, np.zeros((4, 1))))
-    assert "b_f is 0.00 in the mean" in report.diagnosis.decisive.advice[0].sentence
+    assert "b_f is 0.00 on average" in report.diagnosis.decisive.advice[0].sentence

@@ -248,7 +248,7 @@ def test_a_gated_cell_is_named_with_the_bias_for_the_lag():
     report = bptt.diagnose(net, (x, np.zeros(4, int)), needed_lag=150)
     (gru,) = (each for each in report.advice if each.remedy == "gru")
     assert gru.number == pytest.approx(4.1689, abs=1e-4)
-    assert "GRU in the place of this cell, with b_z at 4.17" in gru.sentence
+    assert "Replace this cell with a GRU, with b_z at 4.17" in gru.sentence
     names = {"report": report}
     exec(gru.code, names)
     replaced = names["model"].layer

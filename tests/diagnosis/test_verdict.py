@@ -100,7 +100,7 @@ def test_dead_relu_is_named():
 
 
 def test_needed_lag_decides():
-    """A short horizon is no fault where the task needs no more."""
+    """A short horizon is not a problem where the task needs no more."""
     W_R = 0.8 * orthogonal()
     assert diagnose(W_R, needed_lag=5, scale=1e-3).verdict == "steady"
     assert diagnose(W_R, needed_lag=40, scale=1e-3).verdict == "vanishing"
@@ -307,6 +307,6 @@ def test_a_loss_at_one_step_and_one_sequence_are_said_in_the_singular(rng):
         net, (rng.normal(size=(8, 1, 3)).astype("float32"), np.zeros((1, 1), int))
     )
     assert any(
-        "at 1 step; the numbers are of one batch, 1 sequence of 8 steps" in a
+        "at 1 step. The numbers come from one batch of 1 sequence of 8 steps" in a
         for a in report.diagnosis.assumed
     )

@@ -22,7 +22,7 @@ def test_a_gate_that_is_more_open_is_not_closed(name, cell):
     subject = subject_of(cell)
     layers = subject.layers
     layers[0].b[H : 2 * H] = 2.5
-    with pytest.raises(OptionError, match=r"below 2\.10, got 2\.50 in the mean"):
+    with pytest.raises(OptionError, match=r"below 2\.10, got 2\.50 on average"):
         change(name, subject.changed(layers))
 
 
@@ -36,7 +36,7 @@ def test_of_two_layers_the_closed_one_is_opened():
     assert (opened.layers[1].b[H : 2 * H] == b).all()
     assert (1 + np.exp(-b)) ** -20 == pytest.approx(0.1)
     assert opened.sentences == (
-        f"b of the forget gate {b:.2f} instead of 0.25 in the mean: alone it keeps 10 % of the signal over 20 steps",
+        f"b of the forget gate {b:.2f} instead of 0.25 on average: alone it keeps 10 % of the signal over 20 steps",
     )
 
 

@@ -130,7 +130,7 @@ def test_with_a_map_the_cause_may_be_its_weights(lags):
     by_weights = replace(profile, weight_gain=0.9 * profile.gain, rest_gain=0.1 * profile.gain)
     layer = diagnose_state("core", "Leaky", by_weights, 30)
     assert layer.cause.name == "weights"
-    assert "W_R multiplies what passes it" in layer.cause.sentence
+    assert "W_R multiplies what passes through it" in layer.cause.sentence
     assert list(by_weights.factors) == ["W_R", "rest of the step", "together"]
 
 

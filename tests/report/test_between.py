@@ -43,7 +43,7 @@ def test_it_is_explained_and_counted(report):
     assert why(layer.cause) == CAUSES["between the steps"]
     rows = dict(numbers(report.diagnosis, layer))
     assert rows["  between the steps"] == f"{np.log(0.3):+.2f}"
-    assert "Between its steps the model does something with the state" in report.html()
+    assert "Between its steps the model changes the state" in report.html()
 
 
 def test_it_has_a_curve_of_its_own(report):

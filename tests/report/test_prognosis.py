@@ -59,9 +59,9 @@ def asked():
          r"The network will not learn lag 30 within 2,000 updates: the probability that it does is (under )?\d+ %, and "
          r"reach is missing\."),
         (foretold(measured(0)),
-         r"It cannot be told whether the network learns lag 30 within 2,000 updates: the look ahead ended too early\."),
+         r"It is unclear whether the network will learn lag 30 within 2,000 updates: the look ahead ended too early\."),
         (foretold(measured(0), stopped="The training broke off after 3 updates: loss is inf.", diverged=True),
-         r"The network will not learn lag 30 in this way\. The training broke off after 3 updates: loss is inf\."),
+         r"The network will not learn lag 30 with this training\. The training broke off after 3 updates: loss is inf\."),
     ],
 )  # fmt: skip
 def test_the_sentence(case, words):
@@ -289,6 +289,6 @@ def test_no_chance_is_said_while_the_output_is_still_finding_its_mean():
     assert probability(unsettled) == "unknown"
     assert outlook(unsettled) == (
         "may or may not learn lag 30 within 2,000 updates (when the look ahead ended, its output was still "
-        "finding its mean)"
+        "settling on its mean)"
     )
     assert "unknown" not in probability(foretold(early, late))

@@ -76,7 +76,7 @@ def test_the_table_says_what_json_says(remedies, visit, tmp_path):
         words = {f"{chance:.0f} %", "over 99 %"} if chance >= 1 else {"under 1 %"}
         if (
             seen_ahead["verdict"] == "cannot tell"
-        ):  # and where the output was still finding its mean
+        ):  # and where the output was still settling on its mean
             words.add("unknown")
         assert shown[3] in words
         assert shown[4] == (seen_ahead["missing"] or "")
@@ -85,7 +85,7 @@ def test_the_table_says_what_json_says(remedies, visit, tmp_path):
         assert shown[7] == str(seen_ahead["updates"]) == str(curves["update"][-1])
     spent = sum(of["prognosis"]["updates"] for of in ranked)
     assert (
-        f"{spent} updates, in the time of {remedies.race.time} of the model as it is"
+        f"{spent} updates and took as long as {remedies.race.time} updates of the unchanged model"
         in seen.page.inner_text(".verdict")
     )
 
@@ -195,7 +195,7 @@ def test_the_words_follow_the_prognosis(remedies, visit, tmp_path):
     hopeless = altered(first, measured=(*measured, replace(last, loss=last.blind, log10_attenuation=-9.0)))  # fmt: skip
     for each, words in (
         (learnt, f"With it the network has begun to learn lag 12 after {last.update} updates"),
-        (hopeless, "None of the remedies is expected to do: nearest comes orthogonal"),
+        (hopeless, "None of the remedies is expected to be enough. orthogonal comes nearest"),
     ):
         report = replace(remedies, tried=(each, remedies.before))
         box = visit(report.save(tmp_path / "remedies.html")).page.inner_text(".verdict")

@@ -127,7 +127,7 @@ def test_remedies(tmp_path):
     tried.charts.gradients.save(tmp_path / "gradients.svg")
     assert "orthogonal" in (tmp_path / "gradients.svg").read_text()
     assert re.search(
-        r"At lag 12 the model as it is has [\d.e-]+", tried.charts.gradients.description
+        r"At lag 12 the unchanged model has [\d.e-]+", tried.charts.gradients.description
     )
     with pytest.raises(bptt.errors.OptionError, match="nothing was trained"):
         _ = tried.charts.race

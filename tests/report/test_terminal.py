@@ -54,11 +54,11 @@ def test_the_first_line_answers_the_question():
 def test_without_a_needed_lag_half_the_sequence_is_taken_and_said():
     assert (
         first_line(chain(1))
-        == "Yes: the gradient reaches 20 steps; half the sequence is taken as needed."
+        == "Yes: the gradient reaches 20 steps; half the sequence is assumed to be needed."
     )
     report = chain(0.5)
     assert first_line(report) == (
-        f"No: the gradient reaches {report.horizon} of 20 steps; half the sequence is taken as needed."
+        f"No: the gradient reaches {report.horizon} of 20 steps; half the sequence is assumed to be needed."
     )
 
 
@@ -82,7 +82,7 @@ def test_layers_that_are_too_short_are_said_to_be_judged_otherwise():
     name = report.diagnosis.decisive.name
     word, why = answer(replace(report.diagnosis, layers=layers))
     assert (word, why) == (
-        "No", f"the gradient reaches 4 of 10 steps; half of the steps of {name} is taken as needed."
+        "No", f"the gradient reaches 4 of 10 steps; half of the steps of {name} is assumed to be needed."
     )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def compare(
     style: Style = None,
     json: Json = False,
 ) -> None:
-    """Set saved reports beside one another: one figure by lag with a band over seeds, and one table.
+    """Compare saved reports: one figure by lag with a band over seeds, and one table.
 
     A report is saved by bptt diagnose --json > report.json, or by report.save("report.json") in Python. The file of a sweep
     holds the curves of all of its points.

@@ -27,8 +27,8 @@ def derive(
 ) -> None:
     """Derive the lecture's equations (1) to (7), unroll them over any number of steps (8), and give a lag of the gradient (9).
 
-    The equations are made by differentiating with SymPy, and the result is compared with SymPy's own
-    derivative of the network written out.
+    SymPy differentiates the equations, and the result is compared with SymPy's derivative of the network
+    written out step by step.
 
     Examples:
       bptt derive --steps 5

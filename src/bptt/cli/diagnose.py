@@ -58,7 +58,7 @@ def diagnose(
     truncation: Annotated[
         int | None,
         typer.Option(
-            help="Truncation length K to mark. The default is none, or 64, that of the training on text."
+            help="Truncation length K to mark in the charts. The default is 64 after training on text, and none otherwise."
         ),
     ] = None,
     max_lag: Annotated[
@@ -67,7 +67,9 @@ def diagnose(
     length: MeasuredLength = None,
     batch: Annotated[
         int | None,
-        typer.Option(help="Number of measured sequences. The default is 16, or fewer long ones."),
+        typer.Option(
+            help="Number of measured sequences. The default is 16, or fewer if they are long."
+        ),
     ] = None,
     cell: Cell = "rnn",
     layers: Layers = 1,
@@ -82,7 +84,7 @@ def diagnose(
     updates: Annotated[
         int | None,
         typer.Option(
-            help="Weight updates of the training of a fresh network. The default follows the data's size.",
+            help="Weight updates to train a new network. The default depends on the size of the data.",
             rich_help_panel=TRAINING,
         ),
     ] = None,
@@ -92,15 +94,15 @@ def diagnose(
         bool,
         typer.Option(
             "--all",
-            help="Print every layer in full. Without it the layer that decides the verdict is, and the others "
-            "have a row each.",
+            help="Print every layer in full. Without it, only the layer that decides the verdict is, and every other "
+            "layer has a row.",
             rich_help_panel=OUTPUT,
         ),
     ] = False,
     figure: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Chart to write for print, named by the file: by_lag.pdf, gains.svg, truncation.png; may be repeated."
+            help="Chart to write for print; the name of the file chooses it: by_lag.pdf, gains.svg, truncation.png. May be repeated."
         ),
     ] = None,
     width: Width = None,
@@ -109,8 +111,8 @@ def diagnose(
 ) -> None:
     """Show how far back in time the gradient reaches, why no further, and what to change.
 
-    Trains a recurrent network for some seconds and measures it before and after, on data it has not seen;
-    or, with --model, measures a saved network.
+    Trains a recurrent network for a few seconds and measures it before and after, on data that it has not seen.
+    With --model it measures a saved network instead.
 
     Examples:
       bptt diagnose
@@ -128,7 +130,7 @@ def diagnose(
     from bptt.diagnosis import Diagnosis, diagnose_network
     from bptt.errors import NonFiniteError
     from bptt.network import Network
-    from bptt.presentation.formatting import percent
+    from bptt.presentation.formatting import percent, stated
     from bptt.presentation.progress import late_bar
     from bptt.report import Report
     from bptt.report.terminal import render, show
@@ -165,7 +167,10 @@ def diagnose(
     now, before = measure(network), None
     if not opened.from_pytorch and isinstance(loaded, Series) and not loaded.apart:
         facts.append(
-            ("held out", "nothing, there are fewer than five sequences: measured on the same")
+            (
+                "held out",
+                "nothing, because there are fewer than five sequences: training and measurement use the same ones",
+            )
         )
     digits = ".4g" if isinstance(loaded, Task) else ".2f"  # 0.0167 is solved, 0.02 is not
     if model is None:
@@ -175,14 +180,14 @@ def diagnose(
             with training_bar("training") as progress:
                 result = train(network, loaded, updates=updates, batch=BATCH, progress=progress)
         except NonFiniteError as error:  # what was measured before is an answer too
-            facts.append(("training", f"stopped, {error}"))
+            facts.append(("training", f"stopped: {error}"))
         else:
             before, now = now, measure(result.network)
             facts += [
-                ("training", f"{updates} updates by Adam"),
+                ("training", f"{updates} updates with Adam"),
                 ("clipping", f"active in {percent(result.clipped)} of updates"),
-                (f"held-out {result.measure} before", f"{untrained:{digits}}"),
-                ("after", f"{result.score:{digits}}"),
+                (f"held-out {result.measure} before training", f"{untrained:{digits}}"),
+                ("after training", f"{result.score:{digits}}"),
             ]
     else:
         part = "" if opened.from_pytorch else "held-out "
@@ -203,12 +208,12 @@ def diagnose(
         in_full=None if all else "the same command with --all",
     )  # fmt: skip
     show(console, parts)
-    console.print("\n" + ". ".join(f"{name}: {value}" for name, value in facts) + ".", markup=False)
+    console.print(f"\n{stated(facts)}", markup=False)
     ahead = _look_ahead(loaded)
     if ahead is not None:
-        console.print(f"Will it learn? A look ahead says: {ahead}", markup=False, soft_wrap=True)
+        console.print(f"Will it learn? Find out with: {ahead}", markup=False, soft_wrap=True)
     if not no_report:
-        console.print(f"The page with the pictures: {report}", markup=False, soft_wrap=True)
+        console.print(f"The report with pictures: {report}", markup=False, soft_wrap=True)
 
 
 def _look_ahead(data: "AnyData") -> str | None:

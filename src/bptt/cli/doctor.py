@@ -15,8 +15,8 @@ def doctor(
     """Examine this installation: versions, compiled loops, threads, a self-check, and which optional parts are missing.
 
     The self-check computes the gradient of small networks with the loops that are in use and compares it with textbook
-    loops. It takes seconds. The exit code is 1 if a number is wrong. A missing part is no fault; the command that installs it
-    is printed.
+    loops. It takes a few seconds. The exit code is 1 if a number is wrong. A missing part is not an error; the command that
+    installs it is printed.
 
     Examples:
       bptt doctor

@@ -21,8 +21,8 @@ def lab(
     host: Annotated[
         str,
         typer.Option(
-            help="Address of this machine to listen on. 127.0.0.1 is reached from this machine alone; "
-            "whoever comes by another address, such as 0.0.0.0, is asked for a token.",
+            help="Address of this machine to listen on. Only this machine can reach 127.0.0.1; any other address, "
+            "such as 0.0.0.0, needs a token.",
             rich_help_panel=SERVER,
         ),
     ] = "127.0.0.1",

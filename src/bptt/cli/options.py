@@ -16,7 +16,7 @@ ModelFile = Annotated[
     Path | None,
     typer.Option(
         help="A network that bptt train saved, the weights of a PyTorch model (.safetensors, .pt, .pth, "
-        ".bin or .ckpt), or a model of Keras (.keras, .h5) or in ONNX (.onnx). Without it, a fresh network is used.",
+        ".bin or .ckpt), or a model of Keras (.keras, .h5) or in ONNX (.onnx). Without it, a new network is used.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -32,22 +32,22 @@ Data = Annotated[
 Inputs = Annotated[
     str | None,
     typer.Option(
-        help="Of a file of sequences: the columns that the network reads, such as ax,ay,az; of a .npz file the "
-        "array. The default is all other columns, or the array x, inputs or data.",
+        help="Columns of a file of sequences that the network reads, such as ax,ay,az; for a .npz file, the array. "
+        "The default is all other columns, or the array x, inputs or data.",
     ),
 ]
 Target = Annotated[
     str | None,
     typer.Option(
-        help="Of a file of sequences: the column or array of what is asked for. The default is target or label "
-        "in a table, and y, targets or labels in a .npz file.",
+        help="Column or array of a file of sequences that holds the targets. The default is target or label in a "
+        "table, and y, targets or labels in a .npz file.",
     ),
 ]
 SequenceColumn = Annotated[
     str | None,
     typer.Option(
-        help="Of a table: the column that tells the sequences apart. The default is sequence or id; without one "
-        "the table is one sequence.",
+        help="Column of a table that distinguishes the sequences. The default is sequence or id; a table without one is "
+        "a single sequence.",
     ),
 ]
 BatchFirst = Annotated[
@@ -55,7 +55,7 @@ BatchFirst = Annotated[
     typer.Option(
         "--batch-first/--time-first",
         help="Whether the arrays of a .npz file are (batch, time, inputs) or (time, batch, inputs). The default "
-        "is what their shapes tell.",
+        "is inferred from their shapes.",
     ),
 ]
 Cell = Annotated[

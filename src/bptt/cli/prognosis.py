@@ -90,7 +90,7 @@ def prognosis(
     seed: Annotated[
         int,
         typer.Option(
-            help="Seed of the initial weights, of the order of the data and of what is held out."
+            help="Seed of the initial weights, of the order of the data and of the choice of held-out data."
         ),
     ] = 0,
     report: Page = Path("prognosis.html"),
@@ -100,9 +100,9 @@ def prognosis(
     """Say whether a network will learn what lies far back, and what is missing if not.
 
     Trains a copy for a tenth of the weight updates that you plan, and measures it at the start, half-way and
-    at the end, on data that it is not trained on: how much of the error signal reaches the needed lag
-    (reach), how much of the gradient from there is the same on other data (agreement), and whether the
-    network can form what is asked for (form). Ctrl-C ends the look ahead; what is known by then is shown.
+    at the end, on held-out data: how much of the error signal reaches the needed lag (reach), how much of
+    the gradient from there is the same on other data (agreement), and whether the network can form what the
+    loss asks for (form). Ctrl-C ends the look ahead and shows what is known by then.
 
     Examples:
       bptt prognosis --data adding --length 50
@@ -144,7 +144,7 @@ def prognosis(
         console.print(ahead)
         console.print(f"\n{_next(ahead, opened, model, lr, seed)}", markup=False, soft_wrap=True)
         if written:
-            console.print(f"The page with the curves: {report}", markup=False, soft_wrap=True)
+            console.print(f"The report with curves: {report}", markup=False, soft_wrap=True)
     if ahead.stopped is not None and not ahead.diverged:
         raise typer.Exit(BY_HAND)
 

@@ -65,7 +65,7 @@ def remedies(
     budget: Annotated[
         int,
         planned_updates(
-            "The race takes about as long as they would, longer where they are few; 0 measures without training."
+            "The race takes about as long as they would, or longer if they are few; 0 measures without training."
         ),
     ] = 2000,
     lr: LearningRate = 1e-3,
@@ -81,7 +81,7 @@ def remedies(
     init: Init = "pytorch",
     gain: Gain = 1.0,
     seed: Annotated[
-        int, typer.Option(help="Seed of the initial weights, and of all that the race draws.")
+        int, typer.Option(help="Seed of the initial weights, and of everything random in the race.")
     ] = 0,
     apply: Annotated[
         bool,
@@ -102,10 +102,10 @@ def remedies(
     no_report: NoReport = False,
     json: Json = False,
 ) -> None:
-    """Try what could help, on copies of the model: with which change will it learn what lies at the needed lag?
+    """Try changes on copies of the model: which of them will let it learn what lies at the needed lag?
 
-    All copies train a little, the better half goes on, and so forth: a race on held-out data. They are ranked by
-    what their look ahead foretells. Ctrl-C ends the race, and what is known by then is ranked.
+    The copies run a race on held-out data: all of them train a little, the better half continues, and so on.
+    They are ranked by their look ahead. Ctrl-C ends the race and ranks them by what is known by then.
 
     Examples:
       bptt remedies --cell lstm --data copy --length 50
@@ -157,7 +157,7 @@ def remedies(
     console = Console()
     console.print(ranking)
     if not no_report:
-        console.print(f"\nThe page with the pictures: {report}", markup=False, soft_wrap=True)
+        console.print(f"\nThe report with pictures: {report}", markup=False, soft_wrap=True)
     if apply:
         console.print(_written(ranking, remedy, opened, out), markup=False, soft_wrap=True)
 

@@ -37,7 +37,7 @@ def tasks(
 ) -> None:
     """List the tasks whose answer lies a known lag back.
 
-    The option --data of every other command takes them.
+    Pass a name from this list to the option --data of the other commands.
 
     Examples:
       bptt tasks

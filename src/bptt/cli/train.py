@@ -75,8 +75,8 @@ def train(
     updates: Annotated[
         int | None,
         typer.Option(
-            help="Largest number of weight updates. The default is 2000 on text, and else follows the "
-            "data's size.",
+            help="Largest number of weight updates. The default is 2000 for text; for other data it "
+            "depends on their size.",
             rich_help_panel=TRAINING,
         ),
     ] = None,
@@ -115,7 +115,7 @@ def train(
         str,
         typer.Option(
             help="Schedule of the learning rate: constant, step:1000:0.5 (halved every 1000 updates), "
-            "exponential:0.999 or cosine:2000 (0 at update 2000), each with warmup:100+ in front if wanted."
+            "exponential:0.999 or cosine:2000 (0 at update 2000), each optionally preceded by warmup:100+."
         ),
     ] = "constant",
     clip: Annotated[float, typer.Option(help="Largest norm of the gradient; 0 never clips.")] = 1.0,
@@ -124,7 +124,7 @@ def train(
         int | None,
         typer.Option(
             help="Weight updates between two scores on held-out data. The default is 100 with --patience or "
-            "--until, and else no scores before the end."
+            "--until; without them there is only the score at the end."
         ),
     ] = None,
     patience: Annotated[
@@ -136,7 +136,8 @@ def train(
     until: Annotated[
         str | None,
         typer.Option(
-            help="Score at which to stop; solved is the task's own.", rich_help_panel=TRAINING
+            help="Score at which to stop, or the word solved for the score at which the task counts as solved.",
+            rich_help_panel=TRAINING,
         ),
     ] = None,
     checkpoint_every: Annotated[
@@ -146,7 +147,7 @@ def train(
         bool,
         typer.Option(
             "--resume",
-            help="Go on with the run in --out, bit for bit as if it had not stopped.",
+            help="Continue the run in --out, bit for bit as if it had not stopped.",
         ),
     ] = False,
     overwrite: Overwrite = False,
@@ -154,7 +155,7 @@ def train(
 ) -> None:
     """Train a recurrent network: on text by truncated backpropagation through time.
 
-    Prints the score on data that was held out, and saves the network, which bptt diagnose --model measures.
+    Prints the score on held-out data and saves the network. Measure it with bptt diagnose --model.
 
     Examples:
       bptt train --cell lstm --hidden 256 --updates 10000 --out big.safetensors

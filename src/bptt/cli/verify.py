@@ -49,12 +49,15 @@ def verify(
     init: Init = "pytorch",
     gain: Gain = 1.0,
     seed: Annotated[
-        int, typer.Option(help="Seed of the initial weights, and of the entries that are tried.")
+        int,
+        typer.Option(
+            help="Seed of the initial weights, and of the entries that the complex step tries."
+        ),
     ] = 0,
     length: Annotated[
         int | None,
         typer.Option(
-            help="Time steps of each sequence; longer ones are cut. The default is 20.",
+            help="Time steps of each sequence; longer sequences are cut. The default is 20.",
             rich_help_panel=DATA,
         ),
     ] = None,
@@ -64,11 +67,11 @@ def verify(
     ] = 200,
     json: Json = False,
 ) -> None:
-    """Compute the gradient four ways and print how far they agree, parameter by parameter.
+    """Compute the gradient in four ways and print how far they agree, parameter by parameter.
 
-    Reverse mode (backpropagation through time), the lecture's recursion carried forward, textbook
-    loops, and a complex step through an analytic forward pass. The exit code is 1 if they do not agree. A fresh
-    network is made in float64.
+    The four are reverse mode (backpropagation through time), forward mode (the lecture's recursion), textbook
+    loops, and a complex step through an analytic forward pass. The exit code is 1 if they do not agree. A new
+    network computes in float64.
 
     Examples:
       bptt verify --cell lstm --layers 2

@@ -27,17 +27,17 @@ TANH: Mapping[str, str | float] = {"activation": "tanh"}
 
 TURNED = by_remedy(
     "orthogonal",
-    "Draw W_R orthogonal: it turns the signal and keeps its length.",
+    "Initialise W_R as an orthogonal matrix: it rotates the signal and keeps its length.",
     settings=(ORTHOGONAL,),
 )
 TURNED_BLOCKS = by_remedy(
     "orthogonal",
-    "Draw W_R orthogonal, the block of every gate: each turns what passes it and keeps its length.",
+    "Initialise W_R of every gate as an orthogonal matrix: each rotates what passes through it and keeps its length.",
     settings=(ORTHOGONAL,),
 )
 IDENTITY = by_remedy(
     "identity-relu",
-    "Make W_R the identity, b zero and the activation relu: units above zero pass the signal on as it is.",
+    "Make W_R the identity, b zero and the activation relu: units above zero pass the signal on unchanged.",
 )
 OTHER_SLOPE = by_remedy(
     "activation",
@@ -46,7 +46,7 @@ OTHER_SLOPE = by_remedy(
 )
 TWO_SIDED = by_remedy(
     "activation",
-    "Use tanh: below zero this activation has next to no slope, and too many units lie there. Or start b above zero.",
+    "Use tanh: below zero the slope of this activation is almost zero, and too many units are there. Or start with b above zero.",
     settings=(TANH,),
 )
 
@@ -72,7 +72,7 @@ def _damped(evidence: Evidence) -> Advice:
     excess = float(evidence.profile.log10_growth[evidence.last]) - LOG10_EXPLODED + SPARE
     factor = float(f"{10 ** (-excess / evidence.steps):.3g}")
     return by_edit(
-        f"Scale W_R of this layer and of those above by {factor:.3g}, so that what is handed down fades on its way.",
+        f"Scale W_R of this layer and of those above by {factor:.3g}, so that the errors from above fade on their way.",
         Edit("W_R", None, factor, above=True), evidence.number,
     )  # fmt: skip
 
@@ -116,8 +116,8 @@ def _gated_cells(evidence: Evidence) -> Iterable[Advice]:
     for kind, gate in (("gru", "z"), ("lstm", "f")):
         advice = by_remedy(
             kind,
-            f"Put {'a' if kind == 'gru' else 'an'} {kind.upper()} in the place of this cell, with b_{gate} at {bias:.2f} to keep "
-            f"a tenth of the signal over {counted(evidence.steps, 'step')}.",
+            f"Replace this cell with {'a' if kind == 'gru' else 'an'} {kind.upper()}, with b_{gate} at {bias:.2f}, which "
+            f"keeps a tenth of the signal over {counted(evidence.steps, 'step')}.",
             bias,
         )
         yield replace(advice, code=f'model = report.remedied("{kind}")')
@@ -145,7 +145,7 @@ def _scaled(evidence: Evidence) -> Iterable[Advice]:
     yield by_remedy(
         "gain",
         f"Scale W_R by about {1 / growth:.2f}, until the signal keeps its size on this batch: a step back multiplies it by "
-        f"{growth:.2f} in the mean. That is a first guess, since the activation's slope changes with it; the remedy tries "
+        f"{growth:.2f} on average. This is a first guess, since the activation's slope changes with it; the remedy tries "
         "factors and measures again.",
         number=1 / growth,
     )

@@ -39,7 +39,7 @@ def cause_of(evidence: Evidence) -> Cause:
 def _numbers(evidence: Evidence) -> str:
     slopes = "slopes of the gates" if evidence.gated else "activation"
     return (
-        f"over lags {evidence.first} to {evidence.last} W_R multiplies what passes it by "
+        f"over lags {evidence.first} to {evidence.last} W_R multiplies what passes through it by "
         f"{times(evidence.by_weights)}, the {slopes} by {times(evidence.by_slopes)}"
     )
 
@@ -66,7 +66,7 @@ def _grown(evidence: Evidence) -> Cause:
         return Cause(
             "weights", float(np.log(evidence.growth)),
             f"The signal grows through the gates and W_R: up to lag {evidence.last} a step back multiplies it by "
-            f"{evidence.growth:.3g} in the mean, and W_R multiplies what passes it by {per_step:.3g}.",
+            f"{evidence.growth:.3g} on average, and W_R multiplies what passes through it by {per_step:.3g}.",
         )  # fmt: skip
     if by_slopes > by_weights:
         return Cause("activation slope", by_slopes / evidence.steps, f"φ′ above one: {numbers}.")
@@ -125,7 +125,7 @@ def _shrunk(evidence: Evidence) -> Cause:
         )  # fmt: skip
     return Cause(
         "saturation", slope,
-        f"The units that carry the signal work where φ′ is small: it passes on {slope:.2f} per step, of at most "
+        f"The units that carry the signal operate where φ′ is small: it passes on {slope:.2f} per step, and could pass on "
         f"{steepest:.2g}. {capital(numbers)}.",
     )  # fmt: skip
 

@@ -38,16 +38,16 @@ def open_carry(evidence: Evidence, gate: str) -> Iterable[Advice]:
     keeps = f" ({gate} near 1 keeps the state)" if name == "update" else ""
     yield by_remedy(
         "chrono",
-        f"Open the {name} gate for this lag{keeps}: draw b_{gate} as ln U(1, {T_max - 1}){also}, which is chrono "
-        f"initialisation. {goal} where the signal goes; it is {evidence.passed_on:.2f} there, and b_{gate} is {now:z.2f} "
-        "in the mean.",
+        f"Open the {name} gate for this lag{keeps}: draw b_{gate} as ln U(1, {T_max - 1}){also} (chrono "
+        f"initialisation). {goal} where the signal goes; it is {evidence.passed_on:.2f} there, and b_{gate} is {now:z.2f} "
+        "on average.",
         T_max,
     )
     if name in BIAS_REMEDIES:
         usual = usual_bias(lag)
         yield by_remedy(
             BIAS_REMEDIES[name],
-            f"Or set b_{gate} to {usual:.2f} in every unit: with nothing added to it, that keeps a tenth over the lag"
+            f"Or set b_{gate} to {usual:.2f} in every unit: on its own, this keeps a tenth of the signal over the lag"
             f"{' or more' if usual > bias else ''}.",
             usual,
         )
@@ -57,7 +57,7 @@ def _kept_open(evidence: Evidence, gate: str, goal: str, now: float) -> Advice:
     """Against what closes a gate whose bias would keep it open."""
     own, name = evidence.drive[gate], evidence.cell.gates[gate]
     reason = (
-        f"{goal}, and its bias would do, {now:z.2f} in the mean. But {own}: {gate} is {evidence.passed_on:.2f} where the "
+        f"{goal}, and its bias would be enough, {now:z.2f} on average. But {own}: {gate} is {evidence.passed_on:.2f} where the "
         "signal goes."
     )
     if max(own.inputs, own.states) <= CLEARLY * LARGE:

@@ -116,14 +116,14 @@ def assumed_lags(
 
 def _assumed(names: Sequence[str], needed: Sequence[int], plain: bool) -> str:
     """What was taken for granted because nobody named a lag."""
-    excused = "If it needs less, a short horizon is no fault."
+    excused = "If it needs less, a short horizon is not a problem."
     if plain and len(set(needed)) == 1:
         return (
-            f"The task is taken to need lag {needed[0]}, half the sequence, because no needed lag was "
+            f"The task is assumed to need lag {needed[0]}, half the sequence, because no needed lag was "
             f"given. {excused}"
         )
     lags = ", ".join(f"lag {lag} of {name}" for name, lag in zip(names, needed, strict=True))
     return (
-        "The task is taken to need half of each layer's own steps, because no needed lag was given: "
+        "The task is assumed to need half of each layer's own steps, because no needed lag was given: "
         f"{lags}. {excused}"
     )

@@ -153,8 +153,8 @@ def _assumed(network: Network, run: Run, arguments: dict[str, Any]) -> list[str]
     lengths = trace.lengths
     steps = f"{T} steps" if lengths is None else f"{lengths.min()} to {lengths.max()} steps"
     sentences.append(
-        f"The loss is taken at {_loss_at(network)}; the numbers are of one batch, "
-        f"{sequences} of {steps}."
+        f"The loss is taken at {_loss_at(network)}. The numbers come from one batch of {sequences} "
+        f"of {steps}."
     )
     if len(run.stack_trace.traces) > 1:
         sentences.append(

@@ -5,8 +5,8 @@ from bptt.diagnosis.cause import Cause
 from bptt.diagnosis.piece import Advice
 
 CLIP = Advice(
-    "Clip the gradient by its norm in training, at 1 for a start: the signal stays as it is, but no update throws the "
-    "weights far off.",
+    "Clip the gradient by its norm in training, at 1 to begin with: this leaves the signal unchanged, but no update can "
+    "throw the weights far off.",
     number=1.0,
     settings=({"clip": 1.0},),
 )
@@ -49,7 +49,7 @@ def advice_on_state(along: Along, cause: Cause) -> tuple[Advice, ...]:
     growth, enough = along.growth, along.enough
     if along.verdict == "exploding":
         less = Advice(
-            f"Let a step back multiply the signal by no more than 1; now it is {growth:.3g} in the mean: smaller weights from "
+            f"Let a step back multiply the signal by no more than 1; now it is {growth:.3g} on average: smaller weights from "
             "state to state, or a norm on the state.",
             number=1.0,
         )

@@ -46,7 +46,7 @@ def _input_scale(evidence: Evidence, factor: float, drive: str) -> Advice:
     advice = by_remedy(
         "input-scale",
         f"Scale W_F by about {factor:.2g}, until no more than {percent(MUCH)} of the slopes are saturated on this batch; now "
-        f"it is {percent(evidence.activity.saturated)}: {drive}. That is a first guess; the remedy tries factors and measures again.",
+        f"it is {percent(evidence.activity.saturated)}: {drive}. This is a first guess; the remedy tries factors and measures again.",
         factor,
     )
     return replace(advice, edit=Edit("W_F", None, factor))

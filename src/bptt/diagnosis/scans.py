@@ -74,7 +74,7 @@ def _cause(along: Along, facts: Mapping[str, float]) -> Cause:
     if delta is not None:
         return Cause(
             "steps too large", delta,
-            f"With a step size Δ of {delta:.3g} in the mean, a = exp(Δ A) keeps {kept}, {units}; {enough}.",
+            f"With a step size Δ of {delta:.3g} on average, a = exp(Δ A) keeps {kept}, {units}; {enough}.",
         )  # fmt: skip
     return Cause("decays", a if a == a else 0.0, f"A step keeps {kept}, {units}; {enough}.")
 

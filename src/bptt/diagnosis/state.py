@@ -94,12 +94,12 @@ def cause_of_state(along: Along, profile: StateProfile) -> Cause:
         if by_weights / whole >= BULK and not around:
             return Cause(
                 "weights", by_weights / along.steps,
-                f"{profile.of} multiplies what passes it by {times(by_weights)} {over}, the rest of the step by {times(rest)}.",
+                f"{profile.of} multiplies what passes through it by {times(by_weights)} {over}, the rest of the step by {times(rest)}.",
             )  # fmt: skip
     way = "shrinks to" if whole < 0 else "grows to"
     return Cause(
         "step", per_step,
-        f"The signal {way} {times(whole)} of its size {over}: a step back multiplies it by {per_step:.3g} in the mean.",
+        f"The signal {way} {times(whole)} of its size {over}: on average, a step back multiplies it by {per_step:.3g}.",
     )  # fmt: skip
 
 

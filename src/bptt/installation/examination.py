@@ -84,7 +84,7 @@ class Examination:
             ]
         types = dict.fromkeys(check.dtype for check in self.checks)
         return [
-            f"{dtype}: right, the worst by {max(c.worst for c in self.checks if c.dtype == dtype):.0e}"
+            f"{dtype}: right, with errors up to {max(c.worst for c in self.checks if c.dtype == dtype):.0e}"
             for dtype in types
         ]
 
@@ -93,9 +93,9 @@ class Examination:
         """The last line: whether it works, and the cure if it does not."""
         if self.healthy:
             return "The numbers are right."
-        cure = "BPTT_KERNELS=numpy takes the NumPy loops instead"
+        cure = "BPTT_KERNELS=numpy selects the NumPy loops instead"
         if self.loops.startswith("NumPy"):
-            cure = "Install NumPy anew"
+            cure = "Reinstall NumPy"
         return f"The numbers are WRONG: do not use them. {cure}; please report it with all of the above."
 
 

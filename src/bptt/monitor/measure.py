@@ -2,8 +2,8 @@
 
 bptt/<layer>/horizon              lags 0..horizon hold 95 % of Σ‖G_k‖; None of a zero gradient
 bptt/<layer>/rate                 growth of the signal per step back, ln, mean over lags to the horizon
-bptt/<layer>/weight_gain          of it W_R, ln per step
-bptt/<layer>/activation_gain      of it φ′, or the gates' slopes, ln per step; of a layer of PyTorch's
+bptt/<layer>/weight_gain          from W_R, ln per step
+bptt/<layer>/activation_gain      from φ′, or the gates' slopes, ln per step; of a layer of PyTorch's
 bptt/<layer>/carry_gain           of a gated cell or a linear recurrence: the carry, ln per step
 bptt/<layer>/carry_share          of a gated cell: the part of the signal that goes that way
 bptt/<layer>/log10_attenuation    signal at the needed lag over signal at lag 0

@@ -1,7 +1,7 @@
 """Numbers as words and digits: the same on the terminal, on every page and in every sentence."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import floor, inf, isfinite, isnan
 
 MISSING = "-"  # in a table, where there is no number
@@ -144,3 +144,12 @@ def latex(value: float, digits: int = 3) -> str:
     """
     mantissa, _, exponent = f"{value + 0.0:.{digits}g}".partition("e")  # + 0.0: no minus zero
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
+
+
+def stated(facts: Iterable[tuple[str, str]]) -> str:
+    """Pairs of a name and what it is, one short sentence each.
+
+    >>> stated([("data", "vowels"), ("clipping", "active in 2 % of updates")])
+    'Data: vowels. Clipping: active in 2 % of updates.'
+    """
+    return " ".join(f"{name[:1].upper()}{name[1:]}: {value}." for name, value in facts)

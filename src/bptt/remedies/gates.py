@@ -32,12 +32,12 @@ def bias_for(steps: int) -> float:
 
 
 def forget_bias(subject: Subject, rng: np.random.Generator) -> Change:
-    """b_f of every unit of an LSTM as the lag asks for, in layers where it is less in the mean."""
+    """b_f of every unit of an LSTM as the lag asks for, in layers where it is less on average."""
     return _opened(subject, "forget-bias", "forget")
 
 
 def update_bias(subject: Subject, rng: np.random.Generator) -> Change:
-    """b_z of every unit of a GRU as the lag asks for, in layers where it is less in the mean."""
+    """b_z of every unit of a GRU as the lag asks for, in layers where it is less on average."""
     return _opened(subject, "update-bias", "update")
 
 
@@ -71,7 +71,7 @@ def _opened(subject: Subject, remedy: str, gate: str) -> Change:
     closed = [n for n, b in enumerate(wanted) if means[n] < b]
     if not closed:
         raise OptionError(
-            remedy, f"a bias of the {gate} gate below {span(wanted, 2)}", f"{span(means, 2)} in the mean",
+            remedy, f"a bias of the {gate} gate below {span(wanted, 2)}", f"{span(means, 2)} on average",
             "It does not apply: the gate is as open already.",
         )  # fmt: skip
     for n in closed:
@@ -80,7 +80,7 @@ def _opened(subject: Subject, remedy: str, gate: str) -> Change:
     left = span([100 * (1 + np.exp(-wanted[n])) ** -steps[n] for n in closed], 0)
     return Change(
         (
-            f"b of the {gate} gate {set_to} instead of {before} in the mean: alone it keeps {left} % of the signal "
+            f"b of the {gate} gate {set_to} instead of {before} on average: alone it keeps {left} % of the signal "
             f"over {span([steps[n] for n in closed])} steps",
         ),
         layers,
@@ -88,7 +88,7 @@ def _opened(subject: Subject, remedy: str, gate: str) -> Change:
 
 
 def _remembers(layer: Layer, T_max: int) -> bool:
-    """Whether the biases are like those that chrono draws, in the mean, or more open."""
+    """Whether the biases are like those that chrono draws, on average, or more open."""
     n = T_max - 1
     usual = (n * np.log(n) - n + 1) / max(1, n - 1)  # of log u
     shut = [layer.gate(gate, "b").mean() for gate in _input_gates(layer)]

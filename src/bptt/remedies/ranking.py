@@ -43,8 +43,8 @@ class Ranking:
         if name is None:
             if self.best is None:
                 raise OptionError(
-                    "remedy", "one that does better than the model as it is", "none does",
-                    "Leave the model as it is, or name a remedy yourself.",
+                    "remedy", "one that does better than the unchanged model", "none does",
+                    "Leave the model unchanged, or name a remedy yourself.",
                 )  # fmt: skip
             return self.best
         for tried in self.tried:

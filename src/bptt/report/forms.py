@@ -10,6 +10,7 @@ from bptt.arrays import as_choice
 from bptt.diagnosis import Advice, Cause, Diagnosis, RecurrenceDiagnosis, Verdict
 from bptt.extras import needing
 from bptt.files import as_ending
+from bptt.presentation.formatting import stated
 from bptt.presentation.savable import Savable
 from bptt.prognoses import Learner
 from bptt.remedies import Settings, Subject
@@ -230,4 +231,4 @@ class Shown(Savable):
             in_full=None if in_full else "report.print(all=True)",
         )
         if self.facts:
-            yield Text("\n" + ". ".join(f"{name}: {value}" for name, value in self.facts) + ".")
+            yield Text(f"\n{stated(self.facts)}")

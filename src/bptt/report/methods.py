@@ -5,6 +5,7 @@ from platform import python_version
 import numpy as np
 
 from bptt.diagnosis import Diagnosis, StateDiagnosis
+from bptt.presentation.formatting import stated
 from bptt.version import __version__
 
 
@@ -40,6 +41,6 @@ def methods(diagnosis: Diagnosis, title: str, facts: tuple[tuple[str, str], ...]
             "with the ridge chosen by generalised cross-validation (Golub et al. 1979, doi:10.1080/00401706.1979.10489751)."
         )
     sentences += [sentence for sentence in diagnosis.assumed]
-    sentences += [f"{name[:1].upper()}{name[1:]}: {value}." for name, value in facts]
+    sentences += [stated(facts)] if facts else []
     versions = f"bptt {__version__}, NumPy {np.__version__} and Python {python_version()}"
     return " ".join([*sentences, f"Everything was computed with {versions}."])

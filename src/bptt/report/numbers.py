@@ -63,9 +63,9 @@ def numbers(diagnosis: Diagnosis, layer: RecurrenceDiagnosis) -> list[tuple[str,
 def _factors(layer: RecurrenceDiagnosis) -> list[tuple[str, str]]:
     """What each factor of a step does to the signal, where it is known."""
     profile = layer.profile
-    ways = {W_R: "of it W_R", SLOPE: "of it φ′", REST: "of it the rest of the step"}
+    ways = {W_R: "from W_R", SLOPE: "from φ′", REST: "from the rest of the step"}
     if SLOPES in profile.factors:
-        ways = {W_R: "W_R, of what passes it", SLOPES: "slopes of the gates"}
+        ways = {W_R: "W_R, of what passes through", SLOPES: "slopes of the gates"}
     return [
         (f"  {said}", signed(mean_gain(profile.factors[name][profile.up_to_horizon])))
         for name, said in ways.items()

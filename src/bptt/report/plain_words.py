@@ -11,32 +11,32 @@ CAUSES = {
     "weights": "Each step back in time multiplies the error signal by the recurrent weights, the matrix W_R. "
     "Here this changes its size most.",
     "saturation": "Each step back in time multiplies the error signal by the slope of the activation, φ′, or of the "
-    "gates. Here it is small where the units work that carry the signal.",
+    "gates. Here it is small in the units that carry the signal.",
     "inputs too large": "Each step back in time multiplies the error signal by the slope of the activation, φ′, or of "
-    "the gates. Here the inputs are so large that the units stand at the ends of their range, where it is next to zero.",
+    "the gates. Here the inputs are so large that the units are saturated, and the slope is almost zero there.",
     "activation slope": "Each step back in time multiplies the error signal by the slope of the activation, φ′. "
-    "Here it is this slope, as the activation has it, that changes the size of the signal most.",
+    "Here the slope of the activation itself changes the size of the signal most.",
     "gates closed": "A gated cell carries the error signal back through a gate, past the recurrent weights. "
     "Here that gate lets it fade.",
     "non-normal transient": "Each step back in time multiplies the error signal by the recurrent weights, the "
     "matrix W_R. In the first steps they make it grow far more than they would in the long run.",
-    "between the steps": "Between its steps the model does something with the state: dropout, a mask, a norm, a decay. "
+    "between the steps": "Between its steps the model changes the state: by dropout, a mask, a norm or a decay. "
     "Here this changes the size of the error signal most.",
-    "layers above": "The layers above hand errors down to this one at every step, each on its own way. Here they add up to "
-    "more than any step by itself makes of them.",
+    "layers above": "The layers above pass errors down to this one at every step. Here these add up to more than the steps of "
+    "this layer alone would make of them.",
     "cancellation": "What comes from different lags points in different directions, so that most of it cancels.",
-    "step": "Each step back in time multiplies the error signal by what a step makes of its state. Of this recurrence no "
-    "more is known: its step is taken as a whole.",
+    "step": "Each step back in time multiplies the error signal by what a step makes of its state. No more is known "
+    "about this recurrence, because its step is treated as a whole.",
     "decays": LINEAR + "Here that is too small for so many steps.",
     "steps too large": LINEAR
     + "Here that is exp(Δ A), where Δ is the size of a step in the time of the model: the steps are "
     "so large that the state decays within few of them.",
     "state overwritten": LINEAR
-    + "Here a step puts new values in the place of what stands under its key, so that little of "
-    "the old is left.",
+    + "Here a step overwrites what is stored under its key, so that little of the old value is "
+    "left.",
     "grows": LINEAR + "Here that is above 1.",
     "state not passed on": "The state of this layer is lost between its steps, so that no error signal can go back.",
-    "loss out of reach": "No error is made where this layer has so long a past behind it.",
+    "loss out of reach": "The loss is never taken at a step that has so long a past in this layer.",
     "none": "Each step back in time multiplies the error signal by the recurrent weights, the matrix W_R, and by "
     "the slope of the activation, φ′, or of the gates. Together they change its size by less than a factor of 100.",
 }
@@ -59,7 +59,7 @@ def answer(diagnosis: Diagnosis) -> tuple[str, str]:
         return word, "the gradient is exactly zero and reaches nowhere."
     steps = counted(needed, "step")
     as_needed = diagnosis.needed_lag is not None and not diagnosis.too_short(layer)
-    taken = "" if as_needed else f"; {_half(diagnosis)} is taken as needed"
+    taken = "" if as_needed else f"; {_half(diagnosis)} is assumed to be needed"
     if layer.verdict == "steady" and horizon >= needed:
         steps = f"the {steps} the task needs" if as_needed else steps
         return word, f"the gradient reaches {steps}{taken}."
@@ -103,11 +103,11 @@ def meaning(layer: RecurrenceDiagnosis) -> str:
     if layer.name.endswith(".backward"):  # its past is the rest of the sequence
         who, when = "the backward direction", f"{needed} further on in the sequence"
     if layer.verdict == "vanishing":
-        say = "no" if layer.log10_attenuation == -np.inf else "next to no"
-        return f"What {who} saw {when} has {say} say in how its weights change now."
+        say = "no" if layer.log10_attenuation == -np.inf else "almost no"
+        return f"What {who} saw {when} has {say} influence on how its weights change now."
     if layer.verdict == "exploding":
-        return "What lies far back drowns what lies near, and a step of training can throw the weights far off."
-    return f"What {who} saw {when} has a say in how its weights change now."
+        return "The distant past drowns out the recent past, and one training step can throw the weights far off."
+    return f"What {who} saw {when} still influences how its weights change now."
 
 
 def why(cause: Cause, by_its_step: bool = False) -> str:
@@ -129,7 +129,7 @@ def key_numbers(stages: list[tuple[str, Diagnosis]]) -> list[tuple[str, str, str
     reach = (
         f"The gradient of {_of(layer)} is exactly zero."
         if layer.horizon is None
-        else f"95 % of the gradient of {_of(layer)} comes from there or nearer."
+        else f"95 % of the gradient of {_of(layer)} comes from there or from closer."
     )
     if len(stages) > 1:
         stage, diagnosis = stages[0]

@@ -36,7 +36,7 @@ def opening(prognosis: Prognosis) -> tuple[str, str]:
     """The sentence, in two parts: what is foretold, and with which numbers."""
     lag, budget = f"lag {prognosis.needed_lag}", f"{prognosis.budget:,} updates"
     if prognosis.diverged:
-        return f"The network will not learn {lag} in this way", f". {prognosis.stopped}"
+        return f"The network will not learn {lag} with this training", f". {prognosis.stopped}"
     if prognosis.learnt:
         last = prognosis.measured[-1]
         loss, blind = loss_in(prognosis, last.loss), loss_in(prognosis, last.blind)
@@ -61,10 +61,10 @@ def opening(prognosis: Prognosis) -> tuple[str, str]:
     if isnan(prognosis.probability):
         because = ": the look ahead ended too early."
     elif not prognosis.settled:
-        because = ": when the look ahead ended, the output was still finding its mean. Give it a larger budget."
+        because = ": when the look ahead ended, the output was still settling on its mean. Give it a larger budget."
     else:
         because = f": the probability that it does is {chance}{missing}."
-    return f"It cannot be told whether the network learns {lag} within {budget}", because
+    return f"It is unclear whether the network will learn {lag} within {budget}", because
 
 
 def sentence(prognosis: Prognosis) -> str:

@@ -28,7 +28,7 @@ def figures(ranking: Ranking) -> list[Figure]:
         figure(
             "race", "The race on held-out data",
             "The loss on sequences that none has trained on, at the end of every round, over what the same network "
-            "achieves without the past: 1 where nothing of it is learnt. Grey is the model as it is. The better half "
+            "achieves without the past: 1 where nothing of it is learnt. Grey is the unchanged model. The better half "
             "went on to the next round. Below the dotted rule the needed lag counts as learnt. A cross marks where a "
             "training broke off.",
             race(ranking),
@@ -40,8 +40,8 @@ def figures(ranking: Ranking) -> list[Figure]:
         ),
         figure(
             "gradients", "Gradient by lag, before and after",
-            "The size of the part of dW_R from k steps back, on a log scale: grey and dashed the model as it is, blue with "
-            f"the remedy, in the order of the table. The dotted rule marks the lag that is needed.{several}{outside}{same}",
+            "The size of the part of dW_R from k steps back, on a log scale: grey and dashed for the unchanged model, "
+            f"blue with the remedy, in the order of the table. The dotted rule marks the lag that is needed.{several}{outside}{same}",
             gradients(ranking),
             lambda: findings.gradients(ranking),
             lambda: findings.gradients_table(ranking),

@@ -24,8 +24,8 @@ def gradients(ranking: Ranking) -> str:
     steady = sum(each.diagnosis.decisive.verdict == "steady" for each in changed)
     nearest = min(changed, key=lambda each: abs(each.log10_attenuation))
     return (
-        f"{steady} of {len(changed)} {'is' if len(changed) == 1 else 'are'} steady. At {there} the model as it is "
-        f"has {power_of_ten(before.log10_attenuation)} of the signal at {start}; nearest to 1 comes {nearest.name}, "
+        f"{steady} of {len(changed)} {'is' if len(changed) == 1 else 'are'} steady. At {there} the unchanged model "
+        f"has {power_of_ten(before.log10_attenuation)} of the signal at {start}; {nearest.name} comes nearest to 1, "
         f"with {power_of_ten(nearest.log10_attenuation)}."
     )
 
@@ -41,8 +41,8 @@ def memories(ranking: Ranking) -> str:
     best = max(measured, key=lambda each: each.remembered)
     value = remembered_at(best.diagnosis.memory, needed)
     if own == value == "0.00":
-        return f"No single input of lag {needed} can be read off the state, with any of them or as it is."
-    return f"At lag {needed} R² of the model as it is is {own}; the highest is that of {best.name}, {value}."
+        return f"No single input of lag {needed} can be read off the state, with any of them or without."
+    return f"At lag {needed} R² of the unchanged model is {own}; the highest is that of {best.name}, {value}."
 
 
 def race(ranking: Ranking) -> str:
@@ -61,7 +61,7 @@ def race(ranking: Ranking) -> str:
         )
     own = [value for value, name in ended if name == UNCHANGED]
     if own:
-        sentences.append(f"The model as it is has {own[0]:.2g}")
+        sentences.append(f"The unchanged model has {own[0]:.2g}")
     return ". ".join(sentences) + "."
 
 

@@ -49,9 +49,9 @@ def _raced(race: Race) -> str:
     who = {1: "It", 2: "Both"}.get(first, f"All {first}")
     went_on = [f"the best {count} went on to {to[count]}" for count in later]
     sentence = (
-        f"{', '.join([f'{who} trained for {to[first]:,} updates', *went_on])}, the model as it is along with "
-        f"{'it' if first == 1 else 'them'}, judged on held-out data: {race.updates:,} updates, in the time "
-        f"of {race.time:,} of the model as it is."
+        f"{', '.join([f'{who} trained for {to[first]:,} updates', *went_on])}, together with the unchanged model. "
+        f"They were judged on held-out data. The race made {race.updates:,} updates and took as long as "
+        f"{race.time:,} updates of the unchanged model."
     )
     return sentence if race.stopped is None else f"{sentence} {race.stopped}"
 
@@ -61,7 +61,7 @@ def came_out(ranking: Ranking) -> str:
     best, before = ranking.best, ranking.before
     own = before.prognosis
     if best is None:
-        return f"No remedy did better than the model as it is.{_of_the_model(own)}"
+        return f"No remedy did better than the unchanged model.{_of_the_model(own)}"
     changes = _capital("; ".join(best.sentences))
     there, start = judged_at([before, best]), begins_at([before, best])
     if best.prognosis is None or own is None:
@@ -73,10 +73,10 @@ def came_out(ranking: Ranking) -> str:
         )
     if best.prognosis.verdict == "will not learn":
         return (
-            f"None of the remedies is expected to do: nearest comes {best.name}, with which the network "
-            f"{outlook(best.prognosis)}; as it is it {outlook(own)}."
+            f"None of the remedies is expected to be enough. {best.name} comes nearest: with it the network "
+            f"{outlook(best.prognosis)}; unchanged it {outlook(own)}."
         )
-    return f"{changes}. With it the network {outlook(best.prognosis)}; as it is it {outlook(own)}."
+    return f"{changes}. With it the network {outlook(best.prognosis)}; unchanged it {outlook(own)}."
 
 
 def _of_the_model(own: Prognosis | None) -> str:
@@ -89,11 +89,11 @@ def outlook(prognosis: Prognosis) -> str:
     if prognosis.diverged:
         return f"will not learn {goal}: its training broke off"
     if np.isnan(prognosis.probability):
-        return f"was not looked at for long enough to tell whether it learns {goal}"
+        return f"was not trained for long enough to tell whether it learns {goal}"
     if prognosis.learnt:
         return f"has begun to learn lag {prognosis.needed_lag} after {prognosis.measured[-1].update} updates"
     if not prognosis.settled:
-        return f"may or may not learn {goal} (when the look ahead ended, its output was still finding its mean)"
+        return f"may or may not learn {goal} (when the look ahead ended, its output was still settling on its mean)"
     sure = probability(prognosis)
     if prognosis.verdict == "will learn":
         step = prognosis.expected_step
@@ -110,12 +110,12 @@ def how_ranked(ranking: Ranking) -> str:
     there = judged_at(ranking.tried)
     if ranking.race is None:
         return (
-            f"Ranked by a gradient that is steady at {there}, then the R² of the input of that lag in the state. "
-            "How far a gradient reaches before training does not settle what is learnt."
+            f"Ranked by whether the gradient is steady at {there}, then by the R² of the input of that lag in the state. "
+            "How far a gradient reaches before training does not decide what is learnt."
         )
     return (
-        "Ranked by the prognosis on held-out data: who went on to a later round first, then by probability. Whose "
-        f"signal at {there} is still below 0.01, and who does not learn all the same, stands behind."
+        "Ranked by the prognosis on held-out data: first the round that was reached, then the probability. A remedy "
+        f"whose signal at {there} is still below 0.01, and which does not learn all the same, is ranked last."
     )
 
 
