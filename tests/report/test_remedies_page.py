@@ -201,7 +201,7 @@ def test_the_words_follow_the_prognosis(remedies, visit, tmp_path):
         box = visit(report.save(tmp_path / "remedies.html")).page.inner_text(".verdict")
         assert words in box
     report = replace(remedies, tried=(remedies.before, hopeless))
-    assert "No remedy did better than the model as it is" in str(report)
+    assert "No remedy did better than the unchanged model" in str(report)
     net, batch = random_case(0)
     untried = str(tried(net, batch, only=["orthogonal"]))
     for word in ("will learn", "will not learn", "probability"):
