@@ -29,6 +29,18 @@ def on_post_page(output: str, *, page: Any, config: Any) -> str:
     return output.replace("https://unpkg.com/iframe-worker/shim", f"{base}offline.js")
 
 
+def on_page_content(html: str, *, page: Any, config: Any, files: Any) -> str:
+    """For a phone: a picture leads to itself at full size, and code in a table may be broken behind a mark, not elsewhere."""
+    html = re.sub(r'<img [^>]*?src="([^"]+)"[^>]*>', r'<a href="\1">\g<0></a>', html)
+    return re.sub(r"<td>.*?</td>", _breakable, html, flags=re.S)
+
+
+def _breakable(cell: re.Match[str]) -> str:
+    return re.sub(
+        r"(?<=<code>)[^<]*", lambda code: re.sub(r"([_/.=])(?=\w)", r"\1<wbr>", code[0]), cell[0]
+    )
+
+
 def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:
     """Links to what lies beside the folder lead to its page."""
     for source, target in ELSEWHERE.items():

@@ -51,3 +51,12 @@ def test_every_option_of_every_command_is_listed():
 def test_links_of_pages_that_lie_elsewhere():
     moved = website.moved("[a](docs/files.md#x) [b](CHANGELOG.md) [c](../CONTRIBUTING.md)")
     assert moved == "[a](files.md#x) [b](changes.md) [c](../CONTRIBUTING.md)"
+
+
+def test_what_a_phone_needs():
+    """Code in a table may be broken behind a mark alone; a picture leads to itself."""
+    row = '<td><code>bptt/a_b</code></td><td><code>x</code>, y</td><img alt="a" src="i/p.png">'
+    assert website.on_page_content(row, page=None, config=None, files=None) == (
+        "<td><code>bptt/<wbr>a_<wbr>b</code></td><td><code>x</code>, y</td>"
+        '<a href="i/p.png"><img alt="a" src="i/p.png"></a>'
+    )
