@@ -144,19 +144,19 @@ def test_ctrl_c_leaves_what_is_known(press, tmp_path):
     press(3)
     done = bptt(*SMALL, cwd=tmp_path, code=130)
     said = flat(done.stdout)
-    assert "Stopped by hand after 3 of 4 updates." in said
+    assert "Interrupted after 3 of 4 updates." in said
     assert "after 2" in said
-    assert "Stopped by hand after 3 of 4 updates." in (tmp_path / "prognosis.html").read_text()
+    assert "Interrupted after 3 of 4 updates." in (tmp_path / "prognosis.html").read_text()
     document = json.loads(bptt(*SMALL, "--json", "--no-report", cwd=tmp_path, code=130).stdout)
     assert [m["update"] for m in document["measured"]] == [0, 2]
     assert len(document["losses"]) == 3
-    assert document["stopped"] == "Stopped by hand after 3 of 4 updates."
+    assert document["stopped"] == "Interrupted after 3 of 4 updates."
 
 
 def test_ctrl_c_before_anything_is_measured(press, tmp_path):
     press(0)
     said = flat(bptt(*SMALL, cwd=tmp_path, code=130).stdout)
-    assert "Stopped by hand after 0 of 4 updates." in said
+    assert "Interrupted after 0 of 4 updates." in said
     assert "It is unclear" in said
     assert not list(tmp_path.iterdir())
 

@@ -179,7 +179,7 @@ def test_ctrl_c_leaves_what_is_known(adding):
         signal.signal(signal.SIGINT, handler)
     assert [m.update for m in seen.measured] == [0, 5]
     assert len(seen.losses) == 7
-    assert seen.stopped == "Stopped by hand after 7 of 10 updates."
+    assert seen.stopped == "Interrupted after 7 of 10 updates."
     assert not seen.diverged
 
 

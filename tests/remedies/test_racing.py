@@ -157,7 +157,7 @@ def test_a_hand_on_the_keys_leaves_what_is_known():
             raise KeyboardInterrupt
 
     ranking = try_remedies(small(400), only=ONLY, progress=progress)
-    assert ranking.race.stopped == f"Stopped by hand after {ranking.race.updates} updates."
+    assert ranking.race.stopped == f"Interrupted after {ranking.race.updates} updates."
     assert len(ranking.tried) == 5
     raced = [each for each in ranking.tried if each.rounds]
     assert [each.name for each in ranking.tried[: len(raced)]] == [each.name for each in raced]

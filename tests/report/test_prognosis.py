@@ -181,7 +181,7 @@ def test_what_was_left_out_is_said_where_its_chart_would_stand(visit, tmp_path):
 
 def test_nothing_measured_and_no_signal(tmp_path, visit):
     """Stopped before the first measurement, and a network that no error goes through."""
-    early = PrognosisReport(30, 2000, (), (), stopped="Stopped by hand after 0 of 200 updates.")
+    early = PrognosisReport(30, 2000, (), (), stopped="Interrupted after 0 of 200 updates.")
     assert early.verdict == "cannot tell"
     dead = foretold(
         *(measured(n, reach=-np.inf, rate=0.0, coherence=0.0, form=0.0) for n in (0, 200))
@@ -191,8 +191,8 @@ def test_nothing_measured_and_no_signal(tmp_path, visit):
         seen = visit(case.save(tmp_path / "page.html"))
         assert seen.complaints == []
         json.loads(case.to_json())
-    assert "Stopped by hand after 0 of 200 updates." in str(early)
-    once = foretold(measured(0), stopped="Stopped by hand after 7 of 200 updates.")
+    assert "Interrupted after 0 of 200 updates." in str(early)
+    once = foretold(measured(0), stopped="Interrupted after 7 of 200 updates.")
     assert why(once) == why(early) == ""  # one moment explains nothing
     assert "no error signal arrives there at all" in dead.html()
 

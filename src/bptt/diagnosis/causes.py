@@ -59,7 +59,7 @@ def _grown(evidence: Evidence) -> Cause:
         return Cause(
             "layers above", total / LN10,
             f"By itself this layer lets the signal grow by no more than {times(evidence.most_by_itself)} up to lag "
-            f"{evidence.last}. Layers above hand errors down at every lag, and they add up to {times(total)}.",
+            f"{evidence.last}. Layers above pass errors down at every lag, and they add up to {times(total)}.",
         )  # fmt: skip
     if evidence.gated:
         per_step = float(np.exp(by_weights / evidence.steps))

@@ -67,7 +67,7 @@ def _cause(along: Along, facts: Mapping[str, float]) -> Cause:
     if written is not None and 1 - written < facts[MEAN]:
         return Cause(
             "state overwritten", written,
-            f"A step overwrites {written:.2g} of what stands under its key and lets the rest decay by {facts[MEAN]:.3g}: "
+            f"A step overwrites {written:.2g} of what is stored under its key and lets the rest decay by {facts[MEAN]:.3g}: "
             f"it keeps {kept}; {enough}.",
         )  # fmt: skip
     delta = facts.get(STEP_SIZE)
@@ -89,7 +89,7 @@ def _advice(
     if cause.name == "state overwritten":
         return (
             Advice(
-                f"Let a step overwrite less of what stands under its key: with β‖k‖² at {1 - a:.2g}, now {facts[WRITTEN]:.2g}, "
+                f"Let a step overwrite less of what is stored under its key: with β‖k‖² at {1 - a:.2g}, now {facts[WRITTEN]:.2g}, "
                 f"a tenth is left at lag {along.needed} even where every step has the same key; normalised keys, and a bias "
                 "of β below 0, do that.",
                 number=1 - a,

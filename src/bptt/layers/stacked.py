@@ -49,7 +49,7 @@ class Levels:
                 raise ShapeError(
                     f"levels[{number}]", f"{level_size(below)} inputs of {self.dtype}",
                     f"{above.inputs} of {level_layers(above)[0].dtype}",
-                    "A level reads what the one below hands up.",
+                    "A layer reads the outputs of the layer below.",
                 )  # fmt: skip
 
     def __setattr__(self, name: str, value: Any) -> None:

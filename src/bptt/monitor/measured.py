@@ -61,7 +61,7 @@ class Measured:
             raise OptionError(
                 "loss", "one that can be computed on the monitor's batch", f"{type(error).__name__}: {error}",
                 "Call loss(model, batch) yourself and see where it fails. If the model remembers sequences of "
-                "another batch size, let it forget them, or make the monitor before training.",
+                "another batch size, reset its state, or create the monitor before training.",
             ) from error  # fmt: skip
 
     @property

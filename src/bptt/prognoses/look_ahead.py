@@ -66,7 +66,7 @@ def look_ahead(learner: Learner, updates: int, progress: Progress | None = None)
     except NonFiniteError as error:
         stopped, diverged = broke_off(len(losses), str(error)), True
     except KeyboardInterrupt:
-        stopped = f"Stopped by hand after {len(losses)} of {updates} updates."
+        stopped = f"Interrupted after {len(losses)} of {updates} updates."
     return Looked(tuple(measured), tuple(losses), stopped, diverged)
 
 

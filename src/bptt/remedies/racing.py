@@ -169,7 +169,7 @@ def race(candidates: Sequence[Tried], budget: int, progress: Progress) -> tuple[
                 runner.run(each, spent.update)
             spent.so_far = plan.time - plan.left  # measuring and all
     except KeyboardInterrupt:
-        stopped = f"Stopped by hand after {counted(spent.updates, 'update')}."
+        stopped = f"Interrupted after {counted(spent.updates, 'update')}."
         if not runners:
             runners = [Runner(tried, None) for tried in candidates]
     ran = Race(budget, round(plan.time), tuple(rounds), spent.updates, stopped)

@@ -92,7 +92,7 @@ def diagnose_module(
     mode = "train" if model.training else "eval"
     assumed = (
         *assumed_lags(needed_lag, parts.names, parts.traces, parts.profiles, needed),
-        f"The numbers are of one batch, with the model in {mode} mode.",
+        f"The numbers come from one batch, with the model in {mode} mode.",
         *parts.remarks,
         *remarks_on_memory(memory, lag),
     )

@@ -46,6 +46,6 @@ def checked(network: Network, clip: float | None, omega: float) -> tuple[float |
     if omega and gated:
         raise OptionError(
             "omega", "plain RNN layers", f"{', '.join(sorted(gated))} layers",
-            "Leave omega out: gates are there to do what Ω does.",
+            "Leave omega out: gates already do what Ω does.",
         )  # fmt: skip
     return clip, omega

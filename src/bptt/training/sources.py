@@ -120,7 +120,7 @@ class TextSource:
         if any(isinstance(level, Bidirectional) for level in network.stack.levels):
             raise OptionError(
                 "network", "layers that run forward only", "a bidirectional level",
-                "Use layers that run forward: backward ones would read the characters to be named.",
+                "Use layers that run forward: backward layers would read the characters that are to be predicted.",
             )  # fmt: skip
 
 

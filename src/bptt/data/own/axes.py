@@ -69,7 +69,7 @@ def told(
             )  # fmt: skip
         raise FileError(
             file, f"{targets[0]} {each}, one per sequence, or ({first}, {second}), one per step, for {x[0]} {x[1]}",
-            str(targets[1]), "Save them so; in the place of one-hot classes their numbers, y.argmax(-1).",
+            str(targets[1]), "Save them so; instead of one-hot classes, save their numbers, y.argmax(-1).",
         )  # fmt: skip
     if len(fitting) > 1:
         raise OptionError(

@@ -46,7 +46,7 @@ def sequences_in(table: Table, reading: Reading) -> Own:
     if target is None:
         raise FileError(
             file, "a column target or label, or the name of another", f"columns {listed(names)}",
-            "Say which one is asked for: target=NAME." + NO_HEADER * any(map(is_number, names)),
+            "Name the column of the targets: target=NAME." + NO_HEADER * any(map(is_number, names)),
         )  # fmt: skip
     rest = [n for n in names if n not in (by, target)]
     places, clock = in_order(table, rest, _places(table, by, said=reading.sequence is not None))
@@ -84,7 +84,7 @@ def _places(table: Table, by: str | None, *, said: bool) -> dict[str, Array]:
     if len(found) == len(table.rows) > 1 and not said:
         raise FileError(
             table.file, "several rows of each sequence, a row per step", f"another {by} in every row",
-            "Say which column tells the sequences apart: sequence=NAME.",
+            "Name the column that distinguishes the sequences: sequence=NAME.",
         )  # fmt: skip
     return {key: np.array(rows) for key, rows in found.items()}
 

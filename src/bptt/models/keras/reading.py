@@ -83,7 +83,7 @@ def _readout(file: KerasFile, chain: list[KerasLayer]) -> Readout:
     if readout is None:
         raise FileError(
             file.path, "a Dense layer that reads the states", f"{chain[-1].name!r} as the output",
-            "Save the whole model, with what reads the states.",
+            "Save the whole model, including the layer that reads the states.",
         )  # fmt: skip
     loss = _loss_name(file.loss)
     return replace(readout, logits="crossentropy" in loss if loss else len(readout.W) > 1)

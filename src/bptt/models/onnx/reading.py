@@ -66,7 +66,7 @@ class _Reading:
         if self.readout is None:
             raise FileError(
                 self.path, "a matrix (Gemm or MatMul) that reads the states", "none",
-                "Export the whole model, with what reads the states.",
+                "Export the whole model, including the layer that reads the states.",
             )  # fmt: skip
         network = network_of(self.path, self.levels, self.readout, self.loss_at)
         names = [node.name for node in self.nodes]

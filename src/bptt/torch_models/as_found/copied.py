@@ -51,7 +51,7 @@ def copied(
         raise OptionError(
             "model", f"one that can be copied, since {why}",
             f"{path} ({type(culprit).__name__}), of which Python says: {error}",
-            f"Set {path} to None for the while, or give its class a __deepcopy__.",
+            f"Set {path} to None for the time being, or give its class a __deepcopy__.",
         ) from error  # fmt: skip
 
 

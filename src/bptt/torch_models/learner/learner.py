@@ -104,7 +104,7 @@ class ModuleLearner:
         if sequences < 2:
             raise OptionError(
                 "data", "batches of several sequences", "one sequence in a batch",
-                "Use a larger batch size: what pulls the same way in many sequences is measured.",
+                "Use a larger batch size: agreement is measured across many sequences.",
             )  # fmt: skip
         self.batch = max(1, round(sequences * data.per_group))
         self.epoch = data.epoch
@@ -176,7 +176,7 @@ class ModuleLearner:
         if before is not None and all(map(torch.equal, before, self.model.parameters())):
             raise OptionError(
                 "step", "one update of the model that it is called with", "weights that are the same after it",
-                "Make the optimiser of the model that step is given, when it is given it first.",
+                "Create the optimiser for the model that step receives, when step receives it for the first time.",
             )  # fmt: skip
         if not isinstance(E, Tensor | float | int):
             with untouched(self.model), torch.no_grad():

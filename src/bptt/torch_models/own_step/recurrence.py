@@ -113,7 +113,7 @@ class Recurrence:
                 if part is not None:
                     raise DTypeError(
                         "dstate", f"None for a part of the state of {state.dtype}", _kind(part),
-                        "Whole numbers have no gradient: pass None there.",
+                        "Integers have no gradient: pass None there.",
                     )  # fmt: skip
                 continue
             d.append(torch.zeros_like(state) if part is None else _error(part, state))

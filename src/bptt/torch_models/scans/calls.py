@@ -126,7 +126,7 @@ def scan_calls(
         kind = type(model).__name__ if among is None else ", ".join(among)
         raise OptionError(
             "model", "a module whose recurrence is known", kind,
-            "Say where it is: bptt.torch_models.register(Class, adapter); docs/recurrences.md has an example.",
+            "Register an adapter that finds it: bptt.torch_models.register(Class, adapter); docs/recurrences.md has an example.",
         )  # fmt: skip
     with ExitStack() as stack:
         stack.enter_context(untouched(model))

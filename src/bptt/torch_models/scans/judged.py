@@ -62,7 +62,7 @@ def diagnose_scans(
     mode = "train" if model.training else "eval"
     assumed = (
         *assumed_lags(needed_lag, list(layers), lengths, profiles, needed),
-        f"The numbers are of one batch, with the model in {mode} mode.",
+        f"The numbers come from one batch, with the model in {mode} mode.",
         *dict.fromkeys(one.some.words for one in every if one.some is not None),
         *_what_lag_is(every, lag),
         *_beside(every),

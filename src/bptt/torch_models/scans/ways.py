@@ -60,7 +60,7 @@ def ways_back(model: nn.Module, batch: Any, loss: Loss) -> WaysBack:
     if not modules:
         raise OptionError(
             "model", "a module whose recurrence is known", type(model).__name__,
-            "Say where it is: bptt.torch_models.register(Class, adapter).",
+            "Register an adapter that finds it: bptt.torch_models.register(Class, adapter).",
         )  # fmt: skip
     (E, whole), (E_cut, around) = (_gradient(model, batch, loss, cut) for cut in ({}, modules))
     limit = 1e4 * torch.finfo(whole.dtype).eps * max(abs(E), 1.0)

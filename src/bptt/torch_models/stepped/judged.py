@@ -78,7 +78,7 @@ def diagnose_steps(
     mode = "train" if model.training else "eval"
     assumed = (
         *assumed_lags(needed_lag, list(layers), lengths, profiles, needed),
-        f"The numbers are of one batch, with the model in {mode} mode.",
+        f"The numbers come from one batch, with the model in {mode} mode.",
         *_which(every, by_itself),
         *(remark for one in every for remark in one.remarks),
         *remarks_on_memory(remembered, lag),
