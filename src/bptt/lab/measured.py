@@ -9,6 +9,10 @@ from bptt.arrays import Array
 from bptt.configuration import Built, Configuration
 from bptt.data import Series
 from bptt.diagnosis import Diagnosis, LayerDiagnosis, diagnose_network
+from bptt.diagnosis.lags import needed_lags
+from bptt.diagnosis.layer import diagnose_traces
+from bptt.gradients.by_lag import by_lag
+from bptt.gradients.by_step import by_step
 from bptt.layers import Trace
 from bptt.report import Report
 
@@ -19,7 +23,7 @@ class Measured:
 
     Attributes:
         built: the network and the batch.
-        diagnosis: of it.
+        diagnosis: of it; what no chart shows is left to the report, for a slider's move waits for this.
         trace: the forward pass of the layer that decides.
     """
 
@@ -67,10 +71,13 @@ def measure(built: Built) -> Measured:
     Raises:
         BpttError: if the batch does not fit the network.
     """
-    diagnosis = diagnose_network(built.network, built.batch, built.needed_lag)
     run = built.network.run(**built.batch)
-    number = list(diagnosis.layers).index(diagnosis.decisive.name)
-    return Measured(built, diagnosis, run.stack_trace.traces[number])
+    traces, names = run.stack_trace.traces, built.network.stack.names
+    profiles = by_lag(run.stack_trace, run.dh)
+    needed = needed_lags(built.needed_lag, traces, profiles)
+    layers = diagnose_traces(names, traces, profiles, by_step(run.stack_trace, run.dh), needed)
+    diagnosis = Diagnosis(layers, run.E, (), None, (), None, built.needed_lag)
+    return Measured(built, diagnosis, traces[names.index(diagnosis.decisive.name)])
 
 
 @lru_cache(maxsize=32)
@@ -92,8 +99,10 @@ def report_of(
     """
     title = f"{file or setting.cell} on {setting.data if given is None else given.name}"
     facts = [] if file else [(k, str(v)) for k, v in vars(setting).items() if v is not None]
+    built = shown.built
+    diagnosis = diagnose_network(built.network, built.batch, built.needed_lag)
     if given is None:
-        return Report(shown.diagnosis, title=title, facts=tuple(facts))
+        return Report(diagnosis, title=title, facts=tuple(facts))
     facts = [fact for fact in facts if fact[0] not in ("data", "length", "batch")] + given.facts
-    diagnosis = replace(shown.diagnosis, assumed=(*shown.diagnosis.assumed, *given.assumed))
+    diagnosis = replace(diagnosis, assumed=(*diagnosis.assumed, *given.assumed))
     return Report(diagnosis, title=title, facts=tuple(facts))
