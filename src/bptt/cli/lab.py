@@ -1,11 +1,13 @@
 """``bptt lab``: the live page."""
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bptt.cli.panels import SERVER
+from bptt.cli.panels import OUTPUT, SERVER
+from bptt.extras import needing
 
 
 def lab(
@@ -44,6 +46,15 @@ def lab(
             rich_help_panel=SERVER,
         ),
     ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="Write the lesson as one file that needs no server and no network, and end: one unit moves, "
+            "the whole network is drawn from stored results.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
 ) -> None:
     """Open the live page: a network's numbers as sliders, and how far its gradient reaches as they move.
 
@@ -54,7 +65,13 @@ def lab(
       bptt lab
       bptt lab --no-browser --port 8000
       bptt lab --host 0.0.0.0 --token "a long word"
+      bptt lab --export lesson.html
     """
+    if export is not None:
+        with needing("lab", "--export"):
+            from bptt.lab.edition import save
+        _say(f"Written: {save(export)}")
+        return
     from bptt.lab.server import serve
 
     serve(host, port, token, browser=not no_browser, say=_say)

@@ -81,7 +81,7 @@ POWER = Exercise(
     "0.5 to the power of 6 is 0.016, to the power of 7 it is 0.0078: from lag 7 on. In general k > ln 0.01 / ln 0.5 = 6.6.",
 )  # fmt: skip
 CULPRIT = Exercise(
-    "culprit", "terms", "Which of them?",
+    "culprit", "terms", "The culprit",
     "Set them to $W_R = 2$, $W_F = 1$, *tanh* and $n = 6$. Now $W_R^k$ grows with $k$, and still the terms vanish. What makes "
     "them so small?",
     GROWING, _culprit,

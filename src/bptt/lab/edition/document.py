@@ -1,0 +1,180 @@
+"""The file: the page's own words and pictures, with what a server would compute computed before."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from html import escape, unescape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import marimo as mo
+import vl_convert
+
+from bptt.cells.activations import ACTIVATIONS
+from bptt.derivation import Derivation
+from bptt.errors import FileError
+from bptt.files.writing import write_bytes
+from bptt.lab import learning, pictures, scenes, texts, words
+from bptt.lab.controls import RANGES
+from bptt.lab.edition.mathml import mathml
+from bptt.lab.exercises import CULPRIT, EXERCISES, FACTOR, POWER, OneUnit
+from bptt.lab.exercises.of_one_unit import SECOND, SLOPES, expression, inputs
+from bptt.lab.measured import measured
+from bptt.lab.pictures import Picture
+from bptt.report.sentences import headline
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+INTRO = """
+This is the lesson of `bptt lab` as one file: it needs no server and no network. What is said of one unit moves as you move the
+sliders; the pictures of a whole network are those of the networks in the list, measured when this file was written. The page
+itself, with every slider, opens with `pip install 'bptt[lab]'` and `bptt lab`.
+"""
+CHARTS = {
+    "background": "white", "font": "system-ui, sans-serif", "axis": {"labelFontSize": 12, "titleFontSize": 13, "titleFontWeight": "normal"},
+    "legend": {"labelFontSize": 12, "labelLimit": 400, "columnPadding": 24}, "padding": 14, "view": {"stroke": "#d9d9e0"}, "axisY": {"minExtent": 44},
+}  # fmt: skip
+
+
+def save(path: str | Path) -> Path:
+    """Write the static edition of the live page.
+
+    Args:
+        path: of the file, ending in .html.
+
+    Raises:
+        FileError: if the name does not end so, or the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise FileError(str(path), "a name ending in .html", repr(path.suffix), "Write lesson.html.")  # fmt: skip
+    return write_bytes(path, document().encode())
+
+
+def document() -> str:
+    """All of it, as HTML."""
+    own = files("bptt.lab.edition")
+    stored = json.dumps(_stored(), allow_nan=False).replace("</", "<\\/")
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<title>How far back does the gradient reach?</title>"
+        f"<style>{own.joinpath('page.css').read_text('utf-8')}</style></head><body>\n"
+        f"{''.join(_sections())}\n"
+        f'<script type="application/json" id="stored">{stored}</script>'
+        f"<script>{own.joinpath('live.js').read_text('utf-8')}</script></body></html>\n"
+    )
+
+
+def prose(text: str) -> str:
+    """The page's Markdown as HTML, formulas as MathML."""
+    html = mo.md(words.explained(text)).text
+    html = re.sub(r"<marimo-tex[^>]*>(.*?)</marimo-tex>", _formula, html, flags=re.DOTALL)
+    return html.replace('<span class="markdown prose dark:prose-invert contents">', "<div>", 1).removesuffix("</span>") + "</div>"  # fmt: skip
+
+
+def _formula(found: re.Match[str]) -> str:
+    tex = unescape(found[1]).strip()
+    inside, display = tex[3:-3].strip(), tex.startswith("||[")
+    said = mathml(inside, display=display)
+    return f'<div class="wide">{said}</div>' if display else said
+
+
+def _sections() -> Iterator[str]:
+    yield prose(f"# How far back does the gradient reach?\n{INTRO}")
+    yield prose("## The network" + texts.NETWORK.partition("## The network")[2])
+    yield prose(texts.EQUATIONS)
+    for form in ("scalar", "matrix"):
+        yield prose(texts.aligned(Derivation(3, form)))
+    yield prose(texts.SCALAR)
+    yield _unit()
+    asked: dict[Any, str] = {}
+    for name, setting in (scenes.CULPRITS | scenes.CURES).items():
+        asked.setdefault(setting, name)
+    networks = {name: measured(setting) for setting, name in asked.items()}
+    before: dict[str, str] = {}  # "helped" is a picture that was drawn before
+    for text, _, key in texts.PICTURES:
+        yield prose(text)
+        if key == "by_lag":
+            options = "".join(f"<option>{escape(name)}</option>" for name in networks)
+            yield f'<div class="scene"><label>The network: <select id="scene">{options}</select></label></div>'
+        picture = {each.key: each for each in pictures.OF_NETWORK}[key]
+        for name, network in networks.items():
+            card = f'<p class="card"><strong>{network.layer.verdict.capitalize()}.</strong> {escape(headline(network.layer))}</p>'
+            drawn = before[name] if key == "helped" else _picture(picture, network)
+            if key == "by_lag":
+                before[name] = drawn
+            yield f'<div data-scene="{escape(name)}">{card if key == "by_lag" else ""}{drawn}</div>'
+    yield prose(texts.CLIFF)
+    yield _picture(pictures.cliff, pictures.descents())
+    yield prose(texts.LEARNING)
+    *_, learnt = learning.rounds(learning.USUAL, learning.OPEN)
+    yield f"<p>{escape(learnt.sentence)} The change is: {learning.OPEN}.</p>"
+    yield _picture(pictures.loss, learnt) + _picture(pictures.reach, learnt)
+    yield prose(texts.SO)
+
+
+def _unit() -> str:
+    """The sliders of one unit, its terms, and the exercises on them."""
+    first = OneUnit()
+    sliders = "".join(
+        f'<label>{prose_inline(label)} <input type="range" id="{name}" min="{low}" max="{high}" step="{step}" '
+        f'value="{getattr(first, name)}"><output></output></label>'
+        for name, label in (("weight", "weight $W_R$"), ("input_weight", "input weight $W_F$"), ("steps", "steps $n$"))
+        for low, high, step in (RANGES[name],)
+    )  # fmt: skip
+    choices = "".join(f"<option>{name}</option>" for name in ACTIVATIONS)
+    asked = "".join(_asked(number) for number in range(len(_exercises())))
+    return (
+        f'<div class="controls">{sliders}<label>activation <select id="phi">{choices}</select></label></div>'
+        '<div class="wide"><table id="terms"></table></div>'
+        f'<svg id="bars" viewBox="0 0 600 190" role="img"></svg>{asked}'
+    )
+
+
+def prose_inline(text: str) -> str:
+    """A few words with formulas between $."""
+    return re.sub(r"\$(.*?)\$", lambda found: mathml(found[1]), text)
+
+
+def _exercises() -> list[dict[str, Any]]:
+    """Those on one unit, as the script judges them."""
+    third = expression(SECOND).terms[1].factors[2].value
+    right: dict[str, tuple[Any, float]] = {"factor": (third, 0.005), "power": (7, 0), "culprit": (SLOPES, 0)}  # fmt: skip
+    return [
+        {
+            "right": right[each.key][0], "within": right[each.key][1], "hint": each.hint, "solution": each.solution,
+            "start": vars(each.start),
+        }
+        for each in (FACTOR, POWER, CULPRIT)
+    ]  # fmt: skip
+
+
+def _asked(number: int) -> str:
+    each = EXERCISES[number]
+    field = (
+        f"<select name=answer><option></option>{''.join(f'<option>{escape(one)}</option>' for one in each.choices)}</select>"
+        if each.choices
+        else "<input name=answer autocomplete=off size=8>"
+    )
+    return (
+        f'<form class="ask" data-number="{number}">{prose(f"**Exercise {number + 1}. {each.title}.** {each.question}")}'
+        f"<label>your answer {field}</label> <button>Check</button> <button type=button>Set the sliders</button><output></output></form>"
+    )
+
+
+def _stored() -> dict[str, Any]:
+    return {"inputs": inputs().tolist(), "exercises": _exercises()}
+
+
+def _picture(picture: Picture, shown: Any) -> str:
+    """A picture as an image that holds itself, and what it shows in words."""
+    spec = {**picture.spec(shown), "datasets": picture.rows(shown)}
+    version = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+    svg = vl_convert.vegalite_to_svg(spec, vl_version=version, config=CHARTS)
+    said = escape(picture.sentence(shown), quote=True)
+    image = base64.b64encode(svg.encode()).decode()
+    return f'<div class="wide"><img alt="{said}" src="data:image/svg+xml;base64,{image}"></div>'

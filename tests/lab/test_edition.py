@@ -1,0 +1,85 @@
+"""The lesson as one file: it opens from the disk with no network, counts as the library does, and is silent."""
+
+import re
+from html import unescape
+
+import numpy as np
+import pytest
+
+pytest.importorskip("marimo")
+
+import marimo as mo
+
+from bptt.cells.activations import ACTIVATIONS
+from bptt.derivation import Derivation
+from bptt.errors import FileError
+from bptt.lab import texts, words
+from bptt.lab.edition import save
+from bptt.lab.edition.mathml import mathml
+from bptt.lab.exercises import EXERCISES
+from bptt.lab.exercises.of_one_unit import inputs
+from bptt.lab.scalar import unrolled
+
+
+@pytest.fixture(scope="module")
+def page(browser, tmp_path_factory):
+    path = save(tmp_path_factory.mktemp("edition") / "lesson.html")
+    context = browser.new_context(viewport={"width": 390, "height": 844}, offline=True)
+    opened = context.new_page()
+    complaints = []
+    opened.on("console", lambda message: complaints.append(message.text))
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.goto(path.as_uri())
+    yield opened
+    assert not complaints
+    context.close()
+
+
+def test_one_unit_is_computed_as_the_library_does(page):
+    for phi in ACTIVATIONS:
+        at = {"weight": 1.2, "input_weight": 0.7, "phi": phi, "steps": 5}
+        drawn = page.evaluate("at => unrolled(at).map(term => term.product)", at)
+        expected = [term.product for term in unrolled(0.7, 1.2, 0, inputs(), 5, phi).terms]
+        np.testing.assert_allclose(drawn, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_a_slider_moves_the_terms_and_an_exercise_is_judged(page):
+    form = page.locator("form.ask").first
+    form.get_by_role("button", name="Set the sliders").click()
+    assert page.locator("#weight").input_value() == "1.2"
+    assert "−0.836" in page.locator("#terms tr").nth(1).inner_text()
+    form.locator("input").fill("1.2")
+    form.locator("input").press("Enter")
+    assert "Hint" in form.locator("output").inner_text()
+    form.locator("input").fill("-0.836")
+    form.get_by_role("button", name="Check").click()
+    assert form.locator("output").inner_text() == "Right."
+
+
+def test_the_list_shows_another_network(page):
+    shown = "[...document.querySelectorAll('.card')].filter(e => e.getClientRects().length).map(e => e.textContent)"
+    assert page.evaluate(shown)[0].startswith("Vanishing")
+    page.locator("#scene").select_option("W_R grows, nothing takes it back")
+    assert page.evaluate(shown)[0].startswith("Exploding")
+    wrong = "[...document.images].filter(e => !e.complete || !e.naturalWidth || e.alt.length < 30).length"
+    assert page.evaluate(wrong) == 0
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_every_formula_of_the_page_is_known():
+    written = "\n\n".join(text for name, text in vars(texts).items() if name.isupper() and isinstance(text, str))  # fmt: skip
+    written += "\n\n".join(text for text, _, _ in texts.PICTURES)
+    written += "\n\n".join(each.question for each in EXERCISES)
+    written += "\n\n".join(texts.aligned(Derivation(n, form)) for n in (1, 3) for form in ("scalar", "matrix"))  # fmt: skip
+    html = mo.md(words.explained(written)).text
+    formulas = re.findall(r"<marimo-tex[^>]*>(.*?)</marimo-tex>", html, re.DOTALL)
+    assert len(formulas) > 150
+    for formula in formulas:
+        mathml(unescape(formula).strip()[3:-3])
+    with pytest.raises(ValueError, match="not known"):
+        mathml(r"\unknown")
+
+
+def test_a_name_that_is_no_page_is_refused(tmp_path):
+    with pytest.raises(FileError, match=r"a name ending in \.html"):
+        save(tmp_path / "lesson.txt")
