@@ -2,6 +2,7 @@
 
 from bptt.diagnosis.along import Along
 from bptt.diagnosis.cause import Cause
+from bptt.diagnosis.keep import Keep, initialised
 from bptt.diagnosis.piece import Advice
 
 CLIP = Advice(
@@ -41,8 +42,17 @@ def plain_advice(along: Along, cause: Cause) -> tuple[Advice, ...]:
     return ()
 
 
-def advice_on_state(along: Along, cause: Cause) -> tuple[Advice, ...]:
-    """The same for a recurrence that is known by its step alone: what a step would have to pass on."""
+def advice_on_state(
+    along: Along, cause: Cause, keep: Keep | None = None, path: str = ""
+) -> tuple[Advice, ...]:
+    """The same for a recurrence that is known by its step alone: what a step would have to pass on.
+
+    Args:
+        along: what was measured.
+        cause: of the verdict.
+        keep: what lets a step keep more of its state; None if nobody says.
+        path: of the module in the model.
+    """
     plain = plain_advice(along, cause)
     if plain:
         return plain
@@ -56,6 +66,7 @@ def advice_on_state(along: Along, cause: Cause) -> tuple[Advice, ...]:
         return less, CLIP
     now = f"now it is {growth:.3g}" if growth == growth else "now nothing is left"
     return (
+        *initialised(along, keep, path),
         Advice(
             f"Let a step pass on {enough:.3g} of the signal, so that a tenth is left at lag {along.needed}; {now}: a gate that "
             "stays open, or a way from state to state that adds instead of replacing.",

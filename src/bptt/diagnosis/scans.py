@@ -6,19 +6,19 @@ state overwritten    the delta rule puts new values in the place of old ones
 grows                a is above 1
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from bptt.diagnosis.along import Along
 from bptt.diagnosis.cause import Cause, cause_of_none
+from bptt.diagnosis.keep import Keep, initialised
 from bptt.diagnosis.piece import Advice
 from bptt.diagnosis.plain_advice import CLIP, plain_advice
 from bptt.diagnosis.state import StateDiagnosis, along_state, diagnose_state
-from bptt.dynamics import ENOUGH, Exponents, strength_that_keeps
+from bptt.dynamics import Exponents
 from bptt.gradients.by_lag import StateProfile
 
 MEAN, SLOWEST = "a over all units, mean", "a of the slowest unit, mean"
 STEP_SIZE, WRITTEN = "step size Δ, mean", "β‖k‖² overwritten per step, mean"
-Keep = Callable[[float], tuple[str, float, str]]
 
 
 def diagnose_scan(
@@ -62,7 +62,7 @@ def _cause(along: Along, facts: Mapping[str, float]) -> Cause:
     if along.verdict == "exploding":
         return Cause("grows", a, f"A step multiplies the state by {kept}: a is above 1.")
     units = f"{facts[MEAN]:.3g} over all units, {facts[SLOWEST]:.3g} in the slowest"
-    enough = f"a tenth would be left at lag {along.needed} with {_enough(along):.4g}"
+    enough = f"a tenth would be left at lag {along.needed} with {along.enough:.4g}"
     written = facts.get(WRITTEN)
     if written is not None and 1 - written < facts[MEAN]:
         return Cause(
@@ -85,7 +85,7 @@ def _advice(
     """What to change, the likeliest first."""
     if cause.name == "grows":
         return Advice("Let a step keep no more than it has: |a| at most 1.", number=1.0), CLIP
-    a = _enough(along)
+    a = along.enough
     if cause.name == "state overwritten":
         return (
             Advice(
@@ -94,28 +94,12 @@ def _advice(
                 "of β below 0, do that.",
                 number=1 - a,
             ),
-            *(() if keep is None else (_initialise(along, keep, a, path),)),
+            *initialised(along, keep, path),
         )
-    if keep is not None:
-        return (_initialise(along, keep, a, path),)
-    return (
+    return initialised(along, keep, path) or (
         Advice(
             f"Initialise the decays so that some units keep {a:.4g} per step, which leaves a tenth at lag {along.needed}; "
             f"now the slowest keeps {facts[SLOWEST]:.3g}.",
             number=a,
         ),
     )
-
-
-def _initialise(along: Along, keep: Keep, a: float, path: str) -> Advice:
-    sentence, number, line = keep(a)
-    module = f"model.get_submodule({path!r})" if path else "model"
-    return Advice(
-        f"{sentence}: a step keeps {a:.4g} then, and a tenth is left at lag {along.needed}.", number=number,
-        code=f"module = {module}\n{line}" if line else "",
-    )  # fmt: skip
-
-
-def _enough(along: Along) -> float:
-    """0.1^(1/K)."""
-    return strength_that_keeps(ENOUGH, along.steps)

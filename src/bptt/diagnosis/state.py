@@ -7,6 +7,7 @@ import numpy as np
 
 from bptt.diagnosis.along import Along
 from bptt.diagnosis.cause import BULK, LN10, Cause, cause_between, cause_of_none, times
+from bptt.diagnosis.keep import Keep
 from bptt.diagnosis.piece import Advice
 from bptt.diagnosis.plain_advice import advice_on_state
 from bptt.diagnosis.recurrence import RecurrenceDiagnosis
@@ -50,6 +51,8 @@ def diagnose_state(
     *,
     exponents: Exponents | None = None,
     facts: Mapping[str, float] | None = None,
+    keep: Keep | None = None,
+    path: str = "",
 ) -> StateDiagnosis:
     """Say what the numbers of a recurrence mean.
 
@@ -62,12 +65,14 @@ def diagnose_state(
         advice: what to change; None for what follows from the cause.
         exponents: leading Lyapunov exponents of its state.
         facts: what else was measured.
+        keep: what lets a step keep more of its state, for the advice; None if nobody says.
+        path: of the module in the model, "" for the model itself.
     """
     along, attenuation = along_state(name, profile, needed)
     why = cause_of_none(along) or cause or cause_of_state(along, profile)
     return StateDiagnosis(
         name=name, kind=kind, profile=profile, needed_lag=needed, verdict=along.verdict, cause=why,
-        advice=advice_on_state(along, why) if advice is None else advice, log10_attenuation=attenuation,
+        advice=advice_on_state(along, why, keep, path) if advice is None else advice, log10_attenuation=attenuation,
         horizon=profile.horizon(), rate=profile.rate, carry_strength=along.carry_strength,
         carry_share=along.carry_share, exponents=exponents, facts=dict(facts or {}),
     )  # fmt: skip

@@ -71,9 +71,15 @@ def diagnose_steps(
     needed = needed_lags(needed_lag, lengths, profiles, bounds.max_lag)
     layers: dict[str, RecurrenceDiagnosis] = {
         one.name: diagnose_state(
-            one.name, one.kind, one.profile, lag_of_it, exponents=one.exponents
+            one.name,
+            one.kind,
+            one.profile,
+            lag_of_it,
+            exponents=one.exponents,
+            keep=one.keep,
+            path=path,
         )
-        for one, lag_of_it in zip(every, needed, strict=True)
+        for path, one, lag_of_it in zip(steps, every, needed, strict=True)
     }
     mode = "train" if model.training else "eval"
     assumed = (

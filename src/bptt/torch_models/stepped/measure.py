@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bptt.diagnosis import Keep
 from bptt.dynamics import Exponents, MemoryFunction
 from bptt.gradients.by_lag import StateProfile, StateTally
 from bptt.torch_models.capture import Loss
 from bptt.torch_models.decompose.bounds import Bounds
 from bptt.torch_models.stepped.agreement import Agreement
 from bptt.torch_models.stepped.by_calls import walk_calls
+from bptt.torch_models.stepped.gate import keep_of
 from bptt.torch_models.stepped.gathered import Gathered, as_array
 from bptt.torch_models.stepped.held_errors import HeldErrors
 from bptt.torch_models.stepped.in_rows import walk_rows
@@ -42,6 +44,7 @@ class Stepped:
         in_rows: whether all calls were taken as rows of one batch.
         exponents: leading Lyapunov exponents of the state, or None where they cannot be told.
         memory: what the state remembers of the inputs, or None likewise.
+        keep: what lets the step keep more of its state; None where no gate with a bias does.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Stepped:
     in_rows: bool
     exponents: Exponents | None
     memory: MemoryFunction | None
+    keep: Keep | None
 
 
 def measured(
@@ -116,6 +120,7 @@ def measured(
     return Stepped(
         name, type(module).__name__, profile, T, len(recording.calls), sizes.sequences, tuple(checked), tuple(remarks),
         in_rows, exponents(rows) if in_rows and rows is not None else None, memory(recording),
+        keep_of(recording),
     )  # fmt: skip
 
 

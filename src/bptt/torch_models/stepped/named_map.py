@@ -127,7 +127,7 @@ def _product(node: Any, states: list[Tensor], params: dict[str, Tensor]) -> Name
     if factors is None:
         return None
     state, weight = (node.next_functions[at][0] for at in factors)
-    came, by = _leaf(state), _leaf(weight)
+    came, by = leaf_of(state), leaf_of(weight)
     if came is None or by is None or not any(came is each for each in states):
         return None
     name = next((name for name, value in params.items() if value is by), None)
@@ -137,11 +137,16 @@ def _product(node: Any, states: list[Tensor], params: dict[str, Tensor]) -> Name
     return NamedMap(name, W, GradientEdge(node, 0))
 
 
-def _leaf(node: Any) -> Tensor | None:
-    """The leaf that a node hands on as it is."""
+def through_views(node: Any) -> Any:
+    """The node whose numbers a node hands on as they are."""
     while node is not None and node.name() in _AS_IT_IS:
         node = node.next_functions[0][0]
-    leaf = getattr(node, "variable", None)
+    return node
+
+
+def leaf_of(node: Any) -> Tensor | None:
+    """The leaf that a node hands on as it is."""
+    leaf = getattr(through_views(node), "variable", None)
     return leaf if isinstance(leaf, torch.Tensor) else None
 
 
