@@ -33,8 +33,8 @@ def _(mo):
 @app.cell
 def _(Configuration, Path, bptt, tempfile):
     swept = bptt.sweep(
-        {"gain": "0.5:3:11", "input_variance": "0:2:5"},
-        base=Configuration(init="gaussian", hidden=48, length=60),
+        {"gain": "0.5:3:11", "input_variance": "0.5:2:4"},
+        base=Configuration(init="gaussian", hidden=64, length=60),
         out=Path(tempfile.mkdtemp()) / "sweep.sqlite",
         engine="threads",
     )
