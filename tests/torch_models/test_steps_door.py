@@ -50,7 +50,7 @@ def test_ways_to_name_it(x, named):
     np.testing.assert_allclose(layer.profile.parameters["R.weight"].norm, expected, rtol=1e-10)
     assert layer.profile.of == "R.weight"
     said = " ".join(report.diagnosis.assumed)
-    assert "A step is a call of cell, a NormLSTM, called 9 times" in said
+    assert "A step is a call of cell (NormLSTM, called 9 times)" in said
     assert ("found by itself" in said) == (named is None)
     assert report.diagnosis.read == "9 steps × 3 sequences"
 

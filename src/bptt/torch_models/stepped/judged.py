@@ -98,7 +98,7 @@ def diagnose_steps(
 def _which(every: list[Stepped], by_itself: bool) -> list[str]:
     """Which modules are taken for steps, and what lag means then."""
     each = " and ".join(
-        f"{one.name}, a {one.kind}, called {counted(one.calls, 'time')}" for one in every
+        f"{one.name} ({one.kind}, called {counted(one.calls, 'time')})" for one in every
     )
     found = " It was found by itself; recurrent= names another module." if by_itself else ""
     return [f"A step is a call of {each}: lag is the number of calls in between.{found}"]
