@@ -12,6 +12,7 @@ BUILD := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/bptt/kerne
 MATHS := tests/cells tests/dynamics tests/gradients tests/layers tests/test_agreement.py tests/test_golden.py \
 	tests/test_network.py tests/test_torch.py
 SANITIZED := .venv-sanitize
+RACES := .venv-races
 OLDEST := .venv-oldest
 AUDIT := .venv-audit
 REAL := .venv-real
@@ -19,7 +20,7 @@ SITE := .venv-site
 WHEELS := .venv-wheels
 
 .PHONY: demo wheel test-wheel test test-long test-real test-oldest lint audit check format docs site bench experiments fuzz campaign \
-	sanitize clean
+	sanitize sanitize-threads clean
 
 demo: $(VENV)/.installed
 	$(BIN)/bptt diagnose --report report.html
@@ -53,6 +54,12 @@ sanitize: $(SANITIZED)/.installed
 	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
 	$(SANITIZED)/bin/python -m pytest --timeout 1200 tests/kernels
+
+# The same under the thread sanitizer. It wants memory where it expects it (setarch), and the rest of the process, Python, NumPy
+# and their threads, is not built with it: it sees these loops alone.
+sanitize-threads: $(RACES)/.installed
+	LD_PRELOAD="$$(g++ -print-file-name=libtsan.so)" TSAN_OPTIONS="halt_on_error=0 exitcode=66" \
+	setarch -R $(RACES)/bin/python -m pytest --timeout 1200 tests/kernels
 
 # The lowest versions that pyproject.toml allows, except PyTorch's, whose older releases are gigabytes.
 test-oldest: $(OLDEST)/.installed
@@ -104,7 +111,7 @@ campaign: $(VENV)/.tests
 	$(BIN)/python -m campaign $(if $(KILLS),--kills $(KILLS))
 
 clean:
-	rm -rf $(VENV) $(SANITIZED) $(REAL) $(OLDEST) $(AUDIT) $(SITE) $(WHEELS) build wheelhouse report.html
+	rm -rf $(VENV) $(SANITIZED) $(RACES) $(REAL) $(OLDEST) $(AUDIT) $(SITE) $(WHEELS) build wheelhouse report.html
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -131,8 +138,14 @@ $(VENV)/.experiments: $(BUILD) | $(BIN)/python
 
 $(SANITIZED)/.installed: $(BUILD)
 	$(PYTHON) -m venv $(SANITIZED)
-	$(call PIP_OF,$(SANITIZED)) --config-settings=cmake.define.BPTT_SANITIZE=ON \
+	$(call PIP_OF,$(SANITIZED)) --config-settings=cmake.define.BPTT_SANITIZE=address,undefined \
 		--config-settings=build-dir=build/sanitize . pytest pytest-timeout hypothesis
+	@touch $@
+
+$(RACES)/.installed: $(BUILD)
+	$(PYTHON) -m venv $(RACES)
+	$(call PIP_OF,$(RACES)) --config-settings=cmake.define.BPTT_SANITIZE=thread \
+		--config-settings=build-dir=build/races . pytest pytest-timeout hypothesis
 	@touch $@
 
 $(WHEELS)/.installed: constraints.txt

@@ -110,3 +110,9 @@ def test_the_examples_can_be_read(words):
     for example in examples:
         _, command, *arguments = shlex.split(example, comments=True)
         MAIN.commands[command].make_context(command, arguments)
+
+
+@pytest.mark.parametrize("word", ["", "abc", "nan", "-1", "0", "1e30", "3.7"])
+def test_a_word_that_is_no_chart(word):
+    done = CliRunner().invoke(app, ["diagnose", "--no-report", f"--figure={word}"])
+    assert "expected a file named by its chart" in str(done.exception), done.output

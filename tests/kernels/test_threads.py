@@ -1,8 +1,10 @@
 """The same bits for any number of threads, and which loops are taken."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -44,6 +46,44 @@ def test_the_same_bits_for_any_number_of_threads(module, cell, dtype):
             assert np.array_equal(one, other)
 
 
+@pytest.mark.parametrize("cell", [rnn.CELL, lstm.CELL, gru.CELL], ids=repr)
+def test_the_same_bits_in_pieces(module, cell, monkeypatch):
+    """A call is left now and then, so that Ctrl-C arrives."""
+    alone = everything(cell, "float64")
+    monkeypatch.setattr(loops, "MOST", 5 * 2.0 * 13 * 70 * 70)
+    *pieces, outer, s, r, n, l, products = everything(cell, "float64")
+    for one, other in zip([*pieces, s, r, n, l, products], [*alone[:-6], *alone[-5:]], strict=True):
+        assert np.array_equal(one, other)
+    assert np.allclose(outer, alone[-6], rtol=1e-13, atol=1e-13)  # another order of its sum
+
+
+def a_long_forward(layer):
+    layer.forward(np.ones((4000, 1, 1), "float32"))
+
+
+def a_long_backward(layer):
+    weights = layer.forward(np.ones((1, 1, 1), "float32")).weights
+    d, h = np.zeros((4000, 1, 2048), "float32"), np.zeros((4001, 1, 2048), "float32")
+    loops.backward(weights, d, d, (h,), None)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="signals by a timer are Unix's")
+@pytest.mark.skipif(loops.C is None, reason="there are no compiled loops")
+@pytest.mark.parametrize("work", [a_long_forward, a_long_backward])
+def test_an_interruption_arrives_in_the_loops(work):
+    """The whole takes five seconds of processor time and more."""
+    layer, began = bptt.RNN.init(1, 2048, rng=0), time.process_time()
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(KeyboardInterrupt):
+            work(layer)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert time.process_time() - began < 1.5
+
+
 def run(script, **environment):
     return subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, env=os.environ | environment
@@ -74,8 +114,14 @@ bptt.set_num_threads(2)
 layer = bptt.GRU.init(40, 70, rng=0)
 x = np.random.default_rng(0).standard_normal((50, 9, 40), dtype="float32")
 h = layer.forward(x).h
-with ThreadPoolExecutor(4) as pool:
+def lags(x):
+    trace = layer.forward(x)
+    return trace.h, bptt.by_lag(trace, np.ones_like(trace.h[1:])).log10_norm
+few = x[:10]
+norms = lags(few)[1]
+with ThreadPoolExecutor(8) as pool:
     assert all(np.array_equal(t.h, h) for t in pool.map(layer.forward, [x] * 40))
+    assert all(np.array_equal(own, norms) for _, own in pool.map(lags, [few] * 16))
 """
     done = run(script)
     assert done.returncode == 0, done.stderr

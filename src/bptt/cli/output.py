@@ -104,6 +104,6 @@ def check_charts(paths: list[Path], width: str | None, style: Path | None) -> No
         if path.stem not in CHARTS:
             raise OptionError(
                 "figure", "a file named by its chart: " + ", ".join(CHARTS), str(path),
-                f"For example {path.with_stem('by_lag')}.",
+                f"For example {Path(path.parent, 'by_lag').with_suffix(path.suffix or '.svg')}.",
             )  # fmt: skip
         check_figure(path, "figure", ENDINGS, width, style)

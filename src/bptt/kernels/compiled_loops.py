@@ -19,6 +19,7 @@ C: Any = compiled
 RNN, LSTM, GRU = rnn.CELL, lstm.CELL, gru.CELL
 NUMBERS = {activation: number for number, activation in enumerate(ACTIVATIONS.values())}
 MANY = 1 << 20  # rows that the walk by lag has at once, as a rule
+MOST = 1e9  # multiplications and additions of one call, about: between two calls Ctrl-C arrives
 
 
 def takes(cell: Cell, phi: Activation) -> bool:
@@ -26,11 +27,19 @@ def takes(cell: Cell, phi: Activation) -> bool:
     return C is not None and cell in (RNN, LSTM, GRU) and phi in NUMBERS
 
 
+def _pieces(steps: int, each: float) -> list[slice]:
+    """Steps, with so many multiplications and additions each, in pieces of at most ``MOST``."""
+    size = max(1, int(MOST // each)) if each else max(1, steps)
+    return [slice(first, min(first + size, steps)) for first in range(0, steps, size)]
+
+
 def affine(a: Array, M: Array, bias: Array | None = None, out: Array | None = None) -> Array:
     """``numpy_loops.affine``."""
     if out is None:
         out = empty((*a.shape[:-1], M.shape[1]), a.dtype)
-    C.affine(C.pack(M, 1, a.size // a.shape[-1]), a, bias, out)
+    packed = C.pack(M, 1, a.size // a.shape[-1])
+    for piece in _pieces(len(a), 2.0 * a[0].size * M.shape[1] if len(a) else 0):
+        C.affine(packed, a[piece], bias, out[piece])
     return out
 
 
@@ -40,7 +49,8 @@ def outer(a: Array, b: Array, out: Array | None = None) -> Array:
         out = empty((a.shape[-1], b.shape[-1]), a.dtype)
         out[...] = 0
     if a.size:  # of no row at all nothing is added
-        C.outer(a, b, out)
+        for piece in _pieces(len(a), 2.0 * a[0].size * b.shape[-1]):
+            C.outer(a[piece], b[piece], out)
     return out
 
 
@@ -54,13 +64,20 @@ def forward(weights: Weights, x: Array, state0: States, keep: Array | None) -> t
     for state, first in zip(states, state0, strict=True):
         state[0] = first
     packed = C.pack(weights.W_R.T, len(cell.gates), B)
-    if cell is RNN:
-        C.rnn_forward(NUMBERS[weights.phi], packed, saved, *states, keep)
-    elif cell is LSTM:
-        C.lstm_forward(packed, saved, *states, keep)
-    else:
-        C.gru_forward(packed, *weights.recurrent_biases, saved, *states, keep)
+    for piece in _pieces(T, 2.0 * B * rows * H):
+        own, kept = (saved[piece], *_around(piece, states)), None if keep is None else keep[piece]
+        if cell is RNN:
+            C.rnn_forward(NUMBERS[weights.phi], packed, *own, kept)
+        elif cell is LSTM:
+            C.lstm_forward(packed, *own, kept)
+        else:
+            C.gru_forward(packed, *weights.recurrent_biases, *own, kept)
     return saved, states
+
+
+def _around(piece: slice, states: States) -> States:
+    """The states before, between and after the steps of a piece."""
+    return tuple(state[piece.start : piece.stop + 1] for state in states)
 
 
 def backward(
@@ -79,12 +96,15 @@ def backward(
     back = np.zeros((B, len(cell.states) * H), d.dtype) if carried is None else carried.copy()
     packed = C.pack(weights.W_R, 1, B)
     d, saved, states, keep = _in_line(d, saved, states, keep)
-    if cell is RNN:
-        C.rnn_backward(NUMBERS[weights.phi], packed, saved, d, back, dz_R, keep)
-    elif cell is LSTM:
-        C.lstm_backward(packed, saved, states[1], d, back, dz_R, keep)
-    else:
-        C.gru_backward(packed, saved, states[0], d, back, dz_R, dz_F, keep)
+    for piece in reversed(_pieces(T, 2.0 * B * rows * H)):
+        own, kept = _around(piece, states), None if keep is None else keep[piece]
+        after = (d[piece], back, dz_R[piece])
+        if cell is RNN:
+            C.rnn_backward(NUMBERS[weights.phi], packed, saved[piece], *after, kept)
+        elif cell is LSTM:
+            C.lstm_backward(packed, saved[piece], own[1], *after, kept)
+        else:
+            C.gru_backward(packed, saved[piece], own[0], *after, dz_F[piece], kept)
     return dz_R, dz_F, back
 
 
@@ -119,12 +139,30 @@ class LagStep:
     """``numpy_loops.LagStep``."""
 
     def __init__(self, cell: Cell, W_R: Array) -> None:
-        self.cell, self.packed = cell, C.pack(W_R, 1, MANY)
+        self.cell, self.packed, self.hidden = cell, C.pack(W_R, 1, MANY), W_R.shape[1]
 
     def __call__(
         self, D: Array, derivatives: Derivatives, cut: int, dz: Array, arriving: Array
     ) -> LagNorms:
         """dz and the errors one step before, both written; the norms."""
+        N, B, _ = D.shape
+        pieces = _pieces(N, 2.0 * B * dz.shape[-1] * self.hidden)
+        if len(pieces) == 1:
+            return LagNorms(*self._piece(D, derivatives, cut, dz, arriving))
+        at_weights, rest = np.empty((N, B)), np.empty((4, N - cut, B))
+        for piece in pieces:
+            after = slice(max(piece.start, cut) - cut, max(piece.stop, cut) - cut)
+            of_piece = tuple(array[piece] for array in derivatives)
+            # of the piece's rows, those that have no step before them
+            first = min(max(0, cut - piece.start), piece.stop - piece.start)
+            own = self._piece(D[piece], of_piece, first, dz[piece], arriving[after])
+            at_weights[piece], rest[:, after] = own[0], own[1:]
+        return LagNorms(at_weights, *rest)
+
+    def _piece(
+        self, D: Array, derivatives: Derivatives, cut: int, dz: Array, arriving: Array
+    ) -> tuple[Array, ...]:
+        """The same of some rows in one call: the five squares."""
         N, B, _ = D.shape
         squares = np.empty((5, N * B))
         after = (dz, arriving, squares, cut * B)
@@ -134,9 +172,7 @@ class LagStep:
             C.lstm_lag_step(self.packed, D, *derivatives, *after)
         else:
             C.gru_lag_step(self.packed, D, derivatives[0], derivatives[2], *after)
-        at_weights = squares[0].reshape(N, B)
-        rest = squares[1:, : (N - cut) * B].reshape(4, N - cut, B)
-        return LagNorms(at_weights, *rest)
+        return squares[0].reshape(N, B), *squares[1:, : (N - cut) * B].reshape(4, N - cut, B)
 
 
 def _in_line(
