@@ -205,7 +205,9 @@ def marked(
     if not direct:
         return ruled
     # The first low, the last high: a curve that falls leaves the horizon's foot free, one that rises its own.
-    rows = alt.Y("mark:N", axis=None, sort=list(names), scale=alt.Scale(range=[HEIGHT, 0]))
+    rows = alt.Y(
+        "mark:N", axis=None, sort=list(names), scale=alt.Scale(range=[HEIGHT, 0], padding=0.2)
+    )
     text = (
         base.mark_text(align="left", dx=4, fontSize=12),
         base.mark_text(align="right", dx=-4, fontSize=12),

@@ -27,7 +27,12 @@ REACH, BINS = 4.0, 64
 
 @cache
 def _activation() -> dict[str, Any]:
-    x = alt.X("z:Q", title="z", scale=alt.Scale(domain=[-REACH, REACH], nice=False))
+    x = alt.X(
+        "z:Q",
+        title="z",
+        scale=alt.Scale(domain=[-REACH, REACH], nice=False),
+        axis=alt.Axis(labelFlush=False),
+    )
     bars = (
         alt.Chart(fed("units"))
         .mark_bar(color=GREY, opacity=0.45)
