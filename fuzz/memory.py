@@ -117,8 +117,9 @@ def _reading(h, x, rows, lag):
             inverse = _inverse(G + alpha * np.eye(len(G)))
             w = inverse @ z
             error = max(((Y - Z @ w) ** 2).sum(), 1e-14 * (Y**2).sum())
+            told = noise.on(Z_held @ w, np.abs(Z_held) @ np.abs(w))
             free = len(Y) - 1 - np.trace(inverse @ G)
-            found.append((error / free**2, 1 - ((Y_held - mean - Z_held @ w) ** 2).sum() / scatter))
+            found.append((error / free**2, 1 - ((Y_held - mean - told) ** 2).sum() / scatter))
         return np.array(found).T
 
     (score, r2), spread = answers(answer, np.finfo(float).eps * len(Y))

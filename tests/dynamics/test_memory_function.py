@@ -292,3 +292,11 @@ def test_a_unit_that_stands_still_where_it_is_fitted_tells_nothing(rng):
     told, nothing = memory_of(x, h), memory_of(x, 0 * h)
     assert np.array_equal(told.per_input, nothing.per_input)
     assert (told.r2 <= 0).all()
+
+
+def test_a_unit_that_hardly_moves_is_read_as_one_that_does(rng):
+    """Its mean is off by a rounding error, which is a part of 1e-5 of how far it moves."""
+    x = white(rng, 24, 3)
+    moves = np.round(x * 1e3) * 2.0**-46  # all digits of it fit behind those of 0.7
+    far = memory_of(x, 0.6875 + moves, max_lag=2)
+    assert np.allclose(far.per_input, memory_of(x, moves, max_lag=2).per_input, rtol=1e-11)

@@ -67,7 +67,12 @@ def test_dlpack_and_array_protocol(rng):
 
     class OnlyDLPack:
         dtype = x.dtype
-        __dlpack__, __dlpack_device__ = x.__dlpack__, x.__dlpack_device__
+
+        def __dlpack__(self, **options):
+            return x.__dlpack__(**options)
+
+        def __dlpack_device__(self):
+            return x.__dlpack_device__()
 
     class OnlyArray:
         dtype = x.dtype

@@ -214,13 +214,15 @@ def _read(
     """(lags, I) R² on the held-out states of readings fitted on the others."""
     I, (t, b), (t_held, b_held) = x.shape[-1], fit, held
     H_fit, H_held = h[t, b], h[t_held, b_held]
-    centre, varies = H_fit.mean(0), np.ptp(H_fit, 0) > 0
-    H_fit = (H_fit - centre) * varies  # the mean of equal numbers may be off by a rounding error
+    # A mean is off by a rounding error, which is much beside a unit that hardly moves: what is left has a mean too.
+    varies = np.ptp(H_fit, 0) > 0
+    for _ in range(2):
+        centre = H_fit.mean(0)
+        H_fit, H_held = (H_fit - centre) * varies, (H_held - centre) * varies
     s, V = np.linalg.eigh(H_fit.T @ H_fit)
     s = np.maximum(s, 0)
     largest = s[-1] or 1.0  # of dead units nothing is read
     alphas = largest * RIDGES if ridge is None else np.array([ridge])
-    H_held = (H_held - centre) * varies
     r2_of = np.empty((len(lags), I))
     for some in np.array_split(lags, -(-len(lags) * I // TARGETS)):
         Y, Y_held = (x[t[:, None] - some, b[:, None]].reshape(len(t), -1) for t, b in (fit, held))
