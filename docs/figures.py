@@ -102,6 +102,9 @@ def live_page() -> None:
                         continue
                     lab.answer(5, 1.2)
                 lab.scroll(above)
+                if name == "lab":  # its verdict and chart, below the words
+                    lab.page.evaluate("find('.card')[0].scrollIntoView()")
+                    lab.page.wait_for_timeout(300)
                 lab.page.screenshot(path=IMAGES / f"{name}-{scheme}.png")
 
 

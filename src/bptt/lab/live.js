@@ -60,6 +60,7 @@ async function render({ model, el }) {
     .live .mark-rect path { shape-rendering: crispEdges; }
     .live .vega-embed, .live .vega-embed.has-actions { display: block; padding: 26px 0 0; }
     .live .vega-embed summary { top: 0; right: 0; }
+    .live .role-mark.mark-text text { paint-order: stroke; stroke: var(--background); stroke-width: 4px; }
     .live svg.marks { display: block; width: 100%; height: auto; }
     @media print { .live { break-inside: avoid; } .live summary { display: none; } }`;
   box.append(crisp);
