@@ -191,7 +191,7 @@ def _forms(found, told, parts, levels, t, D, counted, dtype):
     if told.form is None:
         found.wrong.append("form: none")
         return
-    found.check("form", told.form - R2 / held, 1.0, 1e-3 if dtype == "float32" else 1e-6, 1)
+    found.check("form", told.form - R2 / held, 1.0, 1e-3 if dtype == "float32" else 1e-10, 1)
 
 
 def _left_out(F, y):

@@ -65,6 +65,7 @@ def form_of(groups: Sequence[Sequence[Tangents]]) -> float | None:
         if not 0 < largest < np.inf:
             return np.zeros((len(F), len(F)))
         F /= largest
+        F -= F.mean(0)
         return np.asarray((F @ F.T).astype(np.float64))
 
     return _by_kernel(
@@ -94,7 +95,7 @@ def _by_kernel(D: Array, kernel: Callable[[Array], Array]) -> float | None:
 
 
 def _kernel(groups: Sequence[Sequence[Drawn]], taken: Sequence[Array], v: Array, lag: int) -> Array:
-    """(N, N) the tangent kernel of v·h at the drawn steps, up to a factor; zero where no feature is left."""
+    """(N, N) the centred tangent kernel of v·h at the drawn steps, up to a factor; zero where no feature is left."""
     layers: list[list[Errors]] = []
     first = 0
     for number, drawn in enumerate(groups[0]):
@@ -141,6 +142,8 @@ def _add(K: Array, layer: Sequence[Errors], largest: float) -> None:
     for first in range(0, rows, few):
         block = slice(first, min(first + few, rows))
         F = np.concatenate(list(_features(layer, block, largest)))
+        # Before they are squared: what all sequences have in common would take the digits.
+        F -= F.mean(0)
         K += (F @ F.T).astype(np.float64)
 
 
