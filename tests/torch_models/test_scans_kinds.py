@@ -11,6 +11,7 @@ pytest.importorskip("torch")
 import torch
 from torch import nn
 
+import bptt
 from bptt.errors import AgreementError, OptionError, ResidualError, ShapeError
 from bptt.gradients.by_lag import StateTally
 from bptt.torch_models import Decay, Delta, Outer, Scan, Selective, register, scan_lags
@@ -442,3 +443,69 @@ def test_what_truncation_keeps_is_what_the_tally_of_steps_says():
             one, other = ours.truncation(K, chunked), theirs.truncation(K, chunked)
             assert one.relative_bias == pytest.approx(other.relative_bias, rel=1e-9)
             assert one.cosine == pytest.approx(other.cosine, rel=1e-9)
+
+
+def test_a_scan_is_the_same_as_its_steps(registered):
+    """minGRU, computed by a scan and called step by step: where two ways apply they say the same."""
+
+    class Gates(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.z, self.new = nn.Linear(3, 4), nn.Linear(3, 4)
+
+        def made(self, x):
+            z = torch.sigmoid(self.z(x))
+            return 1 - z, z * torch.tanh(self.new(x))
+
+    class Whole(Gates):
+        def forward(self, x):
+            h, states = 0.0, []
+            for a, b in zip(*(part.unbind(1) for part in self.made(x)), strict=True):
+                h = a * h + b
+                states.append(h)
+            return torch.stack(states, 1)
+
+    class Step(Gates):
+        def forward(self, x, h):
+            a, b = self.made(x)
+            return a * h + b
+
+    class Loop(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell = Step()
+
+        def forward(self, x):
+            h, states = x.new_zeros(len(x), 4), []
+            for x_t in x.unbind(1):
+                h = self.cell(x_t, h)
+                states.append(h)
+            return torch.stack(states, 1)
+
+    register(Whole, lambda module, x: Scan(Decay(*module.made(x)), read=lambda states: states))
+    torch.manual_seed(0)
+    scan, loop = nn.Sequential(Whole()).double(), Loop().double()
+    loop.cell.load_state_dict(scan[0].state_dict())
+    x = torch.randn(2, 30, 3, dtype=torch.float64)
+
+    def loss(model, x):
+        return model(x)[:, [11, 29]].pow(3).sum()
+
+    (one,) = bptt.diagnose(scan, x, loss, progress=False).diagnosis.layers.values()
+    (other,) = bptt.diagnose(
+        loop, x, loss, recurrent="cell", progress=False
+    ).diagnosis.layers.values()
+    for name in ("z.weight", "z.bias", "new.weight", "new.bias"):
+        ours, theirs = one.profile.parameters[name], other.profile.parameters[name]
+        np.testing.assert_allclose(ours.log10_norm, theirs.log10_norm, rtol=0, atol=1e-10)
+        np.testing.assert_allclose(ours.share, theirs.share, rtol=0, atol=1e-10)
+    for of in ("log10_signal", "gain", "log10_signal_by_step"):
+        mine, its = getattr(one.profile, of), getattr(other.profile, of)
+        np.testing.assert_allclose(mine, its, rtol=0, atol=1e-10 if of != "log10_signal_by_step" else 1e-5, err_msg=of)  # fmt: skip
+    # Their sum is the mean of ln |det|, whatever directions were followed; of the steps it is over one step fewer.
+    total, along = (np.sum(each.exponents.exponents) for each in (one, other))
+    assert total == pytest.approx(along, rel=0.01)
+    for K in (1, 5, 20):
+        assert one.profile.truncation(K).relative_bias == pytest.approx(
+            other.profile.truncation(K).relative_bias, rel=1e-9
+        )
