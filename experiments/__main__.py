@@ -20,6 +20,10 @@ NAMES = (
     "truncation",
     "horizon",
     "crossings",
+    "gates",
+    "curse",
+    "spectrum",
+    "adaptive",
 )
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from benchmarks.tables import markdown
 from docs import marked
 
 from bptt.diagnosis import VERDICTS
-from experiments import foretold_tables
+from experiments import foretold_tables, published_tables
 from experiments.ranks import spearman
 from experiments.running import stored
 
@@ -197,7 +197,7 @@ TABLES = {
     "reach": reach, "correlation": correlation, "verdicts": verdicts, "remedy": remedy, "others": others,
     "pascanu": pascanu, "long": long, "truncation": truncation, "horizon": horizon,
     "crossings": crossings,
-} | foretold_tables.TABLES  # fmt: skip
+} | foretold_tables.TABLES | published_tables.TABLES  # fmt: skip
 OF = {
     "reach": ("reach", "correlation", "verdicts"),
     "development": ("foretold development",),
@@ -214,7 +214,7 @@ OF = {
     "truncation": ("truncation",),
     "horizon": ("horizon",),
     "crossings": ("crossings",),
-}
+} | {name: (name,) for name in published_tables.TABLES}
 
 
 def filled(page):

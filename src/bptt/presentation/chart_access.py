@@ -52,7 +52,9 @@ class Charts:
                 f"{self._of}.{name}", "something to draw", "nothing",
                 f"The reason: {figure.missing} These can be drawn: {', '.join(self) or 'none'}.",
             )  # fmt: skip
-        return figure.chart.properties(title=figure.heading)
+        from bptt.presentation.one_font import in_one_font
+
+        return in_one_font(figure.chart, figure.heading)
 
     def save(
         self,

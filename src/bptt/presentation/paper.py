@@ -62,7 +62,7 @@ def fitted(spec: dict[str, Any], width: float, height: float, style: Style) -> d
     """The specification with the style's sizes, and as wide and high as asked for, in points."""
     with needing("pages", "a figure"):
         import vl_convert
-    _know_fonts()
+    know_fonts()
     spec = _plain(deepcopy(spec), style, width, height)
     across = spec.get("columns", 1) if "concat" in spec else 1
     across = min(across, len(spec.get("concat", [0])))
@@ -212,7 +212,7 @@ def _in_mm(svg: str) -> bytes:
 
 
 @cache
-def _know_fonts() -> None:
+def know_fonts() -> None:
     """DejaVu Sans, where the machine has none: matplotlib brings it along."""
     import vl_convert
 
