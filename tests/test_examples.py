@@ -41,3 +41,19 @@ def test_a_phase_diagram():
     assert all(abs(c.at - c.theory) < 0.25 for c in border.values())
     assert border[0.5].at < border[1.0].at < border[2.0].at
     assert {row["verdict"] for row in found["swept"].rows()} >= {"vanishing", "exploding"}
+
+
+def test_figures_for_a_paper():
+    pytest.importorskip("joblib")
+    pytest.importorskip("matplotlib")
+    found = values("figures")
+    assert set(found["compared"].groups) == {"orthogonal", "gaussian", "pytorch"}
+    assert "quartiles" in found["compared"].said
+    for zero in found["zero"].values():
+        if zero.of["input_variance"] > 0.5:
+            assert zero.at == pytest.approx(zero.theory, abs=0.2)
+    small, large = (found["spectra"][hidden].exponents for hidden in (64, 128))
+    for part in (0, 0.25, 0.5):  # nearly of one curve
+        assert small[int(64 * part)] == pytest.approx(large[int(128 * part)], abs=0.35)
+    for name in ("inits", "phase", "spectrum"):
+        assert (found["folder"] / f"{name}.pdf").read_bytes().startswith(b"%PDF")

@@ -1,6 +1,6 @@
 """An Altair chart with every letter in one font, written into the chart itself: one with a config cannot be put beside others."""
 
-from typing import Any
+from typing import Any, cast
 
 import altair as alt
 from altair.utils.schemapi import SchemaBase
@@ -9,8 +9,11 @@ from bptt.presentation.paper import know_fonts
 from bptt.presentation.style import Style
 
 FONT = f"{Style.font}, sans-serif"
-AXES = ("x", "y", "row", "column")
-LEGENDS = ("color", "fill", "stroke", "strokeDash", "shape", "size", "opacity")
+GUIDES = (
+    dict.fromkeys(("x", "y"), "axis")
+    | dict.fromkeys(("row", "column", "facet"), "header")
+    | dict.fromkeys(("color", "fill", "stroke", "strokeDash", "shape", "size", "opacity"), "legend")
+)
 
 
 def in_one_font(chart: Any, title: str) -> Any:
@@ -26,7 +29,7 @@ def in_one_font(chart: Any, title: str) -> Any:
         spec.pop(name, None)
     _walk(spec)
     # That of the base: alt.Chart's own guesses the class.
-    return SchemaBase.from_dict.__func__(type(chart), spec, validate=False)
+    return cast(Any, SchemaBase.from_dict).__func__(type(chart), spec, validate=False)
 
 
 def _walk(node: Any) -> None:
@@ -41,7 +44,7 @@ def _walk(node: Any) -> None:
     for channel, encoded in (node.get("encoding") or {}).items():
         if not isinstance(encoded, dict) or not {"field", "aggregate"} & set(encoded):
             continue
-        guide = "axis" if channel in AXES else "legend" if channel in LEGENDS else None
+        guide = GUIDES.get(channel)
         if guide is not None and encoded.get(guide, {}) is not None:
             fonts = {"labelFont": FONT, "titleFont": FONT}
             encoded[guide] = (encoded.get(guide) or {}) | fonts

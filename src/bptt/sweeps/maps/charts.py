@@ -1,6 +1,8 @@
 """A sweep drawn: a map over two of its fields, or a curve over one."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
@@ -84,9 +86,9 @@ def _cells(panel: Panel, grid: Grid, ends: tuple[float, float], size: tuple[int,
     """A rectangle per cell; × where no point gave a number."""
     x, y = grid.x, grid.y
     assert y is not None
-    rows, missing = [], []
+    rows, missing, wide_as = [], [], _own_edges(panel, grid)
     for j, i in zip(*np.nonzero(panel.points), strict=True):
-        place = {"i": int(i), "j": int(j)}
+        place = {"i": int(i), "j": int(j)} | wide_as(int(j), int(i))
         place |= {k: axis.values[n] for k, axis, n in (("x", x, i), ("y", y, j)) if axis.kind == "named"}  # fmt: skip
         if panel.numbers[j, i] and not np.isnan(panel.mean[j, i]):
             rows.append(place | drawn_value(float(panel.mean[j, i]), ends))
@@ -123,6 +125,21 @@ def _cells(panel: Panel, grid: Grid, ends: tuple[float, float], size: tuple[int,
         )  # fmt: skip
         layers.append(crosses)
     return layers
+
+
+def _own_edges(panel: Panel, grid: Grid) -> Callable[[int, int], dict[str, float]]:
+    """Where the cells of a row meet, if rows have points at different places, after a refinement: no gap between them."""
+    x = grid.x
+    if x.kind == "named" or (panel.points > 0).all() or grid.y is None:
+        return lambda j, i: {}
+    edges: dict[tuple[int, int], dict[str, float]] = {}
+    for j, row in enumerate(panel.points > 0):
+        there = np.flatnonzero(row)
+        if len(there) > 1:
+            own = replace(x, values=tuple(x.values[i] for i in there)).edges()
+            for n, i in enumerate(there.tolist()):
+                edges[j, i] = {"a": own[n], "b": own[n + 1]}
+    return lambda j, i: edges.get((j, i), {})
 
 
 def _scattered(panel: Panel, grid: Grid, ends: tuple[float, float]) -> list[Any]:
@@ -216,9 +233,14 @@ def _placed(rows: list[Any], x: Axis, y: Axis) -> Any:
         edges = json.dumps(axis.edges())
         values = json.dumps([float(f"{v:.6g}") for v in axis.values])
         chart = chart.transform_calculate(
-            **{k: f"{values}[datum.{at}]", f"{k}1": f"{edges}[datum.{at}]", f"{k}2": f"{edges}[datum.{at} + 1]"}
+            **{k: f"{values}[datum.{at}]", f"{k}1": _or("a", k, f"{edges}[datum.{at}]"), f"{k}2": _or("b", k, f"{edges}[datum.{at} + 1]")}
         )  # fmt: skip
     return chart.transform_calculate(mark=json.dumps(MISSING))
+
+
+def _or(own: str, k: str, usual: str) -> str:
+    """An edge across: a row's own one, where it has some."""
+    return f"isValid(datum.{own}) ? datum.{own} : {usual}" if k == "x" else usual
 
 
 def _values(panel: Panel, grid: Grid) -> Array:
