@@ -71,19 +71,22 @@ IGNORED = {
     "verify --model own --activation relu": "--activation",
     "verify --recurrent rnn --readout fc": "--recurrent and --readout",
     "derive --json --latex": "--latex",
+    "lab --export a.html --port 9 --host 0.0.0.0 --token a --headless": "--port, --host, --token and --no-browser",
     "sweep --gain 1,2 --inputs a --target b --sequence c --time-first":
         "--inputs, --target, --sequence and --batch-first",
     "sweep --gain 1,2 --x gain --y bias --colour rate --split cell":
         "--x, --y, --colour and --split",
     "sweep --export r.csv --sample 3 --sample-seed 1 --train-updates 2 --lr 1 --engine threads":
         "--sample, --sample-seed, --train-updates, --lr and --engine",
-    "sweep --map m.html --workers 3 --address a --retry-failed --refine 2":
-        "--workers, --address, --retry-failed and --refine",
+    "sweep --map m.html --workers 3 --address a --retry-failed --refine 2 --no-curves":
+        "--workers, --address, --retry-failed, --refine and --no-curves",
     "sweep --gain 1,2 --width 90 --style s.toml": "--width and --style",
     "diagnose --width 90 --style s.toml": "--width and --style",
     "compare a.json --width 90 --style s.toml": "--width and --style",
+    "compare a.json --by init --where gain=1": "--by and --where",
     "sweep --gain 1,2 --sample-seed 1": "--sample-seed",
     "sweep --gain 1,2 --lr 0.1": "--lr",
+    "sweep --gain 1,2 --rows layers": "--rows",
     "sweep --cell lstm,gru --activation relu": "--activation",
     "sweep --gain 1,2 --data vowels,b.npz --length 9": "--length",
     "sweep --gain 1,2 --address tcp://a:1": "--address",
@@ -101,7 +104,7 @@ ALWAYS = {
     "verify": "model data seed length batch entries json",
     "derive": "steps form json",
     "tasks": "length json",
-    "lab": "port host token no_browser",
+    "lab": "export",
     "sweep": "file out cell init gain input_variance bias hidden layers batch seed data loss_at dtype export "
     "map json",
 }

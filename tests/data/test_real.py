@@ -214,5 +214,7 @@ def test_a_network_that_does_not_fit():
 def test_bidirectional_text_is_refused(text):
     size = len(text.characters)
     net = bptt.Network.init(size, 4, size, cell="gru", bidirectional=True, rng=0)
-    with pytest.raises(errors.OptionError, match="would read the characters to be named"):
+    with pytest.raises(
+        errors.OptionError, match="would read the characters that are to be predicted"
+    ):
         train(net, text)

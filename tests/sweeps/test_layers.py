@@ -161,7 +161,7 @@ def test_what_cannot_be_compared(made, path, tmp_path):
     without = bptt.sweep(
         {"init": ["orthogonal", "gaussian"]}, base=SMALL, out=tmp_path / "s.sqlite", engine="threads", curves=False
     )  # fmt: skip
-    with pytest.raises(OptionError, match="no-curves"):
+    with pytest.raises(OptionError, match="Measure them again, with their curves"):
         without.compare("init")
     assert len(without.table("layers")) == 4
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bptt.cli.context import refuse
 from bptt.cli.panels import OUTPUT, SERVER
 from bptt.extras import needing
 
@@ -67,6 +68,8 @@ def lab(
       bptt lab --host 0.0.0.0 --token "a long word"
       bptt lab --export lesson.html
     """
+    without = "where a file is written and nothing is served"
+    refuse(("port", "host", "token", "no_browser"), export is not None, without)
     if export is not None:
         with needing("lab", "--export"):
             from bptt.lab.edition import save

@@ -109,7 +109,8 @@ class Arrival(anywidget.AnyWidget):
       let left = 40;
       const timer = setInterval(() => {
         [...document.querySelectorAll("h1[id], h2[id], h3[id]")].find(e => e.id.startsWith(section))?.scrollIntoView();
-        if (!--left) stop();
+        left -= 1;
+        if (left === 0) stop();
       }, 250);
       const stop = () => clearInterval(timer);
       for (const event of ["wheel", "keydown", "pointerdown", "touchstart"])

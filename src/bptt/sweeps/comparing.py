@@ -109,7 +109,7 @@ def _runs(found: Layers, layer: str | None, source: str) -> list[Run]:
         content = found.curves[at]
         if content is None:
             raise OptionError(
-                "sweep", "points with curves by lag", "some without", "Measure them again, without --no-curves."
+                "sweep", "points with curves by lag", "some without", "Measure them again, with their curves."
             )  # fmt: skip
         lags, curves = unpacked(source, content)
         run = {name: float(column[n]) for name, column in numbers.items()}
