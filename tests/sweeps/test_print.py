@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import bptt
+from bptt.configuration import Configuration
 from bptt.errors import OptionError
 from bptt.presentation.style import Style
+from bptt.sweeps import Sweep
 from tests.cli.command import bptt as command
 
 pytest.importorskip("altair")
@@ -18,7 +20,7 @@ MM = 25.4 / 72
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
     out = tmp_path_factory.mktemp("sweep") / "sweep.sqlite"
-    base = bptt.configuration.Configuration(hidden=8, length=24)
+    base = Configuration(hidden=8, length=24)
     axes = {"gain": "0.5:3:5", "input_variance": [0.1, 0.5, 1], "cell": ["rnn", "gru"]}
     return bptt.sweep(axes, base=base, out=out, engine="threads")
 
@@ -45,7 +47,7 @@ def test_a_style_file_changes_fonts_and_sizes(swept, tmp_path):
     )  # fmt: skip
     svg = (tmp_path / "map.svg").read_text()
     assert float(re.search(r'width="([\d.]+)mm"', svg)[1]) == pytest.approx(110, abs=0.5)
-    assert set(re.findall(r'font-family="(.*?)"', svg)) == {"DejaVu Serif"}
+    assert set(re.findall(r'font-family="(.*?)"', svg)) == {"DejaVu Serif, sans-serif"}
     assert set(re.findall(r'font-size="(.*?)"', svg)) == {"10px"}
 
 
@@ -63,7 +65,7 @@ def test_axes_of_matplotlib_show_the_crossings(swept):
 
     ax = swept.to_matplotlib(colour="lyapunov")
     (line,) = (each for each in ax.lines if len(each.get_xdata()) > 1)
-    plain = [c.at for c in bptt.sweeps.results.Sweep(swept.rows()).crossings()]
+    plain = [c.at for c in Sweep(swept.rows()).crossings()]
     assert np.allclose(line.get_xdata(), plain)
     pyplot.close(ax.figure)
 

@@ -54,7 +54,11 @@ def save_chart(
     if ending == ".pdf":
         return write_bytes(path, vl_convert.vegalite_to_pdf(spec, vl_version=version))
     if ending == ".svg":
-        return write_bytes(path, _in_mm(vl_convert.vegalite_to_svg(spec, vl_version=version)))
+        svg = vl_convert.vegalite_to_svg(spec, vl_version=version)
+        # For who opens it and has the font not; drawn with both, it would be measured wrongly.
+        known = f'font-family="{style.font}'
+        svg = svg.replace(f'{known}"', f'{known}, sans-serif"')
+        return write_bytes(path, _in_mm(svg))
     return write_bytes(path, vl_convert.vegalite_to_png(spec, vl_version=version, ppi=style.dpi))
 
 

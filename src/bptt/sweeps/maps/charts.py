@@ -200,7 +200,7 @@ def _lines(lines: dict[str, list[Array]], grid: Grid) -> list[Any]:
         scale=alt.Scale(domain=names, range=[{MEASURED: SOLID, THEORY: DASHED}[n] for n in names]),
         legend=alt.Legend(
             orient="top", symbolType="stroke", symbolSize=500, symbolStrokeColor=GREY,
-            symbolStrokeWidth=2,
+            symbolStrokeWidth=2, columns=1 if len(grid.panels) > 1 else alt.Undefined,
         ),
     )  # fmt: skip
     return [
