@@ -90,6 +90,7 @@ _LATER = {
     "to_torch": "torch_models",
     "sweep": "sweeps",
 }
+_SUBPACKAGES = {*_LATER.values(), "configuration"}
 
 
 def __dir__() -> list[str]:
@@ -101,7 +102,7 @@ if not TYPE_CHECKING:  # a type checker would take any name for one that exists
 
     def __getattr__(name: str) -> Any:
         """What is imported later, and the subpackages themselves."""
-        if name in _LATER.values():
+        if name in _SUBPACKAGES:
             return import_module(f"bptt.{name}")
         if name in _LATER:
             return getattr(import_module(f"bptt.{_LATER[name]}"), name)

@@ -124,7 +124,7 @@ def test_spectrum_and_singular_values():
 
 def test_a_sweep_over_its_axes():
     swept = bptt.sweep({"gain": [0.5, 1.5], "seed": [0, 1]}, engine="threads")
-    frame = swept.to_frame("pandas")
+    frame = swept.to_frame("points", "pandas")
     assert frame.lyapunov.tolist() == [row["lyapunov"] for row in swept.rows()]
     assert frame.loss.isna().all()
     laid = swept.table().to_xarray()
