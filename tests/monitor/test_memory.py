@@ -130,7 +130,7 @@ def test_made_in_the_middle_of_training():
     trained(model)
     hidden = model.hidden
     with pytest.raises(
-        OptionError, match=r"got RuntimeError: Expected hidden.*another batch size, let it forget"
+        OptionError, match=r"got RuntimeError: Expected hidden.*another batch size, reset its state"
     ):
         bptt.Monitor(model, batch(2), loss)
     assert model.hidden is hidden
