@@ -201,3 +201,22 @@ def test_refining_puts_points_where_the_sign_changes(tmp_path):
         assert around == [0.25]
     with pytest.raises(OptionError, match="refine: expected a number that varies"):
         bptt.sweep({"seed": [0, 1]}, refine=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("hidden", 0, "a whole number from 1"), ("layers", "0,2", "a whole number from 1"), ("batch", -3, "from 1"),
+        ("length", "0:4", "from 1"), ("seed", [-1, 0], "a whole number from 0"),
+        ("input_variance", -0.5, "a number from 0"),
+    ],
+)  # fmt: skip
+def test_numbers_of_which_no_network_can_be_made_are_refused_before_the_first_point(
+    name, value, expected
+):
+    with pytest.raises(OptionError, match=expected) as raised:
+        as_axis(name, value)
+    assert raised.value.argument == name
+    if not isinstance(value, str | list):
+        with pytest.raises(OptionError, match=expected):
+            Plan({"gain": [1]}, Configuration(**{name: value})).points()

@@ -32,6 +32,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "loss_at": ("last", "every"),
     "dtype": ("float32", "float64"),
 }
+# And what a number is at least: a point that no network can be made of must not cost one either.
+LEAST = {"hidden": 1, "layers": 1, "batch": 1, "length": 1, "seed": 0, "input_variance": 0}
 EXPECTED = "values (0.5,1,2) or a range (0.5:3:26, log:8:512:7)"
 
 
@@ -173,6 +175,10 @@ def canonical(name: str, value: Any) -> Value:
     except (TypeError, ValueError):
         expected += ', or "none"' if optional else ""
         raise OptionError(name, expected, repr(value), f"Pass {EXPECTED}.") from None
+    least = LEAST.get(name)
+    if least is not None and number < least:
+        expected = "a whole number" if whole else "a number"
+        raise OptionError(name, f"{expected} from {least}", f"{number:g}", f"Pass {least} or more.")
     return int(number) if whole else number + 0.0  # -0.0 is 0.0
 
 
