@@ -53,8 +53,21 @@ def test_a_chart_names_the_data_that_its_rows_fill(edge):
         assert asked == set(picture.rows(edge)), picture.key
 
 
+def plain(node):
+    """A part of a chart without its fonts, which the page sets for all of its charts."""
+    if isinstance(node, list):
+        return [plain(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {key: plain(value) for key, value in node.items() if not key.lower().endswith("font")}
+    return {
+        key: value for key, value in kept.items() if key not in ("axis", "legend") or value != {}
+    }
+
+
 def drawn(spec):
     """(mark, channels) of every layer, without the note of the live page and what an empty picture needs."""
+    spec = plain(spec)
     layers = spec.get("layer", [spec])
     flat = [each for layer in layers for each in (drawn(layer) if "layer" in layer else [layer])]
     return [

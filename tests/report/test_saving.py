@@ -81,7 +81,8 @@ def test_the_layer_that_decides():
         ("lstm.1", report.layers["lstm.1"]),
     ):
         charts = report.charts if name is None else report.charts[name]
-        rows = charts.carry.to_dict()["data"]["values"]
+        spec = charts.carry.to_dict()
+        rows = spec["datasets"][spec["data"]["name"]]
         share = [row["value"] for row in rows if row["of"] == "share"]
         wanted = layer.profile.carry_share[np.isfinite(layer.profile.carry_share)]
         assert share == pytest.approx(wanted, abs=6e-5)
