@@ -130,3 +130,22 @@ def test_a_reset_gate_is_none_that_keeps():
     advice = diagnosed(Loop(Plain(), 1)).diagnosis.decisive.advice
     assert [each.code for each in advice] == [""]
     assert "Let a step pass on" in advice[0].sentence
+
+
+class Subtracted(nn.Module):
+    """A threshold: it is taken from what comes in, so that a larger one closes the gate."""
+
+    def __init__(self):
+        super().__init__()
+        self.F, self.new = nn.Linear(I, H, bias=False), nn.Linear(I + H, H)
+        self.threshold = nn.Parameter(torch.zeros(H))
+
+    def forward(self, x, h):
+        z = torch.sigmoid(self.F(x) - self.threshold)
+        return z * h + (1 - z) * torch.tanh(self.new(torch.cat([x, h], 1)))
+
+
+def test_a_parameter_that_closes_the_gate_is_no_bias_to_raise():
+    torch.manual_seed(0)
+    advice = diagnosed(Loop(Subtracted(), 1)).diagnosis.decisive.advice
+    assert not any(each.code for each in advice)

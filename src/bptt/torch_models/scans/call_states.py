@@ -40,7 +40,8 @@ class CallStates:
             self._output, [self._leaf], sent, retain_graph=True, allow_unused=True
         )
         immediate = torch.zeros_like(self.states) if at_states is None else at_states
-        return carried(self.recurrence, self.states, immediate.contiguous())
+        ready = self.recurrence.prepared(self.states)
+        return carried(self.recurrence, ready, immediate.contiguous())
 
     def mean_squares(self, carried: Tensor) -> Array:
         """(T,) of the norms of errors at the states of each step, over the sequences that have one."""

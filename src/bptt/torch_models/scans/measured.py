@@ -103,21 +103,24 @@ def measured(
         return measured(wanted.call(call), whole, bounds, update, wanted)
     scan = scan_of(call)
     recurrence = scan.recurrence
-    if some is None and (fitting := that_fit(call, recurrence, bounds)) is not None:
+    choosing = some is None and bounds.sequences is None
+    if choosing and (fitting := that_fit(call, recurrence, bounds)) is not None:
         return measured(fitting.call(call), whole, bounds, update, fitting)
     states = recurrence.states()
     immediate, beside, eps = _read(call, scan, states, error)
     to_parameters = ToParameters(recurrence, call.module)
-    through = to_parameters.of(all_lags(recurrence, states, immediate))
+    ready = recurrence.prepared(states)
+    through = to_parameters.of(all_lags(recurrence, ready, immediate))
     names = dict(call.module.named_parameters())
     own = {name: grad for name, grad in through.items() if name in names}
     _check_whole(call, own, beside, whole, eps)
     steps = recurrence.steps
     K = steps if bounds.max_lag is None else min(steps, bounds.max_lag + 1)
-    seconds = seconds_of_walk(recurrence, states, immediate, to_parameters, K)
-    if some is None and (quick := that_take(call, seconds, bounds)) is not None:
-        del states, immediate
-        return measured(quick.call(call), whole, bounds, update, quick)
+    if choosing:
+        seconds = seconds_of_walk(recurrence, ready, immediate, to_parameters, K)
+        if (quick := that_take(call, seconds, bounds)) is not None:
+            del states, ready, immediate
+            return measured(quick.call(call), whole, bounds, update, quick)
     tally = ScanTally(through, every_lag=K == steps)
 
     def add(k: int, by_factor: Factors, e: int) -> None:
@@ -125,7 +128,7 @@ def measured(
         if update is not None:
             update(k + 1, K)
 
-    signals = walk(recurrence, states, immediate, K, add)
+    signals = walk(recurrence, ready, immediate, K, add)
     norms = {name: float(grad.abs().double().norm()) for name, grad in beside.items()}
     tally.check(eps, norms, call.name)
     profile = tally.profile(signals)

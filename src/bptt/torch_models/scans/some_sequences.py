@@ -10,10 +10,11 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from bptt.arrays import Array
-from bptt.presentation.formatting import counted
 from bptt.torch_models.decompose.bounds import ROOM, SECONDS, Bounds
+from bptt.torch_models.decompose.left_out import drawn_in_words, power_below
 from bptt.torch_models.scans.calls import ScanCall
 from bptt.torch_models.scans.kinds import LinearRecurrence
+from bptt.torch_models.scans.kinds.linear import Ready
 from bptt.torch_models.scans.parameters import ToParameters
 from bptt.torch_models.scans.walk import two_to
 
@@ -69,8 +70,6 @@ def that_fit(call: ScanCall, recurrence: LinearRecurrence, bounds: Bounds) -> So
         recurrence: that it is.
         bounds: of the measurement.
     """
-    if bounds.sequences is not None:
-        return None
     first = next(iter(recurrence.timed.values()))
     each = TABLES * recurrence.steps * float(np.prod(recurrence.shape)) * first.element_size()
     most = ROOM if bounds.memory is None else bounds.memory
@@ -87,31 +86,29 @@ def that_take(call: ScanCall, seconds: float, bounds: Bounds) -> Some | None:
         seconds: that all of them take.
         bounds: of the measurement.
     """
-    if bounds.sequences is not None:
-        return None
     most = SECONDS if bounds.seconds is None else bounds.seconds
     return _fewer(seconds / most, call, bounds.seed)
 
 
 def seconds_of_walk(
-    recurrence: LinearRecurrence, states: Tensor, errors: Tensor, to_parameters: ToParameters, K: int
+    recurrence: LinearRecurrence, ready: Ready, errors: Tensor, to_parameters: ToParameters, K: int
 ) -> float:  # fmt: skip
     """What K lags will take, from one of them.
 
     Args:
         recurrence: with its factors.
-        states: (B, T, *S) after every step.
+        ready: what it prepared.
         errors: (B, T, *S) immediate ones.
         to_parameters: the way from the factors to the parameters.
         K: lags.
     """
     T = recurrence.steps
     n = min(T, 64)
-    ready = recurrence.ready_at(recurrence.prepared(states), slice(n))
+    first = recurrence.ready_at(ready, slice(n))
     rows = errors[:, :n].clone()
     weight = two_to(torch.zeros(rows.shape[:2], device=rows.device), rows.real)
     started = monotonic()
-    by_factor = recurrence.back(rows, weight, ready)
+    by_factor = recurrence.back(rows, weight, first)
     step = (monotonic() - started) * T / n
     started = monotonic()
     to_parameters.of(by_factor)
@@ -119,11 +116,10 @@ def seconds_of_walk(
 
 
 def _fewer(over: float, call: ScanCall, seed: int) -> Some | None:
-    """A power of two: what is left out does not hang on the last byte or millisecond."""
     of = call.steps_and_sequences[1]
     if over <= 1:
         return None
-    n = 1 << max(0, int(np.log2(max(1.0, of / over))))
+    n = power_below(of / over)
     return _drawn(n, call, seed) if n < of else None
 
 
@@ -134,5 +130,4 @@ def _drawn(n: int, call: ScanCall, seed: int) -> Some:
     order = np.random.default_rng(seed).permutation(of)
     without = ~call.error.flatten(1).any(1).cpu().numpy()
     columns = np.sort(order[np.argsort(without[order], kind="stable")][:n])
-    words = f"{n} of {counted(of, 'sequence')}, drawn with seed {seed}, {'is' if n == 1 else 'are'} taken apart by lag."
-    return Some(columns, of, words)
+    return Some(columns, of, drawn_in_words(n, of, seed))

@@ -8,13 +8,12 @@ good as 1, also in single precision. The row t stands at state t - k at lag k; i
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from bptt.torch_models.scans.kinds import LinearRecurrence
-from bptt.torch_models.scans.kinds.linear import Factors
+from bptt.torch_models.scans.kinds.linear import Factors, Ready
 
 LN2 = 0.6931471805599453
 LN10 = 2.302585092994046
@@ -41,7 +40,7 @@ class Signals:
 
 def walk(
     recurrence: LinearRecurrence,
-    states: Tensor,
+    ready: Ready,
     errors: Tensor,
     K: int,
     add: Callable[[int, Factors, int], None],
@@ -50,14 +49,13 @@ def walk(
 
     Args:
         recurrence: of which kind the states are.
-        states: (B, T, *S) after every step.
+        ready: what it prepared from the states.
         errors: (B, T, *S) the immediate error at each of them; it is written over.
         K: lags to compute, 1 .. T.
         add: called with each lag, the gradient by each factor (B, T - k, ·) of the first T - k steps, and the exponent
             of all of it.
     """
     B, T = errors.shape[:2]
-    ready = recurrence.prepared(states)
     reach = REACH.get(errors.dtype, 40)
     e = torch.zeros(B, T, dtype=torch.int32, device=errors.device)
     squares = _squares(errors)
@@ -89,34 +87,29 @@ def walk(
     return Signals(signal, table, gain)
 
 
-def all_lags(recurrence: LinearRecurrence, states: Tensor, errors: Tensor) -> Factors:
+def all_lags(recurrence: LinearRecurrence, ready: Ready, errors: Tensor) -> Factors:
     """The gradient by each factor through the states, all lags together: an ordinary backward pass.
 
     Args:
         recurrence: of which kind the states are.
-        states: (B, T, *S) after every step.
+        ready: what it prepared from the states.
         errors: (B, T, *S) the immediate error at each of them.
     """
     B, T = errors.shape[:2]
-    ready = recurrence.prepared(states)
-    whole = _carried(recurrence, ready, errors)
+    whole = carried(recurrence, ready, errors)
     ones = torch.ones(B, T, dtype=errors.real.dtype, device=errors.device)
     with torch.no_grad():
         return recurrence.back(whole, ones, ready)
 
 
-def carried(recurrence: LinearRecurrence, states: Tensor, errors: Tensor) -> Tensor:
+def carried(recurrence: LinearRecurrence, ready: Ready, errors: Tensor) -> Tensor:
     """(B, T, *S) the whole error at each state: the immediate one, and what comes back through all later states.
 
     Args:
         recurrence: of which kind the states are.
-        states: (B, T, *S) after every step.
+        ready: what it prepared from the states.
         errors: (B, T, *S) the immediate error at each of them.
     """
-    return _carried(recurrence, recurrence.prepared(states), errors)
-
-
-def _carried(recurrence: LinearRecurrence, ready: dict[str, Any], errors: Tensor) -> Tensor:
     B, T = errors.shape[:2]
     whole = errors.clone()
     one = torch.ones(B, 1, dtype=errors.real.dtype, device=errors.device)

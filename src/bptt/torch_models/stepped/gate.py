@@ -23,6 +23,8 @@ SUMS = ("AddBackward0", "SubBackward0")
 PARTS = (
     "SplitBackward0", "SplitWithSizesBackward0", "SliceBackward0", "SelectBackward0", "UnbindBackward0",
 )  # fmt: skip
+WHOLE = (torch.float32, torch.float64)  # of half precision too few digits are left to compare
+ROUNDING = 64  # times eps of the sum of all sizes
 Bias = tuple[str, int, int]  # the parameter's name, and the part of it that belongs to the gate
 
 
@@ -38,10 +40,13 @@ def keep_of(recording: Recording) -> Keep | None:
     leaves = [entry.leaf for entry in call.entries]
     for node in _summed(call):
         for leaf, gate, sign in _factors(node, leaves):
-            found = _sigmoid(gate.node, sign)
-            biases = [] if found is None else _biases(gate, *found, leaf, recording.params)
-            if found is not None and biases:
-                return _keeper(recording.params, biases, found[1])
+            found = _sigmoid(gate.node)
+            if found is None:
+                continue
+            sigmoid, rises = found
+            biases = _biases(gate, sigmoid, rises, leaf, recording.params)
+            if biases:
+                return _keeper(recording.params, biases, sign * rises)
     return None
 
 
@@ -85,22 +90,23 @@ def _factors(node: Any, leaves: list[Tensor]) -> Iterator[tuple[Tensor, Gradient
             yield leaf, gate, sign
 
 
-def _sigmoid(node: Any, sign: float) -> tuple[Any, float] | None:
-    """The logistic that a gate is, or is a part of, or is 1 less than; and 1 or -1."""
+def _sigmoid(node: Any) -> tuple[Any, float] | None:
+    """The logistic that a gate is, or is a part of, or is 1 less than; and 1, or -1 where it is 1 less."""
+    rises = 1.0
     while node is not None and node.name() != "SigmoidBackward0":
         if node.name() in ("RsubBackward1", "RsubBackward0"):
-            sign = -sign
+            rises = -rises
         elif node.name() not in PARTS and through_views(node) is node:
             return None
         node = node.next_functions[0][0]
-    return None if node is None else (node, sign)
+    return None if node is None else (node, rises)
 
 
 def _biases(
-    gate: GradientEdge, sigmoid: Any, sign: float, leaf: Tensor, params: dict[str, Tensor]
+    gate: GradientEdge, sigmoid: Any, rises: float, leaf: Tensor, params: dict[str, Tensor]
 ) -> list[Bias]:
     """The parts of parameters that stand in p as they are: whatever is asked of p, they get it, unit by unit."""
-    if leaf.ndim != 2 or leaf.is_complex():
+    if leaf.ndim != 2 or leaf.dtype not in WHOLE:
         return []
     asked = torch.randn(leaf.shape, generator=torch.Generator().manual_seed(0)).to(leaf)
     vectors = {name: value for name, value in params.items() if value.ndim == 1}
@@ -113,12 +119,13 @@ def _biases(
         grads = back([p], [asked_of_p], [*vectors.values()], False)
     except RuntimeError:  # the gate has another shape than the state
         return []
-    wanted, found = asked.sum(0), []
+    wanted, found = rises * asked.sum(0), []
+    bar = ROUNDING * torch.finfo(leaf.dtype).eps * float(asked.abs().sum(0).max())
     for name, grad in zip(vectors, grads, strict=True):
         own = np.array([]) if grad is None else grad.nonzero()[:, 0].cpu().numpy()
         if grad is None or len(own) != len(wanted) or own[-1] - own[0] + 1 != len(own):
             continue
-        if torch.allclose(grad[own[0] : own[-1] + 1].abs(), wanted.abs(), rtol=1e-3, atol=1e-5):
+        if torch.allclose(grad[own[0] : own[-1] + 1], wanted.to(grad.dtype), rtol=0, atol=bar):
             found.append((name, int(own[0]), int(own[-1]) + 1))
     return found
 

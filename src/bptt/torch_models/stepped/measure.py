@@ -91,8 +91,9 @@ def measured(
     before = monotonic()
     rows = rows_of(recording, sizes.rows)
     per_pair = 3 * (monotonic() - before) / len(recording.calls)
-    in_rows = rows is not None and recording.in_lockstep
-    if not in_rows:
+    lockstep = rows if recording.in_lockstep else None
+    in_rows = lockstep is not None
+    if lockstep is None:
         per_pair = sizes.seconds_per_error()
     sizes.refuse(in_rows=in_rows)
     portion = portion_of(sizes, per_pair, in_rows=in_rows)
@@ -103,7 +104,12 @@ def measured(
     counted = _map_of(recording)
     tally = StateTally(total, None if counted is None else [counted])
     gathered = Gathered(recording.params, T, lags)
-    for k in _walked(rows, portion, gathered, counted, bounds, recording):
+    walked = (
+        _by_calls(recording, rows, portion, gathered, counted, bounds)
+        if lockstep is None
+        else _in_rows(lockstep, portion, gathered, counted, bounds)
+    )
+    for k in walked:
         tally.add(k, *gathered.parts(k))
         tally.finish()
         gathered.let_go(k)
@@ -119,27 +125,34 @@ def measured(
     remarks = [*portion.words, *_remarks(name, recording)]
     return Stepped(
         name, type(module).__name__, profile, T, len(recording.calls), sizes.sequences, tuple(checked), tuple(remarks),
-        in_rows, exponents(rows) if in_rows and rows is not None else None, memory(recording),
+        in_rows, None if lockstep is None else exponents(lockstep), memory(recording),
         keep_of(recording),
     )  # fmt: skip
 
 
-def _walked(
-    rows: Rows | None, portion: Portion, gathered: Gathered, counted: str | None, bounds: Bounds, recording: Recording
-) -> Iterator[int]:  # fmt: skip
-    """Gather every lag, and say which is complete: where the errors reach lag after lag, as soon as it is."""
-    steps, block, done = portion.loss_steps, portion.block, 0
-    if rows is not None and recording.in_lockstep:
-        for k in walk_rows(rows, gathered, steps, portion.columns, block, counted, bounds.update):
-            yield k
-            done = k + 1
-    else:
-        held = None
-        if rows is not None and rows.meet:
-            held = HeldErrors(rows, gathered, portion.rows)
-        part = replace(recording, immediate=_part(recording, portion))
-        walk_calls(part, gathered, steps, block, counted, held, bounds.update)
+def _in_rows(
+    rows: Rows, portion: Portion, gathered: Gathered, counted: str | None, bounds: Bounds
+) -> Iterator[int]:
+    """Gather every lag of calls in lockstep, and say which as soon as it is complete."""
+    done = 0
+    for k in walk_rows(
+        rows, gathered, portion.loss_steps, portion.columns, portion.rows, counted, bounds.update
+    ):
+        yield k
+        done = k + 1
     yield from range(done, gathered.lags)
+
+
+def _by_calls(
+    recording: Recording, rows: Rows | None, portion: Portion, gathered: Gathered, counted: str | None, bounds: Bounds
+) -> Iterator[int]:  # fmt: skip
+    """Gather every lag of calls that are linked in any way: all are complete at the end."""
+    held = None
+    if rows is not None and rows.meet:
+        held = HeldErrors(rows, gathered, portion.rows)
+    part = replace(recording, immediate=_part(recording, portion))
+    walk_calls(part, gathered, portion.loss_steps, portion.block, counted, held, bounds.update)
+    yield from range(gathered.lags)
 
 
 def _part(recording: Recording, portion: Portion) -> dict[int, Tensor]:

@@ -6,8 +6,8 @@ from time import monotonic
 import numpy as np
 
 from bptt.arrays import Array
-from bptt.presentation.formatting import counted
 from bptt.torch_models.decompose.bounds import ROOM, SECONDS, Bounds, Spent
+from bptt.torch_models.decompose.left_out import drawn_in_words, power_below
 from bptt.torch_models.stepped.recording import Recording, back
 
 FEW = 8  # sequences that are kept before loss steps are left out
@@ -22,7 +22,7 @@ class Portion:
     Attributes:
         loss_steps: levels whose losses are taken apart.
         columns: (n,) sequences whose losses are; None for all.
-        block: loss steps, or rows, at a time.
+        block: loss steps at a time.
         rows: rows at a time.
         words: what was left out, in sentences.
     """
@@ -131,16 +131,15 @@ def portion_of(sizes: Sizes, per_pair: float, *, in_rows: bool) -> Portion:
         in_rows: whether fewer sequences take less.
     """
     bounds, steps, B = sizes.bounds, sizes.recording.loss_steps, sizes.sequences
-    size = sizes.rows if in_rows else sizes.block
     over = sizes.pairs(steps) * per_pair / sizes.allowed
     if bounds.sequences == "all":
-        return Portion(steps, None, size, sizes.rows)
+        return Portion(steps, None, sizes.block, sizes.rows)
     n = B
     if isinstance(bounds.sequences, int):
         n = min(B, bounds.sequences)
         over *= n / B if in_rows else 1
     elif in_rows and over > 1:
-        n = max(min(FEW, B), _power(B / over))
+        n = max(min(FEW, B), power_below(B / over))
         over *= n / B
     every = 1
     while over / every > 1 and every < len(steps):
@@ -150,16 +149,9 @@ def portion_of(sizes: Sizes, per_pair: float, *, in_rows: bool) -> Portion:
     if n < B:
         chosen = np.random.default_rng(bounds.seed).permutation(B)[:n]
         columns = np.sort(chosen)
-        words.append(
-            f"{n} of {counted(B, 'sequence')}, drawn with seed {bounds.seed}, are taken apart by lag."
-        )
+        words.append(drawn_in_words(n, B, bounds.seed))
     if every > 1:
         words.append(
             f"Of {len(steps)} loss steps one in {every}, counted from the last, is taken apart by lag."
         )
-    return Portion(steps[::-1][::every][::-1], columns, size, sizes.rows, tuple(words))
-
-
-def _power(number: float) -> int:
-    """The largest power of two below a number: what is left out does not hang on the last millisecond."""
-    return 1 << max(0, int(np.log2(max(1.0, number))))
+    return Portion(steps[::-1][::every][::-1], columns, sizes.block, sizes.rows, tuple(words))

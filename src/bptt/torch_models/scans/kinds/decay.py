@@ -5,12 +5,10 @@ r"""h_t = a_t ⊙ h_{t-1} + b_t: LRU, S5, RG-LRU, minGRU, minLSTM, RWKV-4.
 The bars are complex conjugates: gradients of complex numbers are PyTorch's.
 """
 
-from typing import Any
-
 from torch import Tensor
 
 from bptt.errors import ShapeError
-from bptt.torch_models.scans.kinds.linear import Factors, LinearRecurrence, summed_to
+from bptt.torch_models.scans.kinds.linear import Factors, LinearRecurrence, Ready, summed_to
 
 
 class Decay(LinearRecurrence):
@@ -47,12 +45,12 @@ class Decay(LinearRecurrence):
         """It is a."""
         return factors["a"]
 
-    def prepared(self, states: Tensor) -> dict[str, Any]:
+    def prepared(self, states: Tensor) -> Ready:
         """The conjugates too."""
         ready = super().prepared(states)
         return ready | {"a": ready["factors"]["a"].conj(), "kept": ready["before"].conj()}
 
-    def back(self, errors: Tensor, weight: Tensor, ready: dict[str, Any]) -> Factors:
+    def back(self, errors: Tensor, weight: Tensor, ready: Ready) -> Factors:
         """The three equations at once.
 
         Args:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 Factors = dict[str, Tensor]
+Ready = dict[str, Any]  # what a recurrence prepares once, by name
 SHARED = ("factors", "A")  # of what is prepared, what is not one value per step
 
 
@@ -82,7 +83,7 @@ class LinearRecurrence:
         """The factors of some steps."""
         return {n: v[:, steps] if n in self.timed else v for n, v in factors.items()}
 
-    def prepared(self, states: Tensor) -> dict[str, Any]:
+    def prepared(self, states: Tensor) -> Ready:
         """What ``back`` needs at every lag, worked out once.
 
         Args:
@@ -101,13 +102,13 @@ class LinearRecurrence:
         first = self._first(factors).to(states.dtype)
         return torch.cat([first, states[:, :-1]], dim=1)
 
-    def ready_at(self, ready: dict[str, Any], steps: slice) -> dict[str, Any]:
+    def ready_at(self, ready: Ready, steps: slice) -> Ready:
         """The same for some steps alone."""
         of_steps = {name: value[:, steps] for name, value in ready.items() if name not in SHARED}
         shared = {name: ready[name] for name in SHARED if name in ready}
         return of_steps | shared | {"factors": self.at(ready["factors"], steps)}
 
-    def back(self, errors: Tensor, weight: Tensor, ready: dict[str, Any]) -> Factors:
+    def back(self, errors: Tensor, weight: Tensor, ready: Ready) -> Factors:
         """One step back of errors that stand at the states after the first n steps: they are changed in place.
 
         Args:

@@ -8,13 +8,11 @@ With λ = ∂E/∂h_t, a = exp(Δ A) and u = a ⊙ h_{t-1} = h_t - Δ B x, units
 The errors are taken some rows at a time, as many as a core keeps close to itself.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from bptt.diagnosis.scans import STEP_SIZE
-from bptt.torch_models.scans.kinds.linear import Factors, LinearRecurrence
+from bptt.torch_models.scans.kinds.linear import Factors, LinearRecurrence, Ready
 
 CLOSE = 2**18  # numbers of a block of rows: about a megabyte
 
@@ -54,7 +52,7 @@ class Selective(LinearRecurrence):
         """How large the steps are."""
         return {STEP_SIZE: float(factors["delta"].mean())}
 
-    def prepared(self, states: Tensor) -> dict[str, Any]:
+    def prepared(self, states: Tensor) -> Ready:
         """a, and u = a ⊙ h_{t-1}, of every step."""
         f = {name: value.detach() for name, value in self.factors.items()}
         a = self.carry(f).to(states.dtype)
@@ -70,7 +68,7 @@ class Selective(LinearRecurrence):
             "A": f["A"].T.to(a.dtype).contiguous(),
         }
 
-    def back(self, errors: Tensor, weight: Tensor, ready: dict[str, Any]) -> Factors:
+    def back(self, errors: Tensor, weight: Tensor, ready: Ready) -> Factors:
         """The equations above.
 
         Args:
