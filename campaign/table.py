@@ -3,9 +3,10 @@
 import json
 import os
 import platform
-import re
 from pathlib import Path
 from typing import Any
+
+from docs.marked import filled
 
 from bptt.version import __version__
 from campaign.cases import CASES
@@ -13,7 +14,6 @@ from campaign.cases import CASES
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "campaign.json"
 PAGE = HERE.parent / "docs" / "reliability.md"
-BEGIN, END = "<!-- campaign -->", "<!-- end of campaign -->"
 HEAD = [
     "| command | killed | went on to the same end | processes gone after, at most | full disk | read-only | two writers | wrong |",
     "|---|---:|---:|---:|---:|---:|---:|---:|",
@@ -64,10 +64,7 @@ def _wrong(case: dict[str, Any]) -> list[str]:
 
 def write() -> None:
     """Put it into the page."""
-    text = PAGE.read_text()
-    pattern = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
-    assert pattern.search(text), f"{PAGE} has no place for the table"
-    PAGE.write_text(pattern.sub(lambda _: f"{BEGIN}\n{table()}\n{END}", text))
+    PAGE.write_text(filled(PAGE.read_text(), "campaign", table()))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@
 """
 
 import json
-import re
 import resource
 import subprocess
 import sys
@@ -14,11 +13,12 @@ import venv
 from pathlib import Path
 from typing import Any
 
+from docs.marked import printed_or_written
+
 from bptt.installation import PARTS
 
 ROOT = Path(__file__).parent.parent
 PAGE, STORE = ROOT / "docs" / "install.md", ROOT / "docs" / "extras.json"
-BEGIN, END = "<!-- extras -->\n", "<!-- end -->"
 # Run in the environment: the packages but pip itself, and the size of their files.
 COUNT = """
 import json, os
@@ -56,7 +56,7 @@ def table(store: dict[str, dict[str, Any]]) -> str:
         lines.append(
             f"| {name} | {purpose} | {one['packages']} | {one['MB']:,} | {one['seconds']:.0f} |"
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -68,13 +68,7 @@ def main() -> None:
             store[extra] = measured(wheel, extra)
             print(extra or "bptt", store[extra], flush=True)
             STORE.write_text(json.dumps(store, indent=1) + "\n")
-    made = table(store)
-    print(made, end="")
-    if "--write" in sys.argv:
-        page = re.sub(
-            f"{BEGIN}.*?{END}", lambda _: f"{BEGIN}{made}{END}", PAGE.read_text(), flags=re.S
-        )
-        PAGE.write_text(page)
+    printed_or_written(PAGE, "extras", table(store))
 
 
 if __name__ == "__main__":

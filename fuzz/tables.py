@@ -8,11 +8,12 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
+from docs.marked import filled
+
 from fuzz.running import kept, together
 
 RESULTS = Path(__file__).parent / "results.json"
 PAGE = Path(__file__).parent.parent / "docs" / "reliability.md"
-BEGIN, END = "<!-- fuzz -->\n", "<!-- /fuzz -->\n"
 NAMES = {
     "forward": "states and gates, each step",
     "dW_R": "dW_R",
@@ -79,13 +80,12 @@ def table(result):
         "",
         "Among them: " + ", ".join(f"{name} {n:,}" for name, n in result["kinds"].items()) + ".",
     ]  # fmt: skip
-    return "\n".join(rows) + "\n"
+    return "\n".join(rows)
 
 
 def page(result, text):
     """The page with the figures of a result."""
-    before, rest = text.split(BEGIN)
-    return before + BEGIN + table(result) + END + rest.split(END)[1]
+    return filled(text, "fuzz", table(result))
 
 
 def write():

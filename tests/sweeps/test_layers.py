@@ -1,8 +1,6 @@
 """Every layer and its curves by lag: as bytes, in the file, in tables, and side by side."""
 
 import re
-import shutil
-import sqlite3
 import zlib
 
 import numpy as np
@@ -22,6 +20,7 @@ from bptt.sweeps.point.rows import COLUMNS
 from bptt.sweeps.store import schema
 from bptt.tables import Table
 from tests.cli.command import bptt as command
+from tests.sweeps.files import changed
 
 SMALL = Configuration(hidden=8, length=24, layers=2)
 AXES = {"init": ["orthogonal", "gaussian"], "gain": [0.5, 1], "seed": "0:2"}
@@ -31,21 +30,6 @@ AXES = {"init": ["orthogonal", "gaussian"], "gain": [0.5, 1], "seed": "0:2"}
 def made(tmp_path_factory):
     path = tmp_path_factory.mktemp("layers") / "sweep.sqlite"
     return path, bptt.sweep(AXES, base=SMALL, out=path, engine="threads", workers=1)
-
-
-@pytest.fixture
-def path(made, tmp_path):
-    """A copy that a test may spoil."""
-    return shutil.copy(made[0], tmp_path / "sweep.sqlite")
-
-
-def changed(path, *statements):
-    base = sqlite3.connect(path)
-    with base:
-        for statement in statements:
-            base.execute(statement)
-    base.close()
-    return path
 
 
 def diagnosed(setting):

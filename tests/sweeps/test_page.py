@@ -2,7 +2,7 @@
 
 import json
 import re
-import sqlite3
+import shutil
 import subprocess
 import sys
 
@@ -17,6 +17,7 @@ from bptt import sweeps
 from bptt.configuration import Configuration
 from bptt.errors import FileError, OptionError
 from bptt.sweeps import Sweep
+from tests.sweeps.files import changed
 
 SMALL = Configuration(init="gaussian", hidden=12, length=30)
 AXES = {"gain": [0.5, 1, 2, 3, 1e300], "input_variance": [0.1, 1], "seed": [0, 1]}
@@ -162,14 +163,7 @@ def test_names_that_end_otherwise(swept, tmp_path):
 
 
 def spoilt(kept, tmp_path, *statements):
-    path = tmp_path / "stranger.sqlite"
-    path.write_bytes(kept.read_bytes())
-    base = sqlite3.connect(path)
-    for statement in statements:
-        base.execute(statement)
-    base.commit()
-    base.close()
-    return path
+    return changed(shutil.copy(kept, tmp_path / "stranger.sqlite"), *statements)
 
 
 @pytest.mark.parametrize(

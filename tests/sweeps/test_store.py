@@ -2,8 +2,6 @@
 
 import csv
 import math
-import shutil
-import sqlite3
 import subprocess
 import sys
 
@@ -18,6 +16,7 @@ from bptt.configuration import Configuration
 from bptt.errors import FileError, OptionError
 from bptt.sweeps.point.rows import COLUMNS
 from bptt.sweeps.store.store import Store
+from tests.sweeps.files import changed
 
 SMALL = Configuration(hidden=8, length=24)
 # One of them cannot be measured; without inputs a loss after 24 steps at gain 0 leaves log 0.
@@ -29,21 +28,6 @@ def made(tmp_path_factory):
     path = tmp_path_factory.mktemp("store") / "sweep.sqlite"
     found = bptt.sweep(AXES, base=SMALL, out=path, engine="threads", workers=1)
     return path, found
-
-
-@pytest.fixture
-def path(made, tmp_path):
-    """A copy that a test may spoil."""
-    return shutil.copy(made[0], tmp_path / "sweep.sqlite")
-
-
-def changed(path, *statements):
-    base = sqlite3.connect(path)
-    with base:
-        for statement in statements:
-            base.execute(statement)
-    base.close()
-    return path.read_bytes()
 
 
 def test_rows_come_back_as_they_were(made):
@@ -91,7 +75,7 @@ def test_failed_points_are_measured_again_if_asked(path):
 
 
 def test_another_version_is_left_alone(path):
-    before = changed(path, "UPDATE points SET version = '0.0.9'")
+    before = changed(path, "UPDATE points SET version = '0.0.9'").read_bytes()
     with pytest.raises(FileError, match=r"rows of bptt 0\.0\.9.*can still be read") as error:
         bptt.sweep(AXES, base=SMALL, out=path)
     assert "\n" not in str(error.value)
@@ -100,7 +84,7 @@ def test_another_version_is_left_alone(path):
 
 
 def test_another_schema_is_left_alone(path):
-    before = changed(path, "PRAGMA user_version = 1")
+    before = changed(path, "PRAGMA user_version = 1").read_bytes()
     for use in (lambda: sweeps.open(path), lambda: bptt.sweep(AXES, out=path)):
         with pytest.raises(FileError, match=r"kept in schema 3.*, got schema 1"):
             use()
