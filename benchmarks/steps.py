@@ -2,9 +2,9 @@
 
 python -m benchmarks.steps      # measures on one thread, stores the results, writes the table of docs/pytorch.md
 
-A backward pass of the step is one of all T calls as rows of one batch, a loss step for each: what one lag cannot do without. Where
-only the last step has a loss it is one of a single call. Where attention lies before the step, its backward pass of T loss steps
-is a part.
+A backward pass of the step is one of all T calls as rows of one batch, a loss step for each. T of them are a yardstick and not the
+least: of lag k only T - k calls are asked for. Where only the last step has a loss it is one of a single call. Where attention lies
+before the step, its own backward passes, at every call of the loss steps from there on, are told apart.
 """
 
 import json
@@ -94,17 +94,20 @@ def backward_of_step(model, kind, rows):
 
 
 def backward_of_attention(T, B):
-    """Seconds of one backward pass of what lies between two steps, in the middle, of T loss steps."""
+    """Seconds of the backward passes of what lies before each step: of the states so far, by the loss steps from there on."""
     import torch
 
-    memory = torch.randn(T // 2, B, H, requires_grad=True)
-    context = attended(memory, memory[-1])
-    errors = torch.randn(T, B, H)
+    def one(t):
+        memory = torch.randn(t, B, H, requires_grad=True)
+        context = attended(memory, memory[-1])
+        errors = torch.randn(T - t, B, H)
 
-    def back():
-        torch.autograd.grad(context, memory, errors, retain_graph=True, is_grads_batched=True)
+        def back():
+            torch.autograd.grad(context, memory, errors, retain_graph=True, is_grads_batched=True)
 
-    return seconds(back, 20)
+        return seconds(back, 9)
+
+    return sum(one(t) for t in range(1, T))
 
 
 def measure(kind, T, B, every):
@@ -123,8 +126,7 @@ def measure(kind, T, B, every):
     model, loss = model_of(kind, every)
     x = torch.randn(T, B, I)
     step = backward_of_step(model, kind, T * B if every else B)
-    if kind == "attention":
-        step += backward_of_attention(T, B)
+    attention = backward_of_attention(T, B) if kind == "attention" else 0.0
 
     def train():
         model.zero_grad()
@@ -148,7 +150,7 @@ def measure(kind, T, B, every):
     bounds = Bounds("all", seconds=1e6)
     whole = seconds(lambda: diagnose_module(model, x, loss, bounds=bounds, recurrent="cell"), 3)
     return {
-        "T": T, "B": B, "H": H, "backward": T * step, "walk": walked, "in_rows": recording.in_lockstep,
+        "T": T, "B": B, "H": H, "backward": T * step, "attention": attention, "walk": walked, "in_rows": recording.in_lockstep,
         "training": seconds(train, 9), "diagnose": whole,
     }  # fmt: skip
 

@@ -227,7 +227,8 @@ def steps(result):
     rows = [
         [
             f"{name}; {row['T']} steps × {row['B']} sequences, {row['H']} units",
-            f"{row['backward']:.2g}", f"{row['walk']:.2g}", f"{row['walk'] / row['backward']:.1f}",
+            f"{row['backward']:.2g}", f"{row['attention']:.2g}" if row["attention"] else "",
+            f"{row['walk']:.2g}", f"{row['walk'] / (row['backward'] + row['attention']):.1f}",
             f"{row['diagnose'] / row['training']:.0f}",
         ]
         for name, row in result["rows"].items()
@@ -235,8 +236,9 @@ def steps(result):
     head = [
         "",
         "T backward passes of the step, s",
+        "of the attention, s",
         "the walk by lag, s",
-        "×",
+        "over both",
         "bptt.diagnose, in training steps",
     ]
     return markdown(head, rows)
