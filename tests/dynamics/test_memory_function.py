@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import bptt
-from bptt.diagnosis import remarks_on_memory
+from bptt.diagnosis import remarks_on_inputs, remarks_on_memory, remembered, remembering
 from bptt.dynamics import memory_function
 from bptt.dynamics.memory_function import LAGS, RIDGES, ROWS, memory_of
 from bptt.errors import OptionError
+from bptt.layers.stacked import as_stack_trace
 from tests.conftest import random_layer
 
 
@@ -202,6 +203,28 @@ def test_how_many_lags(rng):
     assert memory.rows[0] == ROWS
 
 
+def test_some_inputs_are_read_as_among_all(rng):
+    trace = random_layer(rng, I=5, H=6).forward(white(rng, 60, 6, 5))
+    whole, some = memory_function(trace), memory_function(trace, inputs=[3, 1])
+    assert np.allclose(some.per_input[:, [1, 3]], whole.per_input[:, [1, 3]], rtol=0, atol=1e-12)
+    assert np.isnan(some.per_input[:, [0, 2, 4]]).all()
+    assert np.allclose(some.r2, whole.per_input[:, [1, 3]].mean(1), rtol=0, atol=1e-12)
+
+
+def test_of_many_inputs_some_are_drawn_that_vary(rng, monkeypatch):
+    """Reading all of them may take longer than all the rest of a diagnosis; what is not read is said."""
+    x = white(rng, 60, 6, 9)
+    x[..., :3] = 1
+    trace = as_stack_trace(random_layer(rng, I=9, H=6).forward(x))
+    assert (~np.isnan(remembered(trace).per_input)).any(0).sum() == 6
+    assert remarks_on_inputs(trace, remembered(trace)) == []
+    monkeypatch.setattr(remembering, "WORTH", 1.0)
+    memory = remembered(trace)
+    assert np.flatnonzero((~np.isnan(memory.per_input)).any(0)).min() >= 3
+    (remark,) = remarks_on_inputs(trace, memory)
+    assert "was read for 4 of the 9 inputs, drawn with seed 0" in remark
+
+
 @pytest.mark.parametrize(
     ("options", "name"),
     [
@@ -210,6 +233,7 @@ def test_how_many_lags(rng):
         ({"max_lag": -1}, "max_lag"),
         ({"ridge": 0.0}, "ridge"),
         ({"at": "first"}, "at"),
+        ({"inputs": [1]}, "inputs"),
         ({"at": "last"}, "trace"),
     ],
 )

@@ -5,10 +5,11 @@ from bptt.diagnosis.cause import Cause
 from bptt.diagnosis.keep import Keep
 from bptt.diagnosis.lags import assumed_lags, needed_lags, needed_or_half
 from bptt.diagnosis.layer import LayerDiagnosis, diagnose_traces
-from bptt.diagnosis.network import Diagnosis, batch_arguments, diagnose_network, remembered
+from bptt.diagnosis.network import Diagnosis, batch_arguments, diagnose_network
 from bptt.diagnosis.piece import Advice, Edit
 from bptt.diagnosis.reading import remarks_on_memory
 from bptt.diagnosis.recurrence import RecurrenceDiagnosis
+from bptt.diagnosis.remembering import remarks_on_inputs, remembered
 from bptt.diagnosis.scans import diagnose_scan
 from bptt.diagnosis.state import StateDiagnosis, along_state, diagnose_state
 from bptt.diagnosis.verdict import VERDICT_CODES, VERDICTS, Verdict, judged, severity
@@ -36,6 +37,7 @@ __all__ = [
     "judged",
     "needed_lags",
     "needed_or_half",
+    "remarks_on_inputs",
     "remarks_on_memory",
     "remembered",
     "severity",

@@ -19,6 +19,8 @@ from bptt.layers import Trace
 
 EXPONENTS = 8  # how many of the leading Lyapunov exponents are computed
 STEPS = 2000  # of a sequence that they are computed over, its last: their standard error is small by then
+FEWEST_STEPS = 300  # of a wide layer
+WORTH = 1e10  # operations of a product that the exponents may take: a second or so
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -122,7 +124,9 @@ def _exponents(trace: Trace) -> Exponents | None:
     longest = np.arange(trace.x.shape[1])
     if trace.lengths is not None:
         longest = longest[trace.lengths == T]
-    chosen, first = longest[:2], max(0, T - STEPS)
+    chosen, count = longest[:2], min(EXPONENTS, trace.layer.state_size)
+    each = 2 * len(chosen) * count * trace.weights.W_R.size
+    first = max(0, T - min(STEPS, max(FEWEST_STEPS, int(WORTH / each))))
     part = replace(
         trace,
         x=trace.x[first:T, chosen],
@@ -131,4 +135,4 @@ def _exponents(trace: Trace) -> Exponents | None:
         lengths=None,
         resets=None if trace.resets is None else trace.resets[first:T, chosen],
     )
-    return lyapunov(part, count=min(EXPONENTS, trace.layer.state_size))
+    return lyapunov(part, count=count)

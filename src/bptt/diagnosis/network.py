@@ -4,19 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from bptt.arrays import as_whole
 from bptt.diagnosis.lags import assumed_lags, needed_lags, needed_or_half, own_steps
 from bptt.diagnosis.layer import diagnose_traces
 from bptt.diagnosis.reading import remarks_on_memory
 from bptt.diagnosis.recurrence import RecurrenceDiagnosis
+from bptt.diagnosis.remembering import remarks_on_inputs, remembered
 from bptt.diagnosis.verdict import severity
-from bptt.dynamics import MemoryFunction, memory_function
+from bptt.dynamics import MemoryFunction
 from bptt.errors import OptionError
 from bptt.gradients.by_lag.walk import Walking, lags_of
 from bptt.gradients.by_step import by_step
-from bptt.layers import StackTrace
 from bptt.network import Network, Run
 from bptt.presentation.formatting import counted
 from bptt.presentation.progress import Update
@@ -112,18 +110,10 @@ def diagnose_network(
     assumed = (
         *assumed_lags(needed_lag, names, traces, profiles, needed),
         *_assumed(network, run, arguments),
+        *remarks_on_inputs(run.stack_trace, memory),
         *remarks_on_memory(memory, lag),
     )
     return Diagnosis(layers, run.E, assumed, truncation, (), memory, needed_lag)
-
-
-def remembered(trace: StackTrace) -> MemoryFunction | None:
-    """The memory function; None where the batch is too small to fit one, or no input varies."""
-    try:
-        memory = memory_function(trace)
-    except OptionError:
-        return None
-    return None if np.isnan(memory.r2).all() else memory
 
 
 def batch_arguments(batch: Any) -> dict[str, Any]:

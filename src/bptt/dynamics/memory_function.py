@@ -15,6 +15,8 @@ ridge α, so a block of lags needs one factorisation. α is that of least genera
     (4)  GCV(α) = n ‖x - x̂‖² / (n - tr)²,  tr = 1 + Σ_j s_j/(s_j + α)     (Golub, Heath & Wahba 1979)
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -41,6 +43,7 @@ def memory_function(
     *,
     ridge: float | None = None,
     at: Literal["every", "last"] = "every",
+    inputs: Sequence[int] | None = None,
 ) -> MemoryFunction:
     """How well the inputs of each lag can be read off the top layer's states.
 
@@ -54,6 +57,7 @@ def memory_function(
         ridge: α, in units of h², the same for all; None chooses it for every lag and input by (4).
         at: read the state at "every" step, or the "last" one of each sequence: that is what a loss at the
             last step sees, and it needs more than H sequences in each half.
+        inputs: numbers of the inputs to read, from 0; None reads all. The others have NaN.
 
     Raises:
         OptionError: if there are no more states in a half than units, or an argument is out of range.
@@ -66,7 +70,15 @@ def memory_function(
     >>> bool(np.allclose(memory.r2, [1, 1, 0, 0], atol=0.02))
     True
     """
-    return _function(*_regression(trace, at), max_lag, ridge)
+    x, h, age, past = _regression(trace, at)
+    if inputs is None:
+        return _function(x, h, age, past, max_lag, ridge)
+    I = x.shape[-1]
+    read = [as_whole("inputs", number, least=0, most=I - 1) for number in inputs]
+    some = _function(x[..., read], h, age, past, max_lag, ridge)
+    per_input = np.full((len(some.r2), I), np.nan)
+    per_input[:, read] = some.per_input
+    return replace(some, per_input=per_input)
 
 
 def memory_of(

@@ -14,6 +14,7 @@ from bptt.diagnosis import (
     diagnose_traces,
     needed_lags,
     needed_or_half,
+    remarks_on_inputs,
     remarks_on_memory,
     remembered,
 )
@@ -88,12 +89,14 @@ def diagnose_module(
         else:
             layers[name] = replace(layer, advice=in_pytorch(layer.advice, model, path, end))
     # Of several recurrent modules, the first: the inputs it reads are those of the model.
-    memory = remembered(as_stack_trace(parts.traces[0]))
+    first = as_stack_trace(parts.traces[0])
+    memory = remembered(first)
     mode = "train" if model.training else "eval"
     assumed = (
         *assumed_lags(needed_lag, parts.names, parts.traces, parts.profiles, needed),
         f"The numbers come from one batch, with the model in {mode} mode.",
         *parts.remarks,
+        *remarks_on_inputs(first, memory),
         *remarks_on_memory(memory, lag),
     )
     checked = tuple(parts.checked)

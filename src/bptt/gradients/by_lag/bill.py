@@ -6,9 +6,13 @@ Each is a sum of matrices of its own, so that none is the small difference of la
     R = dW - S                 what it leaves out
     N = Σ_{k<K} (K - k) G_k    K times what chunks of K steps keep; one lag more adds S
     L = K dW - N               K times what they leave out; one lag more adds R
+
+Lags that have no part in the gradient leave S and R as they are. After m of them N is N + m S and L is L + m R, whose
+norms follow from six products: no matrix is touched until a lag has a part in it again.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -44,9 +48,11 @@ class Bill:
         ]  # S, R, N, L: a zero has no scale of its own
         self.rows: list[tuple[float, ...]] = []
         self.sizes: list[tuple[float, int]] = []
+        self.waiting: _Waiting | None = None
 
     def add(self, G: Scaled) -> float:
         """One lag more; ln of its norm."""
+        self._catch_up()
         size, e = G.size()
         self.sizes.append((size, e))
         norm = math.log(size) + e * LOG2 if size else -math.inf
@@ -55,7 +61,37 @@ class Bill:
 
     def add_nothing(self) -> None:
         """One lag more that has no part in the gradient."""
-        self.add(Scaled.zeros(self.whole.M.shape))
+        if any(self.empty) or not self.square:
+            self.add(Scaled.zeros(self.whole.M.shape))
+            return
+        if self.waiting is None:
+            self.waiting = _Waiting.of(self)
+        self.waiting.lags += 1
+        L, N = (
+            self.waiting.left.square(self.waiting.lags),
+            self.waiting.kept.square(self.waiting.lags),
+        )
+        if not all(1e-280 < square < 1e280 for square, _ in (L, N)):
+            self.waiting.lags -= (
+                1  # the squares may have left the range: the matrices themselves are asked
+            )
+            self.add(Scaled.zeros(self.whole.M.shape))
+            return
+        _, keeps, cosine, *_ = self.rows[-1][1:]
+        nw = self.waiting.kept.along(self.waiting.lags, N[1])
+        chunks = (self._of_square(*L), self._cosine(nw, N[0]), self._of_square(*N))
+        self.sizes.append((0.0, 0))
+        self.rows.append((-math.inf, 0.0, keeps, cosine, *chunks))
+
+    def _catch_up(self) -> None:
+        """Add to N and L what the lags without a part have left waiting."""
+        if self.waiting is not None:
+            lags, self.waiting = self.waiting.lags, None
+            for total, part in (
+                (self.kept_chunked, self.kept),
+                (self.left_chunked, self.remaining),
+            ):
+                total += Scaled(lags * part.M, part.e)
 
     def _count(self, G: Scaled) -> tuple[float, ...]:
         S, R, N, L, W = self.kept, self.remaining, self.kept_chunked, self.left_chunked, self.whole
@@ -77,9 +113,15 @@ class Bill:
 
     def _log(self, square: float, of: Scaled) -> float:
         """ln of a norm over that of dW; the scales are subtracted first, or their logarithms take the last digits."""
-        size, e = (math.sqrt(square), of.e) if 1e-280 < square < math.inf else of.size()
-        if not size:
-            return -math.inf
+        if 1e-280 < square < math.inf:
+            return self._of_square(square, of.e)
+        size, e = of.size()
+        return self._of_size(size, e) if size else -math.inf
+
+    def _of_square(self, square: float, e: int) -> float:
+        return self._of_size(math.sqrt(square), e)
+
+    def _of_size(self, size: float, e: int) -> float:
         return math.log(size) - 0.5 * math.log(self.square) + (e - self.whole.e) * LOG2
 
     def _cosine(self, with_whole: float, square: float) -> float:
@@ -87,3 +129,68 @@ class Bill:
         if not square:
             return math.nan
         return max(-1.0, min(with_whole / math.sqrt(square) / math.sqrt(self.square), 1.0))
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """A + m B, of which the norm and the product with dW are asked again and again; A and B each times a power of two.
+
+    Attributes:
+        aa, ab, bb: products of the matrices.
+        aw, bw: their products with dW.
+        e: their exponents.
+    """
+
+    aa: float
+    ab: float
+    bb: float
+    aw: float
+    bw: float
+    e: tuple[int, int]
+
+    @classmethod
+    def of(cls, A: Scaled, B: Scaled, W: Scaled) -> "_Sum":
+        def product(a: Scaled, b: Scaled) -> float:
+            return float(np.einsum("ij,ij->", a.M, b.M))
+
+        return cls(
+            product(A, A), product(A, B), product(B, B), product(A, W), product(B, W), (A.e, B.e)
+        )
+
+    def _factors(self, m: int) -> tuple[int, float, float]:
+        """The exponent of the sum, and what A and B are multiplied by."""
+        e = max(self.e) if self.bb else self.e[0]
+        a, b = (math.ldexp(1.0, own - e) if own - e > -1000 else 0.0 for own in self.e)
+        return e, a, m * b
+
+    def square(self, m: int) -> tuple[float, int]:
+        """Of the norm, and the exponent of the norm."""
+        e, a, b = self._factors(m)
+        return a * a * self.aa + 2 * a * b * self.ab + b * b * self.bb, e
+
+    def along(self, m: int, e: int) -> float:
+        """The product with dW, over 2^e."""
+        _, a, b = self._factors(m)
+        return a * self.aw + b * self.bw
+
+
+@dataclass
+class _Waiting:
+    """Lags without a part in the gradient, which N and L have not been told of.
+
+    Attributes:
+        left: L + m R.
+        kept: N + m S.
+        lags: m.
+    """
+
+    left: _Sum
+    kept: _Sum
+    lags: int = 0
+
+    @classmethod
+    def of(cls, bill: Bill) -> "_Waiting":
+        return cls(
+            _Sum.of(bill.left_chunked, bill.remaining, bill.whole),
+            _Sum.of(bill.kept_chunked, bill.kept, bill.whole),
+        )
