@@ -15,7 +15,9 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import bptt
 from bptt.errors import OptionError
+from bptt.kernels import speed
 from bptt.torch_models.decompose import Bounds, decompose
+from bptt.torch_models.decompose.bounds import Spent
 
 D = torch.float64
 
@@ -105,6 +107,51 @@ def test_the_gradient_of_all_sequences_is_compared(monkeypatch):
     )
     with pytest.raises(AgreementError, match="lags that add up to autograd's"):
         take(model, x, sequences=3)
+
+
+@pytest.mark.parametrize("case", ["lstm", "rnn, both directions", "projection", "packed"])
+def test_where_time_is_short_the_sequences_taken_are_compared_with_autograd_alone(
+    case, monkeypatch
+):
+    """Comparing all of them takes as long as a training step: what is left of the time decides how many are."""
+    torch.manual_seed(0)
+    model, x = CASES[case](), torch.randn(9, 7, 3, dtype=D)
+    plenty = take(model, x, sequences=2, seed=3)
+    monkeypatch.setattr(Bounds, "compared", lambda *given: 0.0)
+    short = take(model, x, sequences=2, seed=3)
+    assert np.array_equal(short.profiles[0].log10_norm, plenty.profiles[0].log10_norm)
+    assert "gradient of all is compared" in " ".join(plenty.remarks)
+    assert "that of 2 of the sequences, those taken apart among them, is compared" in " ".join(
+        short.remarks
+    )
+    assert all("of the same sequences, to" in line for line in short.checked)
+    from bptt.errors import AgreementError
+    from bptt.torch_models.replay import in_portions
+
+    by_autograd = in_portions._by_autograd
+    monkeypatch.setattr(
+        in_portions, "_by_autograd", lambda *given: [1.001 * dW for dW in by_autograd(*given)]
+    )
+    with pytest.raises(AgreementError, match="lags that add up to autograd's"):
+        take(model, x, sequences=2, seed=3)
+
+
+def test_the_time_that_is_left_says_how_many_are_compared():
+    spent = Spent(seconds=10.0, check=speed.per_second() * 30.0)  # which takes 60 s
+    assert Bounds().compared(spent) == pytest.approx(1 / 6, rel=0.01)
+    assert Bounds(seconds=100).compared(spent) == 1
+    assert Bounds(seconds=5).compared(spent) == 0
+
+
+def test_of_the_others_as_many_are_compared_as_there_is_time_for(monkeypatch):
+    monkeypatch.setattr(Bounds, "compared", lambda *given: 5 / 7)
+    torch.manual_seed(0)
+    model, x = CASES["lstm"](), torch.randn(9, 7, 3, dtype=D)
+    said = " ".join(take(model, x, sequences=2).remarks)
+    assert "2 of 7 sequences" in said
+    assert "that of 5 of the sequences, those taken apart among them, is compared" in said
+    dropped = CASES["dropout"]()
+    assert "gradient of all is compared" in " ".join(take(dropped, x, sequences=2).remarks)
 
 
 def test_loss_steps_are_left_out_where_sequences_alone_do_not_do():

@@ -4,7 +4,7 @@ nn.RNN, nn.LSTM, nn.GRU and their cells end in a few functions, torch.lstm and s
 the tensors that act, whichever way a parametrisation, a dropout of the weights or a subclass made them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,6 +30,10 @@ OF_CELLS = {
     torch.rnn_tanh_cell: "rnn_tanh", torch.rnn_relu_cell: "rnn_relu",
 }  # fmt: skip
 
+Again = Callable[
+    [Tensor, Tensor | None, tuple[Tensor, ...], tuple[Tensor, ...]], tuple[Tensor, ...]
+]
+
 
 @dataclass(eq=False)
 class Call:
@@ -54,6 +58,8 @@ class Call:
         input_gate: that the inputs passed, or None.
         out: the gate that the outputs passed.
         of: the call that this one is a part of, and which of its sequences; None for one that was made.
+        again: computes outputs from inputs, batch sizes, initial states and weights; None where that takes more than these:
+            random numbers, or the types of an autocast.
     """
 
     index: int
@@ -74,6 +80,7 @@ class Call:
     input_gate: Gate | None
     out: Gate
     of: "tuple[Call, Array] | None" = None
+    again: "Again | None" = None
 
     @property
     def final(self) -> slice:
@@ -184,25 +191,36 @@ class Calls(TorchFunctionMode):
         entered, state_gate = _gated(states)
         rest = (biases, layers, dropout, train, two)
 
+        paired = isinstance(hx, tuple | list)
+
+        def again(
+            x: Tensor,
+            sizes: Tensor | None,
+            states: tuple[Tensor, ...],
+            weights: tuple[Tensor, ...],
+        ) -> tuple[Tensor, ...]:
+            given, W = states if paired else states[0], list(weights)
+            if sizes is not None:
+                result: tuple[Tensor, ...] = func(x, sizes, given, W, *rest)
+            else:
+                result = func(x, given, W, *rest, batch_first)
+            return result
+
         def run(
             x: Tensor, states: tuple[Tensor, ...], weights: tuple[Tensor, ...]
         ) -> tuple[Tensor, ...]:
-            hx_like = states if isinstance(hx, tuple | list) else states[0]
-            result: tuple[Tensor, ...] = func(x, hx_like, list(weights), *rest, batch_first)
-            return result
+            return again(x, batch_sizes, states, weights)
 
-        cut = not (is_packed or rng is not None or torch.is_autocast_enabled(data.device.type))
+        plain = rng is None and not torch.is_autocast_enabled(data.device.type)
+        cut = plain and not is_packed
         size = self._piece(data, batch_sizes, batch_first, acting, can_be_cut=cut)
         if size is not None:
             outputs = in_pieces(run, size, 0 if batch_first else 1, x[0], entered, own)
-        elif is_packed:
-            given = entered if isinstance(hx, tuple | list) else entered[0]
-            outputs = func(x[0], batch_sizes, given, list(own), *rest)
         else:
             outputs = run(x[0], entered, own)
         return self._record(
             path, acting, shared, False, batch_first, dropout, data, batch_sizes, states, rng,
-            outputs, state_gate, input_gate,
+            outputs, state_gate, input_gate, again if plain else None,
         )  # fmt: skip
 
     def _piece(
@@ -242,7 +260,7 @@ class Calls(TorchFunctionMode):
     def _record(
         self, path: str, acting: ActingLayers, shared: tuple[Tensor, ...], is_cell: bool, batch_first: bool, dropout: float,
         x: Tensor, batch_sizes: Tensor | None, states: tuple[Tensor, ...], rng: Tensor | None,
-        outputs: tuple[Tensor, ...], state_gate: Gate | None, input_gate: Gate | None,
+        outputs: tuple[Tensor, ...], state_gate: Gate | None, input_gate: Gate | None, again: Again | None = None,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         out = Gate(tuple(outputs))
         gated = tuple(n for n, state in enumerate(states) if state.requires_grad)
@@ -250,7 +268,7 @@ class Calls(TorchFunctionMode):
             len(self.calls), path, self.modules.get(path), acting, shared, is_cell, batch_first,
             dropout, x.detach().clone(), batch_sizes,
             tuple(state.detach().clone() for state in states), rng,
-            tuple(output.detach() for output in outputs), state_gate, gated, input_gate, out,
+            tuple(output.detach() for output in outputs), state_gate, gated, input_gate, out, again=again,
         )  # fmt: skip
         self.calls.append(call)
         return out.handed_over()

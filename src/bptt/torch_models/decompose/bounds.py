@@ -82,6 +82,22 @@ class Bounds:
             return most
         return min(most, max(self.worth, spent.left(SECONDS) * speed.per_second()))
 
+    def compared(self, spent: "Spent") -> float:
+        """The part of a batch's sequences whose gradient there is time to compare with autograd's; 1 for all.
+
+        Where there is too little for all, half of what is left is for the walk by lag.
+
+        Args:
+            spent: what the measurement has taken, and what the comparison of all will take.
+        """
+        if self.seconds is None and spent.left(SECONDS, SLOW) > 0:
+            return 1.0
+        most = SECONDS if self.seconds is None else self.seconds
+        needed = spent.check_seconds()
+        if spent.seconds + needed < most or not needed:
+            return 1.0
+        return max(0.0, most - spent.seconds) / 2 / needed
+
     def bytes(self, training: float, spent: "Spent") -> float:
         """How many bytes the walk by lag of a module may take.
 
@@ -123,8 +139,8 @@ class Bounds:
             return words
         rest = f"the walk by lag has the other {left:.2g} s"
         words.append(
-            f"Of the {most:.3g} s allowed the pass through the model took {spent.seconds:.2g} s, and comparing it with "
-            f"autograd was foretold to take {spent.check_seconds():.2g} s; "
+            f"Of the {most:.3g} s allowed the pass through the model took {spent.seconds:.2g} s, and what there was time to "
+            f"compare with autograd was foretold to take {spent.check_seconds():.2g} s; "
             f"{rest if left > 0 else 'the walk by lag is as short as it can be'}."
         )
         return words

@@ -44,15 +44,28 @@ def all_replayed(
         the calls; and what the measurement takes beside the walks.
 
     Raises:
-        AgreementError, OptionError: as ``replayed``.
+        AgreementError: if the states are not PyTorch's.
+        OptionError: if the memory does not suffice.
     """
     works = [work_of(strand) for strand in strands]
     each = [work.training * float(s.lengths.sum()) for work, s in zip(works, strands, strict=True)]
+    alone = [_is_alone(strand, strands, immediate) for strand in strands]
     spent = replace(spent, check=sum(each))
+    part = bounds.compared(spent)
+    checks = [
+        own * part if may and strand.calls[0].again is not None else own
+        for own, may, strand in zip(each, alone, strands, strict=True)
+    ]
+    spent = replace(spent, check=sum(checks))
     replays = []
-    for strand, work, own in zip(strands, works, each, strict=True):
-        share = replace(spent, share=own / spent.check)
-        replays.append(replayed(strand, strands, immediate, bounds, share))
+    for strand, work, own, may in zip(strands, works, each, alone, strict=True):
+        share = replace(spent, share=own / sum(each))
+        if may:
+            replays.append(_in_part(strand, immediate, bounds, share, part))
+        else:
+            rows = float(strand.lengths.sum())
+            spent.refuse(work.bytes_run * rows, f"running {strand.path or 'the model'} again")
+            replays.append(replay(strand, immediate))
         kept = replays[-1].trace.traces[0].x
         if bounds.memory is not None:
             give_back()
@@ -60,37 +73,41 @@ def all_replayed(
     return replays, spent
 
 
-def replayed(
-    strand: Strand, others: Sequence[Strand], immediate: Errors, bounds: Bounds, spent: Spent
+def _is_alone(strand: Strand, others: Sequence[Strand], immediate: Errors) -> bool:
+    """Whether a module's calls are one over sequences that know of no other call, and the loss reaches it directly."""
+    start = strand.starts[0]
+    together = len(strand.starts) > 1 or start.link or bool(start.feeds) or start.call.is_cell
+    shared = sum(other.path == strand.path for other in others) > 1
+    grads = immediate[start.call.index]
+    return not (together or shared or all(grad is None for grad in grads))
+
+
+def _in_part(
+    strand: Strand, immediate: Errors, bounds: Bounds, spent: Spent, part: float
 ) -> Replay:
-    """Run a module's calls again: all sequences at once, or a portion that is kept and the others a few at a time.
+    """Run a call again: all sequences at once, or a portion that is kept and others a few at a time.
 
     Args:
-        strand: the calls.
-        others: all strands.
-        immediate: the errors at the outputs of each call.
+        strand: of one call that stands alone.
+        immediate: the errors at its outputs.
         bounds: of the measurement.
         spent: what it takes beside this module.
+        part: of the sequences, that there is time to compare with autograd.
 
     Raises:
         AgreementError: if the states are not PyTorch's.
         OptionError: if the memory does not suffice.
     """
-    start = strand.starts[0]
-    together = len(strand.starts) > 1 or start.link or bool(start.feeds) or start.call.is_cell
-    shared = sum(other.path == strand.path for other in others) > 1
-    grads = immediate[start.call.index]
-    work, rows = work_of(strand), float(strand.lengths.sum())
-    if together or shared or all(grad is None for grad in grads):
-        spent.refuse(work.bytes_run * rows, f"running {strand.path or 'the model'} again")
-        return replay(strand, immediate)
-    call = start.call
+    work, rows, call = work_of(strand), float(strand.lengths.sum()), strand.calls[0]
     reach = _reach(call, immediate)
     portion = portion_of(work, reach, bounds, spent, rows=rows, one_way=not call.acting.two)
     kept = work.bytes_walked * len(reach) * len(portion.columns)
     spent.refuse(kept, f"the walk by lag of {strand.path or 'the model'}")
     if len(portion.columns) == portion.of:
         return replace(replay(strand, immediate), portion=portion)
+    compared = max(int(part * portion.of), len(portion.columns))
+    if call.again is not None and compared < portion.of:
+        portion = replace(portion, compared=compared)
     left = bounds.bytes(work.bytes_walked * rows / 2, spent) - kept
     quick = max(8, AT_ONCE / (work.training * len(reach)))
     size = min(left / 2 / (work.bytes_run * len(reach)), quick)

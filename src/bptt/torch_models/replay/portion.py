@@ -16,12 +16,20 @@ class Portion:
         of: how many there are.
         every: one loss step in so many, counted from the last.
         seed: by which the sequences were drawn.
+        compared: how many sequences, these among them, are compared with autograd; None for all.
     """
 
     columns: Array
     of: int
     every: int = 1
     seed: int = 0
+    compared: int | None = None
+
+    @property
+    def others(self) -> Array:
+        """The other sequences that are compared with autograd; further ones of the same draw where these are not all."""
+        drawn = np.random.default_rng(self.seed).permutation(self.of)[: self.compared]
+        return np.setdiff1d(drawn, self.columns)
 
     @property
     def is_all(self) -> bool:
@@ -51,8 +59,14 @@ class Portion:
         if self.every > 1:
             parts.append(f"one in {self.every} of the loss steps, counted from the last")
         errors = " Standard errors are by sequence." if 1 < len(self.columns) < self.of else ""
+        gradient = "The gradient of all is compared with autograd's."
+        if self.compared is not None:
+            gradient = (
+                f"To compare the gradient of all with autograd's would take too long as well: that of {self.compared} of the "
+                f"sequences, those taken apart among them, is compared with autograd's of the same; seconds= allows more."
+            )
         return (
             f"To keep time and memory within bounds, the lags of {name} are those of {', and '.join(parts)}; "
-            f'sequences="all" takes all. The gradient of all is compared with autograd\'s.{errors} What a lag adds below '
+            f'sequences="all" takes all. {gradient}{errors} What a lag adds below '
             "rounding counts as zero."
         )

@@ -37,7 +37,8 @@ class Replay:
         projections: per layer W_hr (P, H), or None.
         tolerance: how far PyTorch's numbers may lie off.
         portion: which sequences of the call these are; None for all.
-        whole: per layer dW_R of all sequences, where these are not all; else None.
+        whole: per layer dW_R of all sequences that are compared with autograd, where these are others too; else None.
+        theirs: per layer autograd's dW_hh of them, where they are not all of the batch; else None.
     """
 
     strand: Strand
@@ -47,6 +48,7 @@ class Replay:
     tolerance: float
     portion: Portion | None = None
     whole: list[Array] | None = None
+    theirs: list[Array] | None = None
 
 
 def replay(strand: Strand, immediate: Errors) -> Replay:
