@@ -348,3 +348,29 @@ def train_with(model, lines):
                 )
             optimizer.step()
     assert lines[1]["bptt/first_nonfinite_parameter"] == "out.bias.grad"
+
+
+def test_what_a_measurement_leaves_out_changes_none_of_its_figures(monkeypatch):
+    """A batch that fits is run again at once, not in portions, and loss steps are not told apart: the figures are the same."""
+    from bptt.monitor import measure
+    from bptt.torch_models.decompose import within_bounds
+
+    torch.manual_seed(0)
+    model, x = nn.LSTM(3, 8, dtype=torch.float64), torch.randn(40, 7, 3, dtype=torch.float64)
+    monkeypatch.setattr(measure, "WORTH", 2e6)
+
+    def figures(**changed):
+        bounds = measure.Bounds
+        with monkeypatch.context() as patch:
+            patch.setattr(measure, "Bounds", lambda **given: bounds(**given | changed))
+            if changed:
+                patch.setattr(within_bounds, "AT_ONCE", 0.0)
+            return measure.measure(model, x, lambda model, x: model(x)[0].square().mean())
+
+    now, then = figures(), figures(spread=True)
+    assert now.keys() == then.keys()
+    for name, value in now.items():
+        expected = then[name]
+        assert value == (
+            pytest.approx(expected, rel=1e-10) if isinstance(value, float) else expected
+        )

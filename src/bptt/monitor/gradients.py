@@ -29,6 +29,8 @@ def largest(parameters: Iterable[nn.Parameter]) -> float:
 
 def not_finite(model: nn.Module) -> list[str]:
     """Names of what is not finite, in the model's order: parameters, then gradients ("….grad")."""
+    if all(_sums_to_a_number(p) for p in model.parameters()):
+        return []
     named = [(without_wrappers(name, model), p) for name, p in model.named_parameters()]
     values = [name for name, p in named if not torch.isfinite(p).all()]
     grads = [
@@ -37,6 +39,12 @@ def not_finite(model: nn.Module) -> list[str]:
         if p.grad is not None and not torch.isfinite(_values(p.grad)).all()
     ]
     return values + grads
+
+
+def _sums_to_a_number(p: nn.Parameter) -> bool:
+    """Whether parameter and gradient add up to finite numbers: then each entry is one, and that is quicker told."""
+    arrays = [p.detach()] if p.grad is None else [p.detach(), _values(p.grad)]
+    return all(math.isfinite(float(a.sum())) for a in arrays)
 
 
 def _norm(grads: list[Tensor]) -> float:

@@ -117,6 +117,7 @@ class Walking:
         negligible: no G_k is formed that cannot be larger than this part of Σ‖G‖ so far, and it counts as zero; its
             signal goes on.
         by_sequence: whether norm and signal of each sequence are kept too.
+        by_loss_step: whether the signal of each loss step is kept too.
         update: called with (signals carried back a step, of how many), or None.
     """
 
@@ -127,6 +128,7 @@ class Walking:
     least: int = 0
     negligible: float = 0.0
     by_sequence: bool = False
+    by_loss_step: bool = True
     update: Callable[[int, int], None] | None = None
 
 
@@ -147,7 +149,8 @@ def lags_of(trace: StackTrace, dh: Any, walking: Walking) -> list[LagProfile]:
     chunks = chunks_of(trace, every, max_lag, loss_chunk)
     tallies = [
         Tally(
-            [t], total, walking.keep_matrices, one_chunk=len(chunks) == 1, by_step=one_way(trace),
+            [t], total, walking.keep_matrices, one_chunk=len(chunks) == 1,
+            by_step=walking.by_loss_step and one_way(trace),
             negligible=walking.negligible, by_sequence=walking.by_sequence,
         )
         for t, total in zip(trace.traces, whole(trace, every), strict=True)

@@ -132,10 +132,13 @@ class Room:
 def resident() -> float:
     """Bytes of memory that this process takes; 0 where the system does not say so."""
     try:
-        with open("/proc/self/statm") as file:
-            return float(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+        file = os.open("/proc/self/statm", os.O_RDONLY)
     except OSError:
         return 0.0
+    try:
+        return float(os.read(file, 200).split()[1]) * os.sysconf("SC_PAGESIZE")
+    finally:
+        os.close(file)
 
 
 def give_back() -> None:

@@ -32,7 +32,7 @@ class Bounds:
             and 30 s at most.
         seed: by which sequences are drawn.
         worth: operations below which nothing is left out, unless ``seconds`` says so.
-        spread: whether the sequences that are drawn are kept apart, for standard errors.
+        spread: whether the sequences that are drawn are kept apart, for standard errors, and the signals of the loss steps.
         until: given the steps, the lag behind which a walk may end once all that is left is below ``LITTLE``; None to
             go on to the end.
         update: shows how far the measurement has come, or None.

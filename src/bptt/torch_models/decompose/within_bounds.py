@@ -103,12 +103,14 @@ def _in_part(
     portion = portion_of(work, reach, bounds, spent, rows=rows, one_way=not call.acting.two)
     kept = work.bytes_walked * len(reach) * len(portion.columns)
     spent.refuse(kept, f"the walk by lag of {strand.path or 'the model'}")
-    if len(portion.columns) == portion.of:
-        return replace(replay(strand, immediate), portion=portion)
+    left = bounds.bytes(work.bytes_walked * rows / 2, spent) - kept
     compared = max(int(part * portion.of), len(portion.columns))
     if call.again is not None and compared < portion.of:
         portion = replace(portion, compared=compared)
-    left = bounds.bytes(work.bytes_walked * rows / 2, spent) - kept
+    elif work.bytes_run * rows <= left / 2 and work.training * rows <= AT_ONCE:
+        return replace(replay(strand, immediate), portion=portion)  # one pass is quicker than two
+    if len(portion.columns) == portion.of:
+        return replace(replay(strand, immediate), portion=portion)
     quick = max(8, AT_ONCE / (work.training * len(reach)))
     size = min(left / 2 / (work.bytes_run * len(reach)), quick)
     return replay_in_portions(strand, immediate, portion, max(1, int(size)))
@@ -180,6 +182,8 @@ def taken_apart(
         if len(portion.columns) < portion.of:
             trace = columns_of(trace, portion.columns)
             errors = [d.take(portion.columns, 1) for d in errors]
+            if own.portion is not None:  # nothing more is asked of the others
+                own = replace(own, trace=trace, errors=errors)
     eps = float(np.finfo(trace.traces[0].x.dtype).eps)
     steps, until = len(trace.traces[0].x), bounds.until
     little = 0.0 if portion.is_all else eps / steps
@@ -189,6 +193,7 @@ def taken_apart(
         least=0 if until is None else until(steps),
         negligible=little if until is None else LITTLE / steps,
         by_sequence=bounds.spread and len(portion.columns) < portion.of,
+        by_loss_step=bounds.spread,
         update=bounds.update,
     )
     profiles = lags_of(trace, portion.thinned(errors), walking)
