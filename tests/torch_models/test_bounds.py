@@ -332,22 +332,58 @@ def test_the_peak_stays_within_the_memory_that_was_asked_for(kind, T, B, H, leve
     assert float(done.stdout) <= 1.1 * memory, "the estimate counts arrays, not what lies between"
 
 
-def test_calls_that_are_joined_by_operations_say_what_costs_less():
-    class Normed(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.cell, self.norm = nn.GRUCell(3, 6, dtype=D), nn.LayerNorm(6, dtype=D)
+class Normed(nn.Module):
+    def __init__(self, norm):
+        super().__init__()
+        self.cell, self.norm = nn.GRUCell(3, 6, dtype=D), norm
 
-        def forward(self, x):
-            h, E = torch.zeros(x.shape[1], 6, dtype=D), 0
-            for x_t in x:
-                h = self.norm(self.cell(x_t, h))
-                E = E + h.square().sum()
-            return E
+    def forward(self, batch):
+        x, seen = batch
+        h, E = torch.zeros(x.shape[1], 6, dtype=D), 0
+        for x_t in x:
+            h = self.norm(self.cell(x_t, h))
+            E = E + (seen * h.square()).sum()
+        return E
 
+
+class Passed(nn.Module):
+    """An encoder whose last state, scaled, is where a decoder begins."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.LSTM(3, 6, dtype=D)
+        self.decoder = nn.LSTM(3, 6, dtype=D)
+
+    def forward(self, batch):
+        x, seen = batch
+        _, (h, c) = self.encoder(x)
+        return (seen * self.decoder(x[:5], (0.9 * h, c))[0].square()).sum()
+
+
+@pytest.mark.parametrize("kind", ["normed", "passed"])
+def test_sequences_are_drawn_of_calls_that_pass_their_states_on(kind):
+    """The lags are those of the loss of these sequences alone; the gradient of all is compared."""
     torch.manual_seed(0)
-    model, x = Normed(), torch.randn(12, 7, 3, dtype=D)
-    said = " ".join(take(model, x, worth=1e3).remarks)
-    assert "joined by operations that may mix sequences" in said
+    model = Normed(nn.LayerNorm(6, dtype=D)) if kind == "normed" else Passed()
+    x, seen = torch.randn(12, 7, 3, dtype=D), torch.zeros(7, 1, dtype=D)
+    chosen = np.sort(np.random.default_rng(1).permutation(7)[:2])
+    seen[chosen] = 1
+    parts = take(model, (x, torch.ones(7, 1, dtype=D)), sequences=2, seed=1)
+    assert any("those of 2 of 7 sequences, drawn with seed 1" in said for said in parts.remarks)
+    assert any("autograd's" in line for line in parts.checked)
+    alone = take(model, (x, seen), sequences="all")
+    for own, expected in zip(parts.profiles, alone.profiles, strict=True):
+        assert np.allclose(own.log10_norm, expected.log10_norm, rtol=0, atol=1e-11)
+        assert np.allclose(own.log10_signal, expected.log10_signal, rtol=0, atol=1e-11)
+    short = take(model, (x, torch.ones(7, 1, dtype=D)), seconds=1e-9)
+    assert any("1 of 7 sequences, drawn with seed 0" in said for said in short.remarks)
+
+
+def test_where_something_between_the_calls_mixes_sequences_all_are_taken():
+    torch.manual_seed(0)
+    model = Normed(nn.BatchNorm1d(6, dtype=D))
+    batch = torch.randn(12, 7, 3, dtype=D), torch.ones(7, 1, dtype=D)
+    said = " ".join(take(model, batch, worth=1e3).remarks)
+    assert "mixes sequences" in said
     assert "A batch of fewer sequences, or max_lag=, costs less" in said
-    assert "joined by operations" not in " ".join(take(model, x).remarks)
+    assert "mixes sequences" not in " ".join(take(model, batch).remarks)

@@ -39,6 +39,17 @@ class Timeline:
         """Whether the columns are the sequences, each from its beginning."""
         return not self.first.any() and self.sequences == len(self.first)
 
+    def of(self, columns: Array) -> "Timeline":
+        """Some of the columns, at the steps where they stand among all.
+
+        Args:
+            columns: (n,) which.
+        """
+        first, lengths = self.first[columns], self.lengths[columns]
+        _, sequence = np.unique(self.sequence[columns], return_inverse=True)
+        behind = self.steps + self.behind - int((first + lengths).max())
+        return Timeline(first, sequence, lengths, behind)
+
     def in_order(self, trace: Trace) -> Trace:
         """A forward pass over the columns as one over the sequences, each from its own beginning, to look at.
 

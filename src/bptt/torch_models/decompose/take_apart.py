@@ -12,7 +12,8 @@ from torch import nn
 from bptt.arrays import Array
 from bptt.errors import NonFiniteError
 from bptt.gradients.by_lag import LagProfile, by_lag
-from bptt.gradients.by_lag.linked import linked_by_lag, sweep_from
+from bptt.gradients.by_lag.between_columns import Between
+from bptt.gradients.by_lag.linked import Swept, linked_by_lag, sweep_from
 from bptt.gradients.by_step import StepProfile, linked_by_step
 from bptt.layers import StackTrace, Trace
 from bptt.torch_models.as_found import without_wrappers
@@ -29,7 +30,8 @@ from bptt.torch_models.decompose.grouped import (
     together,
 )
 from bptt.torch_models.decompose.reading import read_as
-from bptt.torch_models.decompose.within_bounds import all_replayed, taken_apart, taken_whole
+from bptt.torch_models.decompose.some_columns import SomeLinks, some_of
+from bptt.torch_models.decompose.within_bounds import all_replayed, chosen_of_chains, taken_apart
 from bptt.torch_models.decompose.words import in_words
 from bptt.torch_models.nonfinite import where_not_finite
 from bptt.torch_models.replay import Links, Replay, strands_of
@@ -163,13 +165,25 @@ def _add(
             parts.remarks.append(portion.sentence(without_wrappers(paths[0], model) or "model"))
         swept = sweep_from(traces, errors_of, links) if is_joined else None
     else:
+        kept, said = chosen_of_chains(model, replays, links, bounds, spent)
+        parts.remarks += said
+        swept = None
+        between: Between = links
+        some: Sequence[Replay] = replays
         timelines = [r.strand.timeline for r in replays]
-        parts.remarks += taken_whole(model, replays, bounds, spent)
-        profiles, swept = linked_by_lag(traces, errors_of, links, members, timelines, max_lag)
-        entering = [[rows.values() for rows in own] for own in swept.entering]
+        if kept is not None:
+            swept = sweep_from(traces, errors_of, links)
+            replays[:] = _with_totals(replays, members, swept)
+            some = [some_of(own, columns) for own, columns in zip(replays, kept, strict=True)]
+            between = SomeLinks(links, replays, kept)
+            timelines = [own.of(columns) for own, columns in zip(timelines, kept, strict=True)]
+            traces, errors_of = [r.trace for r in some], [r.errors for r in some]
+        profiles, of_some = linked_by_lag(traces, errors_of, between, members, timelines, max_lag)
+        swept = swept or of_some
+        entering = [[rows.values() for rows in own] for own in of_some.entering]
         make = partial(linked_by_step, traces, entering, errors_of, members, timelines)
         if len(paths) > 1:
-            parts.remarks += _alone(model, replays, links, entering, max_lag)
+            parts.remarks += _alone(model, some, links, entering, max_lag)
     names = [
         name for path in paths for name in _names(model, path, replays[of_path[path][0]].trace)
     ]
@@ -190,6 +204,19 @@ def _add(
         parts.traces.append(timeline.in_order(layer_trace))
     for path in paths:
         parts.modules[path] = captured.modules[path]
+
+
+def _with_totals(
+    replays: Sequence[Replay], members: Sequence[Sequence[tuple[int, int]]], swept: Swept
+) -> list[Replay]:
+    """The calls with dW_R of all sequences, each layer's with the first calls of its module."""
+    totals: dict[int, list[Array]] = {}
+    for own in members:
+        total = sum(
+            (swept.dW_R[n][layer].value(np.dtype(np.float64)) for n, layer in own), np.zeros(())
+        )
+        totals.setdefault(own[0][0], []).append(total)
+    return [replace(own, whole=totals.get(n)) for n, own in enumerate(replays)]
 
 
 def _cut(chains: Sequence[Chain]) -> dict[str, int]:

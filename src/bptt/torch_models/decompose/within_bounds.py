@@ -19,7 +19,9 @@ from bptt.torch_models.capture.room import AT_ONCE, give_back
 from bptt.torch_models.convert import stack_of
 from bptt.torch_models.decompose.bounds import LITTLE, Bounds, Spent
 from bptt.torch_models.decompose.choosing import portion_of
+from bptt.torch_models.decompose.some_columns import columns_of_sequences
 from bptt.torch_models.replay import (
+    Links,
     Portion,
     Replay,
     Strand,
@@ -116,18 +118,22 @@ def _in_part(
     return replay_in_portions(strand, immediate, portion, max(1, int(size)))
 
 
-def taken_whole(
-    model: nn.Module, replays: Sequence[Replay], bounds: Bounds, spent: Spent
-) -> list[str]:
-    """What to do where calls that are joined by operations cost more than was allowed: they are taken as a whole.
+def chosen_of_chains(
+    model: nn.Module, replays: Sequence[Replay], links: Links, bounds: Bounds, spent: Spent
+) -> tuple[list[Array] | None, list[str]]:
+    """Which sequences of calls that pass their states on are taken apart, so that they stay within the bounds.
 
     Args:
         model: the user's.
-        replays: the calls; operations between them may mix their sequences.
+        replays: the calls.
+        links: what lies between them.
         bounds: of the measurement.
         spent: what it takes beside them.
+
+    Returns:
+        per stack the columns that are taken, None for all; and what to say of it.
     """
-    wanted = training = 0.0
+    wanted = training = walked = 0.0
     for own in replays:
         work, place = work_of(own.strand), own.strand.timeline
         reach = np.logical_or.reduce([d.any(-1) for d in own.errors])
@@ -135,16 +141,28 @@ def taken_whole(
         if bounds.max_lag is not None:
             back = np.minimum(back, bounds.max_lag)
         wanted += work.per_row * float((back + 1)[reach].sum())
-        training += work.training * float(own.strand.lengths.sum())
-    most = bounds.operations(training, wanted, spent)
-    if wanted <= most:
-        return []
+        rows = float(own.strand.lengths.sum())
+        training += work.training * rows
+        walked += work.bytes_walked * rows
+    most, room = bounds.operations(training, wanted, spent), bounds.bytes(walked / 2, spent)
+    times = max(wanted / max(most, 1.0), walked / max(room, 1.0))
+    sizes = {len(call.lengths) for own in replays for call in own.strand.calls}
+    B, fixed = max(sizes), isinstance(bounds.sequences, int)
+    n = min(B, int(bounds.sequences)) if fixed else max(1, int(B / times))  # type: ignore[arg-type]
+    if bounds.sequences == "all" or n >= B or (not fixed and times <= 1):
+        return None, []
     names = " and ".join(
         dict.fromkeys(without_wrappers(own.strand.path, model) or "model" for own in replays)
     )
-    return [
-        f"The calls of {names} are joined by operations that may mix sequences, so that all of them are taken apart: about "
-        f"{wanted / max(most, 1.0):.2g} times what was allowed. A batch of fewer sequences, or max_lag=, costs less."
+    chosen = np.sort(np.random.default_rng(bounds.seed).permutation(B)[:n])
+    kept = None if len(sizes) > 1 else columns_of_sequences(replays, links, chosen)
+    if kept is not None and any(
+        d.take(k, 1).any() for own, k in zip(replays, kept, strict=True) for d in own.errors
+    ):
+        return kept, [Portion(chosen, B, 1, bounds.seed).taken(names)]
+    return None, [
+        f"What lies between the calls of {names} mixes sequences, or they differ in number, so that all of them are taken "
+        f"apart: about {times:.2g} times what was allowed. A batch of fewer sequences, or max_lag=, costs less."
     ]
 
 

@@ -48,17 +48,25 @@ class Portion:
         return thin
 
     def sentence(self, name: str) -> str:
-        """What was taken, for the user.
+        """What was taken of a module, and how it is told, for the user.
 
         Args:
             name: of the module.
+        """
+        errors = " Standard errors are by sequence." if 1 < len(self.columns) < self.of else ""
+        return f"{self.taken(name)}{errors} What a lag adds below rounding counts as zero."
+
+    def taken(self, name: str) -> str:
+        """What was taken, and what was compared with autograd.
+
+        Args:
+            name: of the module, or of several.
         """
         parts = []
         if len(self.columns) < self.of:
             parts.append(f"{len(self.columns)} of {self.of} sequences, drawn with seed {self.seed}")
         if self.every > 1:
             parts.append(f"one in {self.every} of the loss steps, counted from the last")
-        errors = " Standard errors are by sequence." if 1 < len(self.columns) < self.of else ""
         gradient = "The gradient of all is compared with autograd's."
         if self.compared is not None:
             gradient = (
@@ -67,6 +75,5 @@ class Portion:
             )
         return (
             f"To keep time and memory within bounds, the lags of {name} are those of {', and '.join(parts)}; "
-            f'sequences="all" takes all. {gradient}{errors} What a lag adds below '
-            "rounding counts as zero."
+            f'sequences="all" takes all. {gradient}'
         )
