@@ -95,16 +95,20 @@ def test_drawn_sequences_are_those_of_the_batch(case):
     assert len(parts.checked) == len(parts.names)
 
 
-def test_the_gradient_of_all_sequences_is_compared(monkeypatch):
+@pytest.mark.parametrize("at_once", [0.0, 2e10])  # a few sequences at a time, and all of them
+def test_the_gradient_of_all_sequences_is_compared(at_once, monkeypatch):
     from bptt.errors import AgreementError
+    from bptt.torch_models.decompose import within_bounds
     from bptt.torch_models.replay import in_portions
 
     torch.manual_seed(0)
     model, x = Reader(nn.LSTM(3, 6, dtype=D)), torch.randn(9, 7, 3, dtype=D)
     gradient_of = in_portions.gradient_of
-    monkeypatch.setattr(
-        in_portions, "gradient_of", lambda *given: [1.001 * dW for dW in gradient_of(*given)]
-    )
+    monkeypatch.setattr(within_bounds, "AT_ONCE", at_once)
+    for room in (in_portions, within_bounds):
+        monkeypatch.setattr(
+            room, "gradient_of", lambda *given: [1.001 * dW for dW in gradient_of(*given)]
+        )
     with pytest.raises(AgreementError, match="lags that add up to autograd's"):
         take(model, x, sequences=3)
 
