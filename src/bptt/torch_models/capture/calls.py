@@ -4,7 +4,7 @@ nn.RNN, nn.LSTM, nn.GRU and their cells end in a few functions, torch.lstm and s
 the tensors that act, whichever way a parametrisation, a dropout of the weights or a subclass made them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from bptt.arrays import Array
 from bptt.nn import is_accelerated
 from bptt.nn.functional import accelerated
+from bptt.torch_models.capture.again import Again, computing
 from bptt.torch_models.capture.gates import Gate
 from bptt.torch_models.capture.in_pieces import in_pieces
 from bptt.torch_models.capture.room import Room, Size
@@ -29,10 +30,6 @@ OF_CELLS = {
     torch.lstm_cell: "lstm", torch.gru_cell: "gru",
     torch.rnn_tanh_cell: "rnn_tanh", torch.rnn_relu_cell: "rnn_relu",
 }  # fmt: skip
-
-Again = Callable[
-    [Tensor, Tensor | None, tuple[Tensor, ...], tuple[Tensor, ...]], tuple[Tensor, ...]
-]
 
 
 @dataclass(eq=False)
@@ -80,7 +77,7 @@ class Call:
     input_gate: Gate | None
     out: Gate
     of: "tuple[Call, Array] | None" = None
-    again: "Again | None" = None
+    again: Again | None = None
 
     @property
     def final(self) -> slice:
@@ -192,19 +189,7 @@ class Calls(TorchFunctionMode):
         rest = (biases, layers, dropout, train, two)
 
         paired = isinstance(hx, tuple | list)
-
-        def again(
-            x: Tensor,
-            sizes: Tensor | None,
-            states: tuple[Tensor, ...],
-            weights: tuple[Tensor, ...],
-        ) -> tuple[Tensor, ...]:
-            given, W = states if paired else states[0], list(weights)
-            if sizes is not None:
-                result: tuple[Tensor, ...] = func(x, sizes, given, W, *rest)
-            else:
-                result = func(x, given, W, *rest, batch_first)
-            return result
+        again = computing(func, rest, paired=paired, batch_first=batch_first)
 
         def run(
             x: Tensor, states: tuple[Tensor, ...], weights: tuple[Tensor, ...]
