@@ -114,7 +114,7 @@ def listening(host: str, port: int | None) -> socket.socket:
         )
     for number in (*range(PORT, PORT + TRIED), 0) if port is None else (port,):
         try:
-            return socket.create_server((str(address[0]), number), family=family)
+            return _prompt(socket.create_server((str(address[0]), number), family=family))
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:
                 raise OptionError(
@@ -125,6 +125,11 @@ def listening(host: str, port: int | None) -> socket.socket:
         "port", "a port that is free and allowed", f"{port} ({reason(refused)})",
         "Leave it out for the first that is free.",
     ) from refused  # fmt: skip
+
+
+def _prompt(opened: socket.socket) -> socket.socket:
+    """The socket, known to be TCP: asyncio lets small messages wait (Nagle, 40 ms each) on one that does not say so."""
+    return socket.socket(opened.family, opened.type, socket.IPPROTO_TCP, opened.detach())
 
 
 def _lines(
