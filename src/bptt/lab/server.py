@@ -25,6 +25,7 @@ from bptt.arrays import as_whole
 from bptt.errors import OptionError
 from bptt.extras import needing
 from bptt.files import reason
+from bptt.lab.assets import Assets
 from bptt.lab.door import Door
 from bptt.lab.places import STAYS, Places
 
@@ -165,7 +166,8 @@ def _app(page: Path, token: str | None, names: set[str]) -> "ASGIApp":
         mimetypes.add_type(kind, ending)  # Windows' registry may say otherwise
     made = marimo.create_asgi_app(quiet=True, token=token, session_ttl=STAYS)
     app = made.with_app(path="", root=str(page)).build()
-    guarded = Door(app, own_pages_only=token is None, places=Places())
+    static = Path(marimo.__file__).with_name("_static") / "assets"
+    guarded = Door(Assets(app, static), own_pages_only=token is None, places=Places())
     if token is not None:
         return guarded
     hosts = {"localhost", "127.0.0.1", "::1"} | names

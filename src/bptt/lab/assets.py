@@ -1,0 +1,53 @@
+"""The files that marimo's frontend is made of, sent from memory: a page asks for two hundred and fifty of them before it shows anything.
+
+Through marimo's own way each costs about three milliseconds: a chain of middleware, a thread that looks at the disk, and
+pieces that are sent one by one. Their names hold a digest of what is in them, so that a browser may keep them for ever.
+"""
+
+import mimetypes
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+AT = "/assets/"
+
+
+class Assets:
+    """Answers for the files, and lets everything else pass.
+
+    Args:
+        app: that answers everything else.
+        folder: of the files. Only what lies in it now is sent.
+    """
+
+    def __init__(self, app: "ASGIApp", folder: Path) -> None:
+        self.app = app
+        self._files = {
+            AT + path.relative_to(folder).as_posix(): path
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """One request."""
+        path = self._files.get(scope.get("path", ""))
+        if path is None or scope.get("method") != "GET":
+            await self.app(scope, receive, send)
+            return
+        body, kind = _read(path)
+        headers = [
+            (b"content-type", kind), (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"public, max-age=31536000, immutable"), (b"x-content-type-options", b"nosniff"),
+        ]  # fmt: skip
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+@lru_cache(maxsize=512)  # a page asks for half as many, 7 MB in all
+def _read(path: Path) -> tuple[bytes, bytes]:
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    text = "; charset=utf-8" if kind.startswith("text/") else ""
+    return path.read_bytes(), f"{kind}{text}".encode()
