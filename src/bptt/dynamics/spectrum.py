@@ -98,10 +98,13 @@ def log_largest_power(W_R: Array, most: int) -> float:
 def _powers(W: Array, most: int = POWERS) -> tuple[int, float, float]:
     """j and ln ‖W^j‖_2 where that is largest, for j up to ``most``; and ln of the last.
 
-    The Frobenius norm is cheap and never below it: only powers that can be the largest need the other.
+    The Frobenius norm is cheap and never below it, and neither is ‖W‖_2^j: only powers that can be the largest need the
+    other.
     """
     power, log_scale = np.eye(len(W)), 0.0
-    powers: list[tuple[float, int, Array]] = []
+    sigma = float(np.linalg.norm(W, 2))
+    log_sigma = float(np.log(sigma)) if sigma else -np.inf
+    powers: list[tuple[float, float, int, Array]] = []
     for j in range(1, most + 1):
         power = power @ W
         norm = float(np.linalg.norm(power))
@@ -109,12 +112,12 @@ def _powers(W: Array, most: int = POWERS) -> tuple[int, float, float]:
             log_last = -np.inf
             break
         power, log_scale = power / norm, log_scale + float(np.log(norm))
-        powers.append((log_scale, j, power))
+        powers.append((log_scale, min(log_scale, j * log_sigma), j, power))
     else:
         log_last = log_scale + float(np.log(np.linalg.norm(power, 2)))
     best, log_peak = 1, -np.inf
-    for frobenius, j, power in sorted(powers, key=lambda p: (-p[0], p[1])):
-        if frobenius < log_peak - TIE:
+    for frobenius, most_it_can_be, j, power in sorted(powers, key=lambda p: (-p[1], p[2])):
+        if most_it_can_be < log_peak - TIE:
             break
         log_size = frobenius + float(np.log(np.linalg.norm(power, 2)))
         if log_size > log_peak + TIE or (log_size >= log_peak - TIE and j < best):
