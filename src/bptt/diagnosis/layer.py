@@ -29,7 +29,6 @@ class LayerDiagnosis(RecurrenceDiagnosis):
 
     Attributes:
         profile: the gradient of W_R by lag.
-        by_step: the gradient by the step at which the weight acts, and the error of the state at each step.
         gated: whether the cell has gates.
         carry: the gate that carries the state past W_R, "forget gate f"; None for a cell without one.
         spectrum: of W_R; of a gated cell the candidate's block of it.
@@ -41,7 +40,6 @@ class LayerDiagnosis(RecurrenceDiagnosis):
     """
 
     profile: LagProfile
-    by_step: StepProfile
     gated: bool
     carry: str | None
     spectrum: Spectrum
@@ -70,18 +68,34 @@ def diagnose_traces(
         unbroken: their forward passes in the pieces that nothing interrupts, where ``traces`` are put together
             of several: Lyapunov exponents are those of a piece.
     """
-    each = zip(names, traces, profiles, by_step, needed, unbroken or traces, strict=True)
-    return {of_layer[0]: _diagnose_layer(n, *of_layer) for n, of_layer in enumerate(each)}
+    judged_alone = judge_traces(names, traces, profiles, needed)
+    rest = zip(judged_alone.items(), by_step, unbroken or traces, strict=True)
+    return {
+        name: replace(layer, by_step=steps, exponents=leading_exponents(trace))
+        for (name, layer), steps, trace in rest
+    }
 
 
-def _diagnose_layer(
-    number: int,
-    name: str,
-    trace: Trace,
-    profile: LagProfile,
-    by_step: StepProfile,
-    needed: int,
-    unbroken: Trace,
+def judge_traces(
+    names: Sequence[str],
+    traces: Sequence[Trace],
+    profiles: Sequence[LagProfile],
+    needed: Sequence[int],
+) -> dict[str, LayerDiagnosis]:
+    """The same from the gradients by lag alone: without exponents, and without what each step moves.
+
+    Args:
+        names: of the layers.
+        traces: their forward passes.
+        profiles: their gradients by lag.
+        needed: the lag that the verdict on each is about.
+    """
+    each = zip(names, traces, profiles, needed, strict=True)
+    return {of_layer[0]: _judge_layer(n, *of_layer) for n, of_layer in enumerate(each)}
+
+
+def _judge_layer(
+    number: int, name: str, trace: Trace, profile: LagProfile, needed: int
 ) -> LayerDiagnosis:
     layer, cell = trace.layer, trace.layer.cell
     verdict, attenuation = judged(profile, needed)
@@ -111,13 +125,11 @@ def _diagnose_layer(
         carry_strength=evidence.carry_strength,
         carry_share=evidence.carry_share,
         bound=None if evidence.gated else weights.bound(layer.phi.steepest),
-        exponents=_exponents(unbroken),
-        by_step=by_step,
     )
 
 
-def _exponents(trace: Trace) -> Exponents | None:
-    """Leading exponents over the longest sequences of the batch, a few at most."""
+def leading_exponents(trace: Trace) -> Exponents | None:
+    """Leading exponents over the longest sequences of the batch, a few at most; None where they are too short."""
     T = len(trace.x) if trace.lengths is None else int(trace.lengths.max())
     if T < 20:
         return None

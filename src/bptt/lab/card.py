@@ -100,3 +100,26 @@ class Card(anywidget.AnyWidget):
                 f"<strong>Not shown</strong><br>{escape(str(sentence))}<br>"
                 "<small style='font-size:.8rem'>The charts still show what was measured before.</small>"
             )
+
+
+class Refusal(anywidget.AnyWidget):
+    """Why a file is not shown, where files are dropped; it takes no room where nothing is refused.
+
+    Attributes:
+        said: the sentence.
+    """
+
+    _esm = """
+    export default { render({ model, el }) {
+      const said = document.createElement("p");
+      said.setAttribute("role", "alert");
+      const show = () => {
+        said.textContent = model.get("said");
+        said.style.cssText = model.get("said") ? "border-left:.3rem solid #d55e00;padding-left:.7rem;margin:.6rem 0" : "";
+      };
+      model.on("change:said", show);
+      show();
+      el.append(said);
+    } };
+    """
+    said = traitlets.Unicode().tag(sync=True)

@@ -46,6 +46,28 @@ const colours = room => {
   };
 };
 
+// One drawing at a time on the whole page, and the chart that is nearest to what is read comes first: a slider's move is
+// seen beside the slider before anything else is drawn again.
+const waiting = new Map();  // boxes, each with what is to be done and who is told
+let busy = false;
+const away = box => {
+  const { top, bottom } = box.getBoundingClientRect();
+  return bottom < 0 ? innerHeight - bottom : top > innerHeight ? top : top / 1e6;
+};
+const turn = new MessageChannel();  // to the end of the queue of the browser, which has messages to take and frames to paint
+const others = () => new Promise(done => { turn.port1.onmessage = done; turn.port2.postMessage(0); });
+const work = async () => {
+  busy = true;
+  while (waiting.size) {
+    const [box] = [...waiting.keys()].map(box => [box, away(box)]).sort((a, b) => a[1] - b[1])[0];
+    const { act, done } = waiting.get(box);
+    waiting.delete(box);
+    try { await act(); } finally { done(); }
+    await others();
+  }
+  busy = false;
+};
+
 async function render({ model, el }) {
   const box = document.createElement("div");
   const still = model.get("still");
@@ -57,12 +79,13 @@ async function render({ model, el }) {
   // or the ground shines through between neighbours
   const crisp = document.createElement("style");
   crisp.textContent = `
+    .live { content-visibility: auto; contain-intrinsic-size: auto 20rem; }
     .live .mark-rect path { shape-rendering: crispEdges; }
     .live .vega-embed, .live .vega-embed.has-actions { display: block; padding: 26px 0 0; }
     .live .vega-embed summary { top: 0; right: 0; }
     .live .role-mark.mark-text text { paint-order: stroke; stroke: var(--background); stroke-width: 4px; }
     .live svg.marks { display: block; width: 100%; height: auto; }
-    @media print { .live { break-inside: avoid; } .live summary { display: none; } }`;
+    @media print { .live { break-inside: avoid; content-visibility: visible; } .live summary { display: none; } }`;
   box.append(crisp);
   el.append(box);
 
@@ -101,13 +124,12 @@ async function render({ model, el }) {
     box.dataset.at = performance.now();
   };
 
-  // One drawing at a time, and of several changes that came meanwhile only the last.
-  let queue = Promise.resolve(), next = null;
-  const later = what => {
-    if (next !== embed) next = what;
-    queue = queue.then(() => { const now = next; next = null; return now?.(); });
-    return queue;
-  };
+  // Of several changes that came meanwhile only the last is drawn.
+  const later = act => new Promise(done => {
+    const before = waiting.get(box);
+    waiting.set(box, before ? { act: before.act === embed ? embed : act, done: () => { before.done(); done(); } } : { act, done });
+    if (!busy) work();
+  });
   model.on("change:rows", () => later(put));
   model.on("change:spec", () => later(embed));
   model.on("change:sentence", say);

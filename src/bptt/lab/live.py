@@ -2,6 +2,7 @@
 
 import json
 from functools import cache
+from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
@@ -10,6 +11,7 @@ import anywidget
 import traitlets
 import vl_convert
 
+from bptt.lab.kept import kept
 from bptt.lab.pictures import Picture
 from bptt.presentation.colours import ON_DARK
 
@@ -18,9 +20,14 @@ from bptt.presentation.colours import ON_DARK
 def _script() -> str:
     """Vega, Vega-Lite and vega-embed as the installed packages ship them, with ``live.js`` at the end."""
     shared = f"const ON_DARK = {json.dumps(ON_DARK)};\n"
-    version = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-    own = files("bptt.lab").joinpath("live.js").read_text("utf-8")
-    return str(vl_convert.javascript_bundle(shared + own, vl_version=version))
+    vega_lite = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+    text = shared + files("bptt.lab").joinpath("live.js").read_text("utf-8")
+    # to put them together takes seconds
+    return kept(
+        "live-page",
+        f"{version('vl-convert-python')} {vega_lite} {text}",
+        lambda: str(vl_convert.javascript_bundle(text, vl_version=vega_lite)),
+    )
 
 
 class _Chart(anywidget.AnyWidget):

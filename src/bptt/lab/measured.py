@@ -10,10 +10,12 @@ from bptt.configuration import Built, Configuration
 from bptt.data import Series
 from bptt.diagnosis import Diagnosis, LayerDiagnosis, diagnose_network
 from bptt.diagnosis.lags import needed_lags
-from bptt.diagnosis.layer import diagnose_traces
+from bptt.diagnosis.layer import judge_traces, leading_exponents
+from bptt.dynamics import Exponents
 from bptt.gradients.by_lag import by_lag
-from bptt.gradients.by_step import by_step
+from bptt.gradients.by_step import StepProfile, by_step
 from bptt.layers import Trace
+from bptt.network import Run
 from bptt.report import Report
 
 
@@ -23,11 +25,13 @@ class Measured:
 
     Attributes:
         built: the network and the batch.
-        diagnosis: of it; what no chart shows is left to the report, for a slider's move waits for this.
+        run: its forward pass, with the errors of the states that the readout sees.
+        diagnosis: of it by lag; what no chart shows is left to the report, for a slider's move waits for this.
         trace: the forward pass of the layer that decides.
     """
 
     built: Built
+    run: Run
     diagnosis: Diagnosis
     trace: Trace
 
@@ -37,6 +41,17 @@ class Measured:
         decisive = self.diagnosis.decisive
         assert isinstance(decisive, LayerDiagnosis)  # as every layer of a Network is
         return decisive
+
+    @cached_property
+    def by_step(self) -> StepProfile:
+        """What each step moves in the layer; measured when its chart is drawn, after those that a slider stands beside."""
+        number = self.built.network.stack.names.index(self.layer.name)
+        return by_step(self.run.stack_trace, self.run.dh)[number]
+
+    @cached_property
+    def exponents(self) -> Exponents | None:
+        """Leading Lyapunov exponents of the layer, measured when their chart is drawn; None of a short sequence."""
+        return leading_exponents(self.trace)
 
     @property
     def gated(self) -> bool:
@@ -49,6 +64,11 @@ class Measured:
         weights = self.trace.weights
         block = weights.cell.block(weights.cell.candidate, self.trace.layer.hidden)
         return weights.W_R[block].astype(np.float64)
+
+    @cached_property
+    def eigenvalues(self) -> Array:
+        """(H,) of these weights, complex."""
+        return np.linalg.eigvals(self.W_R)
 
     @cached_property
     def z(self) -> Array:
@@ -75,9 +95,9 @@ def measure(built: Built) -> Measured:
     traces, names = run.stack_trace.traces, built.network.stack.names
     profiles = by_lag(run.stack_trace, run.dh)
     needed = needed_lags(built.needed_lag, traces, profiles)
-    layers = diagnose_traces(names, traces, profiles, by_step(run.stack_trace, run.dh), needed)
+    layers = judge_traces(names, traces, profiles, needed)
     diagnosis = Diagnosis(layers, run.E, (), None, (), None, built.needed_lag)
-    return Measured(built, diagnosis, traces[names.index(diagnosis.decisive.name)])
+    return Measured(built, run, diagnosis, traces[names.index(diagnosis.decisive.name)])
 
 
 @lru_cache(maxsize=32)

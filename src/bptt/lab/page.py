@@ -34,7 +34,7 @@ def _():
         texts,
         words,
     )  # fmt: skip
-    from bptt.lab.card import Card
+    from bptt.lab.card import Card, Refusal
     from bptt.lab.exercises.of_one_unit import inputs as read
     from bptt.lab.live import Live
     from bptt.lab.measured import report_of
@@ -42,7 +42,7 @@ def _():
     # What is measured here is small: one thread is as fast as several, and waits for nobody.
     set_num_threads(1)
     return (
-        Card, Derivation, Live, Configuration, ahead, asking, cliff, controls, learning, maps, mo, opening, pictures,
+        Card, Derivation, Live, Refusal, Configuration, ahead, asking, cliff, controls, learning, maps, mo, opening, pictures,
         read, report_of, scalar, scenes, sections, showing, texts, words,
     )  # fmt: skip
 
@@ -127,15 +127,15 @@ def _(asked, back, expression, mo, one_phi, strength, terms, texts, weight):
 
 
 @app.cell
-def _(begins, controls, opening, pictures, showing, Card, Live):
+def _(begins, controls, opening, pictures, showing, Card, Live, Refusal):
     first, _shown = showing.first_of(begins.setting, opening.FIRST)
-    card = Card()
+    card, refusal = Card(), Refusal()
     card.show(_shown, f"the sliders' network on {first.data}")
     live = {picture.key: Live(picture, _shown) for picture in pictures.OF_NETWORK}
-    # for what looks only when it is asked: the exercises and the look ahead
-    now = {"setting": first, "given": None}
+    # for what looks only when it is asked: the exercises, the look ahead and the report
+    now = {"setting": first, "given": None, "shown": (_shown, first, None, None)}
     file, plain, own_data, reading = controls.of_files()
-    return card, file, live, now, own_data, plain, reading
+    return card, file, live, now, own_data, plain, reading, refusal
 
 
 @app.cell
@@ -188,9 +188,13 @@ def _(activation, bias, cell, controls, data, gain, hidden, init, length, loss_a
 
 
 @app.cell
-def _(card, file, given, live, own, refused, setting, showing, unread):
-    shown, problem = showing.show(card, live, setting, own, file, given, refused or unread)
-    return problem, shown
+def _(card, file, given, live, now, own, refusal, refused, sections, setting, showing, unread):
+    _beside = sections.beside(now["shown"][1], setting)
+    _shown, refusal.said = showing.show(
+        card, live, setting, own, file, given, refused or unread, _beside
+    )
+    if _shown is not None:
+        now["shown"] = (_shown, setting, file.name(), given)
 
 
 @app.cell
@@ -259,18 +263,17 @@ def _(change, learning, loss, mo, reach, taught, texts, train):
 
 
 @app.cell
-def _(data, file, given, own, own_data, plain, problem, reading, sections):
+def _(data, file, given, own, own_data, plain, reading, refusal, sections):
     sections.of_own(
-        problem, own.notes if own else (), [f"{given.name}: {given.description}."] if given else (), reading,
+        refusal, own.notes if own else (), [f"{given.name}: {given.description}."] if given else (), reading,
         data=data, own_data=own_data, file=file, plain=plain,
     )  # fmt: skip
 
 
 @app.cell
-def _(file, given, mo, report_of, setting, shown):
+def _(mo, now, report_of):
     mo.download(
-        lambda: report_of(shown, setting, file.name(), given).html().encode(),
-        "report.html", "text/html", disabled=shown is None,
+        lambda: report_of(*now["shown"]).html().encode(), "report.html", "text/html",
         label="Download the report of what is shown",
     )  # fmt: skip
 

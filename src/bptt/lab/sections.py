@@ -5,7 +5,10 @@ from typing import Any
 
 import marimo as mo
 
+from bptt.configuration import Configuration
 from bptt.lab import texts, words
+
+FIELDS = {"variance": "input_variance"}  # of a setting, where a control has another name
 
 
 def laid_out(
@@ -36,8 +39,25 @@ def laid_out(
         yield from asked.get(key, ())
 
 
+def beside(before: Configuration, after: Configuration) -> str:
+    """Key of the chart beside the control that was moved; of the first chart where none was.
+
+    Args:
+        before: what the controls stood at.
+        after: what they stand at.
+
+    >>> beside(Configuration(), Configuration(bias=5.0))
+    'helped'
+    """
+    for _, names, key in texts.PICTURES:
+        fields = [FIELDS.get(name, name) for name in names]
+        if any(getattr(before, field) != getattr(after, field) for field in fields):
+            return key
+    return texts.PICTURES[0][2]
+
+
 def of_own(
-    refusal: str | None,
+    refusal: Any,
     notes: Sequence[str],
     read: Sequence[str],
     reading: Any,
@@ -50,7 +70,7 @@ def of_own(
     """Where the reader's own model and sequences are dropped, and what was read of them.
 
     Args:
-        refusal: why one of them is not shown, or None.
+        refusal: where it is said why one of them is not shown.
         notes: sentences on the model.
         read: sentences on the sequences.
         reading: what can be said about these.
@@ -59,11 +79,10 @@ def of_own(
         file: where a model is dropped.
         plain: what a plain RNN in it has for an activation.
     """
-    refused = [mo.callout(mo.Html(texts.announced(refusal)), kind="warn")] if refusal else []
     said = mo.hstack(reading.elements.values(), justify="start", wrap=True)
     return mo.vstack(
         [
-            mo.md(texts.OWN), *refused, data, own_data, said, mo.Html(texts.paragraphs(*read)), mo.md(texts.MODEL), file, plain,
+            mo.md(texts.OWN), refusal, data, own_data, said, mo.Html(texts.paragraphs(*read)), mo.md(texts.MODEL), file, plain,
             mo.Html(texts.paragraphs(*notes)),
         ]
     )  # fmt: skip

@@ -7,7 +7,6 @@ token a host must be one of this machine's: no foreign page reads this one by re
 """
 
 import errno
-import importlib
 import ipaddress
 import mimetypes
 import os
@@ -79,19 +78,16 @@ def serve(
                     say(line)
                 if browser:  # which may block until the user closes it
                     address = lines[0].rpartition(" ")[2]
-                    threading.Thread(target=_open, args=[address], daemon=True).start()
+                    threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
 
+            from bptt.lab.ready import make_ready
+
+            make_ready()  # or the first page would wait for it
             _run(_app(page, token, {host, at}), opened, started)
     except KeyboardInterrupt:
         pass  # the way it is meant to end
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _open(address: str) -> None:
-    """Open the browser, once what every page needs is there: it takes seconds, and a page would wait for it."""
-    importlib.import_module("bptt.lab.live")
-    webbrowser.open(address)
 
 
 def listening(host: str, port: int | None) -> socket.socket:

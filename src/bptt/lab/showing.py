@@ -13,6 +13,8 @@ from bptt.lab.live import Live
 from bptt.lab.measured import Measured, measure, measured
 from bptt.lab.upload import Uploaded
 
+MEASURED_LATE = ("sequence", "exponents")  # charts of what no other chart needs
+
 
 def first_of(asked: Configuration, usual: Configuration) -> tuple[Configuration, Measured]:
     """What the page begins with, measured: what a link asks for, or where that cannot be, the usual.
@@ -70,17 +72,19 @@ def show(
     file: Any,
     given: Series | None,
     refused: str | None,
-) -> tuple[Measured | None, str | None]:
-    """Measure, and draw what came out; what was measured, and why nothing was.
+    beside: str,
+) -> tuple[Measured | None, str]:
+    """Measure, and draw what came out; what was measured, and why nothing was, "" where something was.
 
     Args:
         card: where the verdict stands.
-        live: the charts.
+        live: the charts, by key.
         setting: of the sliders.
         own: a model in the place of theirs.
         file: where it was dropped.
         given: sequences in the place of the chosen data.
         refused: why a file is not shown, if one is not.
+        beside: key of the chart that is drawn first.
     """
     card.busy = True
     try:
@@ -92,14 +96,14 @@ def show(
             shown = measure(upload.fitted(*of, given))
         else:
             shown = measured(setting) if given is None else measure(setting.build(given))
+        whose = "the sliders' network" if own is None else f"your file {file.name()}"
+        on = setting.data if given is None else given.name
+        rests = resting(setting, own is not None, given is not None)
+        card.show(shown, f"{whose} on {on}", rests)
+        for key in sorted(live, key=lambda key: (key != beside, key in MEASURED_LATE)):
+            live[key].show(shown)
     except BpttError as error:
         problem = upload.words(error)
         card.refuse(problem)
         return None, problem
-    whose = "the sliders' network" if own is None else f"your file {file.name()}"
-    on = setting.data if given is None else given.name
-    rests = resting(setting, own is not None, given is not None)
-    card.show(shown, f"{whose} on {on}", rests)
-    for picture in live.values():
-        picture.show(shown)
-    return shown, None
+    return shown, ""

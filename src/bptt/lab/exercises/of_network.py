@@ -59,7 +59,7 @@ def _gain(answer: Any) -> Checked:
     gain = number(answer)
     if gain is None or not 0 < gain <= LARGEST_GAIN:
         return Checked(False, f"The answer is a gain: a number above 0, up to {LARGEST_GAIN:g}.")
-    exponents = measured(replace(EDGE, gain=gain)).layer.exponents
+    exponents = measured(replace(EDGE, gain=gain)).exponents
     assert exponents is not None  # of a hundred steps
     rate = float(exponents.exponents[0])
     said = f"At gain {gain:g} the largest Lyapunov exponent is {rate:+.3f} per step"

@@ -31,14 +31,14 @@ def _exponents() -> dict[str, Any]:
 
 
 def _exponents_rows(shown: Measured) -> Rows:
-    measured = shown.layer.exponents
+    measured = shown.exponents
     rows = exponent_rows(measured)
     reason = TOO_SHORT if measured is None else NONE_FINITE
     return {"exponents": rows, "zero": ZERO, **note_rows(reason, rows)}
 
 
 def _exponents_sentence(shown: Measured) -> str:
-    measured = shown.layer.exponents
+    measured = shown.exponents
     if measured is None:
         return f"Lyapunov exponents. {TOO_SHORT}"
     if not np.isfinite(measured.exponents[0]):

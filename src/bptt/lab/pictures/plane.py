@@ -59,7 +59,7 @@ def _plane() -> dict[str, Any]:
 
 
 def _plane_rows(shown: Measured) -> Rows:
-    eigenvalues = np.linalg.eigvals(shown.W_R)
+    eigenvalues = shown.eigenvalues
     singular = np.linalg.svd(shown.W_R, compute_uv=False)
     reach = 1.08 * max(1.0, float(np.abs(eigenvalues).max()))
     angles = np.linspace(0, 2 * np.pi, 73)
@@ -80,7 +80,7 @@ def _plane_rows(shown: Measured) -> Rows:
 
 def _plane_sentence(shown: Measured) -> str:
     weights = shown.layer.spectrum
-    outside = int((np.abs(np.linalg.eigvals(shown.W_R)) > 1 + ROUNDING).sum())
+    outside = int((np.abs(shown.eigenvalues) > 1 + ROUNDING).sum())
     return (
         f"Eigenvalues of W_R in the complex plane: the largest has size {two_decimals(weights.radius)}, {outside} lie outside the "
         f"unit circle. The largest singular value is {two_decimals(weights.sigma_max)}."

@@ -37,7 +37,7 @@ def _sequence() -> dict[str, Any]:
 
 def _sequence_rows(shown: Measured) -> Rows:
     layer = shown.layer
-    norm = layer.by_step.norm
+    norm = shown.by_step.norm
     whole = float(norm.sum())
     T = len(norm)
     rows = [
@@ -59,7 +59,7 @@ def _sequence_rows(shown: Measured) -> Rows:
 
 
 def _sequence_sentence(shown: Measured) -> str:
-    layer, T = shown.layer, len(shown.layer.by_step.norm)
+    layer, T = shown.layer, len(shown.by_step.norm)
     if layer.horizon is None:
         return f"The sequence, {T} steps. The gradient of W_R is exactly zero; the task needs lag {layer.needed_lag}."
     return (
