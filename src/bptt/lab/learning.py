@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from math import log
 
 import numpy as np
@@ -16,9 +17,8 @@ UPDATES, EACH = 600, 20
 LR = 5e-3
 LENGTHS = (10, 50, 10)
 USUAL = 40
-CONSTANT = (
-    1 / 6
-)  # the loss of the best constant: the variance of a sum of two numbers drawn from 0 to 1
+# the loss of the best constant: the variance of a sum of two numbers drawn from 0 to 1
+CONSTANT = 1 / 6
 PLAIN = Configuration(hidden=32, data="adding", gain=0.8)
 OPEN = "lstm, open for the length"
 
@@ -97,3 +97,9 @@ def rounds(length: int, change: str, updates: int = UPDATES) -> Iterator[Learnt]
             log10 = profile.log10_norm
             profiles[name] = log10 - log10[0]
         yield Learnt(done, losses, profiles, needed)
+
+
+@cache
+def untrained() -> Learnt:
+    """Where both stand before the first update, at what the page begins with."""
+    return next(rounds(USUAL, OPEN, 0))

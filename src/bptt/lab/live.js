@@ -49,7 +49,7 @@ const colours = room => {
 // One drawing at a time on the whole page, and the chart that is nearest to what is read comes first: a slider's move is
 // seen beside the slider before anything else is drawn again.
 const waiting = new Map();  // boxes, each with what is to be done and who is told
-let busy = false;
+let busy = false, paused = 0;
 const away = box => {
   const { top, bottom } = box.getBoundingClientRect();
   return bottom < 0 ? innerHeight - bottom : top > innerHeight ? top : top / 1e6;
@@ -60,10 +60,13 @@ const work = async () => {
   busy = true;
   while (waiting.size) {
     const [box] = [...waiting.keys()].map(box => [box, away(box)]).sort((a, b) => a[1] - b[1])[0];
-    const { act, done } = waiting.get(box);
+    const { act, done } = waiting.get(box), seen = away(box) < 1;
     waiting.delete(box);
     try { await act(); } finally { done(); }
-    await others();
+    if (seen || performance.now() - paused > 50) {  // what is out of sight is not worth a frame of its own
+      await others();
+      paused = performance.now();
+    }
   }
   busy = false;
 };

@@ -1,5 +1,6 @@
 """Charts on the page, drawn by a script that makes no code of text: the page's policy allows none."""
 
+import hashlib
 import json
 from functools import cache
 from importlib.metadata import version
@@ -17,8 +18,8 @@ from bptt.presentation.colours import ON_DARK
 
 
 @cache
-def _script() -> str:
-    """Vega, Vega-Lite and vega-embed as the installed packages ship them, with ``live.js`` at the end."""
+def script() -> str:
+    """What draws the charts: Vega, Vega-Lite and vega-embed as the installed packages ship them, with ``live.js`` at the end."""
     shared = f"const ON_DARK = {json.dumps(ON_DARK)};\n"
     vega_lite = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
     text = shared + files("bptt.lab").joinpath("live.js").read_text("utf-8")
@@ -28,6 +29,12 @@ def _script() -> str:
         f"{version('vl-convert-python')} {vega_lite} {text}",
         lambda: str(vl_convert.javascript_bundle(text, vl_version=vega_lite)),
     )
+
+
+@cache
+def script_at() -> str:
+    """Where the server answers with it: all charts share one, which the browser fetches with the page and keeps."""
+    return f"/charts-{hashlib.sha256(script().encode()).hexdigest()[:16]}.js"
 
 
 class _Chart(anywidget.AnyWidget):
@@ -41,7 +48,7 @@ class _Chart(anywidget.AnyWidget):
         still: whether it stays as it is: another width, and other rows, are not for it.
     """
 
-    _esm = _script()
+    _esm = f'export {{ default }} from "{script_at()}";'
     still = traitlets.Bool(False).tag(sync=True)
     key = traitlets.Unicode().tag(sync=True)
     spec = traitlets.Dict().tag(sync=True)

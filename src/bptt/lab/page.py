@@ -237,7 +237,7 @@ def _(Configuration, asking, now, scenes, set_one_unit, set_started):
 
 @app.cell
 def _(Live, controls, learning, pictures):
-    _first = next(learning.rounds(learning.USUAL, learning.OPEN, 0))
+    _first = learning.untrained()
     loss, reach = Live(pictures.loss, _first), Live(pictures.reach, _first)
     taught, change, train = controls.of_learning(
         learning.LENGTHS, learning.USUAL, tuple(learning.changes(learning.USUAL))

@@ -156,6 +156,8 @@ def _app(page: Path, token: str | None, names: set[str]) -> "ASGIApp":
     import marimo
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+    from bptt.lab import live
+
     for kind, ending in (
         ("text/javascript", ".js"), ("text/css", ".css"), ("image/svg+xml", ".svg"),
     ):  # fmt: skip
@@ -163,7 +165,8 @@ def _app(page: Path, token: str | None, names: set[str]) -> "ASGIApp":
     made = marimo.create_asgi_app(quiet=True, token=token, session_ttl=STAYS)
     app = made.with_app(path="", root=str(page)).build()
     static = Path(marimo.__file__).with_name("_static") / "assets"
-    guarded = Door(Assets(app, static), own_pages_only=token is None, places=Places())
+    own = {live.script_at(): live.script()}
+    guarded = Door(Assets(app, static, own), own_pages_only=token is None, places=Places())
     if token is not None:
         return guarded
     hosts = {"localhost", "127.0.0.1", "::1"} | names

@@ -1,7 +1,7 @@
 """Picture of the cliff, with gradient descent beside it."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import altair as alt
@@ -43,6 +43,7 @@ class Descents:
     clipped: Path
 
 
+@lru_cache(maxsize=32)  # every page begins with the same
 def descents(w: float = FROM, lr: float = LEARNING_RATE, clip: float = CLIP) -> Descents:
     """Both from the same weight."""
     return Descents(_around(), descent(w, lr, None, COUNT), descent(w, lr, clip, COUNT))
