@@ -46,26 +46,35 @@ const colours = room => {
   };
 };
 
-// One drawing at a time on the whole page, and the chart that is nearest to what is read comes first: a slider's move is
-// seen beside the slider before anything else is drawn again.
+// One drawing at a time on the whole page, and what is in sight comes first: a slider's move is seen beside the slider
+// before anything else is drawn again. The browser says what is in sight; to ask where a box stands would lay out the page.
 const waiting = new Map();  // boxes, each with what is to be done and who is told
-let busy = false, paused = 0;
-const away = box => {
-  const { top, bottom } = box.getBoundingClientRect();
-  return bottom < 0 ? innerHeight - bottom : top > innerHeight ? top : top / 1e6;
-};
+const inSight = new Set();
+const sight = new IntersectionObserver(changes => {
+  for (const { target, isIntersecting } of changes) inSight[isIntersecting ? "add" : "delete"](target);
+});
+let busy = false;
 const turn = new MessageChannel();  // to the end of the queue of the browser, which has messages to take and frames to paint
 const others = () => new Promise(done => { turn.port1.onmessage = done; turn.port2.postMessage(0); });
+const rest = () => new Promise(done =>
+  globalThis.requestIdleCallback ? requestIdleCallback(done, { timeout: 100 }) : setTimeout(done, 30));
+const AT_ONCE = 60;  // ms for which what is out of sight is drawn without a frame: each costs as much as a chart
 const work = async () => {
   busy = true;
+  let since = -Infinity;
   while (waiting.size) {
-    const [box] = [...waiting.keys()].map(box => [box, away(box)]).sort((a, b) => a[1] - b[1])[0];
-    const { act, done } = waiting.get(box), seen = away(box) < 1;
+    const box = [...waiting.keys()].find(each => inSight.has(each)) ?? waiting.keys().next().value;
+    const seen = inSight.has(box), { act, done, first } = waiting.get(box);
+    if (!seen && performance.now() - since > AT_ONCE) {
+      await (first ? others() : rest());
+      since = performance.now();
+      continue;  // something else may be in sight by now
+    }
     waiting.delete(box);
     try { await act(); } finally { done(); }
-    if (seen || performance.now() - paused > 50) {  // what is out of sight is not worth a frame of its own
+    if (seen) {
       await others();
-      paused = performance.now();
+      since = -Infinity;
     }
   }
   busy = false;
@@ -91,6 +100,7 @@ async function render({ model, el }) {
     @media print { .live { break-inside: avoid; content-visibility: visible; } .live summary { display: none; } }`;
   box.append(crisp);
   el.append(box);
+  sight.observe(box);
 
   let embedded = null, room = 0;
   const width = () => Math.round(box.clientWidth / letters() / 10) * 10 || SQUARE;
@@ -130,7 +140,9 @@ async function render({ model, el }) {
   // Of several changes that came meanwhile only the last is drawn.
   const later = act => new Promise(done => {
     const before = waiting.get(box);
-    waiting.set(box, before ? { act: before.act === embed ? embed : act, done: () => { before.done(); done(); } } : { act, done });
+    waiting.set(box, {
+      act: before?.act === embed ? embed : act, done: () => { before?.done(); done(); }, first: !embedded,
+    });
     if (!busy) work();
   });
   model.on("change:rows", () => later(put));
@@ -141,7 +153,7 @@ async function render({ model, el }) {
   await later(embed);
   const sizes = new ResizeObserver(() => { if (box.clientWidth && width() !== room) later(embed); });
   sizes.observe(box);
-  return () => { sizes.disconnect(); themes.disconnect(); embedded?.finalize(); };
+  return () => { sizes.disconnect(); sight.unobserve(box); inSight.delete(box); themes.disconnect(); embedded?.finalize(); };
 }
 
 export default { render };
