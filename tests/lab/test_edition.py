@@ -12,7 +12,7 @@ import marimo as mo
 
 from bptt.cells.activations import ACTIVATIONS
 from bptt.derivation import Derivation
-from bptt.errors import FileError
+from bptt.errors import OptionError
 from bptt.lab import texts, words
 from bptt.lab.edition import save
 from bptt.lab.edition.mathml import mathml
@@ -81,5 +81,5 @@ def test_every_formula_of_the_page_is_known():
 
 
 def test_a_name_that_is_no_page_is_refused(tmp_path):
-    with pytest.raises(FileError, match=r"a name ending in \.html"):
+    with pytest.raises(OptionError, match=r"export: expected a name ending in \.html"):
         save(tmp_path / "lesson.txt")

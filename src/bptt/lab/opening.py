@@ -14,9 +14,10 @@ from bptt.configuration import Configuration
 from bptt.lab import texts
 from bptt.lab.controls import CELLS, HIDDEN, LOSS_AT, RANGES
 from bptt.lab.exercises import OneUnit
+from bptt.lab.scenes import AT
 from bptt.lab.upload import DATA
 
-FIRST, ONE = Configuration(gain=0.8, input_variance=0.5, init="orthogonal"), OneUnit()
+FIRST, ONE = AT, OneUnit()
 CHOICES: dict[str, Sequence[Any]] = {
     "activation": tuple(ACTIVATIONS), "phi": tuple(ACTIVATIONS), "init": tuple(SCHEMES), "cell": CELLS, "hidden": HIDDEN,
     "loss_at": LOSS_AT, "data": DATA,

@@ -1,6 +1,5 @@
 """The file: the page's own words and pictures, with what a server would compute computed before."""
 
-import base64
 import json
 import re
 from collections.abc import Iterator
@@ -9,21 +8,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import marimo as mo
-import vl_convert
 
 from bptt.cells.activations import ACTIVATIONS
 from bptt.derivation import Derivation
-from bptt.errors import FileError
-from bptt.files.writing import write_bytes
+from bptt.files import as_ending, write_bytes
 from bptt.lab import learning, pictures, scenes, texts, words
 from bptt.lab.controls import RANGES
+from bptt.lab.edition.images import image
 from bptt.lab.edition.mathml import mathml
 from bptt.lab.exercises import CULPRIT, EXERCISES, FACTOR, POWER, OneUnit
 from bptt.lab.exercises.of_one_unit import SECOND, SLOPES, expression, inputs
 from bptt.lab.measured import measured
-from bptt.lab.pictures import Picture
 from bptt.report.sentences import headline
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -32,10 +28,6 @@ This is the lesson of `bptt lab` as one file: it needs no server and no network.
 sliders; the pictures of a whole network are those of the networks in the list, measured when this file was written. The page
 itself, with every slider, opens with `pip install 'bptt[lab]'` and `bptt lab`.
 """
-CHARTS = {
-    "background": "white", "font": "system-ui, sans-serif", "axis": {"labelFontSize": 12, "titleFontSize": 13, "titleFontWeight": "normal"},
-    "legend": {"labelFontSize": 12, "labelLimit": 400, "columnPadding": 24}, "padding": 14, "view": {"stroke": "#d9d9e0"}, "axisY": {"minExtent": 44},
-}  # fmt: skip
 
 
 def save(path: str | Path) -> Path:
@@ -45,11 +37,10 @@ def save(path: str | Path) -> Path:
         path: of the file, ending in .html.
 
     Raises:
-        FileError: if the name does not end so, or the file cannot be written.
+        OptionError: if the name does not end so.
+        FileError: if the file cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise FileError(str(path), "a name ending in .html", repr(path.suffix), "Write lesson.html.")  # fmt: skip
+    as_ending(path, (".html",), "export")
     return write_bytes(path, document().encode())
 
 
@@ -104,16 +95,16 @@ def _sections() -> Iterator[str]:
         picture = {each.key: each for each in pictures.OF_NETWORK}[key]
         for name, network in networks.items():
             card = f'<p class="card"><strong>{network.layer.verdict.capitalize()}.</strong> {escape(headline(network.layer))}</p>'
-            drawn = before[name] if key == "helped" else _picture(picture, network)
+            drawn = before[name] if key == "helped" else image(picture, network)
             if key == "by_lag":
                 before[name] = drawn
             yield f'<div data-scene="{escape(name)}">{card if key == "by_lag" else ""}{drawn}</div>'
     yield prose(texts.CLIFF)
-    yield _picture(pictures.cliff, pictures.descents())
+    yield image(pictures.cliff, pictures.descents())
     yield prose(texts.LEARNING)
     *_, learnt = learning.rounds(learning.USUAL, learning.OPEN)
     yield f"<p>{escape(learnt.sentence)} The change is: {learning.OPEN}.</p>"
-    yield _picture(pictures.loss, learnt) + _picture(pictures.reach, learnt)
+    yield image(pictures.loss, learnt) + image(pictures.reach, learnt)
     yield prose(texts.SO)
 
 
@@ -168,13 +159,3 @@ def _asked(number: int) -> str:
 
 def _stored() -> dict[str, Any]:
     return {"inputs": inputs().tolist(), "exercises": _exercises()}
-
-
-def _picture(picture: Picture, shown: Any) -> str:
-    """A picture as an image that holds itself, and what it shows in words."""
-    spec = {**picture.spec(shown), "datasets": picture.rows(shown)}
-    version = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-    svg = vl_convert.vegalite_to_svg(spec, vl_version=version, config=CHARTS)
-    said = escape(picture.sentence(shown), quote=True)
-    image = base64.b64encode(svg.encode()).decode()
-    return f'<div class="wide"><img alt="{said}" src="data:image/svg+xml;base64,{image}"></div>'

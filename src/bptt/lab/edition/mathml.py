@@ -1,7 +1,8 @@
 r"""The page's formulas as MathML, which a browser sets by itself: a file that works offline can bring no fonts.
 
 Only what the page's own texts and ``bptt.derivation`` write is known; anything else is an error, and no formula is
-drawn wrongly.
+drawn wrongly. The package latex2mathml was tried in its place: Chromium shows the columns of its ``alignedat`` unaligned,
+it takes the ``[.8em]`` behind a ``\\`` for text, and it does not refuse a command that it does not know.
 """
 
 import re
