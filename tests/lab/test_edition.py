@@ -14,7 +14,7 @@ from bptt.cells.activations import ACTIVATIONS
 from bptt.derivation import Derivation
 from bptt.errors import OptionError
 from bptt.lab import texts, words
-from bptt.lab.edition import save
+from bptt.lab.edition import save, wording
 from bptt.lab.edition.mathml import mathml
 from bptt.lab.exercises import EXERCISES
 from bptt.lab.exercises.of_one_unit import inputs
@@ -64,6 +64,37 @@ def test_the_list_shows_another_network(page):
     wrong = "[...document.images].filter(e => !e.complete || !e.naturalWidth || e.alt.length < 30).length"
     assert page.evaluate(wrong) == 0
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_nothing_is_said_of_controls_that_are_not_there(page):
+    page_words = "\n".join(text for name, text in vars(texts).items() if name.isupper() and isinstance(text, str))  # fmt: skip
+    page_words += "\n".join(text for text, _, _ in texts.PICTURES)
+    assert [said for said in wording.SAID if said not in page_words] == []
+    below = page.evaluate("document.body.innerText").partition("A whole network")[2]
+    for word in ("slider", "button", "Train both", "Drop"):
+        assert word not in below
+
+
+def test_a_dark_telephone_reads_the_pictures_too(page):
+    """A picture as wide as the column, whose words are light where the system is dark."""
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(
+        """async () => {
+          const image = [...document.images].find(e => e.getClientRects().length);
+          await image.decode();
+          const canvas = Object.assign(document.createElement("canvas"), { width: 340, height: 300 });
+          const pen = canvas.getContext("2d");
+          pen.drawImage(image, 0, 0, 340, 300);
+          const dots = pen.getImageData(0, 0, 340, 300).data;
+          let light = 0, black = 0;
+          for (let i = 0; i < dots.length; i += 4) if (dots[i + 3] > 200) {
+            light += Math.min(dots[i], dots[i + 1], dots[i + 2]) > 180;
+            black += Math.max(dots[i], dots[i + 1], dots[i + 2]) < 40;
+          }
+          return light > 100 && black === 0 && image.naturalWidth < 400;
+        }"""
+    )
+    page.emulate_media(color_scheme=None)
 
 
 def test_every_formula_of_the_page_is_known():

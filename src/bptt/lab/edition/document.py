@@ -17,6 +17,7 @@ from bptt.lab import learning, pictures, scenes, texts, words
 from bptt.lab.controls import RANGES
 from bptt.lab.edition.images import image
 from bptt.lab.edition.mathml import mathml
+from bptt.lab.edition.wording import without_server
 from bptt.lab.exercises import CULPRIT, EXERCISES, FACTOR, POWER, OneUnit
 from bptt.lab.exercises.of_one_unit import SECOND, SLOPES, expression, inputs
 from bptt.lab.measured import measured
@@ -62,7 +63,7 @@ def document() -> str:
 
 def prose(text: str) -> str:
     """The page's Markdown as HTML, formulas as MathML."""
-    html = mo.md(words.explained(text)).text
+    html = mo.md(words.explained(without_server(text))).text
     html = re.sub(r"<marimo-tex[^>]*>(.*?)</marimo-tex>", _formula, html, flags=re.DOTALL)
     return html.replace('<span class="markdown prose dark:prose-invert contents">', "<div>", 1).removesuffix("</span>") + "</div>"  # fmt: skip
 
@@ -94,7 +95,7 @@ def _sections() -> Iterator[str]:
             yield f'<div class="scene"><label>The network: <select id="scene">{options}</select></label></div>'
         picture = {each.key: each for each in pictures.OF_NETWORK}[key]
         for name, network in networks.items():
-            card = f'<p class="card"><strong>{network.layer.verdict.capitalize()}.</strong> {escape(headline(network.layer))}</p>'
+            card = f'<p class="card"><strong>{network.layer.verdict.capitalize()}.</strong> {escape(headline(network.layer))} Cause: {escape(network.layer.cause.name)}.</p>'
             drawn = before[name] if key == "helped" else image(picture, network)
             if key == "by_lag":
                 before[name] = drawn

@@ -14,10 +14,11 @@ from bptt.presentation.colours import ON_DARK
 
 NARROW = 340  # pixels, of a telephone's column
 AROUND = 60  # axis and labels beside a chart
-TEXT, SOFT, LINE = ("#000", "#e9e9ee"), ("#888", "#a6a6b3"), ("#ddd", "#3a3b44")  # light and dark
+# light and dark
+TEXT, MARK, SOFT, LINE = ("#000", "#e9e9ee"), ("black", "#e9e9ee"), ("#888", "#a6a6b3"), ("#ddd", "#3a3b44")  # fmt: skip
 CHARTS = {
     "background": "transparent", "font": "system-ui, sans-serif", "axis": {"labelFontSize": 12, "titleFontSize": 13, "titleFontWeight": "normal"},
-    "legend": {"labelFontSize": 12, "labelLimit": 400, "columnPadding": 24}, "padding": 6, "view": {"stroke": LINE[0]}, "axisY": {"minExtent": 44},
+    "legend": {"labelFontSize": 12, "labelLimit": 400, "columnPadding": 24}, "padding": {"left": 24, "right": 14, "top": 6, "bottom": 6}, "view": {"stroke": LINE[0]}, "axisY": {"minExtent": 44},
 }  # fmt: skip
 
 
@@ -39,7 +40,7 @@ def image(picture: Picture, shown: Any) -> str:
 def narrowed(spec: dict[str, Any]) -> dict[str, Any]:
     """The chart for a telephone: what stands side by side goes one below the other, and so do the words of a legend."""
     spec = json.loads(re.sub(r'"columns": \d+', '"columns": 1', json.dumps(spec)))
-    config = {"legend": {"columns": 1, "gradientLength": 150}}
+    config = {"legend": {"columns": 1, "gradientLength": 220}}
     parts = spec.pop("hconcat", None) or spec.pop("vconcat", None)
     if parts is not None:
         for part in parts:
@@ -63,7 +64,7 @@ def _drawn(spec: dict[str, Any]) -> str:
 
 def _dark() -> str:
     """The style of an image where the system is dark."""
-    pairs = [TEXT, SOFT, LINE, *((light.lower(), dark) for light, dark in ON_DARK.items())]
+    pairs = [TEXT, MARK, SOFT, LINE, *((light.lower(), dark) for light, dark in ON_DARK.items())]
     rules = "".join(
         f'[{part}="{light}" i]{{{part}:{dark}}}'
         for light, dark in pairs
