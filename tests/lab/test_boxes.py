@@ -72,23 +72,33 @@ COVERED = """() => find("h1, h2, h3").flatMap(heading => {
   return bad.map(([node]) => node.data);
 })"""
 
+# Whether the words of a chart are light, as they are on a dark ground.
+LIGHT = """() => {
+  const words = find(".live[data-key=by_lag] .role-axis-label text")[0];
+  return Math.max(...getComputedStyle(words).fill.match(/\\d+/g).slice(0, 3).map(Number)) > 128;
+}"""
 
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (1920, 1080), (1280, 900)])
-def test_nothing_is_cut_off_or_covered(lab, width, height):
+def test_nothing_is_cut_off_or_covered(lab, width, height, scheme):
+    lab.page.emulate_media(color_scheme=scheme)
     lab.page.set_viewport_size({"width": width, "height": height})
     lab.page.wait_for_timeout(300)
     lab.settle()
-    if width < 500:
-        lab.choose("cell", "lstm", ("by_lag",))  # whose charts have the longest legends
+    if width < 500:  # whose charts have the longest legends
+        lab.choose("cell", "lstm", ("by_lag",))
     lab.page.evaluate(TEXTS)
     assert lab.page.evaluate(CUT) == []
     assert lab.page.evaluate(CHARTS) == []
     assert lab.page.evaluate(COVERED) == []
-    if width < 500:
-        lab.choose("cell", "rnn", ("by_lag",))
+    assert lab.page.evaluate(LIGHT) == (scheme == "dark")
     size = lab.page.evaluate("parseFloat(getComputedStyle(find('h2 + .paragraph')[0]).fontSize)")
     drawn = lab.page.evaluate(
         "find('.live[data-key=by_lag] svg text')[0].getBoundingClientRect().height"
     )
     assert size >= max(16, width / 100)  # a projector's letters are larger
     assert drawn >= 13 * size / 16
+    if width < 500:
+        lab.choose("cell", "rnn", ("by_lag",))
+    lab.page.emulate_media(color_scheme=None)
