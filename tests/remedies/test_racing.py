@@ -9,12 +9,13 @@ import bptt
 from bptt.data import tasks
 from bptt.errors import NonFiniteError, OptionError
 from bptt.prognoses import Measured, NetworkLearner, Prognosis
-from bptt.remedies import NetworkSubject, Settings, Tried, try_remedies
-from bptt.remedies.rounds import PER_GROUP, SHALLOWEST, Plan, halved
+from bptt.remedies import Costs, NetworkSubject, Settings, Tried, try_remedies
+from bptt.remedies.rounds import SHALLOWEST, Plan, halved
 from bptt.remedies.tried import order
 from tests.remedies.test_remedies import subject_of
 
 TASK = tasks.adding(12)
+COSTS = Costs(per_group=3, per_copy=28)
 ONLY = ["orthogonal", "identity-relu", "omega", "lr-down"]
 
 
@@ -31,13 +32,13 @@ def small(budget=60, seed=0, **options):
 def test_the_plan_halves_and_keeps_to_the_budget(candidates, budget, dear):
     """Whoever is left, the dearest included; a race that the budget does not pay for makes one update of each."""
     prices = [1.0] + [1.0] * (candidates - 1) + [dear]
-    plan = Plan.of(prices, budget)
+    plan = Plan.of(prices, budget, COSTS)
     rounds, spent = [], plan.time - plan.left
     while plan.counts:
         alive = [1.0, *sorted(prices[1:], reverse=True)[: plan.counts[0]]]
         before = plan.depth
         each = plan.next(alive)
-        spent += sum(alive) * (each.depth - before + PER_GROUP * each.groups)
+        spent += sum(alive) * (each.depth - before + COSTS.per_group * each.groups)
         rounds.append(each)
     assert rounds[0].candidates == candidates
     assert rounds[-1].candidates == min(2, candidates)
@@ -50,7 +51,7 @@ def test_the_plan_halves_and_keeps_to_the_budget(candidates, budget, dear):
 
 def test_every_round_that_is_paid_for_halves():
     assert halved(13, 9) == [13, 7, 4, 2]
-    plan = Plan.of([1.0] * 5, 20_000)
+    plan = Plan.of([1.0] * 5, 20_000, COSTS)
     rounds = [plan.next([1.0] * (1 + plan.counts[0])) for _ in range(len(plan.counts))]
     assert [each.candidates for each in rounds] == [4, 2]
     assert [each.groups for each in rounds] == [3, 12]

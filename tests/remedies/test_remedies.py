@@ -84,7 +84,7 @@ def test_identity_relu():
     assert layer.phi.name == "relu"
     assert (layer.W_F == subject.layers[0].W_F).all()
     # the signal of a unit that is above zero is carried unchanged: 1 to a power
-    assert -0.5 < log10_attenuation(subject.changed([layer])) <= 0
+    assert -0.5 < log10_attenuation(subject.changed([layer]), subject.needed) <= 0
 
 
 def test_scaled_identity_of_a_linear_network_is_the_identity():

@@ -65,7 +65,7 @@ def _lines(label: str, start: float, before: int) -> Update:
 
 @contextmanager
 def bar(label: str, *, shown: bool = True, first: str = "") -> Iterator[Update]:
-    """A bar: what is done, how fast, the time left.
+    """A bar: what is done, how fast, the time left. It comes up when something is done: what is refused before needs none.
 
     Args:
         label: what is being done, in front of the bar.
@@ -95,14 +95,19 @@ def bar(label: str, *, shown: bool = True, first: str = "") -> Iterator[Update]:
     console = Console(stderr=True)
     if first:
         console.print(first, markup=False, highlight=False)
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(label, total=None, speed="", note="")
+    progress = Progress(*columns, console=console)
+    task = progress.add_task(label, total=None, speed="", note="")
 
-        def update(done: int, total: int, note: str = "") -> None:
-            speed = per_second(progress.tasks[task].speed)
-            progress.update(task, completed=done, total=total, speed=speed, note=note)
+    def update(done: int, total: int, note: str = "") -> None:
+        progress.start()
+        speed = per_second(progress.tasks[task].speed)
+        progress.update(task, completed=done, total=total, speed=speed, note=note)
 
+    try:
         yield update
+    finally:
+        if progress.live.is_started:
+            progress.stop()
 
 
 def per_second(speed: float | None) -> str:

@@ -5,6 +5,7 @@ from bptt.remedies.catalogue import CATALOGUE, Remedy
 from bptt.remedies.network_subject import NetworkSubject
 from bptt.remedies.racing import Race
 from bptt.remedies.ranking import Ranking
+from bptt.remedies.rounds import Costs
 from bptt.remedies.settings import Settings
 from bptt.remedies.subject import Subject
 from bptt.remedies.tried import UNCHANGED, Tried
@@ -13,6 +14,7 @@ from bptt.remedies.trying import try_remedies
 __all__ = [
     "CATALOGUE",
     "UNCHANGED",
+    "Costs",
     "NetworkSubject",
     "Race",
     "Ranking",

@@ -26,11 +26,16 @@ def scaled(layer: Layer, gain: float) -> Layer:
     return changed
 
 
-def log10_attenuation(subject: Subject) -> float:
-    """Signal at the needed lag over that at lag 0, of the layer where it is weakest; -inf if none is left."""
-    signals, traces = subject.signals(subject.needed), subject.traces()
+def log10_attenuation(subject: Subject, needed: int) -> float:
+    """Signal at the needed lag over that at lag 0, of the layer where it is weakest; -inf if none is left.
+
+    Args:
+        subject: whose.
+        needed: ``subject.needed``, which a copy would have to find out anew.
+    """
+    signals, traces = subject.signals(needed), subject.traces()
     lags = needed_lags(subject.needed_lag, traces, signals)
-    if max(lags) > subject.needed:  # an encoder's lags begin behind its decoder
+    if max(lags) > needed:  # an encoder's lags begin behind its decoder
         signals = subject.signals(max(lags))
     return float(
         min(
@@ -53,11 +58,12 @@ def signal_preserving_gain(
     Raises:
         OptionError: if there is none between 1/8 and 16.
     """
+    needed = subject.needed
 
     def a(gain: float) -> float:
         changed = subject.changed(at(gain))
         try:
-            return log10_attenuation(changed)
+            return log10_attenuation(changed, needed)
         except BpttError:  # the forward pass overflows at this gain: the signal would have grown
             return np.inf
 
@@ -69,7 +75,7 @@ def signal_preserving_gain(
         low, a_low = high, a_high
     raise OptionError(
         remedy, "a gain from 1/8 to 16 at which the signal keeps its size",
-        f"log10 of it from {a(GAINS[0]):.1f} to {a_low:.1f} at lag {subject.needed}",
+        f"log10 of it from {a(GAINS[0]):.1f} to {a_low:.1f} at lag {needed}",
         "It does not apply: no scaling of W_R keeps the signal on this batch.",
     )  # fmt: skip
 

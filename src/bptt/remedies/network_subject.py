@@ -13,6 +13,7 @@ from bptt.layers.build import replaced
 from bptt.network import Network
 from bptt.prognoses import NetworkLearner
 from bptt.prognoses.held_out import split
+from bptt.remedies.rounds import Costs
 from bptt.remedies.settings import Settings
 from bptt.remedies.subject import Subject
 from bptt.training import Adam, train
@@ -39,6 +40,7 @@ class NetworkSubject:
     settings: Settings = field(default_factory=Settings)
     takes_omega = True
     takes_cells = True
+    costs = Costs(per_group=3, per_copy=28)
 
     @classmethod
     def of(

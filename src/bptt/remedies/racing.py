@@ -149,7 +149,8 @@ def race(candidates: Sequence[Tried], budget: int, progress: Progress) -> tuple[
         budget: updates of the training that it is about.
         progress: called with (how much of the time is spent, the whole, what is being done).
     """
-    plan = Plan.of([tried.price for tried in candidates], budget)
+    costs = candidates[0].subject.costs
+    plan = Plan.of([tried.price for tried in candidates], budget, costs)
     spent = Spent(plan.time - plan.left, round(plan.time), progress)
     stopped = None
     runners: list[Runner] = []

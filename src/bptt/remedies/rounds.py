@@ -17,8 +17,19 @@ LEAST = 2  # candidates of every round, where there are so many
 SHALLOWEST, ROUNDS = 1 / 12, 3
 DEEPEST = 2  # look aheads, the depth of the last
 FEW = 3  # groups of held-out sequences that all but the last round are measured on
-# Updates that take as long as measuring one group of held-out sequences, and as making a copy and diagnosing it.
-PER_GROUP, PER_COPY = 3, 28
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a race does beside training, in updates of the model as it is that take as long.
+
+    Attributes:
+        per_group: measuring one group of held-out sequences.
+        per_copy: making a copy and diagnosing it.
+    """
+
+    per_group: int
+    per_copy: int
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,7 @@ class Plan:
             for making and measuring the copies, and a few rounds.
         counts: candidates of every round.
         left: of the time.
+        costs: of what is not training.
         depth: that the last round went to.
     """
 
@@ -55,24 +67,25 @@ class Plan:
     time: float
     counts: list[int]
     left: float
+    costs: Costs
     depth: int = 0
 
     @classmethod
-    def of(cls, prices: Sequence[float], budget: int) -> "Plan":
+    def of(cls, prices: Sequence[float], budget: int, costs: Costs) -> "Plan":
         """Before the first round.
 
         Args:
             prices: of an update of the model as it is, which is 1, and of every candidate.
             budget: updates of the training.
+            costs: of what is not training.
         """
         price = sum(prices)
-        begin = (
-            PER_COPY * len(prices) + PER_GROUP * price
-        )  # every copy is measured on one group at first
-        first = price * (SHALLOWEST * updates_ahead(budget) + PER_GROUP * FEW)
+        # Every copy is measured on one group at first.
+        begin = costs.per_copy * len(prices) + costs.per_group * price
+        first = price * (SHALLOWEST * updates_ahead(budget) + costs.per_group * FEW)
         time = max(float(budget), begin + ROUNDS * first)
         left = time - begin
-        return cls(budget, time, halved(len(prices) - 1, int(left / first)), left)
+        return cls(budget, time, halved(len(prices) - 1, int(left / first)), left, costs)
 
     def next(self, prices: Sequence[float]) -> Round:
         """The next round.
@@ -83,10 +96,11 @@ class Plan:
         count, *self.counts = self.counts
         price, last = sum(prices), not self.counts
         share = self.left / (1 + len(self.counts)) / price  # updates that each may cost
-        groups = GROUPS if last and share > 2 * PER_GROUP * GROUPS else FEW
-        deeper = max(1, int(share - PER_GROUP * groups))
+        per_group = self.costs.per_group
+        groups = GROUPS if last and share > 2 * per_group * GROUPS else FEW
+        deeper = max(1, int(share - per_group * groups))
         deeper = min(deeper, max(1, DEEPEST * updates_ahead(self.budget) - self.depth))
-        self.left -= price * (deeper + PER_GROUP * groups)
+        self.left -= price * (deeper + per_group * groups)
         self.depth += deeper
         return Round(count, self.depth, groups, max(2, groups // 2))
 

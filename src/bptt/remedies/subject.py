@@ -12,6 +12,7 @@ from bptt.diagnosis import Diagnosis
 from bptt.gradients.by_lag import LagProfile, Signal
 from bptt.layers import Layer, Trace
 from bptt.prognoses import Learner
+from bptt.remedies.rounds import Costs
 from bptt.remedies.settings import Settings
 
 
@@ -31,6 +32,7 @@ class Subject(Protocol):
         on_text: whether training cuts a stream into chunks.
         takes_omega: whether training can add Ω to the loss.
         takes_cells: whether layers of another kind can stand in the place of its own.
+        costs: of a race, beside the training of copies.
     """
 
     @property
@@ -54,6 +56,8 @@ class Subject(Protocol):
     def task(self) -> Task | None: ...  # noqa: D102
     @property
     def takes_cells(self) -> bool: ...  # noqa: D102
+    @property
+    def costs(self) -> Costs: ...  # noqa: D102
     @property
     def on_text(self) -> bool: ...  # noqa: D102
     @property

@@ -12,7 +12,7 @@ from torch import nn
 from bptt.diagnosis import Diagnosis, needed_or_half
 from bptt.gradients.by_lag import LagProfile, Signal
 from bptt.layers import Layer, Trace
-from bptt.remedies import Settings, Subject
+from bptt.remedies import Costs, Settings, Subject
 from bptt.torch_models.as_found import Memory, copied, eagerly, random_numbers_kept, seed_all
 from bptt.torch_models.convert import acting_layers, stack_of
 from bptt.torch_models.decompose import Decomposed, decompose
@@ -45,6 +45,7 @@ class ModuleSubject:
     on_text = False  # how the model's own training cuts its data is not known here
     takes_omega = False
     takes_cells = False
+    costs = Costs(per_group=5, per_copy=44)
 
     @classmethod
     def of(cls, *given: Any) -> Self:
@@ -109,7 +110,9 @@ class ModuleSubject:
 
     def profiles(self, max_lag: int) -> list[LagProfile]:
         """The gradient by lag of every layer."""
-        return decompose(self.model, self.batch, self.loss, max_lag).profiles
+        found = decompose(self.model, self.batch, self.loss, max_lag)
+        vars(self).setdefault("_forward", found)  # all but the profiles is the same for any lag
+        return found.profiles
 
     def signals(self, max_lag: int) -> Sequence[Signal]:
         """The error signal by lag of every layer."""

@@ -126,13 +126,13 @@ class ModuleLearner:
             NonFiniteError: if loss or gradient stop being finite.
             OptionError: if the data end, or ``step`` does not train the copy.
         """
-        for _ in range(updates):
-            batch = self._batches.at(self.updates)
-            with self._numbers.drawing(), eagerly(self.model), recording():
+        with self._numbers.drawing(), eagerly(self.model), recording():
+            for _ in range(updates):
+                batch = self._batches.at(self.updates)  # its random numbers are its own
                 self._memory.recall()  # no update goes on from where another one stopped
                 E = self._by_adam(batch) if self._step is None else self._by_step(batch)
-            self.updates += 1
-            note(E)
+                self.updates += 1
+                note(E)
 
     def passes(self, groups: int) -> Iterator[Pass]:
         """The first groups of the held-out sequences; see ``Learner``."""
