@@ -220,3 +220,9 @@ def test_numbers_of_which_no_network_can_be_made_are_refused_before_the_first_po
     if not isinstance(value, str | list):
         with pytest.raises(OptionError, match=expected):
             Plan({"gain": [1]}, Configuration(**{name: value})).points()
+
+
+def test_data_that_cannot_be_read_end_a_sweep_before_its_first_point(tmp_path):
+    with pytest.raises(FileError, match=r"^nothing: expected text, .* got no such file"):
+        bptt.sweep({"data": ["noise", "nothing"]}, out=tmp_path / "sweep.sqlite", engine="threads")
+    assert not list(tmp_path.iterdir())

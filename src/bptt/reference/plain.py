@@ -18,6 +18,9 @@ from bptt.arrays import Array
 
 Phi = Callable[[Array], Any]
 
+# Of the complex step, and of one through huge weights; what rounding is to a loss of about 1.
+STEP, SMALLER, ROUNDING = 1e-30, 1e-100, 1e-15
+
 
 def _by_real_part(positive: Phi, negative: Phi) -> Phi:
     """A function in two pieces that meet at 0: which one is decided by the real part."""
@@ -159,7 +162,12 @@ def complex_step(f: Callable[[Array], Any], at: Array, index: tuple[int, ...]) -
         at: where the derivative is taken, real.
         index: of the entry that moves.
     """
-    step = 1e-30
-    moved = at.astype(complex)
-    moved[index] += 1j * step
-    return float(np.imag(f(moved)) / step)
+
+    def slope(step: float) -> float:
+        moved = at.astype(complex)
+        moved[index] += 1j * step
+        return float(np.imag(f(moved)) / step)
+
+    found = slope(STEP)
+    # Where even so small a step moves f by more than rounding it is not small beside the weights.
+    return found if abs(found) * STEP < ROUNDING else slope(SMALLER)
