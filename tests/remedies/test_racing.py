@@ -84,6 +84,45 @@ def test_every_update_is_counted_and_the_better_half_goes_on():
         assert updates == [0, *(r.depth for r in race.rounds[: each.rounds])]
 
 
+def test_the_leader_runs_with_a_larger_learning_rate_too():
+    """From its first update on, on the same weights, within the time; ``apply`` says the rate."""
+    subject = small(1000)
+    ranking = try_remedies(
+        subject, only=["orthogonal", "identity-relu", "scaled-identity", "lr-up"]
+    )
+    (faster,) = (each for each in ranking.tried if each.combined)
+    name = faster.name.removesuffix("+lr-up")
+    plain = ranking.named(name)
+    assert faster.settings == replace(plain.settings, lr=3e-3)
+    assert faster.changes == {"lr": 3e-3}
+    assert "learning rate 0.003 instead of 0.001" in faster.sentences
+    for one, other in zip(faster.subject.layers, plain.subject.layers, strict=True):
+        assert (one.W_R == other.W_R).all()
+    *_, before, last = ranking.race.rounds
+    updates = [m.update for m in faster.prognosis.measured]
+    assert updates == [0, before.depth, last.depth]
+    assert faster.prognosis.measured[0] == plain.prognosis.measured[0]
+    assert len(faster.prognosis.losses) == last.depth
+    assert ranking.race.updates <= 1000
+    assert ranking.apply(faster.name) == {"lr": 3e-3}
+    assert (subject.network.layer.W_R == plain.subject.layers[0].W_R).all()
+
+
+def test_without_the_remedy_lr_up_no_change_is_combined_with_it():
+    assert not any(each.combined for each in try_remedies(small(1000), only=ONLY).tried)
+
+
+def test_of_equals_the_one_with_the_larger_learning_rate_stands_first():
+    plain = tried("plain", loss=0.4)
+    faster = replace(tried("plain+lr-up", loss=0.4), combined=True)
+    own = tried("as it is", loss=0.4)
+    assert [each.name for each in sorted([plain, faster, own], key=order)] == [
+        "as it is", "plain+lr-up", "plain",
+    ]  # fmt: skip
+    better = replace(tried("plain+lr-up", loss=0.6), combined=True)
+    assert sorted([plain, better], key=order)[0] is plain
+
+
 def test_the_same_seed_ranks_the_same_and_the_model_is_left_alone():
     subject = small()
     kept = {name: value.copy() for name, value in subject.network.parameters().items()}

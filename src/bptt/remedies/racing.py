@@ -8,6 +8,7 @@ from bptt.presentation.formatting import counted
 from bptt.prognoses import Learner, Measured, Prognosis, broke_off, measure
 from bptt.remedies.rounds import Plan, Round
 from bptt.remedies.tried import UNCHANGED, Tried, order
+from bptt.remedies.with_lr import WITH, faster
 
 Progress = Callable[[int, int, str], None]
 
@@ -162,6 +163,13 @@ def race(candidates: Sequence[Tried], budget: int, progress: Progress) -> tuple[
         while plan.counts and any(runner.learner is not None for runner in alive):
             if rounds:
                 alive = _better(alive, plan.counts[0], budget)
+            if rounds and len(plan.counts) == 1:
+                joining = _joining(alive, candidates, plan)
+                if joining is not None:
+                    runners.append(joining)
+                    alive = [*alive, joining]
+                    spent.on(f"joining: {joining.tried.name}", joining.tried.price)
+                    joining.run(rounds[-1], spent.update)
             each = plan.next([runner.tried.price for runner in alive])
             rounds.append(each)
             for place, runner in enumerate(alive, 1):
@@ -175,6 +183,20 @@ def race(candidates: Sequence[Tried], budget: int, progress: Progress) -> tuple[
             runners = [Runner(tried, None) for tried in candidates]
     ran = Race(budget, round(plan.time), tuple(rounds), spent.updates, stopped)
     return [runner.result(budget) for runner in runners], ran
+
+
+def _joining(alive: list[Runner], candidates: Sequence[Tried], plan: Plan) -> Runner | None:
+    """The best candidate with a larger learning rate, if that is a remedy here and the time pays for it."""
+    if not any(tried.name == WITH for tried in candidates):
+        return None
+    best = alive[1]
+    tried = None if best.learner is None else faster(best.tried, alive[0].tried)
+    if tried is None or not plan.pays_for(tried.price, [runner.tried.price for runner in alive]):
+        return None
+    runner = Runner.of(tried)
+    runner.measured = best.measured[:1]  # the same weights on the same data
+    runner.rounds = best.rounds - 1
+    return runner
 
 
 def why(error: Exception) -> str:

@@ -87,6 +87,21 @@ class Plan:
         left = time - begin
         return cls(budget, time, halved(len(prices) - 1, int(left / first)), left, costs)
 
+    def pays_for(self, price: float, prices: Sequence[float]) -> bool:
+        """Whether a copy can join before the next round, with the updates of the earlier ones still to make; if so it is paid.
+
+        Args:
+            price: of an update of it.
+            prices: of those who run in the next round, the model as it is among them.
+        """
+        per_group = self.costs.per_group
+        catching_up = price * (self.depth + per_group * FEW)
+        least = (price + sum(prices)) * (SHALLOWEST * updates_ahead(self.budget) + per_group * FEW)
+        if self.left < catching_up + least:
+            return False
+        self.left -= catching_up
+        return True
+
     def next(self, prices: Sequence[float]) -> Round:
         """The next round.
 

@@ -5,7 +5,8 @@ reaches far before any training does not settle it, nor does the loss on what is
 
     1. who learns or has a gradient left at the needed lag after the look ahead, before who has neither
     2. who has begun to learn, by the held-out loss; then by the score behind the probability of the prognosis
-    3. of equal ones, among them all that are as good as certain, the cheaper one to train; then the model as it is
+    3. of equal ones, among them all that are as good as certain, the cheaper one to train; then the model as it is; then a
+       change with a larger learning rate before the change alone, which comes less far in the same budget
 
 Who was left behind in an earlier round stands behind those that went on. Without a race the gradient at the needed lag
 decides alone, then the R² of the input of that lag, read linearly off the state.
@@ -44,6 +45,7 @@ class Tried:
         seconds: that the change took to make.
         rounds: of the race that it has run to their end.
         price: of an update of the copy, in updates of the model as it is.
+        combined: whether it is another remedy with a larger learning rate.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Tried:
     seconds: float
     rounds: int = 0
     price: float = 1.0
+    combined: bool = False
 
     @property
     def log10_attenuation(self) -> float:
@@ -105,6 +108,7 @@ def order(tried: Tried) -> tuple[float, ...]:
         *strength(tried.prognosis),
         tried.price,
         not own,
+        not tried.combined,
     )
 
 
