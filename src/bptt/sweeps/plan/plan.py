@@ -1,7 +1,7 @@
 """What a sweep is to measure: axes over a configuration, as points."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from itertools import product
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 
 from bptt.arrays import as_kind, as_number, as_whole
 from bptt.configuration import Configuration
-from bptt.data import is_file_of_sequences, is_series
+from bptt.data import is_file_of_sequences, is_series, tasks
 from bptt.errors import OptionError
 from bptt.sweeps.plan.axes import NAMES, as_axis, canonical
 
@@ -130,3 +130,16 @@ def _reading(setting: Configuration) -> Configuration:
     if is_file_of_sequences(setting.data):
         return setting
     return replace(setting, inputs=None, target=None, sequence=None, batch_first=None)
+
+
+def check_data(points: Iterable[Point]) -> None:
+    """Read every file and set once: what cannot be read is said before the first point, and nothing is written.
+
+    A task that cannot be made in one of the lengths is a point that fails.
+
+    Raises:
+        OptionError, FileError: of what cannot.
+    """
+    settings = {point.setting.data: point.setting for point in points}
+    for data in settings.keys() - {*tasks.NAMES, "noise"}:
+        settings[data].loaded()

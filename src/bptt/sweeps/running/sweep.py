@@ -1,6 +1,6 @@
 """A sweep from its plan to its rows: kept rows are read, missing ones are measured."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from time import monotonic
@@ -10,10 +10,9 @@ import numpy as np
 
 from bptt.arrays import as_kind, as_whole
 from bptt.configuration import Configuration
-from bptt.data import tasks
 from bptt.errors import OptionError
 from bptt.sweeps.opening import of_file
-from bptt.sweeps.plan.plan import Plan, Point
+from bptt.sweeps.plan.plan import Plan, Point, check_data
 from bptt.sweeps.plan.refining import MOST, between_signs, refined_along
 from bptt.sweeps.point.columns import Rows
 from bptt.sweeps.point.point import Row, lost
@@ -123,7 +122,7 @@ def run_plan(
     refine = as_whole("refine", refine, 0, MOST, cure="5 makes the distance 32 times smaller.")
     along = refined_along(plan) if refine else ""
     points = {point.key: point for point in plan.points()}
-    _check_data(points.values())
+    check_data(points.values())
     with ExitStack() as stack:
         store = stack.enter_context(Store(out, write=True))
         engine_of = _Once(stack, engine, workers, address)
@@ -143,19 +142,6 @@ def run_plan(
             return of_file(out, rows)
         assert rows.ids is not None
         return Sweep(rows, None, store.layers(rows.ids).of)
-
-
-def _check_data(points: Iterable[Point]) -> None:
-    """Read every file and set once: what cannot be read is said before the first point, and nothing is written.
-
-    A task that cannot be made in one of the lengths is a point that fails.
-
-    Raises:
-        OptionError, FileError: of what cannot.
-    """
-    settings = {point.setting.data: point.setting for point in points}
-    for data in settings.keys() - {*tasks.NAMES, "noise"}:
-        settings[data].loaded()
 
 
 def _rows_of(store: Store, points: dict[str, Point]) -> Rows:
