@@ -15,6 +15,7 @@ NAMES = (
     "development",
     "held_out",
     "unseen",
+    "rivals",
     "remedy",
     "pascanu",
     "truncation",

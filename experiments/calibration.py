@@ -30,7 +30,7 @@ def fit(all_foretold):
 
     A full training that broke off is left out: nobody knows what it would have learnt.
     """
-    some = [one for one in all_foretold if _open(one)]
+    some = [one for one in all_foretold if is_open(one)]
     solved = np.array([one.solved for one in some])
 
     def column(name):
@@ -60,7 +60,7 @@ def fit(all_foretold):
     )  # fmt: skip
 
 
-def _open(one):
+def is_open(one):
     """Whether a look ahead measured all of a network's numbers, and it was not down to half by then."""
     whole = set(RESTS_ON) <= set(one.evidence) and one.run["loss"] is not None
     return whole and one.left > MARKS[-1]

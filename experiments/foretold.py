@@ -76,6 +76,11 @@ def lowest(run):
     return MARKS[-1] if run["solved"] else run["loss"] / run["constant"]
 
 
+def reads_text(run):
+    """Whether a network reads text, where learning has no mark."""
+    return run["work"].split()[0] == "text"
+
+
 def reached(run, mark):
     """The part of the budget after which the loss was down to a mark; None if it never was."""
     for update, loss, _ in run.get("curve", ()):

@@ -17,6 +17,7 @@ from experiments.foretold import (
     lowest,
     places,
     reached,
+    reads_text,
     reliability,
 )
 from experiments.ranks import spearman
@@ -79,10 +80,16 @@ def _twins(label, runs):
         return []
     twins = [learnt(run, "twin at", "twin loss") for run in some]
     rho = spearman(places(twins), places([learnt(run) for run in some]))
-    accuracy = balanced_accuracy(
-        [run["solved"] for run in some], [run["twin at"] is not None for run in some]
+    solved, twin = (
+        [lowest(run) <= LEARNT for run in runs]
+        for runs in (some, [_as_its_twin(run) for run in some])
     )
+    accuracy = balanced_accuracy(solved, twin)
     return [[*_counts(label, some), f"{rho:.2f}", f"{accuracy:.2f}", ""]]
+
+
+def _as_its_twin(run):
+    return run | {"loss": run["twin loss"], "solved": run["twin at"] is not None}
 
 
 def _before(label, runs):
@@ -124,7 +131,7 @@ def fit_at(part):
 
 def marked(result):
     """The held-out networks that can learn or not; text has no mark."""
-    return [run for run in result["runs"] if not run["work"].startswith("text")]
+    return [run for run in result["runs"] if not reads_text(run)]
 
 
 def held_out(result):
@@ -178,12 +185,22 @@ def calls(result):
 
 
 def misses(result):
-    """Every network whose verdict was wrong, those of a kind of work in one row.
+    """Every network that can learn or not whose verdict was wrong."""
+    return _misses(marked(result))
+
+
+def misses_of_adding(result):
+    """The same of (a)."""
+    return _misses([run for run in result["runs"] if group_of(run) == ADDING])
+
+
+def _misses(runs):
+    """Those of a kind of work in one row.
 
     Behind each its probability, and at which part of the budget it learnt or how much of the constant's loss was left.
     """
     wrong = {}
-    for run in marked(result):
+    for run in runs:
         prognosis = prognosis_of(run)
         solved = lowest(run) <= LEARNT
         if {"will learn": not solved, "will not learn": solved}.get(prognosis.verdict):
@@ -207,7 +224,7 @@ def _came(run):
 def text(result):
     """Networks that read text, by what they reach."""
     runs = sorted(
-        (run for run in result["runs"] if run["work"].startswith("text")),
+        (run for run in result["runs"] if reads_text(run)),
         key=lambda run: run["loss"],
     )
     some = [foretold(run) for run in runs]
@@ -259,9 +276,19 @@ def marks(result):
     return markdown(head, rows)
 
 
+def rivals(result):
+    """Other models on the same numbers, a row each."""
+    sets = {"development": "development set", "held_out": "(g)", "unseen": "(g), unseen"}
+    rows = [
+        [run["model"], *(" / ".join(f"{run[name][of]:.2f}" for of in ("rank", "balanced", "calibration")) for name in sets)]
+        for run in result["runs"]
+    ]  # fmt: skip
+    return markdown(["", *sets.values()], rows)
+
+
 TABLES = {
-    "foretold development": development, "foretold": held_out, "reliability": diagram,
+    "foretold development": development, "misses adding": misses_of_adding, "foretold": held_out, "reliability": diagram,
     "calls": calls, "misses": misses, "foretold text": text, "cost": cost,
     "foretold unseen": held_out, "reliability unseen": diagram, "calls unseen": calls, "misses unseen": misses,
-    "marks": marks, "marks unseen": marks,
+    "marks": marks, "marks unseen": marks, "rivals": rivals,
 }  # fmt: skip

@@ -200,7 +200,8 @@ TABLES = {
 } | foretold_tables.TABLES | published_tables.TABLES  # fmt: skip
 OF = {
     "reach": ("reach", "correlation", "verdicts"),
-    "development": ("foretold development",),
+    "development": ("foretold development", "misses adding"),
+    "rivals": ("rivals",),
     "held_out": ("foretold", "marks", "reliability", "calls", "misses", "foretold text", "cost"),
     "unseen": (
         "foretold unseen",
