@@ -91,13 +91,12 @@ async function render({ model, el }) {
   // or the ground shines through between neighbours
   const crisp = document.createElement("style");
   crisp.textContent = `
-    .live { content-visibility: auto; contain-intrinsic-size: auto 20rem; }
     .live .mark-rect path { shape-rendering: crispEdges; }
     .live .vega-embed, .live .vega-embed.has-actions { display: block; padding: 26px 0 0; }
     .live .vega-embed summary { top: 0; right: 0; }
     .live .role-mark.mark-text text { paint-order: stroke; stroke: var(--background); stroke-width: 4px; }
     .live svg.marks { display: block; width: 100%; height: auto; }
-    @media print { .live { break-inside: avoid; content-visibility: visible; } .live summary { display: none; } }`;
+    @media print { .live { break-inside: avoid; } .live summary { display: none; } }`;
   box.append(crisp);
   el.append(box);
   sight.observe(box);
