@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
-from torch import distributed, nn
+from torch import nn
 from torch.utils import checkpoint as checkpointing
 from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 
@@ -117,15 +117,6 @@ def compiled_in_place():
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_compiled(make):
     same_as_plain(make())
-
-
-@pytest.fixture
-def one_process(tmp_path):
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1
-    )
-    yield
-    distributed.destroy_process_group()
 
 
 def test_data_parallel_runs_without_replicas(monkeypatch):

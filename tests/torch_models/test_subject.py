@@ -331,25 +331,19 @@ def test_wrapped_models(wrap):
     assert "one parameter as rnn.weight_hh_l0 and other.weight_hh_l0" in refused["orthogonal"]
 
 
-def test_distributed_data_parallel(tmp_path):
+def test_distributed_data_parallel(one_process):
     """On one rank alone: no process waits for another, and the process group is not copied."""
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1
-    )
-    try:
-        model, batch = made()
-        options = {"data": batches(), "budget": 40, "only": ["orthogonal"]}
-        expected = try_on(model, batch, **options).named("orthogonal").prognosis
-        wrapped = nn.parallel.DistributedDataParallel(made()[0])
-        ranking = try_on(wrapped, batch, **options)
-        assert ranking.named("orthogonal").prognosis.losses == expected.losses
-        ranking.apply("orthogonal")
-        W_R = wrapped.module.rnn.weight_hh_l0
-        assert torch.allclose(W_R @ W_R.T, torch.eye(H).double(), atol=1e-12)
-        loss(wrapped, batch).backward()
-        assert wrapped.module.rnn.weight_hh_l0.grad is not None
-    finally:
-        torch.distributed.destroy_process_group()
+    model, batch = made()
+    options = {"data": batches(), "budget": 40, "only": ["orthogonal"]}
+    expected = try_on(model, batch, **options).named("orthogonal").prognosis
+    wrapped = nn.parallel.DistributedDataParallel(made()[0])
+    ranking = try_on(wrapped, batch, **options)
+    assert ranking.named("orthogonal").prognosis.losses == expected.losses
+    ranking.apply("orthogonal")
+    W_R = wrapped.module.rnn.weight_hh_l0
+    assert torch.allclose(W_R @ W_R.T, torch.eye(H).double(), atol=1e-12)
+    loss(wrapped, batch).backward()
+    assert wrapped.module.rnn.weight_hh_l0.grad is not None
 
 
 def test_global_random_numbers_stay():
