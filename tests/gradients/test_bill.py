@@ -26,6 +26,21 @@ def test_lags_that_add_nothing_are_billed_as_zeros_are(rng, e):
     assert quick.sizes == slow.sizes
 
 
+def test_what_nearly_cancels_on_the_way_keeps_its_digits(rng):
+    """K times what chunks keep passes close to zero at the thousandth lag."""
+    A, rest = rng.standard_normal((2, 8, 5))
+    given = [Scaled(A), Scaled(-(1 + 1 / 1000.01) * A + 1e-9 * rest)]
+    whole = Scaled(given[0].M + given[1].M + 1e-3 * rest)
+    quick, slow = Bill(whole), Bill(whole)
+    for part in given:
+        quick.add(part)
+        slow.add(part)
+    for _ in range(1100):
+        quick.add_nothing()
+        slow.add(Scaled.zeros((8, 5)))
+    np.testing.assert_allclose(quick.rows, slow.rows, rtol=1e-10, atol=1e-10)
+
+
 def test_a_run_of_them_touches_no_matrix(rng, monkeypatch):
     from bptt import kernels
 

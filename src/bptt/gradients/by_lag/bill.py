@@ -20,6 +20,9 @@ from bptt import kernels
 from bptt.cells.scales import LOG2
 from bptt.gradients.by_lag.scaled import Scaled
 
+CANCELS = (
+    1e-4  # of the squares that a sum is made of: below it the sum of products has lost four digits
+)
 NO_LAG = (-math.inf, *[math.nan] * 6)  # the row of a gradient that no lag was counted of
 
 
@@ -66,19 +69,14 @@ class Bill:
             return
         if self.waiting is None:
             self.waiting = _Waiting.of(self)
-        self.waiting.lags += 1
-        L, N = (
-            self.waiting.left.square(self.waiting.lags),
-            self.waiting.kept.square(self.waiting.lags),
-        )
-        if not all(1e-280 < square < 1e280 for square, _ in (L, N)):
-            self.waiting.lags -= (
-                1  # the squares may have left the range: the matrices themselves are asked
-            )
+        lags = self.waiting.lags + 1
+        L, N = self.waiting.left.square(lags), self.waiting.kept.square(lags)
+        if L is None or N is None:
             self.add(Scaled.zeros(self.whole.M.shape))
             return
+        self.waiting.lags = lags
         _, keeps, cosine, *_ = self.rows[-1][1:]
-        nw = self.waiting.kept.along(self.waiting.lags, N[1])
+        nw = self.waiting.kept.along(lags, N[1])
         chunks = (self._of_square(*L), self._cosine(nw, N[0]), self._of_square(*N))
         self.sizes.append((0.0, 0))
         self.rows.append((-math.inf, 0.0, keeps, cosine, *chunks))
@@ -163,10 +161,12 @@ class _Sum:
         a, b = (math.ldexp(1.0, own - e) if own - e > -1000 else 0.0 for own in self.e)
         return e, a, m * b
 
-    def square(self, m: int) -> tuple[float, int]:
-        """Of the norm, and the exponent of the norm."""
+    def square(self, m: int) -> tuple[float, int] | None:
+        """Of the norm, and the exponent of the norm; None where its digits are lost, and the matrices must be asked."""
         e, a, b = self._factors(m)
-        return a * a * self.aa + 2 * a * b * self.ab + b * b * self.bb, e
+        apart = a * a * self.aa + b * b * self.bb
+        whole = apart + 2 * a * b * self.ab
+        return (whole, e) if max(1e-280, CANCELS * apart) < whole < 1e280 else None
 
     def along(self, m: int, e: int) -> float:
         """The product with dW, over 2^e."""
