@@ -219,6 +219,8 @@ def test_of_many_inputs_some_are_drawn_that_vary(rng, monkeypatch):
     assert (~np.isnan(remembered(trace).per_input)).any(0).sum() == 6
     assert remarks_on_inputs(trace, remembered(trace)) == []
     monkeypatch.setattr(remembering, "WORTH", 1.0)
+    still = as_stack_trace(random_layer(rng, I=9, H=6).forward(np.ones((60, 6, 9))))
+    assert remembered(still) is None
     memory = remembered(trace)
     assert np.flatnonzero((~np.isnan(memory.per_input)).any(0)).min() >= 3
     (remark,) = remarks_on_inputs(trace, memory)
@@ -234,6 +236,8 @@ def test_of_many_inputs_some_are_drawn_that_vary(rng, monkeypatch):
         ({"ridge": 0.0}, "ridge"),
         ({"at": "first"}, "at"),
         ({"inputs": [1]}, "inputs"),
+        ({"inputs": []}, "inputs"),
+        ({"inputs": 0}, "inputs"),
         ({"at": "last"}, "trace"),
     ],
 )

@@ -17,29 +17,25 @@ def remembered(trace: StackTrace) -> MemoryFunction | None:
     Args:
         trace: the forward pass.
     """
+    x = trace.traces[0].x
+    count, inputs = _that_fit(trace), None
+    if count < x.shape[2]:
+        varying = np.flatnonzero(np.ptp(x, (0, 1)))
+        inputs = np.sort(np.random.default_rng(0).permutation(varying)[:count])
     try:
-        memory = memory_function(trace, inputs=drawn_inputs(trace))
+        memory = memory_function(trace, inputs=inputs)
     except OptionError:
         return None
     return None if np.isnan(memory.r2).all() else memory
 
 
-def drawn_inputs(trace: StackTrace) -> list[int] | None:
-    """The inputs that are read where all of them would take too long, drawn with seed 0; None for all.
-
-    Args:
-        trace: the forward pass.
-    """
-    x = trace.traces[0].x
-    T, B, I = x.shape
+def _that_fit(trace: StackTrace) -> int:
+    """How many inputs can be read in the time."""
+    T, B = trace.traces[0].x.shape[:2]
     H = trace.outputs.shape[-1]
     rows = min(max(ROWS, 16 * H), T * B // 2)
     lags, fits = min(LAGS + 1, T), 1 + (B > 1)  # with chance, where there is another sequence
-    count = max(FEWEST, int(WORTH / max(1, 4 * lags * rows * H * fits)))
-    if count >= I:
-        return None
-    varying = np.flatnonzero(np.ptp(x, (0, 1)))
-    return sorted(np.random.default_rng(0).permutation(varying)[:count].tolist())
+    return max(FEWEST, int(WORTH / max(1, 4 * lags * rows * H * fits)))
 
 
 def remarks_on_inputs(trace: StackTrace, memory: MemoryFunction | None) -> list[str]:
@@ -49,10 +45,11 @@ def remarks_on_inputs(trace: StackTrace, memory: MemoryFunction | None) -> list[
         trace: the forward pass.
         memory: what was read, or None.
     """
-    drawn = drawn_inputs(trace)
-    if memory is None or drawn is None:
+    I = trace.traces[0].x.shape[2]
+    if memory is None or _that_fit(trace) >= I:
         return []
+    read = int(np.isfinite(memory.per_input).any(0).sum())
     return [
-        f"What the state remembers was read for {len(drawn)} of the {trace.traces[0].x.shape[2]} inputs, drawn with seed 0: "
-        "reading all of them would take longer than the rest of the measurement."
+        f"What the state remembers was read for {read} of the {I} inputs, drawn with seed 0: reading all of them would take too "
+        "long."
     ]

@@ -21,7 +21,7 @@ from typing import Literal
 
 import numpy as np
 
-from bptt.arrays import Array, as_choice, as_floats, as_number, as_whole
+from bptt.arrays import Array, as_choice, as_floats, as_kind, as_number, as_whole
 from bptt.dynamics.remembered import MemoryFunction
 from bptt.errors import OptionError
 from bptt.layers import Trace
@@ -43,7 +43,7 @@ def memory_function(
     *,
     ridge: float | None = None,
     at: Literal["every", "last"] = "every",
-    inputs: Sequence[int] | None = None,
+    inputs: Sequence[int] | Array | None = None,
 ) -> MemoryFunction:
     """How well the inputs of each lag can be read off the top layer's states.
 
@@ -73,7 +73,9 @@ def memory_function(
     x, h, age, past = _regression(trace, at)
     if inputs is None:
         return _function(x, h, age, past, max_lag, ridge)
-    I = x.shape[-1]
+    I, cure = x.shape[-1], "For example inputs=[0]."
+    if not len(as_kind("inputs", inputs, (Sequence, np.ndarray), "numbers of inputs", cure)):
+        raise OptionError("inputs", "at least one number of an input, or None", "none", cure)
     read = [as_whole("inputs", number, least=0, most=I - 1) for number in inputs]
     some = _function(x[..., read], h, age, past, max_lag, ridge)
     per_input = np.full((len(some.r2), I), np.nan)

@@ -132,13 +132,10 @@ class Room:
 def resident() -> float:
     """Bytes of memory that this process takes; 0 where the system does not say so."""
     try:
-        file = os.open("/proc/self/statm", os.O_RDONLY)
+        with open("/proc/self/statm") as file:
+            return float(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
     except OSError:
         return 0.0
-    try:
-        return float(os.read(file, 200).split()[1]) * os.sysconf("SC_PAGESIZE")
-    finally:
-        os.close(file)
 
 
 def give_back() -> None:

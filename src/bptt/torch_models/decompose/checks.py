@@ -55,10 +55,12 @@ def check_sum(
             id(call.shared[layer * per_layer + 1]): call.shared[layer * per_layer + 1]
             for call in calls
         }
-        expected = np.zeros(())
-        for key, W in aliases.items() if first.theirs is None else ():
-            expected = expected + to_numpy(or_zero(captured.weights[key], W))
-        if first.theirs is not None:
+        if first.theirs is None:
+            expected = sum(
+                (to_numpy(or_zero(captured.weights[key], W)) for key, W in aliases.items()),
+                np.zeros(()),
+            )
+        else:
             expected = first.theirs[layer]
             weight = f"gradient by {weight.removesuffix('.grad')} of the same sequences"
         dW_R = profile.dW_R if first.whole is None else first.whole[layer]

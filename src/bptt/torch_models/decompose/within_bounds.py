@@ -161,8 +161,8 @@ def chosen_of_chains(
     ):
         return kept, [Portion(chosen, B, 1, bounds.seed).taken(names)]
     return None, [
-        f"What lies between the calls of {names} mixes sequences, or they differ in number, so that all of them are taken "
-        f"apart: about {times:.2g} times what was allowed. A batch of fewer sequences, or max_lag=, costs less."
+        f"What lies between the calls of {names} mixes sequences, or they differ in number, or those drawn have no part in the "
+        f"loss, so that all of them are taken apart: about {times:.2g} times what was allowed. A batch of fewer sequences, or max_lag=, costs less."
     ]
 
 
