@@ -9,8 +9,6 @@ from bptt.cli.models import say_what_was_read
 if TYPE_CHECKING:
     from bptt.sweeps import Plan
 
-READING = ("inputs", "target", "sequence", "batch_first")
-
 
 def read_files(plan: "Plan") -> None:
     """Read every file of sequences once, and say what was read.
@@ -19,15 +17,11 @@ def read_files(plan: "Plan") -> None:
         FileError, OptionError: if one cannot be read.
     """
     from bptt.data import is_file_of_sequences
+    from bptt.sweeps.plan.plan import sources
 
-    settings = (point.setting for point in plan.points())
-    files = {
-        (each.data, *(getattr(each, name) for name in READING)): each
-        for each in settings
-        if is_file_of_sequences(each.data)
-    }
-    for setting in files.values():
-        say_what_was_read(setting.loaded())
+    for setting in sources(plan.points()):
+        if is_file_of_sequences(setting.data):
+            say_what_was_read(setting.loaded())
 
 
 def refuse_ignored(plan: "Plan", only_read: bool) -> None:
@@ -38,6 +32,7 @@ def refuse_ignored(plan: "Plan", only_read: bool) -> None:
     """
     from bptt.data import is_file_of_sequences, is_series
     from bptt.layers.kinds import KINDS
+    from bptt.sweeps.plan.plan import READING
 
     measuring = (
         *READING,

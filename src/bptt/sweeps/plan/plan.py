@@ -15,6 +15,7 @@ from bptt.errors import OptionError
 from bptt.sweeps.plan.axes import NAMES, as_axis, canonical
 
 MOST = 10**6  # points of a sweep that are drawn
+READING = ("inputs", "target", "sequence", "batch_first")  # what a setting says of its file
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,13 @@ def check_data(points: Iterable[Point]) -> None:
     Raises:
         OptionError, FileError: of what cannot.
     """
-    settings = {point.setting.data: point.setting for point in points}
-    for data in settings.keys() - {*tasks.NAMES, "noise"}:
-        settings[data].loaded()
+    for setting in sources(points):
+        setting.loaded()
+
+
+def sources(points: Iterable[Point]) -> list[Configuration]:
+    """One setting for everything that is read: files, each in every way that it is read, and sets."""
+    found = {
+        tuple(getattr(p.setting, name) for name in ("data", *READING)): p.setting for p in points
+    }
+    return [own for own in found.values() if own.data not in (*tasks.NAMES, "noise")]
