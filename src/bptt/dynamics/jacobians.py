@@ -38,46 +38,62 @@ class Product:
             return np.asarray(np.log10(values) + self.log_scale[:, None] / np.log(10))
 
 
-def rows_back(trace: Trace, V: Array, t: int) -> tuple[Array, Array]:
-    """Rows of errors of s_t carried one step back, to s_{t-1}, each over a power of two of its own.
+class RowsBack:
+    """Carries rows of errors one step back, each over a power of two of its own.
 
     Slopes may underflow, gates be denormal and weights be of any size: no row is lost that the numbers of the trace hold.
 
     Args:
         trace: from a layer's ``forward``.
-        V: (B, n, S) n rows for each sequence, their largest entries about 1.
-        t: the step, counted from 0.
-
-    Returns:
-        (B, n, S) rows with the largest entry of each between 1/2 and 1, or zero, and (B, n) their exponents.
     """
-    weights, H = trace.weights, trace.layer.hidden
-    e_weights = int(np.frexp(np.abs(weights.W_R).max())[1])
-    W_R, own = np.ldexp(weights.W_R, -e_weights), trace.linearised(t, t + 1)
-    carry, e = None, np.zeros(V.shape[:2], np.int64)
-    if underflown(weights, own):
-        slopes, e_slopes = slopes_apart(weights, trace.part(t, t + 1)[0], own)
-        derivatives = _for_each_row(slopes, V)
-        dz, e = times_slopes(V, e, *derivatives, *_for_each_row((e_slopes,), V))
-    else:
-        derivatives = _for_each_row(own, V)
-        # Denormal factors have few digits, and lose no more where what they multiply is large.
-        lift = ROOM[V.dtype] - max(0, *(int(np.frexp(np.abs(array).max())[1]) for array in own))
-        e -= lift
-        dz, carry = weights.cell.vjp(np.ldexp(V, lift), derivatives)
-    through = weights.cell.through  # where a gate scales the state before W_R, W_R acts twice
-    raw = dz @ W_R if through is None else through(dz, derivatives, W_R, e_weights)
-    back, e_back = brought_to_one(raw, e + e_weights)
-    if carry is not None:
-        carry, e_carry = brought_to_one(carry, e)
-        has, carries = back.any(-1), carry.any(-1)
-        top = np.where(has & carries, np.maximum(e_back, e_carry), np.where(has, e_back, e_carry))
-        carry = np.ldexp(carry, (e_carry - top)[..., None])
-        carry[..., :H] += np.ldexp(back, (e_back - top)[..., None])
-        back, e_back = brought_to_one(carry, top)
-    if trace.keep is not None:
-        back = back * trace.keep[t][:, None, None]
-    return back, e_back
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace, W_R = trace, trace.weights.W_R
+        self.e_weights = int(np.frexp(np.abs(W_R).max())[1])
+        self.W_R = np.ldexp(W_R, -self.e_weights)
+
+    def __call__(self, V: Array, t: int) -> tuple[Array, Array]:
+        """Errors of s_t as errors of s_{t-1}.
+
+        Args:
+            V: (B, n, S) n rows for each sequence, their largest entries about 1.
+            t: the step, counted from 0.
+
+        Returns:
+            (B, n, S) rows with the largest entry of each between 1/2 and 1, or zero, and (B, n) their exponents.
+        """
+        trace, weights, H = self.trace, self.trace.weights, self.trace.layer.hidden
+        own = trace.linearised(t, t + 1)
+        carry, e = None, np.zeros(V.shape[:2], np.int64)
+        if underflown(weights, own):
+            slopes, e_slopes = slopes_apart(weights, trace.part(t, t + 1)[0], own)
+            derivatives = _for_each_row(slopes, V)
+            dz, e = times_slopes(V, e, *derivatives, *_for_each_row((e_slopes,), V))
+        else:
+            derivatives = _for_each_row(own, V)
+            # Denormal factors have few digits, and lose no more where what they multiply is large.
+            lift = ROOM[V.dtype] - max(0, *(int(np.frexp(np.abs(array).max())[1]) for array in own))
+            e -= lift
+            dz, carry = weights.cell.vjp(np.ldexp(V, lift), derivatives)
+        through = weights.cell.through  # where a gate scales the state before W_R, W_R acts twice
+        raw = (
+            (dz.reshape(-1, dz.shape[-1]) @ self.W_R).reshape(*V.shape[:2], H)
+            if through is None
+            else through(dz, derivatives, self.W_R, self.e_weights)
+        )
+        back, e_back = brought_to_one(raw, e + self.e_weights)
+        if carry is not None:
+            carry, e_carry = brought_to_one(carry, e)
+            has, carries = back.any(-1), carry.any(-1)
+            top = np.where(
+                has & carries, np.maximum(e_back, e_carry), np.where(has, e_back, e_carry)
+            )
+            carry = np.ldexp(carry, (e_carry - top)[..., None])
+            carry[..., :H] += np.ldexp(back, (e_back - top)[..., None])
+            back, e_back = brought_to_one(carry, top)
+        if trace.keep is not None:
+            back = back * trace.keep[t][:, None, None]
+        return back, e_back
 
 
 def _for_each_row(derivatives: Derivatives, V: Array) -> Derivatives:
@@ -151,9 +167,9 @@ def products(trace: Trace, t: int, k: int) -> Iterator[tuple[int, Product]]:
     """
     B, S = trace.x.shape[1], trace.layer.state_size
     V = np.broadcast_to(np.eye(S, dtype=trace.layer.dtype), (B, S, S)).copy()
-    e = np.zeros((B, S), np.int64)
+    e, rows_back = np.zeros((B, S), np.int64), RowsBack(trace)
     for lag in range(1, k + 1):
-        V, moved = rows_back(trace, V, t - lag + 1)
+        V, moved = rows_back(V, t - lag + 1)
         e, some = e + moved, V.any(-1)
         top = np.where(some, e, e.min()).max(1)
         yield lag, Product(np.ldexp(V, np.where(some, e - top[:, None], 0)[..., None]), top * LOG2)

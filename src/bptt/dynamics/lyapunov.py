@@ -15,7 +15,7 @@ import numpy as np
 
 from bptt.arrays import Array, as_floats, as_whole, check_shape
 from bptt.cells.scales import LOG2
-from bptt.dynamics.jacobians import rows_back
+from bptt.dynamics.jacobians import RowsBack
 from bptt.errors import OptionError
 from bptt.layers import Trace
 from bptt.layers.immediate import check_trace
@@ -88,9 +88,9 @@ def lyapunov(trace: Trace, count: int | None = None, skip: int | None = None) ->
     skip = min(200, T // 10) if skip is None else as_whole("skip", skip, least=0, most=T - 1)
     start = np.random.default_rng(0).standard_normal((B, n, S)).astype(trace.layer.dtype)
     V = _orthonormal(start)[0]
-    logs = np.empty((T, B, n))
+    logs, rows_back = np.empty((T, B, n)), RowsBack(trace)
     for number, t in enumerate(reversed(range(T))):
-        V, e = rows_back(trace, V, t)  # a factor of one row changes nothing but its own length
+        V, e = rows_back(V, t)  # a factor of one row changes nothing but its own length
         V, logs[number] = _orthonormal(V)
         logs[number] += e * LOG2
     return exponents_of(logs[skip:])

@@ -15,7 +15,7 @@ import numpy as np
 
 from bptt.arrays import Array, as_floats
 
-POWERS = 64
+POWERS = 64  # a power of two: the last is found by squaring
 TIE = 1e-9  # ln: two powers of the same size, but for rounding
 
 
@@ -66,14 +66,15 @@ def spectrum(W_R: Array) -> Spectrum:
     W = as_floats("W_R", W_R, ("H", "H")).astype(np.float64)
     W = as_floats("W_R", W, (len(W), len(W)))
     eigenvalues = np.abs(np.linalg.eigvals(W))
-    best, log_peak, log_last = _powers(W)
+    sigma_max = float(np.linalg.norm(W, 2))
+    best, log_peak = _powers(W, sigma_max)
     return Spectrum(
         radius=float(eigenvalues.max()),
-        sigma_max=float(np.linalg.norm(W, 2)),
+        sigma_max=sigma_max,
         departure=_departure(W, eigenvalues),
         peak=None if best == POWERS else _exp(log_peak),
         peak_power=None if best == POWERS else best,
-        last=_exp(log_last),
+        last=_exp(_log_last_power(W)),
     )
 
 
@@ -92,37 +93,49 @@ def log_largest_power(W_R: Array, most: int) -> float:
         W_R: (H, H) recurrent weights.
         most: the largest k.
     """
-    return _powers(W_R.astype(np.float64), most)[1]
+    W = W_R.astype(np.float64)
+    return _powers(W, float(np.linalg.norm(W, 2)), most)[1]
 
 
-def _powers(W: Array, most: int = POWERS) -> tuple[int, float, float]:
-    """j and ln ‖W^j‖_2 where that is largest, for j up to ``most``; and ln of the last.
+def _powers(W: Array, sigma: float, most: int = POWERS) -> tuple[int, float]:
+    """j and ln ‖W^j‖_2 where that is largest, for j up to ``most``.
 
     The Frobenius norm is cheap and never below it, and neither is ‖W‖_2^j: only powers that can be the largest need the
-    other.
+    other. That of W itself is known: sigma. Behind a power of norm 1 or less none is larger than those before it.
     """
     power, log_scale = np.eye(len(W)), 0.0
-    sigma = float(np.linalg.norm(W, 2))
     log_sigma = float(np.log(sigma)) if sigma else -np.inf
     powers: list[tuple[float, float, int, Array]] = []
     for j in range(1, most + 1):
         power = power @ W
         norm = float(np.linalg.norm(power))
         if norm == 0:
-            log_last = -np.inf
             break
         power, log_scale = power / norm, log_scale + float(np.log(norm))
         powers.append((log_scale, min(log_scale, j * log_sigma), j, power))
-    else:
-        log_last = log_scale + float(np.log(np.linalg.norm(power, 2)))
+        if log_scale <= 0:
+            break
     best, log_peak = 1, -np.inf
     for frobenius, most_it_can_be, j, power in sorted(powers, key=lambda p: (-p[1], p[2])):
         if most_it_can_be < log_peak - TIE:
             break
-        log_size = frobenius + float(np.log(np.linalg.norm(power, 2)))
+        log_size = log_sigma if j == 1 else frobenius + float(np.log(np.linalg.norm(power, 2)))
         if log_size > log_peak + TIE or (log_size >= log_peak - TIE and j < best):
             best, log_peak = j, log_size
-    return best, log_peak, log_last
+    return best, log_peak
+
+
+def _log_last_power(W: Array) -> float:
+    """ln ‖W^64‖₂, by squaring."""
+    power, log_scale = W, 0.0
+    for _ in range(POWERS.bit_length() - 1):
+        size = float(np.linalg.norm(power))
+        if size == 0:
+            return -np.inf
+        power, log_scale = power / size, 2 * (log_scale + float(np.log(size)))
+        power = power @ power
+    with np.errstate(divide="ignore"):
+        return log_scale + float(np.log(np.linalg.norm(power, 2)))
 
 
 def _exp(ln: float) -> float:
