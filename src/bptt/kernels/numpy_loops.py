@@ -212,10 +212,10 @@ def bill(
         by: s, g, r, g′, n, n′, l and l′, powers of two that bring each to its scale.
 
     Returns:
-        ⟨G, W⟩, ⟨R, R⟩, ⟨S, S⟩, ⟨S, W⟩, ⟨L, L⟩, ⟨N, N⟩ and ⟨N, W⟩.
+        ⟨G, G⟩, ⟨G, W⟩, ⟨R, R⟩, ⟨S, S⟩, ⟨S, W⟩, ⟨L, L⟩, ⟨N, N⟩ and ⟨N, W⟩.
     """
     for total, own, of_part, part in ((S, 0, 1, G), (R, 2, -3, G), (N, 4, 5, S), (L, 6, 7, R)):
         total *= by[own]
         total += (by[of_part] if of_part > 0 else -by[-of_part]) * part
-    pairs = ((G, W), (R, R), (S, S), (S, W), (L, L), (N, N), (N, W))
+    pairs = ((G, G), (G, W), (R, R), (S, S), (S, W), (L, L), (N, N), (N, W))
     return tuple(float(np.vdot(a, b)) for a, b in pairs)

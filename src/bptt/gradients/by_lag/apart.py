@@ -91,10 +91,11 @@ def log_norms_apart(dz: Array, e: Array, common: int | None, h_prev: Array) -> A
             ]
         )  # fmt: skip
     top = int(e.max())
-    own, h = (np.swapaxes(array, 0, 1).astype(np.float64) for array in (dz, h_prev))
+    own, h = (np.swapaxes(array, 0, 1) for array in (dz, h_prev))
     if common is None:
         own = np.ldexp(own, np.swapaxes(e - top, 0, 1)[..., None])
-    squares = ((own @ np.swapaxes(own, 1, 2)) * (h @ np.swapaxes(h, 1, 2))).sum((1, 2))
+    products = (own @ np.swapaxes(own, 1, 2)) * (h @ np.swapaxes(h, 1, 2))
+    squares = products.sum((1, 2), dtype=np.float64)
     with np.errstate(divide="ignore"):
         return np.asarray(0.5 * np.log(np.maximum(squares, 0)) + top * np.log(2.0))
 

@@ -56,10 +56,11 @@ class Bill:
     def add(self, G: Scaled) -> float:
         """One lag more; ln of its norm."""
         self._catch_up()
-        size, e = G.size()
+        square, *counted = self._count(G)
+        size, e = (math.sqrt(square), G.e) if _holds_digits(square) else G.size()
         self.sizes.append((size, e))
         norm = math.log(size) + e * LOG2 if size else -math.inf
-        self.rows.append((norm, *self._count(G)))
+        self.rows.append((norm, *counted))
         return norm
 
     def add_nothing(self) -> None:
@@ -92,6 +93,7 @@ class Bill:
                 total += Scaled(lags * part.M, part.e)
 
     def _count(self, G: Scaled) -> tuple[float, ...]:
+        """‖M‖² of G, and what stands in a row behind its norm."""
         S, R, N, L, W = self.kept, self.remaining, self.kept_chunked, self.left_chunked, self.whole
         factors: list[float] = []
         for number, (total, part) in enumerate(((S, G), (R, G), (N, S), (L, R))):
@@ -101,17 +103,17 @@ class Bill:
                 self.empty[number] = False
             # Above 0 only where the matrix is zero: any finite factor will do.
             factors += [math.ldexp(1.0, min(own - total.e, 999)) for own in (e, part.e)]
-        gw, rr, ss, sw, ll, nn, nw = kernels.bill(G.M, W.M, S.M, R.M, N.M, L.M, factors)
+        gg, gw, rr, ss, sw, ll, nn, nw = kernels.bill(G.M, W.M, S.M, R.M, N.M, L.M, factors)
         if not self.square:  # shares of nothing are not numbers
-            return (math.nan,) * 6
+            return gg, *[math.nan] * 6
         share = math.ldexp(gw / self.square, max(-5000, min(G.e - W.e, 1000)))
         return (
-            share, self._log(rr, R), self._cosine(sw, ss), self._log(ll, L), self._cosine(nw, nn), self._log(nn, N)
+            gg, share, self._log(rr, R), self._cosine(sw, ss), self._log(ll, L), self._cosine(nw, nn), self._log(nn, N)
         )  # fmt: skip
 
     def _log(self, square: float, of: Scaled) -> float:
         """ln of a norm over that of dW; the scales are subtracted first, or their logarithms take the last digits."""
-        if 1e-280 < square < math.inf:
+        if _holds_digits(square):
             return self._of_square(square, of.e)
         size, e = of.size()
         return self._of_size(size, e) if size else -math.inf
@@ -127,6 +129,11 @@ class Bill:
         if not square:
             return math.nan
         return max(-1.0, min(with_whole / math.sqrt(square) / math.sqrt(self.square), 1.0))
+
+
+def _holds_digits(square: float) -> bool:
+    """Whether a sum of squares is neither beyond the type nor so small that its parts may be denormal."""
+    return 1e-280 < square < 1e280
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,9 @@ def outer_sum(dz: Array, e: Array, common: int | None, h_prev: Array) -> "Scaled
     if common is not None:
         with np.errstate(over="ignore", invalid="ignore"):
             total = kernels.outer(dz, h_prev)
-        if SAFE[total.dtype] < np.abs(total).max() < np.inf:
-            return Scaled(total.astype(np.float64), common).normalised()
+        peak = max(float(total.max()), -float(total.min()))
+        if SAFE[total.dtype] < peak < np.inf:
+            return Scaled(total.astype(np.float64), common).normalised(peak)
     # The largest product sets the scale; a row that meets a zero makes none.
     dz, e = brought_to_one(dz, e)
     h_prev, e_h = brought_to_one(h_prev, np.zeros_like(e))
@@ -108,11 +109,15 @@ class Scaled:
         difference += self
         return difference
 
-    def normalised(self) -> "Scaled":
-        """Itself, with M brought back to about 1 where its squares would leave the range."""
-        if 1e-60 < self._norm() < 1e60:
+    def normalised(self, peak: float | None = None) -> "Scaled":
+        """Itself, with M brought back to about 1 where its squares would leave the range.
+
+        Args:
+            peak: max |M|, where it is known.
+        """
+        peak = max(float(self.M.max()), -float(self.M.min())) if peak is None else peak
+        if 1e-60 < peak and peak * self.M.size < 1e60:
             return self
-        peak = float(np.abs(self.M).max())
         if peak:
             shift = int(np.frexp(peak)[1])
             self.M = np.ldexp(self.M, -shift)
@@ -122,15 +127,15 @@ class Scaled:
     def _norm(self) -> float:
         """‖M‖_F; infinite, or 0, where the squares leave the range."""
         with np.errstate(over="ignore"):
-            return math.sqrt(np.einsum("ij,ij->", self.M, self.M))
+            return _frobenius(self.M)
 
     def size(self) -> tuple[float, int]:
         """‖M 2^e‖_F as a number and the power of 2 that it is multiplied by."""
         norm = self._norm()
-        if 1e-140 < norm < 1e140:
+        if 1e-140 < norm < 1e140 or self.is_zero():
             return norm, self.e
         shift = int(np.frexp(np.abs(self.M).max())[1])  # the squares may have left the range
-        return float(np.linalg.norm(np.ldexp(self.M, -shift))), self.e + shift
+        return _frobenius(np.ldexp(self.M, -shift)), self.e + shift
 
     def log_norm(self) -> float:
         """ln ‖M 2^e‖_F; -inf for zero."""
@@ -158,6 +163,11 @@ def ratio(part: tuple[float, int], sizes: list[tuple[float, int]]) -> float:
         return math.ldexp(part[0] / total, part[1] - top)
     except OverflowError:
         return math.inf
+
+
+def _frobenius(M: Array) -> float:
+    """‖M‖_F; by einsum, which asks no library's threads: one that waits for work takes a core from the loops."""
+    return math.sqrt(np.einsum("ij,ij->", M, M))
 
 
 def _down(M: Array, e: int) -> Array:

@@ -4,7 +4,7 @@
 //     R ← r R - g' G           what it leaves out, W - S
 //     N ← n N + n' S           K times what chunks of K steps keep, Σ_{k<K} (K - k) G_k
 //     L ← l L + l' R           K times what they leave out
-//     ⟨G, W⟩  ⟨R, R⟩  ⟨S, S⟩  ⟨S, W⟩  ⟨L, L⟩  ⟨N, N⟩  ⟨N, W⟩
+//     ⟨G, G⟩  ⟨G, W⟩  ⟨R, R⟩  ⟨S, S⟩  ⟨S, W⟩  ⟨L, L⟩  ⟨N, N⟩  ⟨N, W⟩
 #pragma once
 
 #include <vector>
@@ -17,14 +17,14 @@ struct Sums {
     double *S, *R, *N, *L;
 };
 
-constexpr int PRODUCTS = 7;
+constexpr int PRODUCTS = 8;
 
 // Matrices (rows, columns) in double; factors are s, g, r, g', n, n', l, l'. Sums go by rows, then over rows: the same
 // for any number of threads.
 inline void bill(const double* G, const double* W_, const Sums& to, Size rows, Size columns, const double (&by)[8],
                  double (&products)[PRODUCTS]) {
     std::vector<double> sums(PRODUCTS * rows);
-    share(rows, 28.0 * rows * columns, [&](Size begin, Size end) {
+    share(rows, 30.0 * rows * columns, [&](Size begin, Size end) {
         for (Size row = begin; row < end; ++row) {
             Vec<double> found[PRODUCTS] = {};
             for (Size j = 0; j < columns; j += W<double>) {
@@ -38,13 +38,14 @@ inline void bill(const double* G, const double* W_, const Sums& to, Size rows, S
                 store(to.R + at, r, n);
                 store(to.N + at, kept, n);
                 store(to.L + at, left, n);
-                found[0] += g * w;
-                found[1] += r * r;
-                found[2] += s * s;
-                found[3] += s * w;
-                found[4] += left * left;
-                found[5] += kept * kept;
-                found[6] += kept * w;
+                found[0] += g * g;
+                found[1] += g * w;
+                found[2] += r * r;
+                found[3] += s * s;
+                found[4] += s * w;
+                found[5] += left * left;
+                found[6] += kept * kept;
+                found[7] += kept * w;
             }
             for (int i = 0; i < PRODUCTS; ++i) sums[PRODUCTS * row + i] = total(found[i]);
         }

@@ -2,6 +2,8 @@
 #include <nanobind/stl/array.h>
 
 #include <algorithm>
+#include <array>
+#include <tuple>
 
 #include "arrays.h"
 #include "bill.h"
@@ -249,7 +251,7 @@ nb::tuple bound_bill(Array<const double> G, Array<const double> W, Array<double>
         const Sums sums{whole(S, all, "S"), whole(R, all, "R"), whole(N, all, "N"), whole(L, all, "L")};
         bill(whole(G, all, "G"), whole(W, all, "W"), sums, rows, columns, by, found);
     }
-    return nb::make_tuple(found[0], found[1], found[2], found[3], found[4], found[5], found[6]);
+    return std::apply([](auto... each) { return nb::make_tuple(each...); }, std::to_array(found));
 }
 
 nb::list supported() {
