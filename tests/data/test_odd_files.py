@@ -255,3 +255,9 @@ def test_options_that_have_no_effect_are_named(tmp_path):
     said = Reading(inputs=("ax",), target="label", batch_first=True)
     with pytest.raises(BpttError, match="inputs, target and batch_first: expected none for adding"):
         load("adding", reading=said)
+
+
+def test_a_target_too_large_is_named_as_it_stands(tmp_path):
+    rows = "".join(f"{b},{b % 3},{(b + 1) * 1e30}\n" for b in range(12) for _ in range(3))
+    with pytest.raises(FileError, match=r"got 1e\+30 in sequence 0, target"):
+        Series.load(saved(tmp_path, "sequence,x,target\n" + rows), as_stored=True)

@@ -24,6 +24,7 @@ from bptt.errors import FileError, OptionError
 SEQUENCES = ("sequence", "sequence_id", "seq", "seq_id", "series", "series_id", "id")
 TARGETS = ("target", "targets", "label", "labels", "class")
 CODE = re.compile("0[0-9]+$")
+EXACT = 2.0**53  # whole numbers below it are exact in float64
 NO_HEADER = " Or write a header as the first row, if there is none."
 CHOOSE = "Correct it, or choose columns of numbers: inputs=NAME,NAME."
 
@@ -116,5 +117,5 @@ def _target(table: Table, name: str) -> tuple[Array, tuple[str, ...] | None]:
     if table.is_text(name) or (isinstance(cells, list) and any(map(CODE.match, cells))):
         return numbered(np.array(table.words(name)))
     numbers = table.numbers(name, "Write numbers in all of its cells, or words in all.")
-    whole = np.isfinite(numbers).all() and (numbers == np.round(numbers)).all()
+    whole = (np.abs(numbers) < EXACT).all() and (numbers == np.round(numbers)).all()
     return (numbers.astype(np.int64) if whole else numbers), None
