@@ -16,6 +16,7 @@ import numpy as np
 from bptt.arrays import Array, as_floats
 
 POWERS = 64  # a power of two: the last is found by squaring
+TRIED = (2, 4, 8, 16, 32)  # powers whose norm is asked for, in the hope that it is 1 or less
 TIE = 1e-9  # ln: two powers of the same size, but for rounding
 
 
@@ -67,9 +68,10 @@ def spectrum(W_R: Array) -> Spectrum:
     W = as_floats("W_R", W, (len(W), len(W)))
     eigenvalues = np.abs(np.linalg.eigvals(W))
     sigma_max = float(np.linalg.norm(W, 2))
-    best, log_peak = _powers(W, sigma_max)
+    radius = float(eigenvalues.max())
+    best, log_peak = _powers(W, sigma_max, radius)
     return Spectrum(
-        radius=float(eigenvalues.max()),
+        radius=radius,
         sigma_max=sigma_max,
         departure=_departure(W, eigenvalues),
         peak=None if best == POWERS else _exp(log_peak),
@@ -94,17 +96,18 @@ def log_largest_power(W_R: Array, most: int) -> float:
         most: the largest k.
     """
     W = W_R.astype(np.float64)
-    return _powers(W, float(np.linalg.norm(W, 2)), most)[1]
+    radius = float(np.abs(np.linalg.eigvals(W)).max())
+    return _powers(W, float(np.linalg.norm(W, 2)), radius, most)[1]
 
 
-def _powers(W: Array, sigma: float, most: int = POWERS) -> tuple[int, float]:
+def _powers(W: Array, sigma: float, radius: float, most: int = POWERS) -> tuple[int, float]:
     """j and ln ‖W^j‖_2 where that is largest, for j up to ``most``.
 
-    The Frobenius norm is cheap and never below it, and neither is ‖W‖_2^j: only powers that can be the largest need the
-    other. That of W itself is known: sigma. Behind a power of norm 1 or less none is larger than those before it.
+    Behind a power of norm 1 or less, and there is one only where ρ < 1, none is larger than those before it. The Frobenius
+    norm is cheap and never below ‖W^j‖_2, and neither is ‖W‖_2^j: only powers that can be the largest need the other.
     """
     power, log_scale = np.eye(len(W)), 0.0
-    log_sigma = float(np.log(sigma)) if sigma else -np.inf
+    known = {1: float(np.log(sigma)) if sigma else -np.inf}
     powers: list[tuple[float, float, int, Array]] = []
     for j in range(1, most + 1):
         power = power @ W
@@ -112,14 +115,18 @@ def _powers(W: Array, sigma: float, most: int = POWERS) -> tuple[int, float]:
         if norm == 0:
             break
         power, log_scale = power / norm, log_scale + float(np.log(norm))
-        powers.append((log_scale, min(log_scale, j * log_sigma), j, power))
-        if log_scale <= 0:
+        powers.append((log_scale, min(log_scale, j * known[1]), j, power))
+        if radius < 1 and j in TRIED:
+            known[j] = log_scale + float(np.log(np.linalg.norm(power, 2)))
+        if known.get(j, log_scale) <= 0:
             break
     best, log_peak = 1, -np.inf
     for frobenius, most_it_can_be, j, power in sorted(powers, key=lambda p: (-p[1], p[2])):
         if most_it_can_be < log_peak - TIE:
             break
-        log_size = log_sigma if j == 1 else frobenius + float(np.log(np.linalg.norm(power, 2)))
+        log_size = known.get(j)
+        if log_size is None:
+            log_size = frobenius + float(np.log(np.linalg.norm(power, 2)))
         if log_size > log_peak + TIE or (log_size >= log_peak - TIE and j < best):
             best, log_peak = j, log_size
     return best, log_peak

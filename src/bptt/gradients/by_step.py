@@ -176,7 +176,7 @@ def _profile(parts: list[_Acting]) -> StepProfile:
     dW_R, norm, along = np.zeros((rows, H)), np.empty(T), np.empty(T)
     for steps in stretches:
         dz, h_prev = acting(steps)
-        dW_R += dz.reshape(-1, rows).T @ h_prev.reshape(-1, H)
+        kernels.outer(dz, h_prev, dW_R)
         # ‖Σ_b dz_b ⊗ h_b‖² = Σ_bb′ (dz_b · dz_b′)(h_b · h_b′): no matrix per step is formed.
         (dz, e), (h_prev, e_h) = _ordinary(dz), _ordinary(h_prev)
         pairs = (dz @ dz.transpose(0, 2, 1)) * (h_prev @ h_prev.transpose(0, 2, 1))
@@ -186,7 +186,10 @@ def _profile(parts: list[_Acting]) -> StepProfile:
     with np.errstate(invalid="ignore", divide="ignore"):
         for steps in stretches:
             (dz, e), (h_prev, e_h) = (_ordinary(array) for array in acting(steps))
-            part = np.einsum("tbg,tbg->t", dz, h_prev @ whole.T) / np.square(whole).sum()
+            part = (
+                np.einsum("tbg,tbg->t", dz, kernels.affine(h_prev, whole.T))
+                / np.square(whole).sum()
+            )
             along[steps] = np.ldexp(part, e + e_h - size)
     return StepProfile(
         norm=norm,
