@@ -30,6 +30,9 @@ window.forms = () => find(".ask").map(form => ({
 // when each picture was drawn: one that is put up anew counts from the start again
 window.drawn = () => Object.fromEntries(find(".live").map(e => [e.dataset.key, +e.dataset.at]));"""
 
+# what shows that a file was taken
+ON_A_CARD = "name => find('.card').some(e => e.textContent.includes(name))"
+
 
 @contextmanager
 def server(*options: str) -> Iterator[str]:
@@ -112,8 +115,10 @@ class Lab:
             else:
                 found.click()
 
-    def upload(self, name: str, content: bytes, kind: str = ".safetensors") -> None:
-        """Drop a file where those of its kind are taken."""
+    def upload(
+        self, name: str, content: bytes, kind: str = ".safetensors", taken: str = ON_A_CARD
+    ) -> None:
+        """Drop a file where those of its kind are taken, and wait until the page shows that it was taken."""
         for _ in range(3):  # a field that is just being drawn anew loses what it is given
             field = self.page.evaluate_handle(
                 "kind => find('input[type=file]').find(e => e.accept.includes(kind))", kind
@@ -122,12 +127,9 @@ class Lab:
                 [{"name": name, "mimeType": "application/octet-stream", "buffer": content}]
             )
             with suppress(TimeoutError):
-                self.page.wait_for_function(
-                    "name => find('.card').some(e => e.textContent.includes(name))",
-                    arg=name,
-                    timeout=8000,
-                )
+                self.page.wait_for_function(taken, arg=name, timeout=8000)
                 return
+        raise AssertionError(f"the page did not take {name}")
 
     def answer(self, number: int, value: object) -> str:
         """Answer an exercise, the first is 0; what is said of it."""

@@ -386,18 +386,14 @@ def test_the_file_of_a_sweep_shows_its_map(lab, reset, tmp_path):
     base = Configuration(init="gaussian", hidden=16, length=40)
     axes = {"gain": "0.5:3:4", "input_variance": "0.1:1:3"}
     swept = bptt.sweep(axes, base=base, out=path, engine="threads")
-    lab.upload("mine.sqlite", path.read_bytes(), ".sqlite")
-    lab.page.wait_for_function(
-        "() => find('marimo-vega, .vega-embed').some(e => !e.closest('.live'))"
-    )
+    map_drawn = "() => find('marimo-vega, .vega-embed').some(e => !e.closest('.live'))"
+    lab.upload("mine.sqlite", path.read_bytes(), ".sqlite", taken=map_drawn)
     text = lab.text()
     assert "12 points over gain, input_variance." in text
     assert all(sentence in text for sentence in swept.findings())
     assert swept.findings()
-    lab.upload("other.sqlite", b"SQLite format 3\0" + bytes(200), ".sqlite")
-    lab.page.wait_for_function(
-        "() => find('[role=alert]').some(e => e.textContent.includes('other.sqlite'))"
-    )
+    said = "name => find('[role=alert]').some(e => e.textContent.includes(name))"
+    lab.upload("other.sqlite", b"SQLite format 3\0" + bytes(200), ".sqlite", taken=said)
 
 
 def test_two_networks_learn_on_the_page(lab, reset):

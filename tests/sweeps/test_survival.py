@@ -20,8 +20,9 @@ from bptt.configuration import Configuration
 from bptt.errors import BpttError
 
 COMMAND = [sys.executable, "-m", "bptt", "sweep"]
-# 120 points that take longer than a signal needs, also on a quiet machine
-POINTS = ["--gain", "0.5:3:60", "--seed", "0:1", "--hidden", "16", "--length", "240"]
+# Points that take longer than a signal needs, also on a quiet machine
+COUNT = 50
+POINTS = ["--gain", "0.5:3:25", "--seed", "0:1", "--hidden", "16", "--length", "240"]
 
 
 def start(folder, *more, **options):
@@ -54,24 +55,24 @@ def completed(folder, kept):
     """The same command again: all the rows, those that were there untouched, to their seconds."""
     code, out, err = ended(start(folder, "--json"))
     assert code == 0, err
-    assert json.loads(out)["points"] == 120
+    assert json.loads(out)["points"] == COUNT
     rows = sweeps.open(folder / "sweep.sqlite").rows()
-    assert len(rows) == 120
-    assert len({(row["gain"], row["seed"]) for row in rows}) == 120
+    assert len(rows) == COUNT
+    assert len({(row["gain"], row["seed"]) for row in rows}) == COUNT
     assert rows[: len(kept)] == kept
     assert [path.name for path in folder.iterdir()] == ["sweep.sqlite"]
 
 
 def test_kill_9_of_the_driver(tmp_path):
     process = start(tmp_path)
-    seen = when_there_are(15, tmp_path)
+    seen = when_there_are(8, tmp_path)
     workers = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.communicate()
     _, alive = psutil.wait_procs(workers, timeout=10)  # a second, where nothing else runs
     assert not alive
     kept = sweeps.open(tmp_path / "sweep.sqlite").rows()
-    assert len(kept) < 120
+    assert len(kept) < COUNT
     assert kept[: len(seen)] == seen
     completed(tmp_path, kept)
 
@@ -128,21 +129,21 @@ def test_a_driver_that_is_killed_before_its_workers_have_begun(tmp_path):
 
 def test_kill_9_of_a_worker(tmp_path):
     process = start(tmp_path)
-    when_there_are(15, tmp_path)
+    when_there_are(8, tmp_path)
     children = psutil.Process(process.pid).children()
     worker = next(c for c in children if "LokyProcess" in " ".join(c.cmdline()))
     worker.kill()
     code, out, err = ended(process)
     assert code == 0, err
-    assert "120 points" in out
-    assert len(sweeps.open(tmp_path / "sweep.sqlite")) == 120
+    assert f"{COUNT} points" in out
+    assert len(sweeps.open(tmp_path / "sweep.sqlite")) == COUNT
 
 
 def test_stopped_by_hand(tmp_path):
     # What runs the tests may ignore the signal, and its children would too.
     heeding = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
     process = start(tmp_path, start_new_session=True, **heeding)
-    when_there_are(15, tmp_path)
+    when_there_are(8, tmp_path)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
     code, out, _ = ended(process)
     assert code == 130
@@ -152,10 +153,10 @@ def test_stopped_by_hand(tmp_path):
 
 @pytest.mark.parametrize("engine", ["loky", "threads"])
 def test_a_full_disk(tmp_path, engine):
-    """No file of this process may grow beyond 60 kB: the system says so as it says that a disk is full."""
+    """No file of this process may grow beyond 30 kB: the system says so as it says that a disk is full."""
 
     def small():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
 
     code, _, err = ended(start(tmp_path, "--engine", engine, preexec_fn=small))
     assert code == 2
@@ -163,7 +164,7 @@ def test_a_full_disk(tmp_path, engine):
     assert last.startswith("bptt: sweep.sqlite: expected room for the rows")
     assert "Finished rows are safe" in last
     kept = sweeps.open(tmp_path / "sweep.sqlite").rows()
-    assert 0 < len(kept) < 120
+    assert 0 < len(kept) < COUNT
     completed(tmp_path, kept)
 
 
@@ -175,4 +176,4 @@ def test_two_sweeps_at_one_file(tmp_path):
     assert err.startswith("bptt: sweep.sqlite: expected a file that no other sweep writes to")
     assert len(err.splitlines()) == 1
     assert ended(first)[0] == 0
-    assert len(sweeps.open(tmp_path / "sweep.sqlite")) == 120
+    assert len(sweeps.open(tmp_path / "sweep.sqlite")) == COUNT
