@@ -1,4 +1,4 @@
-"""(j) Aicher, Foti & Fox 2019: the gradient by lag decays geometrically, and the window K for a tolerable bias follows it as a network learns.
+"""(k) Aicher, Foti & Fox 2019: the gradient by lag decays geometrically, and the window K for a tolerable bias follows it as a network learns.
 
 python -m experiments adaptive
 

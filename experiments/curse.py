@@ -1,4 +1,4 @@
-"""(h) Zucchet & Orvieto 2024, the curse of memory: the gradient of the recurrent weight grows with the memory though nothing explodes.
+"""(i) Zucchet & Orvieto 2024, the curse of memory: the gradient of the recurrent weight grows with the memory though nothing explodes.
 
 python -m experiments curse
 """

@@ -1,4 +1,4 @@
-"""(g) Decay of the error signal in LSTM and GRU with a bias at the gate that carries, beside mean field.
+"""(h) Decay of the error signal in LSTM and GRU with a bias at the gate that carries, beside mean field.
 
 python -m experiments gates
 """

@@ -1,4 +1,4 @@
-"""(i) Engelken, Wolf & Abbott 2023: the Lyapunov spectrum of chaotic networks, by their size, beside random-matrix theory.
+"""(j) Engelken, Wolf & Abbott 2023: the Lyapunov spectrum of chaotic networks, by their size, beside random-matrix theory.
 
 python -m experiments spectrum
 """
