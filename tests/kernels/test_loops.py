@@ -114,6 +114,20 @@ def test_products_are_numpys(module, dtype):
         near(loops.affine(wide, W), numpy_loops.affine(np.ascontiguousarray(wide), W), dtype)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_squares_of_sums_are_those_of_the_matrices(module, dtype):
+    rng = np.random.default_rng(4)
+    for N, M, K, B in shapes():
+        a, b = (rng.uniform(-1, 1, (N, B, n)).astype(dtype) for n in (M, K))
+        found = loops.squares_of_sums(a, b)
+        matrices = np.einsum("nbm,nbk->bmk", a.astype("float64"), b.astype("float64"))
+        for expected in (numpy_loops.squares_of_sums(a, b), np.square(matrices).sum((1, 2))):
+            assert found.dtype == expected.dtype == np.float64
+            near(found.astype(dtype), expected.astype(dtype), dtype)
+        every_second = loops.squares_of_sums(a[::2], b[::2])
+        assert np.array_equal(every_second, loops.squares_of_sums(a[::2].copy(), b[::2].copy()))
+
+
 def test_the_bill_is_numpys(module):
     rng = np.random.default_rng(3)
     for rows, columns, *_ in shapes():

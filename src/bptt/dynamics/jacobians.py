@@ -9,11 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bptt import kernels
 from bptt.arrays import Array, as_whole
 from bptt.cells import Derivatives
 from bptt.cells.scales import LOG2, brought_to_one, slopes_apart, times_slopes, underflown
 from bptt.layers import Trace
 from bptt.layers.immediate import check_trace
+
+# W_R whose largest entry is within 2^±ORDINARY is taken as it is: the room of the rows has place for its products.
+ORDINARY = 16
 
 # Binary orders that rows are lifted by, so that products with denormal factors keep their digits.
 ROOM = {np.dtype(np.float32): 60, np.dtype(np.float64): 300}
@@ -49,8 +53,10 @@ class RowsBack:
 
     def __init__(self, trace: Trace) -> None:
         self.trace, W_R = trace, trace.weights.W_R
-        self.e_weights = int(np.frexp(np.abs(W_R).max())[1])
+        e = int(np.frexp(np.abs(W_R).max())[1])
+        self.e_weights = e if abs(e) > ORDINARY else 0
         self.W_R = np.ldexp(W_R, -self.e_weights)
+        self.product = kernels.product(self.W_R, trace.x.shape[1])
 
     def __call__(self, V: Array, t: int) -> tuple[Array, Array]:
         """Errors of s_t as errors of s_{t-1}.
@@ -77,12 +83,16 @@ class RowsBack:
             dz, carry = weights.cell.vjp(np.ldexp(V, lift), derivatives)
         through = weights.cell.through  # where a gate scales the state before W_R, W_R acts twice
         raw = (
-            (dz.reshape(-1, dz.shape[-1]) @ self.W_R).reshape(*V.shape[:2], H)
+            self.product(dz)
             if through is None
             else through(dz, derivatives, self.W_R, self.e_weights)
         )
-        back, e_back = brought_to_one(raw, e + self.e_weights)
-        if carry is not None:
+        if carry is not None and not self.e_weights:
+            carry[..., :H] += raw
+            back, e_back = brought_to_one(carry, e)
+        else:
+            back, e_back = brought_to_one(raw, e + self.e_weights)
+        if carry is not None and self.e_weights:
             carry, e_carry = brought_to_one(carry, e)
             has, carries = back.any(-1), carry.any(-1)
             top = np.where(

@@ -13,6 +13,8 @@ from bptt.kernels.dispatch import (
     linearised,
     outer,
     path,
+    product,
+    squares_of_sums,
 )
 from bptt.kernels.numpy_loops import LagNorms, before
 from bptt.kernels.pool import empty
@@ -29,4 +31,6 @@ __all__ = [
     "linearised",
     "outer",
     "path",
+    "product",
+    "squares_of_sums",
 ]

@@ -3,7 +3,7 @@
 ``numpy_loops`` says what each computes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,25 @@ def outer(a: Array, b: Array, out: Array | None = None) -> Array:
         for piece in _pieces(len(a), 2.0 * a[0].size * b.shape[-1]):
             C.outer(a[piece], b[piece], out)
     return out
+
+
+def squares_of_sums(a: Array, b: Array) -> Array:
+    """``numpy_loops.squares_of_sums``."""
+    squares = np.empty(a.shape[1])
+    C.squares_of_sums(np.ascontiguousarray(a), np.ascontiguousarray(b), squares)
+    return squares
+
+
+def product(M: Array, rows: int) -> Callable[[Array], Array]:
+    """``numpy_loops.product``: M is laid out for the loops once."""
+    packed = C.pack(M, 1, rows)
+
+    def times(a: Array) -> Array:
+        out = np.empty((*a.shape[:-1], M.shape[1]), a.dtype)
+        C.affine(packed, a, None, out)
+        return out
+
+    return times
 
 
 def forward(weights: Weights, x: Array, state0: States, keep: Array | None) -> tuple[Array, States]:

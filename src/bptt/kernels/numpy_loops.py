@@ -9,7 +9,7 @@ A state has one part (h) or two (h, c); errors of it lie side by side in one arr
 ``compiled_loops`` has the same functions, compiled.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +46,31 @@ def outer(a: Array, b: Array, out: Array | None = None) -> Array:
         return np.asarray(product)
     out += product
     return out
+
+
+def squares_of_sums(a: Array, b: Array) -> Array:
+    """‖Σ_n a_n ⊗ b_n‖² of each sequence, by the products of all pairs of its rows: no matrix is formed.
+
+    Args:
+        a: (N, B, M) rows of B sequences.
+        b: (N, B, K) as many.
+
+    Returns:
+        (B,) float64.
+    """
+    a, b = np.swapaxes(a, 0, 1), np.swapaxes(b, 0, 1)
+    pairs = (a @ np.swapaxes(a, 1, 2)) * (b @ np.swapaxes(b, 1, 2))
+    return np.asarray(pairs.sum((1, 2), dtype=np.float64))
+
+
+def product(M: Array, rows: int) -> Callable[[Array], Array]:
+    """a ↦ a M, for the same M again and again.
+
+    Args:
+        M: (K, N).
+        rows: how many rows a has, about.
+    """
+    return lambda a: affine(a, M)
 
 
 def forward(weights: Weights, x: Array, state0: States, keep: Array | None) -> tuple[Array, States]:

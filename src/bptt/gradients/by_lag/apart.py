@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bptt import kernels
 from bptt.arrays import Array
 from bptt.gradients.by_lag.scaled import outer_sum
 
@@ -91,11 +92,8 @@ def log_norms_apart(dz: Array, e: Array, common: int | None, h_prev: Array) -> A
             ]
         )  # fmt: skip
     top = int(e.max())
-    own, h = (np.swapaxes(array, 0, 1) for array in (dz, h_prev))
-    if common is None:
-        own = np.ldexp(own, np.swapaxes(e - top, 0, 1)[..., None])
-    products = (own @ np.swapaxes(own, 1, 2)) * (h @ np.swapaxes(h, 1, 2))
-    squares = products.sum((1, 2), dtype=np.float64)
+    own = dz if common is not None else np.ldexp(dz, (e - top)[..., None])
+    squares = kernels.squares_of_sums(own, h_prev)
     with np.errstate(divide="ignore"):
         return np.asarray(0.5 * np.log(np.maximum(squares, 0)) + top * np.log(2.0))
 

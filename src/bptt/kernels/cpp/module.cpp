@@ -9,6 +9,7 @@
 #include "bill.h"
 #include "lag_step.h"
 #include "outer.h"
+#include "pairs.h"
 #include "pool_module.h"
 #include "processor.h"
 #include "team.h"
@@ -80,6 +81,13 @@ void bind_products(nb::module_& m, const char* packed_name) {
             outer(Apart<T>{left.data, left.stride}, only, left.rows, M, begin, end);
         }, OUTER_HEIGHT);
     }, "a"_x, "b"_x, "out"_x, unlocked);
+
+    m.def("squares_of_sums", [](In a, In b, Array<double> squares) {
+        const Cube<const T> left(a, "a"), right(b, "b");
+        require(right.T_ == left.T_ && right.B == left.B, "b");
+        double* to = whole(squares, left.B, "squares");
+        squares_of_sums(left.data, left.width, right.data, right.width, left.T_, left.B, to);
+    }, "a"_x, "b"_x, "squares"_x, unlocked);
 
     const auto elementwise = [&](const char* name, auto function) {
         m.def(name, [function](int phi, In z, Out out) {
