@@ -108,6 +108,7 @@ def test_products_are_numpys(module, dtype):
         a = rng.uniform(-1, 1, (rows, 2, K)).astype(dtype)
         W, bias = rng.uniform(-1, 1, (K, N)).astype(dtype), rng.uniform(-1, 1, N).astype(dtype)
         near(loops.affine(a, W, bias), numpy_loops.affine(a, W, bias), dtype)
+        near(loops.product(W, rows)(a), numpy_loops.product(W, rows)(a), dtype)
         turned = np.asfortranarray(W)
         near(loops.affine(a, turned), numpy_loops.affine(a, W), dtype)
         wide = rng.uniform(-1, 1, (rows, 2, K + 3)).astype(dtype)[..., :K]  # rows apart

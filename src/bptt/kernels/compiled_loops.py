@@ -66,9 +66,11 @@ def product(M: Array, rows: int) -> Callable[[Array], Array]:
     packed = C.pack(M, 1, rows)
 
     def times(a: Array) -> Array:
-        out = np.empty((*a.shape[:-1], M.shape[1]), a.dtype)
-        C.affine(packed, a, None, out)
-        return out
+        flat = a.reshape(-1, a.shape[-1])
+        out = np.empty((len(flat), M.shape[1]), a.dtype)
+        for piece in _pieces(len(flat), 2.0 * M.size):
+            C.affine(packed, flat[piece], None, out[piece])
+        return out.reshape(*a.shape[:-1], M.shape[1])
 
     return times
 
