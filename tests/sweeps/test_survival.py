@@ -117,9 +117,10 @@ def test_rows_are_read_though_the_last_write_was_cut_off(tmp_path):
 
 def test_a_driver_that_is_killed_before_its_workers_have_begun(tmp_path):
     """What ends them is there before anything of ours is imported, which takes longer than all else."""
-    process = start(tmp_path)
+    process = start(tmp_path, "--workers", "2")
     workers = []
     while len(workers) < 2:
+        assert process.poll() is None
         children = psutil.Process(process.pid).children(recursive=True)
         workers = [child for child in children if "LokyProcess" in " ".join(child.cmdline())]
     process.kill()
