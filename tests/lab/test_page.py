@@ -148,16 +148,21 @@ def test_all_exercises_are_solved_with_what_the_page_shows(reset):
     second = lab.rows("terms", "terms")[1]
     assert "Hint" in lab.answer(0, second["power"])
     assert lab.answer(0, round(second["state"], 3)).startswith("Right")
+    lab.page.wait_for_function("find('.said')[0].classList.contains('right')", timeout=5000)
     lab.begin(1, "terms")
     powers = [row["power"] for row in lab.rows("terms", "terms")[:-1]]
     assert lab.answer(1, next(k for k, power in enumerate(powers) if power < 0.01)).startswith("Right")  # fmt: skip
     lab.begin(2, "terms")
+    along = lab.page.evaluate("live('terms').view.scale('x').domain()")
+    assert along == [0, 1, 2, 3, 4, 5, "rest"]  # also after there were fewer
     last = lab.rows("terms", "terms")[-2]
     assert last["power"] > 1 > abs(last["state"]) > 0.9 > 1e-3 > last["slopes"]
     assert lab.answer(2, "the slopes φ′").startswith("Right")
     lab.begin(3, "factors")
     rates = [r["value"] for r in lab.rows("factors", "cells") if r["of"] == "together"]
     gone = int(np.flatnonzero(np.cumsum(rates) < np.log(0.01))[0]) + 1
+    so_far = [r["so far"] for r in lab.rows("factors", "cells") if r["of"] == "together"]
+    assert float(so_far[gone - 1]) < 0.01 < float(so_far[gone - 2])  # under the pointer
     assert lab.answer(3, gone).startswith("Right")
     for key, wrong in enumerate(("soon", 3 * gone, gone - 3)):
         assert ("Solution" in lab.answer(3, wrong)) == (key == 2)

@@ -51,10 +51,8 @@ class Ask(anywidget.AnyWidget):
       const send = (key, value) => { model.set(key, value); model.save_changes(); };
       const said = document.createElement("div");
       said.className = "said";
-      const show = () => {
-        said.innerHTML = model.get("said");
-        said.classList.toggle("right", model.get("right"));
-      };
+      const show = () => { said.innerHTML = model.get("said"); };
+      const mark = () => said.classList.toggle("right", model.get("right"));
       form.addEventListener("submit", event => {  // Enter in the field, or the button
         event.preventDefault();
         send("answer", { value: field.value, n: (model.get("answer").n ?? 0) + 1 });
@@ -65,7 +63,9 @@ class Ask(anywidget.AnyWidget):
         field, check, button("Set the sliders", "button", () => send("begun", model.get("begun") + 1)), said,
       );
       model.on("change:said", show);
+      model.on("change:right", mark);  // it may come after what is said
       show();
+      mark();
       el.append(form);
     } };
     """

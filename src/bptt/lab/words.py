@@ -4,13 +4,13 @@ import re
 from html import escape
 
 WORDS = {
-    "gradient": "The derivative of the error E by every weight: how E changes with a small change of the weight.",
+    "gradient": "The derivative of the error E with respect to every weight: how E changes with a small change of the weight.",
     "activation": "The function φ that makes the state out of z: h = φ(z).",
     "slope": "The derivative φ′ of the activation, at the z of a unit and a step.",
     "lag": "k, how many steps lie between an error and the place where the weight acts on it.",
     "vanish": "To become smaller with every step back.",
     "explode": "To become larger with every step back.",
-    "error signal": "The derivative of E by z, as it arrives k steps back; of a gated cell by its state.",
+    "error signal": "The derivative of E by z, as it arrives k steps back; in a gated cell, by its state.",
     "horizon": "The smallest lag such that it and all smaller ones hold 95 % of the sizes of all G_k.",
     "needed lag": "The lag that the task asks for; half the sequence if the task does not say.",
     "saturated": "With a slope below a tenth of the steepest one.",

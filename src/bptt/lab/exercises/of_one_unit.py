@@ -58,7 +58,7 @@ def _culprit(answer: Any) -> Checked:
         return Checked(False, f"The answer is one of {POWERS}, {SLOPES}, {STATES}.")
     last = expression(GROWING).terms[-2].row()
     sizes = {POWERS: last["power"], SLOPES: last["slopes"], STATES: last["state"]}
-    said = f"In the term of lag {last['lag']}, {answer} make {abs(sizes[answer]):.1g}"
+    said = f"In the term of lag {last['lag']}, {answer} give a factor of {abs(sizes[answer]):.2g}"
     if answer == SLOPES:
         return Checked(True, f"Right. {said}, while W_R to the power of {last['lag']} is {last['power']:g}.")  # fmt: skip
     return Checked(False, f"{said}: that makes no term so small.")
@@ -66,15 +66,15 @@ def _culprit(answer: Any) -> Checked:
 
 FACTOR = Exercise(
     "factor", "terms", "A factor of a term",
-    "Set the sliders to $W_R = 1.2$, $W_F = 0.5$, *tanh* and $n = 3$. Which number is the third factor of the second "
-    "term? Right is within 0.005.",
+    "Set the sliders to $W_R = 1.2$, $W_F = 0.5$, *tanh* and $n = 3$. What is the value of the third factor of the second "
+    "term, that of lag 1? An answer within 0.005 is right.",
     SECOND, _factor,
     "The terms stand below each other, the first is that of lag 0. The number of a factor stands below it.",
     "The second line is W_R φ′(z at t-1) h at t-2. Its third factor is the state h at t-2; below it stands -0.836.",
 )  # fmt: skip
 POWER = Exercise(
     "power", "terms", "Halved at each step",
-    "Set them to $W_R = 0.5$, $W_F = 1$, *identity*, whose slope is always 1, and $n = 8$. What is the smallest lag $k$ "
+    "Set the sliders to $W_R = 0.5$, $W_F = 1$, *identity*, whose slope is always 1, and $n = 8$. What is the smallest lag $k$ "
     "at which $W_R^k$ is below 0.01?",
     HALVED, _power,
     "In the term of lag k the factor W_R stands k times. Each step back halves it.",
@@ -82,7 +82,7 @@ POWER = Exercise(
 )  # fmt: skip
 CULPRIT = Exercise(
     "culprit", "terms", "The culprit",
-    "Set them to $W_R = 2$, $W_F = 1$, *tanh* and $n = 6$. Now $W_R^k$ grows with $k$, and still the terms vanish. What makes "
+    "Set the sliders to $W_R = 2$, $W_F = 1$, *tanh* and $n = 6$. Now $W_R^k$ grows with $k$, and still the terms vanish. What makes "
     "them so small?",
     GROWING, _culprit,
     "Compare in the last lines: the number below the power of W_R, those below the slopes, and that below the state.",

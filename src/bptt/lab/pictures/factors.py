@@ -37,7 +37,10 @@ def _factors(names: tuple[str, ...]) -> dict[str, Any]:
                 scale=alt.Scale(range=[BLUE, PALE, ORANGE], domain=[-LIMIT, 0, LIMIT], clamp=True),
                 legend=alt.Legend(orient="top", values=[-1.386, -0.693, 0, 0.693, 1.386], labelExpr="'× ' + format(exp(datum.value), '.2~f')"),
             ),
-            tooltip=["of:N", alt.Tooltip("lag:Q", title="from lag"), alt.Tooltip("factor:N", title="factor")],
+            tooltip=[
+                "of:N", alt.Tooltip("lag:Q", title="from lag"), alt.Tooltip("factor:N", title="factor"),
+                alt.Tooltip("so far:N", title=PRODUCT),
+            ],
         )
     )  # fmt: skip
     text = (
@@ -48,6 +51,7 @@ def _factors(names: tuple[str, ...]) -> dict[str, Any]:
 
 def _factors_rows(shown: Measured) -> Rows:
     profile = shown.layer.profile
+    growth = profile.log10_growth
     rows = [
         {
             "lag": k,
@@ -55,12 +59,12 @@ def _factors_rows(shown: Measured) -> Rows:
             "of": name,
             "value": round(float(v), 4),
             "factor": f"{np.exp(v):.3g}",
+            "so far": power_of_ten(float(growth[k + 1])),
         }
         for name, gains in profile.factors.items()
         for k, v in enumerate(gains)
         if np.isfinite(v)
     ]
-    growth = profile.log10_growth
     last = len(growth) - 1
     # between the edges, where the numbers have room
     marks = np.unique(np.linspace(0, last, 10).round().astype(int))[1:-1]

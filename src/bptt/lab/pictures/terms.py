@@ -11,6 +11,7 @@ from bptt.presentation.chart_style import LOW, Rows, fed, sized
 from bptt.presentation.colours import BLUE, ORANGE
 
 REST = "rest"
+ALONG = alt.EncodingSortField("place", op="min")  # the rest stays last when terms are added
 ROOMY = "width < 46 * length(domain('x')) ? 0 : 1"  # or the numbers overlap; the formula above holds them
 
 
@@ -20,7 +21,7 @@ def _terms() -> dict[str, Any]:
         alt.Chart(fed("terms"))
         .mark_bar()
         .encode(
-            x=alt.X("lag:O", title="lag k", sort=None, axis=alt.Axis(labelAngle=0)),
+            x=alt.X("lag:O", title="lag k", sort=ALONG, axis=alt.Axis(labelAngle=0)),
             y=alt.Y("product:Q", title="the term"),
             color=alt.condition("datum.product < 0", alt.value(ORANGE), alt.value(BLUE)),
             tooltip=["lag:O", "power:Q", "slopes:Q", "state:Q", "product:Q"],
@@ -29,7 +30,7 @@ def _terms() -> dict[str, Any]:
     text = (
         alt.Chart(fed("terms"))
         .mark_text(dy=-8, fontSize=12, opacity=alt.expr(ROOMY))
-        .encode(x=alt.X("lag:O", sort=None), y="top:Q", text="number:N")
+        .encode(x=alt.X("lag:O", sort=ALONG), y="top:Q", text="number:N")
     )
     return spec_of(sized(bars + text, LOW))
 
@@ -39,10 +40,11 @@ def _terms_rows(shown: Unrolled) -> Rows:
         row
         | {
             "lag": REST if row["lag"] is None else row["lag"],
+            "place": place,
             "number": f"{row['product']:.2g}",
             "top": max(0.0, row["product"]),
         }
-        for row in shown.rows()
+        for place, row in enumerate(shown.rows())
     ]
     return {"terms": rows}
 
