@@ -130,7 +130,7 @@ The chart shows the size $\lVert G_k \rVert$ of each part of the gradient, (9), 
 of the sum of the squares of its entries. On this log scale a straight line down is vanishing at a constant rate, a line up is exploding. The other curves show what all
 factors $W_R$ have made of the error up to lag $k$, and what all slopes $\varphi'$ have: on this scale the two add up. The first
 button shows both of them shrinking it, the others a $W_R$ that lets it grow.
-The **horizon** is the smallest lag such that it and all smaller ones hold 95 % of $\sum_k \lVert G_k \rVert$. The **needed
+The **horizon** is the smallest lag such that it and all smaller ones hold 95 % of $\sum_k \lVert G_k \rVert$. The **needed
 lag** is the one that the task asks for, or half the sequence if the task does not say. The last lag of an error at step $t$
 would be $t - 1$. Its $G_k$ is 0, and no point is drawn: it holds the state before the first step, and $h_0 = 0$.
 """
@@ -201,7 +201,7 @@ HELP = r"""
   holds the states back either: they can grow with the length of the sequence, and learning rates must be small.
 - **Clipping** helps against exploding alone: see the next section. **Truncating** saves time, and forgets what is far back.
 - **A way past $W_R$.** A *gru* or *lstm* is a cell with gates. The [[carry]] is the gate by which the old state goes on without
-  meeting $W_R$ or the slope of an activation: an LSTM's forget gate $f$, a GRU's update gate. After $k$ steps about $f^k$ is left.
+  meeting $W_R$ or the slope of an activation: an LSTM's forget gate $f$ or a GRU's update gate. After $k$ steps about $f^k$ is left.
 
 With weights as they are drawn, $f$ is near $\tfrac12$, and the reach is no better than before. A bias $b_f$ opens it: where the inputs add
 nothing, $f = 1/(1 + e^{-b_f})$, the logistic function of the bias. With $b_f = \ln (k - 1)$ this is $f = 1 - 1/k$, and $f^k$, the part

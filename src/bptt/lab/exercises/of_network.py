@@ -105,7 +105,7 @@ def _bias(answer: Any) -> Checked:
 LAG = Exercise(
     "lag", "factors", "The lag at which the signal is gone",
     "A plain *rnn* of 64 units, gain 0.9, input strength 0.1, *tanh*, 100 steps. At which lag does the error signal first fall "
-    "below 1 % of its size at lag 0? Predict it, then look at the row *product so far*. An answer within 10 %, or within one lag, is right.",
+    "below 1 % of its size at lag 0? Predict it, then look at the row *product so far*. An answer within 10 %, or within one lag, is right.",
     WEAK, _lag,
     "If each step back multiplies the signal by r, after k steps it is r to the power of k. The colours of the row "
     "together say what r is: a little below 0.8. Under the pointer every column says its factor and the product so far.",
@@ -132,7 +132,7 @@ GAIN = Exercise(
 )  # fmt: skip
 TRUNCATION = Exercise(
     "truncation", "truncation", "Where to truncate",
-    "The *rnn* with gain 0.9 and input strength 0.1 again. Which is the shortest sliding window $K$ that misses at most 5 % of the "
+    "The *rnn* with gain 0.9 and input strength 0.1 again. Which is the shortest sliding window $K$ that misses at most 5 % of the "
     "gradient of $W_R$? An answer within one step is right.",
     WEAK, _truncation,
     "Look where the line of the sliding window meets the dotted line of 5 %. A point says its K under the pointer.",
@@ -141,7 +141,7 @@ TRUNCATION = Exercise(
 BIAS = Exercise(
     "bias", "helped", "A gate for lag 150",
     "An *lstm* of 64 units, input strength 0.5, 300 steps. Choose $b_f$ so that about $1/e$ of the error is left by the carry at lag "
-    "150; anything between 10 % and 60 % is right.",
+    "150; anything between 10 % and 60 % is right.",
     GATED, _bias,
     "The text above says which bias leaves about 1/e at lag k; here k is 150, and ln is the natural logarithm.",
     "b_f = ln(150 - 1) = 5.0. The forget gate is then about 0.993, and 0.993 to the power of 150 is about 1/e.",

@@ -27,7 +27,7 @@ def _sequence() -> dict[str, Any]:
             x=x,
             x2="next:Q",
             y2=alt.datum(0),
-            y=alt.Y("size:Q", title="what step s moves in W_R", axis=alt.Axis(format="%")),
+            y=alt.Y("size:Q", title="share of step s", axis=alt.Axis(format="%")),
             tooltip=["step:Q", alt.Tooltip("size:Q", format=".2%")],
         )
     )
