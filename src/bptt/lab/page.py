@@ -89,7 +89,7 @@ def _(Derivation, form, mo, steps, texts, words):
     mo.vstack(
         [
             mo.md(words.explained(texts.EQUATIONS)),
-            mo.hstack([steps, form], justify="start", gap=2, wrap=True),
+            mo.hstack([steps, form], justify="start", align="center", gap=2, wrap=True),
             texts.classed("formulas", mo.md(texts.aligned(Derivation(steps.value, form.value)))),
         ]
     )

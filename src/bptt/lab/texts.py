@@ -96,7 +96,7 @@ EQUATIONS = r"""
 
 (1) and (2) are the network, (3) is the error, (4) the question above. (5) is the product rule: $W_R$ stands in $z_t$, and it hides in
 $h_{t-1}$. (6) is the chain rule through the activation. (7) puts (6) into (5). Go $n$ steps back in this way and you have
-the *unrolled* expression (8): a sum over how long ago each part comes from. How many steps back that is, is called the
+the *unrolled* expression (8): a sum with one term for each number of steps back. This number is called the
 **lag** $k$. The term of lag $k$ carries $k$ factors $W_R$ and $k$ slopes $\varphi'$; the last term holds the rest, what lies
 further back. Put (8) into (4), and the gradient is a sum over lags, $\partial E/\partial W_R = G_0 + G_1 + G_2 + \dots$; (9) is
 one of its parts.
@@ -171,7 +171,8 @@ The *singular values* $\sigma$ of $W_R$ say how much it stretches vectors: one s
 largest, $\sigma_{\max}$. Its *eigenvalues*, complex numbers, say what many steps do: in the long run $W_R^k$ grows or
 shrinks at each step by the size of the largest eigenvalue, that is its distance from 0. On the orange circle the size is 1. With
 $\gamma = \max |\varphi'|$, $\sigma_{\max} < 1/\gamma$ is *sufficient* for vanishing, $\sigma_{\max} > 1/\gamma$ only
-*necessary* for exploding (Pascanu, Mikolov & Bengio 2013). For a gated cell the picture shows the candidate's part of $W_R$.
+*necessary* for exploding (Pascanu, Mikolov & Bengio 2013). *Cause: weights* on the card means that $W_R$
+takes most of the signal, or lets it grow. For a gated cell the picture shows the candidate's part of $W_R$.
 """
 
 EXPONENTS = r"""
@@ -205,7 +206,7 @@ HELP = r"""
 
 With weights as they are drawn, $f$ is near $\tfrac12$, and the reach is no better than before. A bias $b_f$ opens it: where the inputs add
 nothing, $f = 1/(1 + e^{-b_f})$, the logistic function of the bias. With $b_f = \ln (k - 1)$ this is $f = 1 - 1/k$, and $f^k$, the part
-that is left at lag $k$, is about $1/e \approx 37$ %. A plain *rnn* has no gate: there the bias is added to every $z$ and only moves the units
+that is left at lag $k$, is about $1/e$, which is 37 %. A plain *rnn* has no gate: there the bias is added to every $z$ and only moves the units
 along $\varphi$.
 """
 
@@ -273,20 +274,20 @@ runs this page; it is read as numbers, never as code.
 AHEAD = r"""
 ## Will it learn?
 
-How far the gradient reaches says what a network can hear of the past at this moment. Whether it learns from it shows only while it
-learns. Choose how many weight updates its training would have, and press the button: a copy of the sliders' network is
+How far the gradient reaches says what a network can hear of the past at this moment. Whether it learns from that shows only during
+training. Choose how many weight updates the training would have, and press the button: a copy of the sliders' network is
 trained for a tenth of them, on the task that is chosen above, and measured at the start, half-way and at the end, on sequences
 that it never learns from. That takes some seconds; with 128 units, long sequences or *digits*, up to a minute.
 
 Three things must come together. **Reach**: the error signal arrives at the needed lag. **Agreement**: what it says there is
 the same on other sequences, and not noise that cancels. **Form**: the network can make what the task asks for out of what
-lies so far back. Where one is missing, it is named.
+lies so far back. If one of them is missing, the page names it.
 """
 
 SWEEP = r"""
 ## Many networks at once
 
-One network is an anecdote. A sweep measures thousands, on every processor there is: `bptt sweep` on the command
+One network is an anecdote. A sweep measures thousands, on all processors of the machine: `bptt sweep` on the command
 line keeps them in one file, a row each. Drop that file here and see the map: where the gradient vanishes, where it explodes,
 and the line between them.
 """

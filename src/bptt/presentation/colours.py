@@ -8,6 +8,7 @@ NAMES = {BLUE: "blue", ORANGE: "orange", GREEN: "green", PURPLE: "purple", GREY:
 PALE = "#f2f2f2"  # the middle of a scale from blue to orange
 # Lighter ones of the same set, for a dark ground.
 ON_DARK = {BLUE: "#56B4E9", ORANGE: "#E69F00", GREEN: GREEN, PURPLE: PURPLE, GREY: "#A3A3AE"}
+ON_DARK[PALE] = "#33343c"  # the middle of a scale is what stands out least
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,13 @@ from bptt.presentation.colours import ON_DARK
 
 NARROW = 340  # pixels, of a telephone's column
 AROUND = 60  # axis and labels beside a chart
+CRISP = (
+    ".mark-rect path{shape-rendering:crispEdges}"  # or the ground shines through between neighbours
+)
 # light and dark
 TEXT, MARK, SOFT, LINE = ("#000", "#e9e9ee"), ("black", "#e9e9ee"), ("#888", "#a6a6b3"), ("#ddd", "#3a3b44")  # fmt: skip
 CHARTS = {
-    "background": "transparent", "font": "system-ui, sans-serif", "axis": {"labelFontSize": 12, "titleFontSize": 13, "titleFontWeight": "normal"},
+    "background": "transparent", "font": "system-ui, sans-serif", "axis": {"labelFontSize": 12, "titleFontSize": 13, "titleFontWeight": "normal", "labelSeparation": 8},
     "legend": {"labelFontSize": 12, "labelLimit": 400, "columnPadding": 24}, "padding": {"left": 24, "right": 14, "top": 6, "bottom": 6}, "view": {"stroke": LINE[0]}, "axisY": {"minExtent": 44},
 }  # fmt: skip
 
@@ -58,7 +61,7 @@ def _drawn(spec: dict[str, Any]) -> str:
     svg = vl_convert.vegalite_to_svg(spec, vl_version=version, config=CHARTS)
     # an image is read as a whole: what it says of its parts would be half of the file
     svg = re.sub(r' (?:aria-[a-z]+|role)="[^"]*"', "", svg)
-    svg = re.sub(r"(<svg[^>]*>)", rf"\1<style>{_dark()}</style>", svg, count=1)
+    svg = re.sub(r"(<svg[^>]*>)", rf"\1<style>{CRISP}{_dark()}</style>", svg, count=1)
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 

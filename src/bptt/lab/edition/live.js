@@ -39,13 +39,15 @@ const line = ({ lag, k, power, slopes, state, product }) => {
   return `<tr><th>${lag === null ? "rest" : `lag ${lag}`}</th><td>${three(product)}</td><td>=</td><td>${parts.join(" ")}</td></tr>`;
 };
 const bars = terms => {
-  const wide = 600 / terms.length, most = Math.max(...terms.map(t => Math.abs(t.product)), 1e-300);
+  const wide = 600 / terms.length, products = terms.map(t => t.product);
+  const most = Math.max(0, ...products), least = Math.min(0, ...products);
+  const scale = 150 / Math.max(most - least, 1e-300), zero = 8 + scale * most;
   const drawn = terms.map(({ lag, product }, i) => {
-    const high = 70 * Math.abs(product) / most, x = i * wide;
-    return `<rect x="${x + 4}" y="${product < 0 ? 90 : 90 - high}" width="${wide - 8}" height="${high}"
+    const high = scale * Math.abs(product), x = i * wide;
+    return `<rect x="${x + 4}" y="${product < 0 ? zero : zero - high}" width="${wide - 8}" height="${high}"
       class="${product < 0 ? "below" : "above"}"/><text x="${x + wide / 2}" y="182">${lag === null ? "rest" : lag}</text>`;
   });
-  return `<line x1="0" x2="600" y1="90" y2="90"/>${drawn.join("")}`;
+  return `<line x1="0" x2="600" y1="${zero}" y2="${zero}"/>${drawn.join("")}`;
 };
 const show = () => {
   const at = { phi: $("phi").value };

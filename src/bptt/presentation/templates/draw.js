@@ -18,7 +18,9 @@
   function fitted(spec, room) {
     const one = spec.width ? spec : spec.spec;
     if (spec.concat) spec.columns = Math.max(1, Math.min(spec.columns, Math.floor(room / 245)));
-    else if (one && one.width) one.width = Math.max(180, Math.min(one.width, room - 78 - (spec.mark ? 60 : 0)));
+    const { color } = spec.mark ? spec.encoding : {};  // a legend beside the chart takes room, one on top does not
+    const beside = color?.field && color.legend !== null && color.legend?.orient !== "top";
+    if (!spec.concat && one?.width) one.width = Math.max(180, Math.min(one.width, room - 78 - (beside ? 60 : 0)));
     return spec;
   }
   function draw(id) {
