@@ -257,6 +257,8 @@ def test_after_a_refusal_a_good_file_is_shown(lab, reset, lstm):
 
 
 def test_charts_say_what_they_show(lab, reset):
+    # one that is just being drawn anew has none for a moment
+    lab.page.wait_for_function("() => find('.live').every(e => e.querySelector('[role=img]'))")
     said = lab.page.evaluate(
         "Object.fromEntries(find('.live').map(e => [e.dataset.key, e.querySelector('[role=img]').getAttribute('aria-label')]))"
     )
