@@ -8,7 +8,14 @@ import pytest
 import bptt
 from bptt.cells import gru, lstm
 from bptt.cells.activations import ACTIVATIONS
-from bptt.dynamics import critical_gain, jacobian_product, lyapunov, lyapunov_of, mean_field
+from bptt.dynamics import (
+    critical_gain,
+    jacobian_product,
+    jacobians,
+    lyapunov,
+    lyapunov_of,
+    mean_field,
+)
 
 
 def held_at(z, W_R, dtype, activation):
@@ -97,3 +104,19 @@ def test_q_just_above_the_critical_gain_of_another_activation():
 def test_jacobians_whose_squares_are_beyond_the_type(size):
     exponents = lyapunov_of([size * np.eye(2)] * 5).exponents
     np.testing.assert_allclose(exponents, np.log(size), rtol=1e-15)
+
+
+@pytest.mark.parametrize("cell", [bptt.LSTM, bptt.GRU])
+def test_both_ways_of_adding_rows_agree(cell, monkeypatch, rng):
+    """Weights of ordinary size are taken as they are; the way for all others, each row over a power of two, gives the same."""
+    trace = cell.init(3, 6, rng=1, dtype="float64").forward(rng.standard_normal((40, 2, 3)))
+    sums, add = [], jacobians._sum
+    monkeypatch.setattr(jacobians, "_sum", lambda *rows: sums.append(rows) or add(*rows))
+    quick, product = lyapunov(trace), jacobian_product(trace, 39, 40)
+    assert not sums
+    monkeypatch.setattr(jacobians, "ORDINARY", -1)
+    slow, other = lyapunov(trace), jacobian_product(trace, 39, 40)
+    assert len(sums) == 80
+    np.testing.assert_allclose(quick.exponents, slow.exponents, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(product.log_scale, other.log_scale, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(product.matrix, other.matrix, rtol=0, atol=1e-12)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bptt.dynamics import spectrum
+from bptt.dynamics.spectrum import log_largest_power
 
 
 def rotation(H, seed=0):
@@ -41,6 +42,22 @@ def test_powers_that_keep_their_size_do_not_grow(H):
     """Rounding makes one of 64 powers the largest: that is no growth."""
     s = spectrum(rotation(H))
     assert (s.peak_power, s.peak, s.last) == (1, pytest.approx(1), pytest.approx(1))
+
+
+@pytest.mark.parametrize("gain", [0.3, 0.8, 0.99, 1.0, 1.3])
+@pytest.mark.parametrize("transient", [0.0, 3.0])
+def test_the_largest_power_is_the_largest_of_all(gain, transient):
+    """Though most are never formed where they shrink."""
+    rng = np.random.default_rng(3)
+    W = rng.normal(size=(9, 9))
+    W = gain * W / np.abs(np.linalg.eigvals(W)).max() + transient * np.triu(np.ones((9, 9)), 7)
+    found, sizes = spectrum(W), [np.linalg.norm(np.linalg.matrix_power(W, k), 2) for k in range(1, 65)]  # fmt: skip
+    best = int(np.argmax(sizes)) + 1
+    assert found.peak_power == (None if best == 64 else best)
+    assert found.peak is None or found.peak == pytest.approx(max(sizes), rel=1e-12)
+    assert found.last == pytest.approx(sizes[-1], rel=1e-10)
+    for most in (1, 3, 20):
+        assert log_largest_power(W, found, most) == pytest.approx(np.log(max(sizes[:most])), abs=1e-12)  # fmt: skip
 
 
 def test_a_transient_ends():

@@ -92,7 +92,8 @@ def _is_transient(evidence: Evidence) -> bool:
     by_eigenvalues = evidence.steps * float(np.log(max(evidence.weights.radius, 1.0)))
     if by_eigenvalues >= BULK * by_weights:
         return False
-    by_powers = log_largest_power(evidence.layer.W_R, min(evidence.steps, LONGEST))
+    most = min(evidence.steps, LONGEST)
+    by_powers = log_largest_power(evidence.layer.W_R, evidence.weights, most)
     return by_powers - by_eigenvalues >= BULK * (by_weights - by_eigenvalues)
 
 

@@ -49,14 +49,15 @@ class RowsBack:
 
     Args:
         trace: from a layer's ``forward``.
+        n: how many rows there are of each sequence.
     """
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, n: int) -> None:
         self.trace, W_R = trace, trace.weights.W_R
         e = int(np.frexp(np.abs(W_R).max())[1])
         self.e_weights = e if abs(e) > ORDINARY else 0
         self.W_R = np.ldexp(W_R, -self.e_weights)
-        self.product = kernels.product(self.W_R, trace.x.shape[1])
+        self.product = kernels.product(self.W_R, trace.x.shape[1] * n)
 
     def __call__(self, V: Array, t: int) -> tuple[Array, Array]:
         """Errors of s_t as errors of s_{t-1}.
@@ -68,7 +69,8 @@ class RowsBack:
         Returns:
             (B, n, S) rows with the largest entry of each between 1/2 and 1, or zero, and (B, n) their exponents.
         """
-        trace, weights, H = self.trace, self.trace.weights, self.trace.layer.hidden
+        trace, weights = self.trace, self.trace.weights
+        H = trace.layer.hidden
         own = trace.linearised(t, t + 1)
         carry, e = None, np.zeros(V.shape[:2], np.int64)
         if underflown(weights, own):
@@ -87,23 +89,27 @@ class RowsBack:
             if through is None
             else through(dz, derivatives, self.W_R, self.e_weights)
         )
-        if carry is not None and not self.e_weights:
+        if carry is None:
+            back, e_back = brought_to_one(raw, e + self.e_weights)
+        elif self.e_weights:
+            back, e_back = _sum(raw, e + self.e_weights, carry, e)
+        else:
             carry[..., :H] += raw
             back, e_back = brought_to_one(carry, e)
-        else:
-            back, e_back = brought_to_one(raw, e + self.e_weights)
-        if carry is not None and self.e_weights:
-            carry, e_carry = brought_to_one(carry, e)
-            has, carries = back.any(-1), carry.any(-1)
-            top = np.where(
-                has & carries, np.maximum(e_back, e_carry), np.where(has, e_back, e_carry)
-            )
-            carry = np.ldexp(carry, (e_carry - top)[..., None])
-            carry[..., :H] += np.ldexp(back, (e_back - top)[..., None])
-            back, e_back = brought_to_one(carry, top)
         if trace.keep is not None:
             back = back * trace.keep[t][:, None, None]
         return back, e_back
+
+
+def _sum(raw: Array, e_raw: Array, carry: Array, e_carry: Array) -> tuple[Array, Array]:
+    """Rows of h and rows of the whole state added up, though their scales may lie far apart."""
+    back, e_back = brought_to_one(raw, e_raw)
+    carry, e_carry = brought_to_one(carry, e_carry)
+    has, carries = back.any(-1), carry.any(-1)
+    top = np.where(has & carries, np.maximum(e_back, e_carry), np.where(has, e_back, e_carry))
+    carry = np.ldexp(carry, (e_carry - top)[..., None])
+    carry[..., : back.shape[-1]] += np.ldexp(back, (e_back - top)[..., None])
+    return brought_to_one(carry, top)
 
 
 def _for_each_row(derivatives: Derivatives, V: Array) -> Derivatives:
@@ -177,7 +183,7 @@ def products(trace: Trace, t: int, k: int) -> Iterator[tuple[int, Product]]:
     """
     B, S = trace.x.shape[1], trace.layer.state_size
     V = np.broadcast_to(np.eye(S, dtype=trace.layer.dtype), (B, S, S)).copy()
-    e, rows_back = np.zeros((B, S), np.int64), RowsBack(trace)
+    e, rows_back = np.zeros((B, S), np.int64), RowsBack(trace, S)
     for lag in range(1, k + 1):
         V, moved = rows_back(V, t - lag + 1)
         e, some = e + moved, V.any(-1)

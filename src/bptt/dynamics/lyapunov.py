@@ -88,7 +88,7 @@ def lyapunov(trace: Trace, count: int | None = None, skip: int | None = None) ->
     skip = min(200, T // 10) if skip is None else as_whole("skip", skip, least=0, most=T - 1)
     start = np.random.default_rng(0).standard_normal((B, n, S)).astype(trace.layer.dtype)
     V = _orthonormal(start)[0]
-    logs, rows_back = np.empty((T, B, n)), RowsBack(trace)
+    logs, rows_back = np.empty((T, B, n)), RowsBack(trace, n)
     for number, t in enumerate(reversed(range(T))):
         V, e = rows_back(V, t)  # a factor of one row changes nothing but its own length
         V, logs[number] = _orthonormal(V)

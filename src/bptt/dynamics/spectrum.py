@@ -88,16 +88,15 @@ def _departure(W: Array, eigenvalues: Array) -> float:
     return float(np.sqrt(max(0.0, left)))
 
 
-def log_largest_power(W_R: Array, most: int) -> float:
+def log_largest_power(W_R: Array, found: Spectrum, most: int) -> float:
     """ln of max over 1 <= k <= most of ‖W_R^k‖₂: how far W_R alone can grow a signal in so many steps.
 
     Args:
         W_R: (H, H) recurrent weights.
+        found: what ``spectrum`` found of them.
         most: the largest k.
     """
-    W = W_R.astype(np.float64)
-    radius = float(np.abs(np.linalg.eigvals(W)).max())
-    return _powers(W, float(np.linalg.norm(W, 2)), radius, most)[1]
+    return _powers(W_R.astype(np.float64), found.sigma_max, found.radius, most)[1]
 
 
 def _powers(W: Array, sigma: float, radius: float, most: int = POWERS) -> tuple[int, float]:
