@@ -129,6 +129,12 @@ def test_squares_of_sums_are_those_of_the_matrices(module, dtype):
         assert np.array_equal(every_second, loops.squares_of_sums(a[::2].copy(), b[::2].copy()))
 
 
+def test_squares_of_sums_may_leave_the_range_of_floats(module):
+    a, b = np.full((3, 2, 4), 2.0**40, "float32"), np.full((3, 2, 5), 2.0**30, "float32")
+    for found in (loops.squares_of_sums(a, b), numpy_loops.squares_of_sums(a, b)):
+        assert (found == 9 * 20 * 2.0**140).all()
+
+
 def test_the_bill_is_numpys(module):
     rng = np.random.default_rng(3)
     for rows, columns, *_ in shapes():

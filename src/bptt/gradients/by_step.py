@@ -177,20 +177,18 @@ def _profile(parts: list[_Acting]) -> StepProfile:
     for steps in stretches:
         dz, h_prev = acting(steps)
         kernels.outer(dz, h_prev, dW_R)
-        # ‖Σ_b dz_b ⊗ h_b‖² = Σ_bb′ (dz_b · dz_b′)(h_b · h_b′): no matrix per step is formed.
+        # ‖Σ_b dz_b ⊗ h_b‖² of each step
         (dz, e), (h_prev, e_h) = _ordinary(dz), _ordinary(h_prev)
-        pairs = (dz @ dz.transpose(0, 2, 1)) * (h_prev @ h_prev.transpose(0, 2, 1))
-        norm[steps] = np.ldexp(np.sqrt(np.maximum(pairs.sum((1, 2)), 0)), e + e_h + scale)
+        squares = kernels.squares_of_sums(dz.swapaxes(0, 1), h_prev.swapaxes(0, 1))
+        norm[steps] = np.ldexp(np.sqrt(np.maximum(squares, 0)), e + e_h + scale)
     size = int(np.frexp(np.abs(dW_R).max())[1])
     whole = np.ldexp(dW_R, -size)
+    square = np.square(whole).sum()
     with np.errstate(invalid="ignore", divide="ignore"):
         for steps in stretches:
             (dz, e), (h_prev, e_h) = (_ordinary(array) for array in acting(steps))
-            part = (
-                np.einsum("tbg,tbg->t", dz, kernels.affine(h_prev, whole.T))
-                / np.square(whole).sum()
-            )
-            along[steps] = np.ldexp(part, e + e_h - size)
+            part = np.einsum("tbg,tbg->t", dz, kernels.affine(h_prev, whole.T))
+            along[steps] = np.ldexp(part / square, e + e_h - size)
     return StepProfile(
         norm=norm,
         share=along,

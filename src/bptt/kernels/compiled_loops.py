@@ -37,10 +37,27 @@ def affine(a: Array, M: Array, bias: Array | None = None, out: Array | None = No
     """``numpy_loops.affine``."""
     if out is None:
         out = empty((*a.shape[:-1], M.shape[1]), a.dtype)
-    packed = C.pack(M, 1, a.size // a.shape[-1])
-    for piece in _pieces(len(a), 2.0 * a[0].size * M.shape[1] if len(a) else 0):
-        C.affine(packed, a[piece], bias, out[piece])
+    _affine(C.pack(M, 1, a.size // a.shape[-1]), a, bias, out)
     return out
+
+
+def product(M: Array, rows: int) -> Callable[[Array], Array]:
+    """``numpy_loops.product``: M is laid out for the loops once."""
+    packed = C.pack(M, 1, rows)
+
+    def times(a: Array) -> Array:
+        rows = a.reshape(-1, a.shape[-1])
+        out = empty((len(rows), M.shape[1]), a.dtype)
+        _affine(packed, rows, None, out)
+        return out.reshape(*a.shape[:-1], M.shape[1])
+
+    return times
+
+
+def _affine(packed: Any, a: Array, bias: Array | None, out: Array) -> None:
+    """a M + bias, of an M that is laid out, to ``out``."""
+    for piece in _pieces(len(a), 2.0 * a[0].size * out.shape[-1] if len(a) else 0):
+        C.affine(packed, a[piece], bias, out[piece])
 
 
 def outer(a: Array, b: Array, out: Array | None = None) -> Array:
@@ -56,23 +73,12 @@ def outer(a: Array, b: Array, out: Array | None = None) -> Array:
 
 def squares_of_sums(a: Array, b: Array) -> Array:
     """``numpy_loops.squares_of_sums``."""
-    squares = np.empty(a.shape[1])
-    C.squares_of_sums(np.ascontiguousarray(a), np.ascontiguousarray(b), squares)
+    N, B, _ = a.shape
+    squares = np.empty(B)
+    for piece in _pieces(B, 1.0 * N * N * (a.shape[2] + b.shape[2])):
+        some = (np.ascontiguousarray(rows[:, piece]) for rows in (a, b))
+        C.squares_of_sums(*some, squares[piece])
     return squares
-
-
-def product(M: Array, rows: int) -> Callable[[Array], Array]:
-    """``numpy_loops.product``: M is laid out for the loops once."""
-    packed = C.pack(M, 1, rows)
-
-    def times(a: Array) -> Array:
-        flat = a.reshape(-1, a.shape[-1])
-        out = np.empty((len(flat), M.shape[1]), a.dtype)
-        for piece in _pieces(len(flat), 2.0 * M.size):
-            C.affine(packed, flat[piece], None, out[piece])
-        return out.reshape(*a.shape[:-1], M.shape[1])
-
-    return times
 
 
 def forward(weights: Weights, x: Array, state0: States, keep: Array | None) -> tuple[Array, States]:

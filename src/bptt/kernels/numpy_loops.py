@@ -58,9 +58,9 @@ def squares_of_sums(a: Array, b: Array) -> Array:
     Returns:
         (B,) float64.
     """
-    a, b = np.swapaxes(a, 0, 1), np.swapaxes(b, 0, 1)
-    pairs = (a @ np.swapaxes(a, 1, 2)) * (b @ np.swapaxes(b, 1, 2))
-    return np.asarray(pairs.sum((1, 2), dtype=np.float64))
+    a, b = (np.swapaxes(rows, 0, 1) for rows in (a, b))
+    by_a, by_b = (rows @ np.swapaxes(rows, 1, 2) for rows in (a, b))
+    return np.asarray((by_a.astype(np.float64) * by_b).sum((1, 2)))
 
 
 def product(M: Array, rows: int) -> Callable[[Array], Array]:

@@ -7,8 +7,10 @@ BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", 
 NAMES = {BLUE: "blue", ORANGE: "orange", GREEN: "green", PURPLE: "purple", GREY: "grey"}
 PALE = "#f2f2f2"  # the middle of a scale from blue to orange
 # Lighter ones of the same set, for a dark ground.
-ON_DARK = {BLUE: "#56B4E9", ORANGE: "#E69F00", GREEN: GREEN, PURPLE: PURPLE, GREY: "#A3A3AE"}
-ON_DARK[PALE] = "#33343c"  # the middle of a scale is what stands out least
+ON_DARK = {
+    BLUE: "#56B4E9", ORANGE: "#E69F00", GREEN: GREEN, PURPLE: PURPLE, GREY: "#A3A3AE",
+    PALE: "#33343c",  # the middle of a scale is what stands out least
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,8 @@ from bptt import kernels
 from bptt.cells.scales import LOG2
 from bptt.gradients.by_lag.scaled import Scaled
 
-CANCELS = (
-    1e-4  # of the squares that a sum is made of: below it the sum of products has lost four digits
-)
+# Of the squares that a sum is made of: below this part the sum of products has lost four digits.
+CANCELS = 1e-4
 NO_LAG = (-math.inf, *[math.nan] * 6)  # the row of a gradient that no lag was counted of
 
 

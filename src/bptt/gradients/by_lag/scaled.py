@@ -124,14 +124,9 @@ class Scaled:
             self.e += shift
         return self
 
-    def _norm(self) -> float:
-        """‖M‖_F; infinite, or 0, where the squares leave the range."""
-        with np.errstate(over="ignore"):
-            return _frobenius(self.M)
-
     def size(self) -> tuple[float, int]:
         """‖M 2^e‖_F as a number and the power of 2 that it is multiplied by."""
-        norm = self._norm()
+        norm = _frobenius(self.M)
         if 1e-140 < norm < 1e140 or self.is_zero():
             return norm, self.e
         shift = int(np.frexp(np.abs(self.M).max())[1])  # the squares may have left the range
@@ -166,8 +161,12 @@ def ratio(part: tuple[float, int], sizes: list[tuple[float, int]]) -> float:
 
 
 def _frobenius(M: Array) -> float:
-    """‖M‖_F; by einsum, which asks no library's threads: one that waits for work takes a core from the loops."""
-    return math.sqrt(np.einsum("ij,ij->", M, M))
+    """‖M‖_F; infinite, or 0, where the squares leave the range.
+
+    By einsum, which asks no library's threads: one that waits for work takes a core from the loops.
+    """
+    with np.errstate(over="ignore"):
+        return math.sqrt(np.einsum("ij,ij->", M, M))
 
 
 def _down(M: Array, e: int) -> Array:
