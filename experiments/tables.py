@@ -101,11 +101,15 @@ def remedy(result):
         # Where the network as it is stands first, that is what is trained.
         after = [run.get("after", run["before"])["solved"] for run in runs]
         as_it_is, with_it = (f"{n} of {len(runs)}" for n in (before, sum(after)))
-        rows.append([f"{name} {T}", cell, through, as_it_is, names, with_it])
-    return markdown(
-        ["work", "cell", "through", "solved as it is", "ranked first (seeds)", "solved with it"],
-        rows,
-    )
+        rows.append([f"{name} {T}", cell, through, as_it_is, names, with_it, _cost(runs)])
+    heads = ["work", "cell", "through", "solved as it is", "ranked first (seeds)", "solved with it", "ranking, of a training"]  # fmt: skip
+    return markdown(heads, rows)
+
+
+def _cost(runs):
+    """Of a ranking, in the time of the training that it is for: median and range; nothing where it was not timed."""
+    parts = [run["part"] for run in runs if "part" in run]
+    return f"{np.median(parts):.2f} ({min(parts):.2f} to {max(parts):.2f})" if parts else ""
 
 
 def others(result):
