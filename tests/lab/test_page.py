@@ -148,7 +148,7 @@ def test_all_exercises_are_solved_with_what_the_page_shows(reset):
     second = lab.rows("terms", "terms")[1]
     assert "Hint" in lab.answer(0, second["power"])
     assert lab.answer(0, round(second["state"], 3)).startswith("Right")
-    lab.page.wait_for_function("find('.said')[0].classList.contains('right')", timeout=5000)
+    lab.page.wait_for_function("() => find('.said')[0].classList.contains('right')", timeout=5000)
     lab.begin(1, "terms")
     powers = [row["power"] for row in lab.rows("terms", "terms")[:-1]]
     assert lab.answer(1, next(k for k, power in enumerate(powers) if power < 0.01)).startswith("Right")  # fmt: skip
