@@ -51,9 +51,9 @@ class Worker:
         return self
 
     def __exit__(self, *_):
-        """End the process."""
-        self.process.stdin.close()
-        self.process.wait()
+        """End the process: nothing more is asked."""
+        with self.process:
+            self.process.stdin.close()
 
 
 def timed(job, seconds):
@@ -139,9 +139,8 @@ def main(name):
             case = Case(request["cell"], Shape(*request["shape"]), request["job"])
             job = prepare(name, case)
         elif what == "answer":
-            answer = job(keep=True) if case.job == "by_lag" else job()
-            answer = (answer,) if case.job == "by_lag" else answer
-            np.savez(request["path"], *map(np.asarray, answer))
+            arrays = (job(keep=True),) if case.job == "by_lag" else job()
+            np.savez(request["path"], *map(np.asarray, arrays))
         elif what == "time":
             answer = timed(job, request["seconds"])
         elif what == "product":
