@@ -60,10 +60,10 @@ def medians(workers, case, turns=TURNS, seconds=SECONDS):
     return {name: 1e3 * float(np.median(t)) for name, t in times.items()}
 
 
-def memory(case):
+def memory(case, names=("bptt", *RIVALS)):
     """MB that a call needs beyond what is there before it, each in a fresh process."""
     megabytes = {}
-    for name in ("bptt", *RIVALS):
+    for name in names:
         with Worker(name, **NOISE) as worker:
             worker.ask("prepare", **case.to_json())
             megabytes[name] = worker.ask("memory")

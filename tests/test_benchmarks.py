@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("torch")
 
 from benchmarks.cases import Case, Shape
-from benchmarks.run import agree, medians
+from benchmarks.run import agree, medians, memory
 from benchmarks.worker import Worker
 
 SMALL = Shape(6, 2, 3, 4)
@@ -34,3 +34,11 @@ def test_contenders_agree_before_they_are_timed(monkeypatch):
         monkeypatch.setattr(workers["torch"], "ask", one_percent_off)
         with pytest.raises(AssertionError, match="torch"):
             agree(workers, Case("LSTM", SMALL))
+
+
+def test_memory_and_the_speed_of_products_are_measured():
+    needed = memory(Case("RNN", Shape(200, 32, 64, 128)), ("bptt", "torch"))
+    assert needed.keys() == {"bptt", "torch"}
+    assert all(1 < megabytes < 100 for megabytes in needed.values())
+    with Worker("bptt") as worker:
+        assert worker.ask("product") > 1e9
