@@ -25,7 +25,7 @@ CASES = {name: SHAPES[name] for name in ("S1", "S3", "S5", "S4")} | {
     "short": Shape(20, 1, 8, 64), "small": Shape(5, 8, 16, 64), "step": Shape(1, 1, 8, 64),
 }  # fmt: skip
 CLASSES, LEVELS = 10, (1, 2)
-TURNS, SECONDS = 300, 1.5  # of each pair at most; but at least LEAST turns
+TURNS, SECONDS = 300, 0.8  # of each pair at most; but at least LEAST turns
 LEAST = 3
 
 

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import tempfile
+import time
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +25,7 @@ from benchmarks.worker import THREADS, Worker
 RIVALS = ("torch", "jax")
 EVERYONE = ("bptt", *RIVALS, "numpy")
 TURNS, SECONDS = 15, 0.08  # short turns: a busy second of the machine meets everyone
+REST = 0.06  # seconds before a turn: OpenBLAS's threads look for work that long, on the next one's processor
 GROWTH = {
     "T": [Shape(T, 1, 8, 64) for T in (100, 1_000, 10_000, 100_000)],
     "H": [Shape(100, 32, 64, H) for H in (16, 64, 256, 1024)],
@@ -54,6 +56,7 @@ def medians(workers, case, turns=TURNS, seconds=SECONDS):
     times = {name: [] for name in workers}
     for turn in range(turns):
         for name, worker in workers.items():
+            time.sleep(REST)
             times[name] += worker.ask("time", seconds=seconds)
         if turn >= 4 and min(map(np.median, times.values())) > 0.1:  # slow ones need no more
             break
