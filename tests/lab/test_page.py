@@ -44,7 +44,7 @@ def compare(lab, made):
     H = trace.layer.hidden
     block = trace.layer.W_R.reshape(-1, H, H)[0 if layer.kind == "rnn" else 2].astype(float)
     for name, gains in profile.factors.items():
-        if name != "together":  # a row of the strip, multiplied up
+        if name != "together":  # the product so far of a row of the strip
             drawn = [row["value"] for row in lines if row["of"].startswith(f"{name},")]
             np.testing.assert_allclose(drawn[1:], np.cumsum(gains) / np.log(10), atol=2e-4)
 

@@ -1,4 +1,4 @@
-"""Picture of the gradient by lag, beside what the factors W_R, the slopes and the carry multiply up to."""
+"""Picture of the gradient by lag, beside the products so far of the factors W_R, of the slopes and of the carry."""
 
 from functools import cache
 from typing import Any
@@ -36,7 +36,7 @@ from bptt.report.charts.by_lag import lag_curves
 from bptt.report.sentences import headline
 
 GRADIENT = "the gradient, ‖G_k‖"
-# Of the rows of the strip of factors, multiplied up.
+# Of the products of the rows of the strip of factors.
 STYLES = {
     W_R: (ORANGE, DASHED), SLOPE: (GREEN, DOTTED), SLOPES: (GREEN, DOTTED), CARRY: (PURPLE, DASHDOT), REST: (GREY, DOTTED),
     BETWEEN: (GREY, DASHED),
@@ -45,8 +45,8 @@ HORIZON, NEEDED = "horizon", "needed lag"
 
 
 def product_of(factor: str) -> str:
-    """The name of the curve of a row of the strip, multiplied up."""
-    return f"{factor}, multiplied up"
+    """The name of the curve of a row of the strip: the product of its factors up to each lag."""
+    return f"{factor}, product so far"
 
 
 @cache
