@@ -31,7 +31,7 @@ def memory(found, rng):
     except (NonFiniteError, OptionError):  # it explodes, or there are too few states
         return
     h, x, age = trace.h[1:].astype(LONG), given["x"].astype(LONG), _ages(T, B, **given)
-    h, x = (a / (np.abs(a).max() or 1) for a in (h, x))
+    h, x = (np.ldexp(a, -np.frexp(np.abs(a).max())[1]) for a in (h, x))  # changes no digit
     halves = [age >= 0, age >= 0]
     readable = np.cumsum(age[:, 0] >= 0)
     for half, first in enumerate((True, False)):
@@ -102,9 +102,11 @@ def _reading(h, x, rows, lag):
     if np.ptp(Y) == 0 or np.ptp(Y_held) == 0:
         return None
     Z, Z_held = (np.array([h[t, b] for t, b in part]) for part in rows)
-    mean, centre = Y.mean(), Z.mean(0)
-    still = np.ptp(Z, 0) == 0  # a unit that stands still tells nothing
-    Z, Z_held, Y = np.where(still, 0, Z - centre), np.where(still, 0, Z_held - centre), Y - mean
+    mean, still = Y.mean(), np.ptp(Z, 0) == 0  # a unit that stands still tells nothing
+    Y = Y - mean
+    for _ in range(2):  # 80 bits are few beside a unit that moves by the last digit of 53
+        centre = Z.mean(0)
+        Z, Z_held = np.where(still, 0, Z - centre), np.where(still, 0, Z_held - centre)
     largest = LONG(np.linalg.eigvalsh((Z.T @ Z).astype(float))[-1]) or LONG(1)
     scatter = ((Y_held - Y_held.mean()) ** 2).sum()
 

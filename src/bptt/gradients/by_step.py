@@ -14,6 +14,7 @@ import numpy as np
 
 from bptt import kernels
 from bptt.arrays import Array
+from bptt.gradients.sums import sizes_of_sums
 from bptt.layers import StackTrace, Trace
 from bptt.layers.descent import ARRAYS, descend
 from bptt.layers.immediate import state_errors
@@ -177,10 +178,9 @@ def _profile(parts: list[_Acting]) -> StepProfile:
     for steps in stretches:
         dz, h_prev = acting(steps)
         kernels.outer(dz, h_prev, dW_R)
-        # ‖Σ_b dz_b ⊗ h_b‖² of each step
         (dz, e), (h_prev, e_h) = _ordinary(dz), _ordinary(h_prev)
-        squares = kernels.squares_of_sums(dz.swapaxes(0, 1), h_prev.swapaxes(0, 1))
-        norm[steps] = np.ldexp(np.sqrt(np.maximum(squares, 0)), e + e_h + scale)
+        sizes = sizes_of_sums(dz.swapaxes(0, 1), h_prev.swapaxes(0, 1))
+        norm[steps] = np.ldexp(sizes, e + e_h + scale)
     size = int(np.frexp(np.abs(dW_R).max())[1])
     whole = np.ldexp(dW_R, -size)
     square = np.square(whole).sum()

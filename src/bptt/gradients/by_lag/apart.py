@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from bptt import kernels
 from bptt.arrays import Array
 from bptt.gradients.by_lag.scaled import outer_sum
+from bptt.gradients.sums import sizes_of_sums
 
 LN10 = float(np.log(10.0))
 
@@ -93,9 +93,8 @@ def log_norms_apart(dz: Array, e: Array, common: int | None, h_prev: Array) -> A
         )  # fmt: skip
     top = int(e.max())
     own = dz if common is not None else np.ldexp(dz, (e - top)[..., None])
-    squares = kernels.squares_of_sums(own, h_prev)
     with np.errstate(divide="ignore"):
-        return np.asarray(0.5 * np.log(np.maximum(squares, 0)) + top * np.log(2.0))
+        return np.asarray(np.log(sizes_of_sums(own, h_prev)) + top * np.log(2.0))
 
 
 def _standard_error(values: Array) -> float:
