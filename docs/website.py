@@ -1,11 +1,14 @@
-"""What the site is made of besides the pages in this folder: changes, contributing, and every option of every command."""
+"""What the site is made of besides the pages in this folder: those at the root, and every option of every command."""
 
 import re
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-ELSEWHERE = {"CHANGELOG.md": "changes.md", "CONTRIBUTING.md": "contributing.md"}
+ELSEWHERE = {
+    "CHANGELOG.md": "changes.md", "CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md",
+    "CODE_OF_CONDUCT.md": "conduct.md",
+}  # fmt: skip
 
 
 def on_files(files: Any, *, config: Any) -> Any:

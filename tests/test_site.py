@@ -53,6 +53,12 @@ def test_links_of_pages_that_lie_elsewhere():
     assert moved == "[a](files.md#x) [b](changes.md) [c](../CONTRIBUTING.md)"
 
 
+@pytest.mark.parametrize("source", website.ELSEWHERE)
+def test_pages_that_lie_elsewhere_lead_to_pages(source):
+    links = re.findall(r"\]\(([^)#]+)", website.moved((ROOT / source).read_text()))
+    assert {link for link in links if not link.startswith("https:")} <= PAGES | MADE
+
+
 def test_what_a_phone_needs():
     """Code in a table may be broken behind a mark alone; a picture leads to itself."""
     row = '<td><code>bptt/a_b</code></td><td><code>x</code>, y</td><img alt="a" src="i/p.png">'
