@@ -1,9 +1,10 @@
-"""What is installed where the compiled loops cannot be built, and what the build says then."""
+"""What is installed where the compiled loops cannot be built, what the build says then, and what the source distribution holds."""
 
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,31 @@ def test_numpy_loops_alone_say_so(tmp_path):
     assert done.stdout == "NumPy loops; the compiled ones are not installed (2, 1, 4)\n", (
         done.stderr
     )
+
+
+# In a folder that was worked in: an environment, a build, what Python and CMake leave behind.
+LEFT_BEHIND = (
+    ".venv/lib/python3.11/site-packages/numpy/tests/test_a.py", ".venv-wheels/lib/src/a.py", "build/wheel/src/a.o",
+    "docs/__pycache__/a.pyc", "src/bptt/__pycache__/a.pyc", "src/bptt/kernels/_avx2.so", "wheelhouse/bptt.whl", "report.html",
+)  # fmt: skip
+KEPT = (
+    "Makefile",
+    "docs/a.md",
+    "src/bptt/cells/a.py",
+    "tests/files/a.safetensors",
+    "tests/test_a.py",
+)
+
+
+@pytest.mark.needs("scikit_build_core")
+def test_the_source_distribution_holds_what_is_in_the_repository(tmp_path, monkeypatch):
+    own = ("pyproject.toml", ".gitignore", "README.md", "LICENSE", "src/bptt/version.py")
+    for name in (*own, *KEPT, *LEFT_BEHIND):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes() if name in own else b"")
+    monkeypatch.chdir(tmp_path)
+    from scikit_build_core.build import build_sdist
+
+    with tarfile.open(tmp_path / build_sdist(str(tmp_path))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert names == {"PKG-INFO", *own, *KEPT}

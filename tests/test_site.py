@@ -1,6 +1,9 @@
 """The documentation's site: every page has its place, every public name and every command its entry. make site builds it."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +49,36 @@ def test_every_option_of_every_command_is_listed():
         entries = re.findall(r"^(`--.*`)\n:   \S.*\.$", section, re.M)
         assert len(entries) == len(options) > 0
         assert all(f"`{p.opts[0]}`" in entry for p, entry in zip(options, entries, strict=True))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """As make site builds it: a dead link, or a name that has no entry, ends it."""
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder], cwd=ROOT,
+        capture_output=True, text=True, env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT / "src")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.needs("mkdocs", "mkdocstrings")
+def test_every_picture_says_what_it_shows(site):
+    for page in site.glob("*.html"):
+        for picture in re.findall(r"<img [^>]*>", page.read_text()):
+            assert re.search(r'alt="\w[^"]{20,}"', picture), f"{page.name}: {picture}"
+
+
+@pytest.mark.needs("mkdocs", "mkdocstrings")
+def test_the_search_reads_the_disk(site, browser):
+    page = browser.new_page()
+    page.goto((site / "index.html").as_uri())
+    page.locator(".md-search__input").fill("horizon")
+    found = page.locator(".md-search-result__item h1").first
+    found.wait_for(timeout=20_000)
+    assert page.locator(".md-search-result__item").count() > 3
+    page.close()
 
 
 def test_links_of_pages_that_lie_elsewhere():
