@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+MANY = 40  # characters in a cell that is words
 ELSEWHERE = {
     "CHANGELOG.md": "changes.md", "CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md",
     "CODE_OF_CONDUCT.md": "conduct.md",
@@ -33,15 +34,23 @@ def on_post_page(output: str, *, page: Any, config: Any) -> str:
 
 
 def on_page_content(html: str, *, page: Any, config: Any, files: Any) -> str:
-    """For a phone: a picture leads to itself at full size, and code in a table may be broken behind a mark, not elsewhere."""
+    """For a phone: a picture leads to itself at full size, an option is not broken, and a cell says what it holds."""
     html = re.sub(r'<img [^>]*?src="([^"]+)"[^>]*>', r'<a href="\1">\g<0></a>', html)
-    return re.sub(r"<td>.*?</td>", _breakable, html, flags=re.S)
+    html = re.sub(r"<code>(-[^<\s]{1,24})</code>", r'<code class="whole">\1</code>', html)
+    return re.sub(r"<td>(.*?)</td>", _cell, html, flags=re.S)
 
 
-def _breakable(cell: re.Match[str]) -> str:
-    return re.sub(
-        r"(?<=<code>)[^<]*", lambda code: re.sub(r"([_/.=])(?=\w)", r"\1<wbr>", code[0]), cell[0]
-    )
+def _cell(found: re.Match[str]) -> str:
+    """A number stays in one line, words are given room, and code may be broken behind a mark, not elsewhere."""
+    words = re.sub(r"<[^>]*>", "", found[1])
+    kind = ""
+    if re.fullmatch(r"(?!.*, )[-+±×<>≈%.,\de ]{1,16}", words):
+        kind = ' class="number"'
+    elif len(words) > MANY:
+        kind = ' class="words"'
+    mark = re.compile(r"([_/.=])(?=\w)")
+    inner = re.sub(r"(?<=<code>)[^<]*", lambda code: mark.sub(r"\1<wbr>", code[0]), found[1])
+    return f"<td{kind}>{inner}</td>"
 
 
 def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:

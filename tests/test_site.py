@@ -93,9 +93,15 @@ def test_pages_that_lie_elsewhere_lead_to_pages(source):
 
 
 def test_what_a_phone_needs():
-    """Code in a table may be broken behind a mark alone; a picture leads to itself."""
+    """Code in a table may be broken behind a mark alone, options and numbers nowhere; a picture leads to itself."""
     row = '<td><code>bptt/a_b</code></td><td><code>x</code>, y</td><img alt="a" src="i/p.png">'
     assert website.on_page_content(row, page=None, config=None, files=None) == (
         "<td><code>bptt/<wbr>a_<wbr>b</code></td><td><code>x</code>, y</td>"
         '<a href="i/p.png"><img alt="a" src="i/p.png"></a>'
+    )
+    words = "what is said in more than forty characters"
+    row = f"<code>--needed-lag</code><td>1e-10.7</td><td>1.54 ± 0.098</td><td>20, 1, 8</td><td>{words}</td>"
+    assert website.on_page_content(row, page=None, config=None, files=None) == (
+        '<code class="whole">--needed-lag</code><td class="number">1e-10.7</td><td class="number">1.54 ± 0.098</td>'
+        f'<td>20, 1, 8</td><td class="words">{words}</td>'
     )
