@@ -8,6 +8,7 @@ from pathlib import Path
 
 import altair as alt
 import numpy as np
+from docs import published
 from experiments.foretold import foretold, reliability
 from experiments.foretold_tables import marked
 from experiments.running import stored
@@ -149,7 +150,7 @@ PICTURES: dict[str, Callable[[], None]] = {
     "lab": live_page,
     "phase": phase,
     "inits": inits,
-}
+} | published.PICTURES
 
 
 if __name__ == "__main__":

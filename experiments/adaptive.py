@@ -29,20 +29,19 @@ def straight(log_norm, first):
     return float(slope), float(1 - left.var() / y.var())
 
 
-def estimated(log_norm, log_beta, tau, bias):
+def estimated(norms, kept, log_beta, tau, bias):
     """The paper's K: the smallest whose estimated relative bias is at most δ; None if none is.
 
     Beyond τ the norms φ_k are taken to fall as φ_τ β^(k - τ). What is cut off is at most their sum; the whole is at least what
-    is kept less what is cut off.
+    is kept, the size of the lags 0 .. k together, less what is cut off.
     """
     if log_beta >= 0:
         return None
-    norms = np.exp(log_norm - log_norm.max())
     K = np.arange(1, len(norms) + 1)
     beyond = norms[tau] / (1 - np.exp(log_beta))
     ahead = np.array([norms[k:tau].sum() for k in K])
     cut = np.where(K < tau, ahead + beyond, beyond * np.exp(np.minimum(0, (K - tau) * log_beta)))
-    whole = (np.cumsum(norms) - cut).max()
+    whole = (kept - cut).max()
     fits = np.flatnonzero(cut <= bias * whole)
     return int(K[fits[0]]) if whole > 0 and len(fits) else None
 
@@ -72,9 +71,11 @@ def one(name, seed, marks):
             log_norm = np.log(10) * profile.log10_norm[np.isfinite(profile.log10_norm)]
             tau = len(log_norm) // 2
             log_beta, fit = straight(log_norm, tau)
+            norms = np.exp(log_norm - log_norm.max())
+            kept = np.cumsum(norms)
             points.append({
                 "updates": mark, "beta": float(np.exp(log_beta)), "fit": fit, "score": float(evaluate(network, task, (length,))[length]),
-                "estimated": [estimated(log_norm, log_beta, tau, bias) for bias in BIASES],
+                "estimated": [estimated(norms, kept, log_beta, tau, bias) for bias in BIASES],
                 "exact": [profile.shortest_truncation(bias) for bias in BIASES],
             })  # fmt: skip
     return {"needed_lag": task.needed_lag, "longest": task.longest_lag, "solved": task.solved, "points": points}  # fmt: skip
@@ -84,4 +85,4 @@ def run(quick):
     """Every task and seed."""
     marks, seeds = (MARKS, range(SEEDS)) if not quick else (MARKS[:2], (0,))
     settings = [{"name": name, "seed": seed, "marks": marks} for name in TASKS for seed in seeds]
-    return {"biases": BIASES, "runs": in_parallel(one, settings, "(j) adaptive")}
+    return {"biases": BIASES, "runs": in_parallel(one, settings, "(k) adaptive")}

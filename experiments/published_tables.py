@@ -9,15 +9,25 @@ def _with_error(value, error, form="{:+.3f}"):
 
 
 def gates(result):
-    """λ₁ as measured and as predicted, a row per cell, bias and gain."""
+    """λ₁ and isometry as measured and as predicted, a row per cell, bias and gain."""
     rows = [
         [
             run["cell"].upper(), f"{run['bias']:g}", f"{run['gain']:g}", _with_error(run["lyapunov"], run["lyapunov_stderr"]),
             _with_error(run["rate"], run["rate_stderr"]), f"{run['rate_theory']:+.3f}",
+            f"{run['isometry']:.2f} ± {run['isometry_stderr']:.2f}", f"{run['isometry_theory']:.2f}",
         ]
         for run in sorted(result["runs"], key=lambda r: (r["cell"], r["bias"], r["gain"]))
     ]  # fmt: skip
-    head = ["cell", "bias", "gain", "λ₁, measured", "decay of the signal, measured", "mean field"]
+    head = [
+        "cell",
+        "bias",
+        "gain",
+        "λ₁, measured",
+        "decay of the signal, measured",
+        "mean field",
+        "spread of squared singular values",
+        "mean field",
+    ]
     return markdown(head, rows)
 
 
@@ -76,4 +86,6 @@ def _median(values):
     return f"{np.median(known):g}" if known else "none"
 
 
-TABLES = {"gates": gates, "curse": curse, "spectrum": spectrum, "adaptive": adaptive}
+TABLES = {
+    "gates": gates, "curse": curse, "spectrum": spectrum, "adaptive": adaptive,
+}  # fmt: skip

@@ -61,6 +61,30 @@ def test_a_run_without_a_gradient_has_no_curve_and_no_error(reports, tmp_path):
     assert {row["of"] for row in compared.chart.to_dict()["layer"][1]["data"]["values"]} == {"alive"}  # fmt: skip
 
 
+@pytest.mark.needs("rich")
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+@pytest.mark.parametrize("name", ["orthogonal", "orthogonal, gain 1.1 (128 units), seeds 0 to 9"])
+def test_the_table_breaks_no_cell_of_it(reports, width, name):
+    import io
+
+    from rich.console import Console
+
+    given = {
+        name: reports["orthogonal"],
+        "pytorch": reports["pytorch"],
+        "one": reports["pytorch"][0],
+    }
+    compared, out = bptt.compare(given), io.StringIO()
+    Console(file=out, width=width).print(compared)
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert sum(line.startswith(name) for line in lines) == 1
+    for row in compared.numbers():
+        for cell in row[1:]:
+            for part in cell.removesuffix(")").split(" ("):
+                assert any(part in line for line in lines), part
+
+
 @pytest.mark.needs("typer", "pypdfium2")
 def test_the_command_writes_a_figure_of_one_column(reports, tmp_path):
     import pypdfium2

@@ -219,14 +219,12 @@ class Comparison(Savable, Tabular):
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         """For a terminal that uses rich."""
-        from rich.table import Table as Printed
+        from rich.text import Text
 
-        printed = Printed(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for head in HEADS:
-            printed.add_column(head)
-        for row in self.numbers():
-            printed.add_row(*row)
-        yield printed
+        from bptt.comparison.terminal import lines
+
+        for line in lines(HEADS, self.numbers(), options.max_width):
+            yield Text(line)
         yield self.said
 
     def __repr__(self) -> str:

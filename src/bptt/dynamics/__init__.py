@@ -1,6 +1,7 @@
 """Jacobians, Lyapunov exponents, mean field, what carries keep, and what the recurrent weights alone say (Q9, Q11)."""
 
 from bptt.dynamics.carry import ENOUGH, bias_that_keeps, longest_memory, strength_that_keeps
+from bptt.dynamics.gated_isometry import gated_isometry
 from bptt.dynamics.gated_mean_field import (
     GatedMeanField,
     gated_critical_gain,
@@ -27,6 +28,7 @@ __all__ = [
     "critical_gain",
     "exponents_of",
     "gated_critical_gain",
+    "gated_isometry",
     "gated_mean_field",
     "isometry",
     "jacobian",

@@ -22,7 +22,7 @@ without inputs, it is that. The variance of the state follows from (2) and (3) w
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -47,10 +47,14 @@ class GatedMeanField:
     Attributes:
         variance: of the state that is carried: h of a GRU, c of an LSTM.
         rate: growth of a perturbation, and of an error signal carried back, ln per step.
+        drive: variance of the z of a gate.
+        through: what comes through W_R of a gate with the carried state, over the state's variance: E[(W_R h) s] / E[s²].
     """
 
     variance: float
     rate: float
+    drive: float
+    through: float
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class _Step:
     s: float
     rest: float
     through: float
+    q: float
 
 
 @lru_cache(4096)
@@ -98,7 +103,9 @@ def gated_mean_field(
             low = M
         else:
             high = M
-    return GatedMeanField(M, _rate(of(M, gain, variance, bias)))
+    step = of(M, gain, variance, bias)
+    kappa = _kappa(1.0, step)
+    return GatedMeanField(M, _rate(step), step.q, step.s if kappa is None else kappa)
 
 
 @lru_cache(1024)
@@ -180,14 +187,14 @@ def _gru(M: float, gain: float, variance: float, bias: float) -> _Step:
     beta = float(SHARE @ (r * mean_slope))
     n2, closed = float(SHARE @ square), 1 - 2 * a + A
     b, D = (1 - a) * beta, (a - A) * beta
-    step = _Step(a, A, b, D, gain, closed * n2, 0.0)
+    step = _Step(a, A, b, D, gain, closed * n2, 0.0, sM + variance)
     kappa = _kappa(1.0, step)
     apart = n2 + M - 2 * beta * (gain if kappa is None else kappa) * M  # E[(n - h)²]
     B = (
         closed * float(SHARE @ (r * r * fourth + slope_r**2 * v))
         + float(SHARE @ slope_z**2) * apart
     )
-    return _Step(a, A, b, D, gain, closed * n2, gain * gain * B)
+    return replace(step, through=gain * gain * B)
 
 
 def _lstm(M: float, gain: float, variance: float, bias: float) -> _Step:
@@ -207,7 +214,8 @@ def _lstm(M: float, gain: float, variance: float, bias: float) -> _Step:
     B = i2 * slope2 + gates * g2 + M * float(SHARE @ (f * (1 - f)) ** 2)
     of_o = min(gain * gain * gates * squeezed, 0.99)  # of δh, what comes through o's own weights
     through = gain * gain * B * o2 * fourth / (1 - of_o)
-    return _Step(a, A, i_mean * slope, a * i_mean * slope, gain * i_mean * opened, i2 * g2, through)
+    s = gain * i_mean * opened
+    return _Step(a, A, i_mean * slope, a * i_mean * slope, s, i2 * g2, through, q)
 
 
 def _logistic(mean: float, variance: float) -> Array:

@@ -25,7 +25,7 @@ FIELDS = (
     Field("rate_theory", float, RATE, "what mean field predicts of both, for networks without end"),
     Field("isometry", float, "1", "variance of a step's squared singular values over their squared mean, mean over the seeds"),
     Field("isometry_stderr", float, "1", "its standard error over the seeds"),
-    Field("isometry_theory", float, "1", "what mean field predicts of it, of plain layers"),
+    Field("isometry_theory", float, "1", "what mean field predicts of it, for networks without end"),
 )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def beside(
         row |= _mean("lyapunov", some.numbers("lyapunov")) | _mean("rate", some.numbers("rate"))
         row |= {
             "rate_theory": theory.rate(gain, variance, bias),
-            "isometry_theory": theory.isometry(gain, variance),
+            "isometry_theory": theory.isometry(gain, variance, bias),
         }
         if layers is not None and some.ids is not None:
             row |= _mean("isometry", layers(some.ids).rows.numbers("isometry"))

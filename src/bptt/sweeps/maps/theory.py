@@ -11,7 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from bptt.dynamics import critical_gain, gated_critical_gain, gated_mean_field, mean_field
+from bptt.dynamics import (
+    critical_gain,
+    gated_critical_gain,
+    gated_isometry,
+    gated_mean_field,
+    mean_field,
+)
 from bptt.dynamics.mean_field import slope_moments
 from bptt.errors import OptionError
 from bptt.sweeps.point.columns import Rows
@@ -47,9 +53,14 @@ class Theory:
         except OptionError:
             return None
 
-    def isometry(self, gain: float, input_variance: float) -> float | None:
-        """Variance of the squared singular values of a step over their squared mean (Pennington et al. 2017); of plain layers."""
-        if self.cell in GATED or gain == 0:
+    def isometry(self, gain: float, input_variance: float, bias: float) -> float | None:
+        """Variance of the squared singular values of a step over their squared mean (Pennington et al. 2017)."""
+        if self.cell in GATED:
+            try:
+                return gated_isometry(self.cell, gain, input_variance, bias, self.init)
+            except OptionError:
+                return None
+        if gain == 0:
             return None
         second, fourth = slope_moments(gain, input_variance, self.activation)
         spread = fourth / second**2 if second > 0 else np.nan
