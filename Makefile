@@ -27,8 +27,10 @@ demo: $(VENV)/.installed
 	@echo "Open it in a browser: $(CURDIR)/report.html"
 	@echo "For the command bptt in this shell: source $(VENV)/bin/activate"
 
+# Many tests wait for a browser, a server or another program: three at a time keep two processors busy.
+WORKERS ?= 3
 test: $(VENV)/.tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 	BPTT_KERNELS=numpy $(BIN)/python -m pytest --quiet $(MATHS)
 
 # Memory, leaks and sizes: what needs many calls or large arrays to be seen.
