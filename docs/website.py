@@ -36,8 +36,13 @@ def on_post_page(output: str, *, page: Any, config: Any) -> str:
 def on_page_content(html: str, *, page: Any, config: Any, files: Any) -> str:
     """For a phone: a picture leads to itself at full size, an option is not broken, and a cell says what it holds."""
     html = re.sub(r'<img [^>]*?src="([^"]+)"[^>]*>', r'<a href="\1">\g<0></a>', html)
-    html = re.sub(r"<code>(-[^<\s]{1,24})</code>", r'<code class="whole">\1</code>', html)
-    return re.sub(r"<td>(.*?)</td>", _cell, html, flags=re.S)
+    html = re.sub(r"<td>(.*?)</td>", _cell, html, flags=re.S)
+    return re.sub(r"<code>(?:[^<]|<wbr>)*</code>", _options, html)
+
+
+def _options(code: re.Match[str]) -> str:
+    """An option is not broken behind its first hyphen."""
+    return re.sub(r"(?<![\w<-])(--?\w[\w-]{0,24})", r'<span class="whole">\1</span>', code[0])
 
 
 def _cell(found: re.Match[str]) -> str:

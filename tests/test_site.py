@@ -100,8 +100,8 @@ def test_what_a_phone_needs():
         '<a href="i/p.png"><img alt="a" src="i/p.png"></a>'
     )
     words = "what is said in more than forty characters"
-    row = f"<code>--needed-lag</code><td>1e-10.7</td><td>1.54 ± 0.098</td><td>20, 1, 8</td><td>{words}</td>"
+    row = f"<code>tasks --needed-lag 3</code><td>1e-10.7</td><td>1.54 ± 0.098</td><td>20, 1, 8</td><td>{words}</td>"
     assert website.on_page_content(row, page=None, config=None, files=None) == (
-        '<code class="whole">--needed-lag</code><td class="number">1e-10.7</td><td class="number">1.54 ± 0.098</td>'
+        '<code>tasks <span class="whole">--needed-lag</span> 3</code><td class="number">1e-10.7</td><td class="number">1.54 ± 0.098</td>'
         f'<td>20, 1, 8</td><td class="words">{words}</td>'
     )
