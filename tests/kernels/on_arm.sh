@@ -20,7 +20,8 @@ for wheel in wheels/*.whl; do python3 -m zipfile -e "$wheel" site; done
 cp -r "$root"/{src,tests,pyproject.toml} .
 rm -f src/bptt/kernels/*.so
 cmake -S "$root" -B build -G Ninja -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ \
-    -DPython_EXECUTABLE="$(command -v python3)" -DNB_SUFFIX=.cpython-311-aarch64-linux-gnu.so
+    -DPython_EXECUTABLE="$(command -v python3)" \
+    -DPython_INCLUDE_DIR="$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')" -DNB_SUFFIX=.cpython-311-aarch64-linux-gnu.so
 cmake --build build
 cp build/*.so src/bptt/kernels/
 # NumPy's own products raise flags of the floating-point unit under emulation that no ARM machine raises: they are no errors here.
