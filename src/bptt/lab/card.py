@@ -24,6 +24,23 @@ def _whose(shown: Measured) -> str:
     return f"{shown.layer.kind}, {counted(layer.hidden, 'unit')}, {counted(len(shown.trace.h) - 1, 'step')}"
 
 
+def verdict_on(shown: Measured, whose: str, rests: Sequence[str] = ()) -> str:
+    """What the card says of what is shown, as HTML.
+
+    Args:
+        shown: what was measured.
+        whose: network it is, and what it reads.
+        rests: names of the controls that change nothing at present.
+    """
+    layer = shown.layer
+    return (
+        f"<strong>{layer.verdict.capitalize()}</strong><br>{escape(headline(layer))}<br>"
+        f"Cause: {escape(layer.cause.name)}.<br>"
+        f"<small style='font-size:.8rem'>{escape(whose)}: {escape(_whose(shown))}."
+        f"{' Without effect: ' + escape(', '.join(rests)) + '.' if rests else ''}</small>"
+    )
+
+
 class Card(anywidget.AnyWidget):
     """The finding in a few words.
 
@@ -80,16 +97,10 @@ class Card(anywidget.AnyWidget):
             whose: network it is, and what it reads.
             rests: names of the controls that change nothing at present.
         """
-        layer = shown.layer
         with self.hold_sync():
             self.busy = False
-            self.tone = layer.verdict
-            self.words = (
-                f"<strong>{layer.verdict.capitalize()}</strong><br>{escape(headline(layer))}<br>"
-                f"Cause: {escape(layer.cause.name)}.<br>"
-                f"<small style='font-size:.8rem'>{escape(whose)}: {escape(_whose(shown))}."
-                f"{' Without effect: ' + escape(', '.join(rests)) + '.' if rests else ''}</small>"
-            )
+            self.tone = shown.layer.verdict
+            self.words = verdict_on(shown, whose, rests)
 
     def refuse(self, sentence: Any) -> None:
         """One sentence on what cannot be shown."""

@@ -21,6 +21,13 @@ RANGES: dict[str, tuple[float, float, float]] = {
     "gain": (0, 3, 0.01), "input_variance": (0, 4, 0.05), "length": (20, 300, 10), "bias": (-2, 8, 0.1),
     "weight": (-2, 2, 0.05), "input_weight": (0, 3, 0.1), "steps": (1, 8, 1),
 }  # fmt: skip
+# What stands beside each of these.
+LABELS = {
+    "gain": "gain of $W_R$", "variance": "input strength", "activation": "activation $\\varphi$", "init": "initial $W_R$",
+    "cell": "cell", "hidden": "hidden units $H$", "length": "length $T$", "loss_at": "loss at step", "data": "data",
+    "bias": "bias of the carry, $b_f$", "weight": "weight $W_R$", "input_weight": "input weight $W_F$",
+    "phi": "the unit's activation $\\varphi$", "steps": "steps $n$",
+}  # fmt: skip
 
 
 def of_network(setting: Configuration, from_file: bool, own_data: bool) -> tuple[Any, ...]:
@@ -34,22 +41,22 @@ def of_network(setting: Configuration, from_file: bool, own_data: bool) -> tuple
     wide: dict[str, Any] = {"show_value": True, "full_width": True}
     of_weights: dict[str, Any] = {"disabled": from_file, "full_width": True}
     controls = (
-        mo.ui.slider(*RANGES["gain"], value=setting.gain, label="gain of $W_R$", disabled=from_file, **wide),
+        mo.ui.slider(*RANGES["gain"], value=setting.gain, label=LABELS["gain"], disabled=from_file, **wide),
         mo.ui.slider(
-            *RANGES["input_variance"], value=setting.input_variance, label="input strength", disabled=from_file, **wide
+            *RANGES["input_variance"], value=setting.input_variance, label=LABELS["variance"], disabled=from_file, **wide
         ),
-        mo.ui.dropdown(tuple(ACTIVATIONS), value=setting.activation, label="activation $\\varphi$", **of_weights),
-        mo.ui.dropdown(tuple(SCHEMES), value=setting.init, label="initial $W_R$", **of_weights),
-        mo.ui.dropdown(CELLS, value=setting.cell, label="cell", **of_weights),
+        mo.ui.dropdown(tuple(ACTIVATIONS), value=setting.activation, label=LABELS["activation"], **of_weights),
+        mo.ui.dropdown(tuple(SCHEMES), value=setting.init, label=LABELS["init"], **of_weights),
+        mo.ui.dropdown(CELLS, value=setting.cell, label=LABELS["cell"], **of_weights),
         mo.ui.slider(
-            steps=HIDDEN, value=setting.hidden, label="hidden units $H$", disabled=from_file, **wide
+            steps=HIDDEN, value=setting.hidden, label=LABELS["hidden"], disabled=from_file, **wide
         ),
-        mo.ui.slider(*RANGES["length"], value=setting.length, label="length $T$", disabled=own_data, **wide),
+        mo.ui.slider(*RANGES["length"], value=setting.length, label=LABELS["length"], disabled=own_data, **wide),
         mo.ui.dropdown(
-            LOSS_AT, value=setting.loss_at or "last", label="loss at step", full_width=True, disabled=own_data
+            LOSS_AT, value=setting.loss_at or "last", label=LABELS["loss_at"], full_width=True, disabled=own_data
         ),
-        mo.ui.dropdown(DATA, value=setting.data, label="data", disabled=own_data),
-        mo.ui.slider(*RANGES["bias"], value=setting.bias, label="bias of the carry, $b_f$", disabled=from_file, **wide),
+        mo.ui.dropdown(DATA, value=setting.data, label=LABELS["data"], disabled=own_data),
+        mo.ui.slider(*RANGES["bias"], value=setting.bias, label=LABELS["bias"], disabled=from_file, **wide),
     )  # fmt: skip
     return tuple(map(held, controls))
 
@@ -73,7 +80,7 @@ def of_files() -> tuple[Any, ...]:
 def of_equations() -> tuple[Any, ...]:
     """How many steps are unrolled, and of one unit or of many."""
     controls = (
-        mo.ui.slider(1, 8, value=3, label="steps $n$", show_value=True),
+        mo.ui.slider(1, 8, value=3, label=LABELS["steps"], show_value=True),
         mo.ui.radio({"one unit": "scalar", "many": "matrix"}, value="one unit", inline=True),
     )
     return tuple(map(held, controls))
@@ -86,10 +93,10 @@ def of_one_unit(at: OneUnit) -> tuple[Any, ...]:
         at: what they stand at.
     """
     controls = (
-        mo.ui.slider(*RANGES["weight"], value=at.weight, label="weight $W_R$", show_value=True),
-        mo.ui.slider(*RANGES["input_weight"], value=at.input_weight, label="input weight $W_F$", show_value=True),
-        mo.ui.dropdown(ACTIVATIONS, value=at.phi, label="the unit's activation $\\varphi$"),
-        mo.ui.slider(*RANGES["steps"], value=at.steps, label="steps $n$", show_value=True),
+        mo.ui.slider(*RANGES["weight"], value=at.weight, label=LABELS["weight"], show_value=True),
+        mo.ui.slider(*RANGES["input_weight"], value=at.input_weight, label=LABELS["input_weight"], show_value=True),
+        mo.ui.dropdown(ACTIVATIONS, value=at.phi, label=LABELS["phi"]),
+        mo.ui.slider(*RANGES["steps"], value=at.steps, label=LABELS["steps"], show_value=True),
     )  # fmt: skip
     return tuple(map(held, controls))
 

@@ -46,7 +46,16 @@ def headings() -> list[str]:
     written = " ".join(text for name, text in vars(texts).items() if name.isupper() and isinstance(text, str))  # fmt: skip
     written += " ".join(text for text, _, _ in texts.PICTURES)
     found = re.findall(r"^#+ (.*)$", written, re.MULTILINE)
-    return [re.sub(r"[^a-z0-9_]+", "-", line.lower().replace("$", "")).strip("-") for line in found]
+    return [named(line) for line in found]
+
+
+def named(heading: str) -> str:
+    """A heading, as links say it.
+
+    >>> named("Why $W_R$ is different")
+    'why-w_r-is-different'
+    """
+    return re.sub(r"[^a-z0-9_]+", "-", heading.lower().replace("$", "")).strip("-")
 
 
 def opening(asked: Mapping[str, Any]) -> Opening:

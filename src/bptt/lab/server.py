@@ -25,6 +25,7 @@ from bptt.errors import OptionError
 from bptt.extras import needing
 from bptt.files import reason
 from bptt.lab.assets import Assets
+from bptt.lab.before import Before
 from bptt.lab.door import Door
 from bptt.lab.places import STAYS, Places
 
@@ -166,7 +167,7 @@ def _app(page: Path, token: str | None, names: set[str]) -> "ASGIApp":
     app = made.with_app(path="", root=str(page)).build()
     static = Path(marimo.__file__).with_name("_static") / "assets"
     own = {live.script_at(): live.script()}
-    guarded = Door(Assets(app, static, own), own_pages_only=token is None, places=Places())
+    guarded = Door(Assets(Before(app), static, own), own_pages_only=token is None, places=Places())
     if token is not None:
         return guarded
     hosts = {"localhost", "127.0.0.1", "::1"} | names

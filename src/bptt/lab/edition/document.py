@@ -3,20 +3,19 @@
 import json
 import re
 from collections.abc import Iterator
-from html import escape, unescape
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import marimo as mo
-
 from bptt.cells.activations import ACTIVATIONS
 from bptt.derivation import Derivation
 from bptt.files import as_ending, write_bytes
-from bptt.lab import learning, pictures, scenes, texts, words
+from bptt.lab import learning, pictures, scenes, texts
 from bptt.lab.controls import RANGES
 from bptt.lab.edition.images import image
 from bptt.lab.edition.mathml import mathml
+from bptt.lab.edition.prose import prose as written
 from bptt.lab.edition.wording import without_server
 from bptt.lab.exercises import CULPRIT, EXERCISES, FACTOR, POWER, OneUnit
 from bptt.lab.exercises.of_one_unit import SECOND, SLOPES, expression, inputs
@@ -62,17 +61,8 @@ def document() -> str:
 
 
 def prose(text: str) -> str:
-    """The page's Markdown as HTML, formulas as MathML."""
-    html = mo.md(words.explained(without_server(text))).text
-    html = re.sub(r"<marimo-tex[^>]*>(.*?)</marimo-tex>", _formula, html, flags=re.DOTALL)
-    return html.replace('<span class="markdown prose dark:prose-invert contents">', "<div>", 1).removesuffix("</span>") + "</div>"  # fmt: skip
-
-
-def _formula(found: re.Match[str]) -> str:
-    tex = unescape(found[1]).strip()
-    inside, display = tex[3:-3].strip(), tex.startswith("||[")
-    said = mathml(inside, display=display)
-    return f'<div class="wide">{said}</div>' if display else said
+    """What the page says, as it is right in the file."""
+    return f"<div>{written(without_server(text))}</div>"
 
 
 def _sections() -> Iterator[str]:
