@@ -77,7 +77,7 @@ class Lab:
         self.settle()
 
     def _heard(self, message) -> None:
-        if message.type == "error":
+        if message.type in ("error", "warning"):
             self.complaints.append(message.text)
 
     def settle(self) -> None:

@@ -4,6 +4,7 @@ Through marimo's own way each costs about three milliseconds: a chain of middlew
 pieces that are sent one by one. Their names hold a digest of what is in them, so that a browser may keep them for ever.
 """
 
+import hashlib
 import mimetypes
 from collections.abc import Mapping
 from functools import lru_cache
@@ -14,6 +15,16 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 AT = "/assets/"
+
+
+def path_of(name: str, script: str) -> str:
+    """Where the server answers with a script of our own.
+
+    Args:
+        name: of it.
+        script: its text.
+    """
+    return f"/{name}-{hashlib.sha256(script.encode()).hexdigest()[:16]}.js"
 
 
 class Assets:

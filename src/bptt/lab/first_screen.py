@@ -1,22 +1,24 @@
 """What the server draws before the page's own scripts run: the words from where a link begins to the first chart, and that chart.
 
 It is what the live page shows at the same settings, from the same texts and pictures, and stands there until that chart is
-drawn by the page (``live.js``). Where a control will be, its name and its value stand. What a link says wrongly is not
+drawn by the page (``first_screen.js``). Where a control will be, its name and its value stand. What a link says wrongly is not
 repeated here: such a page, and one whose network cannot be measured at once, opens with a line that says so.
 """
 
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from html import escape
 from importlib.metadata import version
+from importlib.resources import files
 from threading import Lock
 from typing import Any
 
 from bptt.derivation import Derivation
 from bptt.errors import BpttError
 from bptt.lab import pictures, texts
+from bptt.lab.assets import path_of
 from bptt.lab.card import TONES, verdict_on
 from bptt.lab.controls import LABELS, resting
 from bptt.lab.edition.images import image
@@ -48,10 +50,23 @@ def first_screen(asked: Mapping[str, Any]) -> str:
         asked: the parts of the link's query, by name.
     """
     begins = opening(asked)
-    if begins.problems or begins.setting.data != FIRST.data:
-        return OPENS
-    with _ONE_AT_A_TIME:  # a class opens the same link at once
-        return _drawn(begins)
+    html = OPENS
+    if not begins.problems and begins.setting.data == FIRST.data:
+        with _ONE_AT_A_TIME:  # a class opens the same link at once
+            html = _drawn(begins)
+    return f'{html}<script type="module" src="{script_at()}"></script>'
+
+
+@cache
+def script() -> str:
+    """What takes it away."""
+    return files("bptt.lab").joinpath("first_screen.js").read_text("utf-8")
+
+
+@cache
+def script_at() -> str:
+    """Where the server answers with it."""
+    return path_of("first-screen", script())
 
 
 _ONE_AT_A_TIME = Lock()
@@ -66,7 +81,8 @@ def _drawn(begins: Opening) -> str:
     key = shown[-1][1]
     html = "".join(f'<div class="part">{part}</div>' for part, _ in shown)
     html = re.sub(r' id="([^"]*)"', r' data-at="\1"', html)  # the live page has these names
-    return f'<div id="opening" data-until="{key}">{html}{WAITS}</div>'
+    at = ' class="at-section"' if begins.section else ""
+    return f'<div id="opening"{at} data-until="{key}">{html}{WAITS}</div>'
 
 
 def _parts(begins: Opening) -> Iterator[tuple[str, str]]:
@@ -147,9 +163,15 @@ def _network(names: tuple[str, ...], key: str) -> Below:
 def _later(how: str, values: Mapping[str, Any]) -> str:
     """Where controls will be: what they are called, and what they stand at."""
     said = "".join(
-        f"<span>{prose(f'{LABELS[name]} {value}')}</span>" for name, value in values.items()
+        f"<span>{prose(f'{LABELS[name]} {_said(value)}')}</span>" for name, value in values.items()
     )
     return f'<div class="later {how}">{said}</div>'
+
+
+def _said(value: Any) -> str:
+    if value is None:  # noise's own place of the loss
+        return "last"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _formulas(text: str) -> str:

@@ -80,28 +80,7 @@ const work = async () => {
   busy = false;
 };
 
-// What the server drew stands until its chart is drawn here, or shortly after where that fails. The heading that was at the top
-// of the window, or above it, is then where it was.
-const opening = () => document.getElementById("opening");
-const taken = () => {
-  const before = opening();
-  if (!before) return;
-  const top = heading => heading.getBoundingClientRect().top;
-  const read = [...before.querySelectorAll("[data-at]")].findLast(heading => top(heading) < innerHeight / 2);
-  const same = read && document.querySelector(`#root [id="${read.dataset.at}"]`);
-  const was = read && top(read);
-  before.remove();
-  if (same && scrolls(same)) scrolls(same).scrollTop += top(same) - was;
-};
-const scrolls = element => {
-  for (let e = element.parentElement; e; e = e.parentElement)
-    if (e.scrollHeight > e.clientHeight && getComputedStyle(e).overflowY === "auto") return e;
-  return null;
-};
-let last = null;
-
 async function render({ model, el }) {
-  last ??= setTimeout(taken, 5000);
   const box = document.createElement("div");
   const still = model.get("still");
   box.className = still ? "still" : "live";
@@ -155,7 +134,7 @@ async function render({ model, el }) {
   const drawn = () => {
     box.dataset.drawn = 1 + Number(box.dataset.drawn ?? 0);
     box.dataset.at = performance.now();
-    if ([box.dataset.key, ""].includes(opening()?.dataset.until)) taken();
+    document.dispatchEvent(new CustomEvent("drawn", { detail: box.dataset.key }));
   };
 
   // Of several changes that came meanwhile only the last is drawn.

@@ -1,6 +1,5 @@
 """Charts on the page, drawn by a script that makes no code of text: the page's policy allows none."""
 
-import hashlib
 import json
 from functools import cache
 from importlib.metadata import version
@@ -12,6 +11,7 @@ import anywidget
 import traitlets
 import vl_convert
 
+from bptt.lab.assets import path_of
 from bptt.lab.kept import kept
 from bptt.lab.pictures import Picture
 from bptt.presentation.colours import ON_DARK
@@ -34,7 +34,7 @@ def script() -> str:
 @cache
 def script_at() -> str:
     """Where the server answers with it: all charts share one, which the browser fetches with the page and keeps."""
-    return f"/charts-{hashlib.sha256(script().encode()).hexdigest()[:16]}.js"
+    return path_of("charts", script())
 
 
 class _Chart(anywidget.AnyWidget):

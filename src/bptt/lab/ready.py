@@ -2,6 +2,7 @@
 
 import sys
 
+from bptt.lab.first_screen import first_screen
 from bptt.lab.page import app
 
 
@@ -16,6 +17,7 @@ def make_ready() -> None:
         sys.modules["matplotlib"] = None  # type: ignore[assignment]
     try:
         app.run()
+        first_screen({})
     finally:
         if hidden:
             del sys.modules["matplotlib"]

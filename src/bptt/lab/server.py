@@ -157,7 +157,7 @@ def _app(page: Path, token: str | None, names: set[str]) -> "ASGIApp":
     import marimo
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    from bptt.lab import live
+    from bptt.lab import first_screen, live
 
     for kind, ending in (
         ("text/javascript", ".js"), ("text/css", ".css"), ("image/svg+xml", ".svg"),
@@ -166,7 +166,7 @@ def _app(page: Path, token: str | None, names: set[str]) -> "ASGIApp":
     made = marimo.create_asgi_app(quiet=True, token=token, session_ttl=STAYS)
     app = made.with_app(path="", root=str(page)).build()
     static = Path(marimo.__file__).with_name("_static") / "assets"
-    own = {live.script_at(): live.script()}
+    own = {each.script_at(): each.script() for each in (live, first_screen)}
     guarded = Door(Assets(Before(app), static, own), own_pages_only=token is None, places=Places())
     if token is not None:
         return guarded

@@ -122,7 +122,9 @@ class _Parts:
             return f"<mi>{UPRIGHT[token]}</mi>"
         if token[0].isdigit():
             return f"<mn>{token}</mn>"
-        if token in OPERATORS or token in "+=()[]|/<>,.;:…":
+        if token in "()[]|":  # as high as its letter; after \\left as high as what it holds
+            return f'<mo stretchy="false">{token}</mo>'
+        if token in OPERATORS or token in "+=/<>,.;:…":
             return f"<mo>{escape(OPERATORS.get(token, token))}</mo>"
         raise ValueError(f"{token!r} is not known here.")
 
@@ -134,11 +136,15 @@ class _Parts:
             end = self.next()
             if end == "&":
                 continue
-            rows.append("".join(map(_cell, cells, cycle(("right", "left")))))
+            apart = re.search(r"\[(.*)\]", end)  # what a line is kept from the next by
+            sides = cycle(("right", "left"))
+            rows.append("".join(_cell(cell, next(sides), apart) for cell in cells))
             cells = []
             if end.startswith(r"\end"):
                 return f'<mtable displaystyle="true">{"".join(f"<mtr>{row}</mtr>" for row in rows)}</mtable>'
 
 
-def _cell(inside: str, side: str) -> str:
-    return f'<mtd style="text-align:{side}">{inside}</mtd>'
+def _cell(inside: str, side: str, apart: re.Match[str] | None) -> str:
+    below = f";padding-bottom:{apart[1]}" if apart else ""
+    # Chromium puts a row into a box of its own, which only the second moves
+    return f'<mtd style="text-align:{side};text-align:-webkit-{side}{below}">{inside}</mtd>'

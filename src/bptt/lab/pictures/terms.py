@@ -11,6 +11,7 @@ from bptt.presentation.chart_style import LOW, Rows, fed, sized
 from bptt.presentation.colours import BLUE, ORANGE
 
 REST = "rest"
+MINUS = "−"  # as long as the axis' own
 ALONG = alt.EncodingSortField("place", op="min")  # the rest stays last when terms are added
 ROOMY = "width < 46 * length(domain('x')) ? 0 : 1"  # or the numbers overlap; the formula above holds them
 
@@ -41,7 +42,7 @@ def _terms_rows(shown: Unrolled) -> Rows:
         | {
             "lag": REST if row["lag"] is None else row["lag"],
             "place": place,
-            "number": f"{row['product']:.2g}",
+            "number": f"{row['product']:.2g}".replace("-", MINUS),
             "top": max(0.0, row["product"]),
         }
         for place, row in enumerate(shown.rows())
