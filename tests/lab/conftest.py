@@ -1,19 +1,51 @@
-"""The live page, opened once for all tests of it."""
+"""The live page: one server for all tests that need none of their own, and the page opened once."""
 
 import re
+import signal
+import socket
+from contextlib import ExitStack, suppress
+from urllib.parse import urlsplit
 
 import pytest
 
 
 @pytest.fixture(scope="package")
-def lab(browser):
+def said(tmp_path_factory):
+    """What a server said when it began, with nothing asked for and its usual port taken; a signal ends it in the end."""
     pytest.importorskip("marimo")
-    from tests.lab.driver import opened
+    from bptt.lab.server import PORT
+    from tests.lab.driver import ended, running, told
 
-    with opened(browser, viewport={"width": 1280, "height": 900}) as page:
-        yield page
-        # what stands below is true of everything that the tests did
-        assert {
-            re.match(r"\w+://[^/]+", url)[0] for url in page.asked if url.startswith("http")
-        } == {page.address}
-        assert not page.complaints
+    cwd = tmp_path_factory.mktemp("lab")
+    with ExitStack() as stack:
+        with suppress(OSError):  # somebody else has taken it
+            stack.enter_context(socket.create_server(("127.0.0.1", PORT)))
+        process, lines = stack.enter_context(running(cwd=cwd, lines=3))
+        yield lines
+        ended(process, signal.SIGTERM)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", urlsplit(told(lines)).port))
+        assert not list(cwd.iterdir())
+
+
+@pytest.fixture(scope="package")
+def at(said):
+    """Its address."""
+    from tests.lab.driver import told
+
+    return urlsplit(told(said))
+
+
+@pytest.fixture(scope="package")
+def lab(browser, at):
+    from tests.lab.driver import Lab
+
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    page = Lab(opened, at.geturl())
+    yield page
+    opened.close()
+    # what stands below is true of everything that the tests did
+    assert {re.match(r"\w+://[^/]+", url)[0] for url in page.asked if url.startswith("http")} == {
+        page.address
+    }
+    assert not page.complaints

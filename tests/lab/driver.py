@@ -1,5 +1,6 @@
 """The live page as a user has it: ``bptt lab`` in a process of its own, open in headless Chromium."""
 
+import os
 import re
 import subprocess
 import sys
@@ -34,19 +35,36 @@ window.drawn = () => Object.fromEntries(find(".live").map(e => [e.dataset.key, +
 ON_A_CARD = "name => find('.card').some(e => e.textContent.includes(name))"
 
 
+LAB = [sys.executable, "-m", "bptt", "lab", "--headless"]
+
+
 @contextmanager
-def server(*options: str) -> Iterator[str]:
-    """``bptt lab`` at a free port; gives its address."""
-    command = [sys.executable, "-m", "bptt", "lab", "--headless", "--port", "0", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def running(*options: str, cwd=None, command=LAB, lines=1, **environment):
+    """The process and the first lines it prints, once it answers; killed in the end if it has not ended."""
+    process = subprocess.Popen(
+        [*command, *options], cwd=cwd, env=os.environ | environment,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     try:
-        found = re.search(r"http://\S+", process.stdout.readline())
-        assert found, "the server did not start"
-        yield found[0]
+        said = [process.stdout.readline() for _ in range(lines)]
+        assert said[0], process.stderr.read()
+        yield process, said
     finally:
-        process.terminate()
-        process.wait(20)
-        process.stdout.close()
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def told(said: list[str]) -> str:
+    """The address that it printed."""
+    return re.search(r"http://\S+", said[0])[0]
+
+
+def ended(process: subprocess.Popen, number: int) -> None:
+    """A signal ends it, in silence."""
+    process.send_signal(number)
+    out, errors = process.communicate(timeout=20)
+    assert (process.returncode, out, errors) == (0, "", "")
 
 
 class Lab:
@@ -193,7 +211,7 @@ class Lab:
 @contextmanager
 def opened(browser: Browser, **context) -> Iterator[Lab]:
     """The page, from the command to the browser."""
-    with server() as address:
+    with running("--port", "0") as (_, said):
         page = browser.new_page(**context)
-        yield Lab(page, address)
+        yield Lab(page, told(said))
         page.close()

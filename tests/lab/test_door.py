@@ -17,16 +17,10 @@ import marimo as mo
 from bptt.lab.door import Door
 from bptt.lab.held import held
 from bptt.lab.places import Places
-from tests.lab.driver import FIND, PICTURES
-from tests.lab.test_server import address, get, running
+from tests.lab.driver import FIND, PICTURES, running
+from tests.lab.test_server import address, get
 
 MALFORMED = [[["a"]], [["a", "!!!"]], [[1, 2]], "x", 5, None, {"a": 1}, [], True, 1e30, -1e30]
-
-
-@pytest.fixture(scope="module")
-def at(tmp_path_factory):
-    with running("--port", "0", cwd=tmp_path_factory.mktemp("lab")) as (_, (said,)):
-        yield address(said)
 
 
 def test_no_answer_gives_another_page_leave_to_read_it(at):

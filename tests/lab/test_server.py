@@ -1,14 +1,12 @@
 """``bptt lab`` as it runs: who may connect, what it says, how it ends, what it leaves and what it asks for."""
 
 import http.client
-import os
 import re
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
-from contextlib import contextmanager
 from http.cookiejar import CookieJar
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,8 +19,8 @@ pytest.importorskip("marimo")
 from bptt.errors import OptionError
 from bptt.lab.door import BODY
 from bptt.lab.server import PORT, listening
+from tests.lab.driver import LAB, ended, running, told
 
-LAB = [sys.executable, "-m", "bptt", "lab", "--headless"]
 # Every connection the process opens or listens at, and every process it starts, on standard error.
 AUDIT = """
 import runpy, sys
@@ -37,25 +35,8 @@ runpy.run_module("bptt", run_name="__main__", alter_sys=True)
 """
 
 
-@contextmanager
-def running(*options, cwd, command=LAB, lines=1, **environment):
-    """The process and the first lines it prints, once it answers; killed in the end if it has not ended."""
-    process = subprocess.Popen(
-        [*command, *options], cwd=cwd, env=os.environ | environment,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        said = [process.stdout.readline() for _ in range(lines)]
-        assert said[0], process.stderr.read()
-        yield process, said
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
-
-
 def address(said):
-    return urlsplit(re.search(r"http://\S+", said)[0])
+    return urlsplit(told([said]))
 
 
 def get(at, path="/", host="127.0.0.1", **headers):
@@ -94,21 +75,19 @@ def failed(*options, cwd, command=LAB):
     return done.stderr
 
 
-def test_it_answers_at_the_address_it_prints_and_on_loopback_alone(tmp_path):
-    with running("--port", "0", cwd=tmp_path) as (_, (said,)):
-        at = address(said)
-        assert at.hostname == "127.0.0.1"
-        status, headers, body = get(at)
-        assert status == 200
-        assert b"<marimo-" in body
-        assert "default-src 'self'" in headers["content-security-policy"]
-        with pytest.raises(ConnectionRefusedError):
-            get(at, host=other_address())
+def test_it_answers_at_the_address_it_prints_and_on_loopback_alone(at):
+    assert at.hostname == "127.0.0.1"
+    status, headers, body = get(at)
+    assert status == 200
+    assert b"<marimo-" in body
+    assert "default-src 'self'" in headers["content-security-policy"]
+    with pytest.raises(ConnectionRefusedError):
+        get(at, host=other_address())
 
 
 def test_another_host_asks_for_a_token(tmp_path):
     host = other_address()
-    with running("--port", "0", "--host", host, cwd=tmp_path, lines=2) as (_, said):
+    with running("--port", "0", "--host", host, cwd=tmp_path, lines=3) as (process, said):
         at = address(said[0])
         token = at.query.removeprefix("access_token=")
         assert len(token) >= 20
@@ -127,6 +106,8 @@ def test_another_host_asks_for_a_token(tmp_path):
         url, body = visit(at.geturl())
         assert b"<marimo-" in body
         assert token not in url  # it is not left in the browser's history
+        assert said[2] == "Ctrl-C ends it.\n"
+        ended(process, signal.SIGINT)
 
 
 def test_a_token_of_ones_own(tmp_path):
@@ -138,56 +119,52 @@ def test_a_token_of_ones_own(tmp_path):
     assert "a word" in failed("--token", "", "--host", other_address(), cwd=tmp_path)
 
 
-def test_no_foreign_page_reads_it_under_another_name(tmp_path):
-    with running("--port", "0", cwd=tmp_path) as (_, (said,)):
-        at = address(said)
-        assert get(at, Host=f"localhost:{at.port}")[0] == 200
-        assert get(at, Host="localhost:9000")[0] == 200  # through a tunnel
-        for name in ("evil.example", f"evil.example:{at.port}", "127.0.0.1.evil.example", ""):
-            assert get(at, Host=name)[0] == 400
-        # none of these is a name: nobody can make them point elsewhere
-        assert get(at, Host=f"[::1]:{at.port}")[0] == 200
-        assert get(at, Host="LOCALHOST")[0] == 200
-        assert get(at, Origin=f"http://127.0.0.1:{at.port}")[0] == 200
-        for origin in ("http://evil.example", "null", "http://127.0.0.1:1"):
-            assert get(at, Origin=origin)[0] == 403
-        # a WebSocket is bound by no browser's rule but its own origin
-        with socket.create_connection(("127.0.0.1", at.port)) as opened:
-            opened.sendall(
-                f"GET /ws?session_id=s_1 HTTP/1.1\r\nHost: 127.0.0.1:{at.port}\r\nConnection: Upgrade\r\n"
-                "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nOrigin: http://evil.example\r\n"
-                "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
-            )
-            assert opened.recv(100).startswith(b"HTTP/1.1 403")
+def test_no_foreign_page_reads_it_under_another_name(at):
+    assert get(at, Host=f"localhost:{at.port}")[0] == 200
+    assert get(at, Host="localhost:9000")[0] == 200  # through a tunnel
+    for name in ("evil.example", f"evil.example:{at.port}", "127.0.0.1.evil.example", ""):
+        assert get(at, Host=name)[0] == 400
+    # none of these is a name: nobody can make them point elsewhere
+    assert get(at, Host=f"[::1]:{at.port}")[0] == 200
+    assert get(at, Host="LOCALHOST")[0] == 200
+    assert get(at, Origin=f"http://127.0.0.1:{at.port}")[0] == 200
+    for origin in ("http://evil.example", "null", "http://127.0.0.1:1"):
+        assert get(at, Origin=origin)[0] == 403
+    # a WebSocket is bound by no browser's rule but its own origin
+    with socket.create_connection(("127.0.0.1", at.port)) as opened:
+        opened.sendall(
+            f"GET /ws?session_id=s_1 HTTP/1.1\r\nHost: 127.0.0.1:{at.port}\r\nConnection: Upgrade\r\n"
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nOrigin: http://evil.example\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+        )
+        assert opened.recv(100).startswith(b"HTTP/1.1 403")
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_a_body_larger_than_the_largest_upload_is_refused(tmp_path, told):
+@pytest.mark.parametrize("length_told", [True, False])
+def test_a_body_larger_than_the_largest_upload_is_refused(at, length_told):
     """Whether its length is told in advance or it comes in chunks."""
-    with running("--port", "0", cwd=tmp_path) as (_, (said,)):
-        at = address(said)
-        connection = http.client.HTTPConnection("127.0.0.1", at.port, timeout=60)
-        connection.putrequest("POST", "/api/kernel/set_ui_element_value")
-        connection.putheader("Content-Type", "application/json")
-        connection.putheader("Marimo-Session-Id", "s_1")
-        page = get(at)[2].decode()
-        token = re.search(r'"serverToken": ?"([^"]+)"', page)
-        connection.putheader("Marimo-Server-Token", token[1] if token else "")
-        if told:
-            connection.putheader("Content-Length", str(BODY + 1))
-            connection.endheaders()
-        else:
-            connection.putheader("Transfer-Encoding", "chunked")
-            connection.endheaders()
-            piece = b"a" * 2**20
-            try:
-                for _ in range(BODY // len(piece) + 2):
-                    connection.send(b"%x\r\n%s\r\n" % (len(piece), piece))
-            except OSError:  # it stopped listening
-                pass
-        assert connection.getresponse().status == 413
-        connection.close()
-        assert get(at)[0] == 200
+    connection = http.client.HTTPConnection("127.0.0.1", at.port, timeout=60)
+    connection.putrequest("POST", "/api/kernel/set_ui_element_value")
+    connection.putheader("Content-Type", "application/json")
+    connection.putheader("Marimo-Session-Id", "s_1")
+    page = get(at)[2].decode()
+    token = re.search(r'"serverToken": ?"([^"]+)"', page)
+    connection.putheader("Marimo-Server-Token", token[1] if token else "")
+    if length_told:
+        connection.putheader("Content-Length", str(BODY + 1))
+        connection.endheaders()
+    else:
+        connection.putheader("Transfer-Encoding", "chunked")
+        connection.endheaders()
+        piece = b"a" * 2**20
+        try:
+            for _ in range(BODY // len(piece) + 2):
+                connection.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+        except OSError:  # it stopped listening
+            pass
+    assert connection.getresponse().status == 413
+    connection.close()
+    assert get(at)[0] == 200
 
 
 def test_a_taken_port_is_an_error_if_it_was_asked_for(tmp_path):
@@ -203,26 +180,21 @@ def test_a_port_is_a_whole_number_of_16_bits(port):
         listening("127.0.0.1", port)
 
 
-def test_the_usual_port_if_taken_gives_way_to_the_next(tmp_path):
-    taken = []
-    try:
-        taken.append(socket.create_server(("127.0.0.1", PORT)))
-    except OSError:
-        pass  # somebody else has taken it
-    try:
-        with running(cwd=tmp_path, lines=2) as (_, said):
-            at = address(said[0])
-            assert at.port > PORT
-            assert f"Port {PORT} is taken" in said[1]
-            assert get(at)[0] == 200
-    finally:
-        for opened in taken:
-            opened.close()
+def test_the_usual_port_if_taken_gives_way_to_the_next(said, at):
+    assert at.port > PORT
+    assert f"Port {PORT} is taken" in said[1]
+    assert said[2] == "Ctrl-C ends it.\n"
+    assert get(at)[0] == 200
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "a" * 70])
-def test_a_host_that_is_not_this_machine_is_an_error(tmp_path, host):
-    assert failed("--host", host, cwd=tmp_path).startswith("bptt: --host: expected")
+def test_a_host_that_is_not_this_machine_is_an_error(host):
+    with pytest.raises(OptionError, match=r"^host: expected"):
+        listening(host, None)
+
+
+def test_the_command_says_so(tmp_path):
+    assert failed("--host", "192.0.2.1", cwd=tmp_path).startswith("bptt: --host: expected")
 
 
 @pytest.mark.parametrize("missing", ["marimo", "anywidget"])
@@ -235,20 +207,6 @@ def test_without_its_packages_it_says_what_to_install(tmp_path, missing):
     assert f"the package {missing}" in told
     assert "pip install 'bptt[lab]'" in told
     assert told.count("\n") == 1
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it(tmp_path, number):
-    with running("--port", "0", cwd=tmp_path, lines=2) as (process, said):
-        at = address(said[0])
-        assert said[1] == "Ctrl-C ends it.\n"
-        assert get(at)[0] == 200
-        process.send_signal(number)
-        out, errors = process.communicate(timeout=20)
-        assert (process.returncode, out, errors) == (0, "", "")
-        with pytest.raises(ConnectionRefusedError):
-            get(at)
-    assert not list(tmp_path.iterdir())
 
 
 def children(pid):

@@ -25,7 +25,6 @@ from bptt.errors import OptionError
 from bptt.extras import needing
 from bptt.files import reason
 from bptt.lab.assets import Assets
-from bptt.lab.before import Before
 from bptt.lab.door import Door
 from bptt.lab.places import STAYS, Places
 
@@ -158,6 +157,7 @@ def _app(page: Path, token: str | None, names: set[str]) -> "ASGIApp":
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     from bptt.lab import first_screen, live
+    from bptt.lab.before import Before
 
     for kind, ending in (
         ("text/javascript", ".js"), ("text/css", ".css"), ("image/svg+xml", ".svg"),
