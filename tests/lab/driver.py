@@ -67,6 +67,11 @@ def ended(process: subprocess.Popen, number: int) -> None:
     assert (process.returncode, out, errors) == (0, "", "")
 
 
+def complains(message) -> bool:
+    """Whether a line of the console is an error or a warning; that marimo fetches pictures in advance for bad times is none."""
+    return message.type in ("error", "warning") and "was preloaded" not in message.text
+
+
 class Lab:
     """The open page.
 
@@ -95,7 +100,7 @@ class Lab:
         self.settle()
 
     def _heard(self, message) -> None:
-        if message.type in ("error", "warning"):
+        if complains(message):
             self.complaints.append(message.text)
 
     def settle(self) -> None:

@@ -9,7 +9,7 @@ from bptt.lab.exercises import OneUnit
 from bptt.lab.exercises.of_one_unit import expression
 from bptt.lab.first_screen import OPENS, first_screen
 from bptt.lab.opening import headings
-from tests.lab.driver import FIND
+from tests.lab.driver import FIND, complains
 from tests.lab.test_boxes import CUT, TEXTS
 
 IMAGE = "document.querySelector('#opening img')"
@@ -41,7 +41,7 @@ def test_the_first_chart_is_there_before_the_scripts_and_then_the_live_one(
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page.add_init_script(FIND)
     held, complaints = [], []
-    page.on("console", lambda line: complaints.append(line.text) if line.type in ("error", "warning") else None)  # fmt: skip
+    page.on("console", lambda line: complaints.append(line.text) if complains(line) else None)  # fmt: skip
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.route("**/assets/index-*.js", lambda route: held.append(route))
     page.goto(at.geturl() + link, wait_until="commit")
