@@ -8,6 +8,7 @@ import marimo as mo
 import traitlets
 from markupsafe import escape
 
+from bptt.lab import words
 from bptt.lab.exercises import EXERCISES, Exercise, Start
 from bptt.lab.texts import classed
 
@@ -121,7 +122,7 @@ def asked(begin: Callable[[Start], None]) -> dict[str, list[mo.Html]]:
     """
     found: dict[str, list[mo.Html]] = {}
     for number, each in enumerate(EXERCISES, 1):
-        question = mo.md(f"**Exercise {number}. {each.title}.** {each.question}")
+        question = mo.md(words.explained(f"**Exercise {number}. {each.title}.** {each.question}"))
         block = classed("exercise", mo.vstack([question, Ask(number, each, begin)]))
         found.setdefault(each.below, []).append(block)
     return found

@@ -5,9 +5,9 @@ from typing import Any
 import marimo as mo
 
 from bptt.errors import BpttError
-from bptt.lab import texts
+from bptt.lab import texts, words
 from bptt.lab.live import Still
-from bptt.lab.upload import words
+from bptt.lab.upload import words as said_of
 from bptt.sweeps.maps.grid import NUMBERS
 from bptt.sweeps.opening import read_bytes
 
@@ -49,5 +49,5 @@ def section(swept: Any, colour: Any) -> Any:
             chart, sentences = drawn(swept.name(), swept.contents(), colour.value)
             shown = [colour, mo.as_html(chart), mo.Html(texts.paragraphs(*sentences))]
         except BpttError as error:
-            shown = [mo.callout(mo.Html(texts.announced(words(error))), kind="warn")]
-    return mo.vstack([mo.md(texts.SWEEP), swept, *shown])
+            shown = [mo.callout(mo.Html(texts.announced(said_of(error))), kind="warn")]
+    return mo.vstack([mo.md(words.explained(texts.SWEEP)), swept, *shown])

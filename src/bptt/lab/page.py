@@ -114,10 +114,10 @@ def _(back, inputs, mo, one_phi, scalar, strength, terms, texts, weight):
 
 
 @app.cell
-def _(asked, back, expression, mo, one_phi, strength, terms, texts, weight):
+def _(asked, back, expression, mo, one_phi, strength, terms, texts, weight, words):
     mo.vstack(
         [
-            mo.md(texts.SCALAR),
+            mo.md(words.explained(texts.SCALAR)),
             mo.hstack([weight, strength, one_phi, back], justify="start", gap=1.5, wrap=True),
             expression,
             terms,
@@ -208,10 +208,10 @@ def _(limit, pictures, rate, wall, wide_w):
 
 
 @app.cell
-def _(limit, mo, rate, texts, wall, wide_w):
+def _(limit, mo, rate, texts, wall, wide_w, words):
     mo.vstack(
         [
-            mo.md(texts.CLIFF),
+            mo.md(words.explained(texts.CLIFF)),
             mo.hstack([wide_w, rate, limit], justify="start", gap=1.5, wrap=True),
             wall,
         ]
@@ -252,14 +252,14 @@ def _(change, loss, mo, reach, taught, texts, train, words):
 
 
 @app.cell
-def _(change, learning, loss, mo, reach, taught, texts, train):
+def _(change, learning, loss, mo, reach, taught, texts, train, words):
     _said = []
     if train.value:
         for _learnt in learning.rounds(taught.value, change.value):
             loss.show(_learnt)
             reach.show(_learnt)
         _said = [mo.callout(mo.Html(texts.announced(_learnt.sentence)))]
-    mo.vstack([*_said, mo.md(texts.SO)])
+    mo.vstack([*_said, mo.md(words.explained(texts.SO))])
 
 
 @app.cell
@@ -279,9 +279,14 @@ def _(mo, now, report_of):
 
 
 @app.cell
-def _(budget, look, mo, now, texts):
+def _(budget, look, mo, now, texts, words):
     now["budget"] = budget.value
-    mo.vstack([mo.md(texts.AHEAD), mo.hstack([budget, look], justify="start", gap=2, wrap=True)])
+    mo.vstack(
+        [
+            mo.md(words.explained(texts.AHEAD)),
+            mo.hstack([budget, look], justify="start", gap=2, wrap=True),
+        ]
+    )
 
 
 @app.cell

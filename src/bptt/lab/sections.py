@@ -82,7 +82,7 @@ def of_own(
     said = mo.hstack(reading.elements.values(), justify="start", wrap=True)
     return mo.vstack(
         [
-            mo.md(texts.OWN), refusal, data, own_data, said, mo.Html(texts.paragraphs(*read)), mo.md(texts.MODEL), file, plain,
+            mo.md(words.explained(texts.OWN)), refusal, data, own_data, said, mo.Html(texts.paragraphs(*read)), mo.md(words.explained(texts.MODEL)), file, plain,
             mo.Html(texts.paragraphs(*notes)),
         ]
     )  # fmt: skip

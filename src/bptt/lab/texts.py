@@ -123,12 +123,12 @@ at first, $h_{t-1} = -0.30$ happens to be small, and $h_{t-2} = -0.80$ is not.
 MATRIX = r"""
 ## A whole network, on a whole sequence
 
-Now the same with many units. The network reads noise, that is, random numbers. The [[gain]] multiplies the $W_R$ that is drawn
-at first, $T$ is the number of steps that are read, and the [[loss]] is taken at the last step or at every step.
+Now the same with many units. The network reads noise, that is, random numbers. The [[gain]] multiplies the random $W_R$ that
+the network begins with, $T$ is the number of steps that are read, and the [[loss]] is taken at the last step or at every step.
 
 The chart shows the size $\lVert G_k \rVert$ of each part of the gradient, (9), divided by that of lag 0; the size of a matrix is the root
-of the sum of the squares of its entries. On this log scale a straight line down is vanishing at a constant rate, a line up is exploding. The other curves show what all
-factors $W_R$ have made of the error up to lag $k$, and what all slopes $\varphi'$ have: on this scale the two add up. The first
+of the sum of the squares of its entries. On this log scale a straight line down is vanishing at a constant rate, a line up is exploding. The other curves are
+products so far: what all factors $W_R$ up to lag $k$ have made of the error, and what all slopes $\varphi'$ have. On this scale the two add up. The first
 button shows both of them shrinking it, the others a $W_R$ that lets it grow.
 The **horizon** is the smallest lag such that it and all smaller ones hold 95 % of $\sum_k \lVert G_k \rVert$. The **needed
 lag** is the one that the task asks for, or half the sequence if the task does not say. The last lag of an error at step $t$
@@ -142,9 +142,9 @@ The [[error signal]] at lag $k$ is the error as it arrives $k$ steps back: the d
 a cell with gates, by its state. Each column is one step back. Blue shrinks the signal, orange lets it grow. *Product so far* is the
 signal divided by its size at lag 0.
 
-A *gru* or *lstm*, further below, is a cell with gates: numbers between 0 and 1, by which it multiplies what it keeps of its old
-state. For such a cell *carry* is the gate by which the old state goes on without meeting $W_R$, and
-*slopes* are those of all its gates. The error then goes back in several ways side by side, which add: *together* is not the product
+A *gru* or *lstm*, further below, is a cell with gates: numbers between 0 and 1 that say how much of its old state it
+keeps. For such a cell *carry* is the gate by which the old state goes on without meeting $W_R$, and
+*slopes* are those of all its gates. The error then goes back in several ways side by side, whose parts add up: *together* is not the product
 of the rows above it.
 """
 
@@ -182,7 +182,7 @@ A *Lyapunov exponent* says how fast two nearby states part (above 0) or come tog
 logarithm of the factor per step: $\lambda = -0.1$ is a factor of $e^{-0.1} \approx 0.9$. There is an exponent for each direction; the
 largest is $\lambda_1$, and up to eight are shown, with their standard errors. Errors carried far back shrink or grow at
 the rate of $\lambda_1$. Zero is the edge: there they neither vanish nor explode. Fewer than 20 steps are too few to
-measure it.
+measure an exponent.
 """
 
 TRUNCATION = r"""
@@ -190,7 +190,7 @@ TRUNCATION = r"""
 
 If backpropagation stops after $K$ steps, lags from $K$ on are missing. The *relative bias* is the size of what is missing
 divided by the size of the whole gradient. A *sliding window* takes every loss $K - 1$ steps back, so that lags 0 to $K - 1$ are there. Cutting the sequence into *chunks* of
-$K$ steps cuts the short lags too, wherever they cross a cut. The dotted line is at 5 %.
+$K$ steps loses short lags too: all that begin in one chunk and end in the next. The dotted line is at 5 %.
 """
 
 HELP = r"""
@@ -204,7 +204,7 @@ HELP = r"""
 - **A way past $W_R$.** A *gru* or *lstm* is a cell with gates. The [[carry]] is the gate by which the old state goes on without
   meeting $W_R$ or the slope of an activation: an LSTM's forget gate $f$ or a GRU's update gate. After $k$ steps about $f^k$ is left.
 
-With weights as they are drawn, $f$ is near $\tfrac12$, and the reach is no better than before. A bias $b_f$ opens it: where the inputs add
+With the random weights that the cell begins with, $f$ is near $\tfrac12$, and the reach is no better than before. A bias $b_f$ opens the gate: where the inputs add
 nothing, $f = 1/(1 + e^{-b_f})$, the logistic function of the bias. With $b_f = \ln (k - 1)$ this is $f = 1 - 1/k$, and $f^k$, the part
 that is left at lag $k$, is about $1/e$, which is 37 %. A plain *rnn* has no gate: there the bias is added to every $z$ and only moves the units
 along $\varphi$.
@@ -274,7 +274,7 @@ runs this page; it is read as numbers, never as code.
 AHEAD = r"""
 ## Will it learn?
 
-How far the gradient reaches says what a network can hear of the past at this moment. Whether it learns from that shows only during
+How far the gradient reaches says from how far back a network can learn at this moment. Whether it does learn shows only during
 training. Choose how many weight updates the training would have, and press the button: a copy of the sliders' network is
 trained for a tenth of them, on the task that is chosen above, and measured at the start, half-way and at the end, on sequences
 that it never learns from. That takes some seconds; with 128 units, long sequences or *digits*, up to a minute.

@@ -20,9 +20,13 @@ WORDS = {
     "carry": "The gate by which a gated cell keeps its old state, without W_R.",
 }
 
+SIGNED = re.compile(r"(?<!\$)(\$[^$\n]+\$[.,;:?]+)(?!\S)")
+
 
 def explained(text: str) -> str:
     """Markdown in which every [[word]] is a word of the list, explained on hover and on focus.
+
+    A formula and the sign behind it stay in one line.
 
     Raises:
         KeyError: if a word is none of the list.
@@ -30,6 +34,7 @@ def explained(text: str) -> str:
     >>> explained("the [[lag]]")[:24]
     'the <span data-tooltip="'
     """
+    text = re.sub(SIGNED, r'<span class="together">\1</span>', text)
     return re.sub(r"\[\[(\w[\w ]*?)(s|es|d)?\]\]", _said, text)
 
 
