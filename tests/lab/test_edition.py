@@ -94,7 +94,41 @@ def test_a_dark_telephone_reads_the_pictures_too(page):
           return light > 100 && black === 0 && image.naturalWidth < 400;
         }"""
     )
+    # and what a picture fills is no lighter than its words: the middle of a scale is dark, too
+    filled = page.evaluate(
+        """async () => {
+          const found = [];
+          for (const image of [...document.images].filter(e => e.getClientRects().length)) {
+            await image.decode();
+            const { naturalWidth: wide, naturalHeight: high } = image;
+            const pen = Object.assign(document.createElement("canvas"), { width: wide, height: high }).getContext("2d");
+            pen.drawImage(image, 0, 0, wide, high);
+            const dots = pen.getImageData(0, 0, wide, high).data;
+            let light = 0;
+            for (let i = 0; i < dots.length; i += 4)
+              light += dots[i + 3] > 200 && Math.min(dots[i], dots[i + 1], dots[i + 2]) > 150;
+            found.push(light / (wide * high));
+          }
+          return found;
+        }"""
+    )
+    assert len(filled) > 8
+    assert max(filled) < 0.05
     page.emulate_media(color_scheme=None)
+
+
+def test_formulas_are_aligned(page):
+    """What stands before an = ends there, in every line: Chromium has its own idea of the cells of a table."""
+    gaps = page.evaluate(
+        """() => [...document.querySelectorAll("mtd")].filter(cell => cell.style.textAlign.includes("right")).map(cell => {
+          const inside = document.createRange();
+          inside.selectNodeContents(cell.firstElementChild);
+          const { right, width } = inside.getBoundingClientRect();
+          return width ? cell.getBoundingClientRect().right - right : 0;
+        })"""
+    )
+    assert len(gaps) > 20
+    assert max(gaps) < 10
 
 
 def test_every_formula_of_the_page_is_known():

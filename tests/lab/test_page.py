@@ -428,7 +428,8 @@ def test_two_networks_learn_on_the_page(lab, reset):
 def test_a_link_opens_a_section_with_settings(browser, lab):
     page = browser.new_page()
     page.add_init_script(FIND)
-    page.goto(f"{lab.address}/?section=what-helps&cell=lstm&bias=5&weight=1.5&gain=much&unknown=1")
+    link = "?section=what-helps&cell=lstm&bias=5&weight=1.5&gain=much&unknown=1"
+    page.goto(f"{lab.address}/{link}", wait_until="commit")
     page.wait_for_function(f"() => window.find && find('.card').length && {CARD}.includes('lstm')")
     page.wait_for_function(
         "() => Math.abs(find('h2').find(e => e.id === 'what-helps').getBoundingClientRect().top) < 60"

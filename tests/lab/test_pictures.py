@@ -105,7 +105,7 @@ def test_without_W_R_lag_0_is_everything():
     shown = at(gain=0.0)
     rows = pictures.by_lag.rows(shown)
     assert {row["label"] for row in rows["marks"]} == {"horizon 0", "needed lag 50"}
-    assert [row["lag"] for row in rows["lines"] if "W_R, multiplied" in row["of"]] == [0]
+    assert [row["lag"] for row in rows["lines"] if "W_R, product" in row["of"]] == [0]
     sizes = [row["size"] for row in pictures.sequence.rows(shown)["steps"]]
     assert sizes[-1] == 1
     assert sum(sizes) == 1

@@ -119,6 +119,7 @@ async function render({ model, el }) {
     const spec = still ? given : { ...fitted(given, room), datasets: model.get("rows") };
     embedded = await vegaEmbed(drawing, spec, {
       renderer: "svg", config: colours(room), ast: true,  // the page may not make code of text
+      logLevel: 1,  // errors: of no rows Vega warns that they have no extent, and the chart says itself that there are none
       actions: { export: true, source: false, compiled: false, editor: false },
     });
     box.view = embedded.view;

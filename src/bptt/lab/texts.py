@@ -190,7 +190,7 @@ TRUNCATION = r"""
 
 If backpropagation stops after $K$ steps, lags from $K$ on are missing. The *relative bias* is the size of what is missing
 divided by the size of the whole gradient. A *sliding window* takes every loss $K - 1$ steps back, so that lags 0 to $K - 1$ are there. Cutting the sequence into *chunks* of
-$K$ steps loses short lags too: all that begin in one chunk and end in the next. The dotted line is at 5 %.
+$K$ steps loses short lags too, wherever they reach back over the beginning of a chunk. The dotted line is at 5 %.
 """
 
 HELP = r"""

@@ -213,8 +213,7 @@ def marked(
         base.mark_text(align="right", dx=-4, fontSize=12),
     )
     labels = [
-        # not filtered: of no rows at all Vega warns that they have no extent
-        side.encode(y=rows, text=alt.condition(f"datum.side == '{name}'", "label:N", alt.value("")))
+        side.encode(y=rows, text="label:N").transform_filter(f"datum.side == '{name}'")
         for name, side in zip(("right", "left"), text, strict=True)
     ]
     return alt.layer(ruled, alt.layer(*labels)).resolve_scale(y="independent")
