@@ -281,12 +281,8 @@ def _(mo, now, report_of):
 @app.cell
 def _(budget, look, mo, now, texts, words):
     now["budget"] = budget.value
-    mo.vstack(
-        [
-            mo.md(words.explained(texts.AHEAD)),
-            mo.hstack([budget, look], justify="start", gap=2, wrap=True),
-        ]
-    )
+    _row = mo.hstack([budget, look], justify="start", gap=2, wrap=True)
+    mo.vstack([mo.md(words.explained(texts.AHEAD)), _row])
 
 
 @app.cell
