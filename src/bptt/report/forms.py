@@ -1,12 +1,12 @@
 """A diagnosis in every form it is read in: its numbers by name, charts, a page, JSON, the terminal."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bptt.arrays import as_choice
+from bptt.arrays import as_choice, as_whole
 from bptt.diagnosis import Advice, Cause, Diagnosis, RecurrenceDiagnosis, Verdict
 from bptt.extras import needing
 from bptt.files import as_ending
@@ -187,9 +187,18 @@ class Shown(Savable):
             return self.table().save(path)
         return super().save(path)
 
-    def methods(self) -> str:
-        """How it was measured, in sentences for a paper: definitions with their sources, data, versions."""
-        return methods(self.diagnosis, self.title, self.facts)
+    def methods(self, seeds: int | Iterable[int] = ()) -> str:
+        """How it was measured, in sentences for a paper: definitions with their sources, data, versions and seeds.
+
+        Args:
+            seeds: of weights and data, one or several, which no report can know by itself.
+
+        Raises:
+            OptionError: if one is no whole number from 0.
+        """
+        several = seeds if isinstance(seeds, Iterable) else (seeds,)
+        known = tuple(as_whole("seeds", seed, least=0) for seed in several)
+        return methods(self.diagnosis, self.title, self.facts, known)
 
     def html(self) -> str:
         """The page, complete in itself: no request leaves it."""

@@ -5,17 +5,20 @@ from platform import python_version
 import numpy as np
 
 from bptt.diagnosis import Diagnosis, StateDiagnosis
-from bptt.presentation.formatting import stated
+from bptt.presentation.formatting import listed, stated
 from bptt.version import __version__
 
 
-def methods(diagnosis: Diagnosis, title: str, facts: tuple[tuple[str, str], ...]) -> str:
+def methods(
+    diagnosis: Diagnosis, title: str, facts: tuple[tuple[str, str], ...], seeds: tuple[int, ...]
+) -> str:
     """Sentences with the sources, the versions and whatever is known of data and seeds.
 
     Args:
         diagnosis: of the network.
         title: what was measured.
         facts: (name, value) pairs about data and training.
+        seeds: of weights and data.
     """
     layers = diagnosis.layers.values()
     plain = not any(isinstance(layer, StateDiagnosis) for layer in layers)
@@ -42,5 +45,8 @@ def methods(diagnosis: Diagnosis, title: str, facts: tuple[tuple[str, str], ...]
         )
     sentences += [sentence for sentence in diagnosis.assumed]
     sentences += [stated(facts)] if facts else []
+    if seeds:
+        drawn = f"the seed{'s' * (len(seeds) > 1)} {listed(tuple(map(str, seeds)))}"
+        sentences.append(f"Weights and data were drawn with {drawn}.")
     versions = f"bptt {__version__}, NumPy {np.__version__} and Python {python_version()}"
     return " ".join([*sentences, f"Everything was computed with {versions}."])
