@@ -8,10 +8,12 @@ import altair as alt
 import numpy as np
 from experiments.running import stored
 from experiments.spectrum import of_matrices
+from experiments.windows import LAG, LENGTH
 
+from bptt.data.tasks import order2
 from bptt.dynamics import gated_isometry, gated_mean_field
 from bptt.presentation.chart_style import DASHED, DOTTED, SOLID, data, told_apart
-from bptt.presentation.colours import BLUE, GREEN, GREY, ORANGE
+from bptt.presentation.colours import BLUE, GREEN, GREY, ORANGE, PURPLE
 from bptt.presentation.paper import save_chart
 from bptt.presentation.style import Style
 
@@ -197,6 +199,49 @@ def pascanu() -> None:
     picture("pascanu", [bars + words, curves], 150)
 
 
+def windows() -> None:
+    """Copy and temporal order by window: what is right over the updates, and the windows that are chosen."""
+    runs, panels = stored("windows")["runs"], []
+    x = alt.X("x:Q", title="updates", scale=alt.Scale(nice=False))
+    for task, lag in LAGS.items():
+        curves: dict[str, list[Any]] = {}
+        for run in runs:
+            if run["name"] == task:
+                fixed = f"K = {run['K']}"
+                name = fixed if run["bias"] is None else f"K for δ = {run['bias']:g}"
+                curves.setdefault(name, []).append(run["points"])
+        styles = {
+            name: (colour, DASHED if "δ" in name else SOLID)
+            for name, colour in zip(curves, MANY[-len(curves) :], strict=True)
+        }
+        score = _medians(curves, "score", "part that is right", styles, x)
+        chosen = {name: each for name, each in curves.items() if "δ" in name}
+        window = _medians(chosen, "K", "K that is chosen", {n: styles[n] for n in chosen}, x)
+        rule = alt.Chart(data([{"y": lag}])).mark_rule(color=GREY, strokeWidth=2)
+        panels += [score.properties(title=task), window + rule.encode(y="y:Q")]
+    picture("windows", panels, 240)
+
+
+def _medians(
+    curves: Mapping[str, Sequence[Any]],
+    what: str,
+    up: str,
+    styles: Mapping[str, tuple[str, list[int]]],
+    x: Any,
+) -> Any:
+    """The median of each group of runs, over the updates."""
+    rows = [
+        {"x": at[0]["updates"], "y": float(np.median([point[what] for point in at])), "of": name}
+        for name, several in curves.items()
+        for at in zip(*several, strict=True)
+    ]
+    chart = alt.Chart(data(rows)).mark_line(strokeWidth=2)
+    return chart.encode(x=x, y=alt.Y("y:Q", title=up), **told_apart(styles))
+
+
+MANY = (GREY, "#56B4E9", GREEN, "#000000", ORANGE, PURPLE, BLUE)
+LAGS = {"copy": LAG, "temporal order": order2(LENGTH).needed_lag}
+
 # No sequence of 10,000 is misclassified at each (Pascanu, Mikolov & Bengio 2013, section 4.1.1).
 PAPER_LENGTHS = (50, 100, 150, 200, 250, 500, 1000, 2000, 3000, 5000)
 
@@ -206,4 +251,5 @@ PICTURES: dict[str, Callable[[], None]] = {
     "curse": curse,
     "spectrum": spectrum,
     "pascanu": pascanu,
+    "windows": windows,
 }

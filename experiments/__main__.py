@@ -25,6 +25,7 @@ NAMES = (
     "curse",
     "spectrum",
     "adaptive",
+    "windows",
 )
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 import numpy as np
 from benchmarks.tables import markdown
 
+LEARNT = 0.95  # of the symbols, or of the sequences
+
 
 def _with_error(value, error, form="{:+.3f}"):
     return f"{form.format(value)} ± {error:.3f}"
@@ -81,11 +83,34 @@ def adaptive(result):
     return markdown(head, rows)
 
 
+def windows(result):
+    """Which windows learn."""
+    rows = []
+    for name in dict.fromkeys(run["name"] for run in result["runs"]):
+        kinds = dict.fromkeys((r["K"], r["bias"]) for r in result["runs"] if r["name"] == name)
+        for K, bias in kinds:
+            some = [r["points"] for r in result["runs"] if (r["name"], r["K"], r["bias"]) == (name, K, bias)]  # fmt: skip
+            learnt = [p for p in map(_learnt, some) if p is not None]
+            first, last = (np.median([points[n]["K"] for points in some]) for n in (0, -1))
+            rows.append([
+                name, f"K = {K}" if bias is None else f"K for δ = {bias:g}", f"{first:g}", f"{last:g}",
+                f"{len(learnt)} of {len(some)}", f"{np.median(learnt):g}" if learnt else "",
+                f"{np.median([points[-1]['score'] for points in some]):.2f}",
+            ])  # fmt: skip
+    head = ["task", "window", "K at first", "K at last", "learn", "after", "score at last"]
+    return markdown(head, rows)
+
+
+def _learnt(points):
+    """The updates after which nearly all is right, or None."""
+    return next((p["updates"] for p in points if p["score"] >= LEARNT), None)
+
+
 def _median(values):
     known = [value for value in values if value is not None]
     return f"{np.median(known):g}" if known else "none"
 
 
 TABLES = {
-    "gates": gates, "curse": curse, "spectrum": spectrum, "adaptive": adaptive,
+    "gates": gates, "curse": curse, "spectrum": spectrum, "adaptive": adaptive, "windows": windows,
 }  # fmt: skip

@@ -61,6 +61,15 @@ def test_a_run_without_a_gradient_has_no_curve_and_no_error(reports, tmp_path):
     assert {row["of"] for row in compared.chart.to_dict()["layer"][1]["data"]["values"]} == {"alive"}  # fmt: skip
 
 
+def test_seven_groups_are_drawn_in_colours_that_are_told_apart(reports, tmp_path):
+    """Not in those of a map, of which there are seven too."""
+    from bptt.presentation.series import COLOURS
+
+    groups = {f"g{n}": reports["pytorch"][0] for n in range(7)}
+    drawn = bptt.compare(groups).save(tmp_path / "seven.svg").read_text().lower()
+    assert [colour for colour in COLOURS[:7] if colour.lower() not in drawn] == []
+
+
 @pytest.mark.needs("rich")
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 @pytest.mark.parametrize("name", ["orthogonal", "orthogonal, gain 1.1 (128 units), seeds 0 to 9"])

@@ -155,7 +155,7 @@ def _walk(node: Any, style: Style, across: float, up: float, whole: float) -> No
                 and "gradientLength" not in legend
             ):
                 legend["columns"] = _columns(encoded, whole, style.size)
-        if channel == "color" and style.map == "cividis":
+        if channel == "color" and style.map == "cividis" and encoded.get("type") == "quantitative":
             if isinstance(scale, dict) and len(scale.get("range") or ()) == len(CIVIDIS):
                 scale["range"] = CIVIDIS
     for key, value in node.items():
