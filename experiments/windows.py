@@ -152,8 +152,8 @@ def one(name, K, bias, seed, updates):
     )
     optimiser = Adam(RATE[name])
     run = Checkpoint(network, optimiser.state, at_rest(network, BATCH))
-    source.length, points = K, []
-    for mark in range(MARKS + 1):
+    source.length, points, marks = K, [], min(MARKS, updates // 10)
+    for mark in range(marks + 1):
         if K is None:
             source.length, beta = chosen(network, source, bias)
         points.append({"updates": run.done, "K": source.length, "score": source.score(network)})
@@ -161,7 +161,7 @@ def one(name, K, bias, seed, updates):
             points[-1]["beta"] = beta
         tail = source.length if name == "copy" else 0
         update = Update(source, optimiser, Constant(), 1.0, 0.0, tail)
-        while run.done < min(mark + 1, MARKS) * updates // MARKS:
+        while run.done < min(mark + 1, marks) * updates // marks:
             update(run, "")
             run.done += 1
     return {"points": points}
