@@ -26,7 +26,7 @@ LABELS = {
     "gain": "gain of $W_R$", "variance": "input strength", "activation": "activation $\\varphi$", "init": "initial $W_R$",
     "cell": "cell", "hidden": "hidden units $H$", "length": "length $T$", "loss_at": "loss at step", "data": "data",
     "bias": "bias of the carry, $b_f$", "weight": "weight $W_R$", "input_weight": "input weight $W_F$",
-    "phi": "the unit's activation $\\varphi$", "steps": "steps $n$",
+    "phi": "the unit's activation $\\varphi$", "steps": "steps $n$", "everything": "All controls at once, at the side",
 }  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def of_network(setting: Configuration, from_file: bool, own_data: bool) -> tuple
 
 def of_the_page() -> Any:
     """Whether all controls stand at the side at once, and not only where their symbols are explained."""
-    return held(mo.ui.switch(label="All controls at once, at the side"))
+    return held(mo.ui.switch(label=LABELS["everything"]))
 
 
 def of_files() -> tuple[Any, ...]:

@@ -108,7 +108,7 @@ def _from(text: str, section: str) -> str | None:
 
 def _page() -> Iterator[tuple[str, Below, str]]:
     """The page from top to bottom: a text, what stands below it, and the key of the chart there or ""."""
-    yield texts.NETWORK, _nothing, ""
+    yield texts.NETWORK, _switch, ""
     yield texts.EQUATIONS, _equations, ""
     yield texts.SCALAR, _one_unit, "terms"
     for text, names, key in texts.PICTURES:
@@ -121,6 +121,10 @@ def _page() -> Iterator[tuple[str, Below, str]]:
 
 def _nothing(begins: Opening) -> str:
     return ""
+
+
+def _switch(begins: Opening) -> str:
+    return f'<div class="at-the-side">{LABELS["everything"]}</div>'
 
 
 def _equations(begins: Opening) -> str:

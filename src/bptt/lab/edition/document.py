@@ -69,7 +69,8 @@ def _sections() -> Iterator[str]:
     yield prose(f"# How far back does the gradient reach?\n{INTRO}")
     yield prose("## The network" + texts.NETWORK.partition("## The network")[2])
     yield prose(texts.EQUATIONS)
-    for form in ("scalar", "matrix"):
+    for form, name in (("scalar", "One unit"), ("matrix", "Many units")):
+        yield prose(f"*{name}, three steps back:*")
         yield prose(texts.aligned(Derivation(3, form)))
     yield prose(texts.SCALAR)
     yield _unit()

@@ -111,5 +111,5 @@ def _dark(svg: str, spec: dict[str, Any]) -> str:
 
 
 def _colours(svg: str) -> list[str]:
-    """Of everything that is drawn, in its order."""
-    return re.findall(rf'(?:{"|".join(PARTS)})="([^"]*)"', svg)
+    """Of everything that is drawn in one, in its order: a run of colours has a name, which is another in every drawing."""
+    return re.findall(rf'(?:{"|".join(PARTS)})="((?!url)[^"]*)"', svg)
