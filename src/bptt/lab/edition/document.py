@@ -69,9 +69,10 @@ def _sections() -> Iterator[str]:
     yield prose(f"# How far back does the gradient reach?\n{INTRO}")
     yield prose("## The network" + texts.NETWORK.partition("## The network")[2])
     yield prose(texts.EQUATIONS)
-    for form, name in (("scalar", "One unit"), ("matrix", "Many units")):
-        yield prose(f"*{name}, three steps back:*")
-        yield prose(texts.aligned(Derivation(3, form)))
+    yield prose("*One unit, three steps back:*")
+    yield prose(texts.aligned(Derivation(3, "scalar")))
+    yield prose("*Many units, three steps back:*")
+    yield prose(texts.aligned(Derivation(3, "matrix")))
     yield prose(texts.SCALAR)
     yield _unit()
     asked: dict[Any, str] = {}
