@@ -20,6 +20,16 @@ OVER = """() => {
     e.getBoundingClientRect().top < blocks[i].getBoundingClientRect().bottom - 1).map(e => e.textContent.slice(0, 40));
 }"""
 
+# Words in a dark colour.
+INK = """() => {
+  const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  return letters(document.getElementById("opening")).filter(([node]) => {
+    pen.fillStyle = getComputedStyle(node.parentElement).color;
+    pen.fillRect(0, 0, 1, 1);
+    return Math.min(...pen.getImageData(0, 0, 1, 1).data.slice(0, 3)) < 128;
+  }).map(([node]) => node.data.slice(0, 40));
+}"""
+
 
 def headings_read(page):
     """Those that a screen reader comes by."""
@@ -55,6 +65,8 @@ def test_the_first_chart_is_there_before_the_scripts_and_then_the_live_one(
     assert column > 0.9
     ground = page.evaluate("getComputedStyle(document.getElementById('opening')).backgroundColor")
     assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
+    if scheme == "dark":
+        assert page.evaluate(INK) == []
     # the reader goes on to the last heading, which stays where it is
     page.evaluate("[...document.querySelectorAll('#opening h2')].at(-1).scrollIntoView()")
     last = page.evaluate("[...document.querySelectorAll('#opening h2')].at(-1).dataset.at")
