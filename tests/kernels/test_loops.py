@@ -122,16 +122,19 @@ def test_squares_of_sums_are_those_of_the_matrices(module, dtype):
         a, b = (rng.uniform(-1, 1, (N, B, n)).astype(dtype) for n in (M, K))
         found = loops.squares_of_sums(a, b)
         matrices = np.einsum("nbm,nbk->bmk", a.astype("float64"), b.astype("float64"))
-        for expected in (numpy_loops.squares_of_sums(a, b), np.square(matrices).sum((1, 2))):
-            assert found.dtype == expected.dtype == np.float64
-            near(found.astype(dtype), expected.astype(dtype), dtype)
+        most = (np.linalg.norm(a, axis=2) * np.linalg.norm(b, axis=2)).sum(0, dtype="float64")
+        by_matrices = np.square(matrices).sum((1, 2)), most
+        for answer in (numpy_loops.squares_of_sums(a, b), by_matrices):
+            for own, expected in zip(found, answer, strict=True):
+                assert own.dtype == expected.dtype == np.float64
+                near(own.astype(dtype), expected.astype(dtype), dtype)
         every_second = loops.squares_of_sums(a[::2], b[::2])
         assert np.array_equal(every_second, loops.squares_of_sums(a[::2].copy(), b[::2].copy()))
 
 
 def test_squares_of_sums_may_leave_the_range_of_floats(module):
     a, b = np.full((3, 2, 4), 2.0**40, "float32"), np.full((3, 2, 5), 2.0**30, "float32")
-    for found in (loops.squares_of_sums(a, b), numpy_loops.squares_of_sums(a, b)):
+    for found, _ in (loops.squares_of_sums(a, b), numpy_loops.squares_of_sums(a, b)):
         assert (found == 9 * 20 * 2.0**140).all()
 
 

@@ -19,6 +19,8 @@ from bptt.layers.immediate import check_trace
 # W_R whose largest entry is within 2^±ORDINARY is taken as it is: the room of the rows has place for its products.
 ORDINARY = 16
 
+STEPS = 32  # whose derivatives are made at once
+
 # Binary orders that rows are lifted by, so that products with denormal factors keep their digits.
 ROOM = {np.dtype(np.float32): 60, np.dtype(np.float64): 300}
 
@@ -58,6 +60,15 @@ class RowsBack:
         self.e_weights = e if abs(e) > ORDINARY else 0
         self.W_R = np.ldexp(W_R, -self.e_weights)
         self.product = kernels.product(self.W_R, trace.x.shape[1] * n)
+        self.stretch: tuple[int, Derivatives] | None = None  # the first step of some, and theirs
+
+    def _derivatives(self, t: int) -> Derivatives:
+        """Those of a step, (1, B, ·): made for some at a time."""
+        if self.stretch is None or not 0 <= t - self.stretch[0] < len(self.stretch[1][0]):
+            first = max(0, t + 1 - STEPS)
+            self.stretch = first, self.trace.linearised(first, t + 1)
+        first, stretch = self.stretch
+        return tuple(array[t - first : t - first + 1] for array in stretch)
 
     def __call__(self, V: Array, t: int) -> tuple[Array, Array]:
         """Errors of s_t as errors of s_{t-1}.
@@ -71,7 +82,7 @@ class RowsBack:
         """
         trace, weights = self.trace, self.trace.weights
         H = trace.layer.hidden
-        own = trace.linearised(t, t + 1)
+        own = self._derivatives(t)
         carry, e = None, np.zeros(V.shape[:2], np.int64)
         if underflown(weights, own):
             slopes, e_slopes = slopes_apart(weights, trace.part(t, t + 1)[0], own)

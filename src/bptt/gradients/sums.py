@@ -3,7 +3,7 @@
 import numpy as np
 
 from bptt import kernels
-from bptt.arrays import Array, squares
+from bptt.arrays import Array
 
 # Of the sum of all sizes: below it the square of the sum has lost digits that the sum still has.
 CANCELLED = 1 / 16
@@ -19,8 +19,8 @@ def sizes_of_sums(a: Array, b: Array) -> Array:
     Returns:
         (B,) float64.
     """
-    sizes = np.sqrt(np.maximum(kernels.squares_of_sums(a, b), 0))
-    most = np.sqrt(squares(a).astype(np.float64) * squares(b)).sum(0)
+    squared, most = kernels.squares_of_sums(a, b)
+    sizes = np.sqrt(np.maximum(squared, 0))
     for n in np.flatnonzero(sizes < CANCELLED * most):
         one, other = (np.ascontiguousarray(rows[:, n]) for rows in (a, b))
         sizes[n] = np.sqrt(np.square(kernels.outer(one, other), dtype=np.float64).sum())

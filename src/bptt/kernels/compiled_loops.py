@@ -71,14 +71,14 @@ def outer(a: Array, b: Array, out: Array | None = None) -> Array:
     return out
 
 
-def squares_of_sums(a: Array, b: Array) -> Array:
+def squares_of_sums(a: Array, b: Array) -> tuple[Array, Array]:
     """``numpy_loops.squares_of_sums``."""
     N, B, _ = a.shape
-    squares = np.empty(B)
+    squares, most = np.empty((2, B))
     for piece in _pieces(B, 1.0 * N * N * (a.shape[2] + b.shape[2])):
         some = (np.ascontiguousarray(rows[:, piece]) for rows in (a, b))
-        C.squares_of_sums(*some, squares[piece])
-    return squares
+        C.squares_of_sums(*some, squares[piece], most[piece])
+    return squares, most
 
 
 def forward(weights: Weights, x: Array, state0: States, keep: Array | None) -> tuple[Array, States]:

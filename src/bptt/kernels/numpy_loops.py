@@ -48,19 +48,22 @@ def outer(a: Array, b: Array, out: Array | None = None) -> Array:
     return out
 
 
-def squares_of_sums(a: Array, b: Array) -> Array:
+def squares_of_sums(a: Array, b: Array) -> tuple[Array, Array]:
     """‖Σ_n a_n ⊗ b_n‖² of each sequence, by the products of all pairs of its rows: no matrix is formed.
+
+    Beside it Σ_n ‖a_n‖ ‖b_n‖, which the size would be if nothing cancelled.
 
     Args:
         a: (N, B, M) rows of B sequences.
         b: (N, B, K) as many.
 
     Returns:
-        (B,) float64.
+        (B,) and (B,) float64.
     """
     a, b = (np.swapaxes(rows, 0, 1) for rows in (a, b))
-    by_a, by_b = (rows @ np.swapaxes(rows, 1, 2) for rows in (a, b))
-    return np.asarray((by_a.astype(np.float64) * by_b).sum((1, 2)))
+    products = [(rows @ np.swapaxes(rows, 1, 2)).astype(np.float64) for rows in (a, b)]
+    sizes = [np.sqrt(np.diagonal(by, axis1=1, axis2=2)) for by in products]
+    return (products[0] * products[1]).sum((1, 2)), (sizes[0] * sizes[1]).sum(1)
 
 
 def product(M: Array, rows: int) -> Callable[[Array], Array]:

@@ -130,6 +130,7 @@ class LayerWalk:
             self.derivatives, self.e_slopes = slopes_apart(weights, saved, self.derivatives)
         self.keep = trace.kept(first, last)
         self.buffers: dict[str, Array] = {}
+        self.apart: dict[tuple[str, int], list[Array]] = {}
         self.turn = 0
         self.rows: Rows | None = None
         self.leaving: Rows | None = None
@@ -150,13 +151,19 @@ class LayerWalk:
             self.buffers[name] = np.empty(max(size, 1 << 20), self.W_R.dtype)
         return self.buffers[name][:size].reshape(shape)
 
-    def _beside(self, name: str, array: Array, stride: int) -> Array:
-        """Rows that lie some steps apart, next to one another: the loops go through them in line."""
+    def _at(self, name: str, array: Array, rows: Rows) -> Array:
+        """What belongs to the rows, next to one another: the loops go through it in line.
+
+        Rows some steps apart stand at every so many steps, one step earlier at each lag: the array is laid out so once.
+        """
+        first, stride = rows.first - self.first, rows.stride
         if stride == 1:
-            return array
-        copy = self._room(name, array.shape)
-        copy[...] = array
-        return copy
+            return array[first : first + len(rows.D)]
+        if (name, stride) not in self.apart:
+            self.apart[name, stride] = [
+                np.ascontiguousarray(array[n::stride]) for n in range(stride)
+            ]
+        return self.apart[name, stride][first % stride][first // stride :][: len(rows.D)]
 
     def receive(self, rows: Rows | None) -> None:
         """Add errors of h, or of the whole state: what the layer above hands down at this lag."""
@@ -191,7 +198,7 @@ class LayerWalk:
         each = np.full(rows.D.shape[1], NOTHING) if by_sequence else None
         if not at_weights <= negligible:
             states, e_states = self._states
-            h_prev = self._beside("h_prev", states[moved.window], rows.stride)
+            h_prev = self._at("h_prev", states, rows)
             saved = self.trace.saved[self.first : self.last][moved.window]
             errors, e, h_prev = rows_at_weights(self.cell, dz.D, dz.e, h_prev, saved)
             G = outer_sum(errors, e, dz.common, h_prev)
@@ -208,8 +215,7 @@ class LayerWalk:
             return None
         window = slice(rows.first - self.first, rows.last - self.first, rows.stride)
         derivatives = tuple(
-            self._beside(f"derivatives {n}", array[window], rows.stride)
-            for n, array in enumerate(self.derivatives)
+            self._at(f"derivatives {n}", array, rows) for n, array in enumerate(self.derivatives)
         )
         cut = 1 if rows.first == 0 and not self.goes_on else 0  # stand at the first step already
         if self.ordinary:

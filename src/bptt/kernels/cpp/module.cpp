@@ -68,7 +68,7 @@ void bind_products(nb::module_& m, const char* packed_name) {
         const T* added = bias ? whole(*bias, M.G * M.N, "bias") : nullptr;
         share(from.rows, 2.0 * from.rows * M.K * M.G * M.N, [&](Size begin, Size end) {
             affine(M, from.data, from.stride, added, to.data, to.stride, begin, end);
-        });
+        }, 1, WORTHWHILE_ALONE);
     }, "M"_a, "a"_x, "bias"_x.none(), "out"_x, unlocked);
 
     m.def("outer", [](In a, In b, Out out) {
@@ -82,12 +82,12 @@ void bind_products(nb::module_& m, const char* packed_name) {
         }, OUTER_HEIGHT);
     }, "a"_x, "b"_x, "out"_x, unlocked);
 
-    m.def("squares_of_sums", [](In a, In b, Array<double> squares) {
+    m.def("squares_of_sums", [](In a, In b, Array<double> squares, Array<double> most) {
         const Cube<const T> left(a, "a"), right(b, "b");
         require(right.T_ == left.T_ && right.B == left.B, "b");
-        double* to = whole(squares, left.B, "squares");
-        squares_of_sums(left.data, left.width, right.data, right.width, left.T_, left.B, to);
-    }, "a"_x, "b"_x, "squares"_x, unlocked);
+        double *to = whole(squares, left.B, "squares"), *beside = whole(most, left.B, "most");
+        squares_of_sums(left.data, left.width, right.data, right.width, left.T_, left.B, to, beside);
+    }, "a"_x, "b"_x, "squares"_x, "most"_x, unlocked);
 
     const auto elementwise = [&](const char* name, auto function) {
         m.def(name, [function](int phi, In z, Out out) {

@@ -2,8 +2,11 @@
 //
 //     ‖Σ_n a_n ⊗ b_n‖² = Σ_nm (a_n · a_m)(b_n · b_m)
 //
-// Cheaper than the matrix while a sequence has fewer rows than the matrix.
+// Cheaper than the matrix while a sequence has fewer rows than the matrix. Beside it Σ_n ‖a_n‖ ‖b_n‖, which the size would be
+// if nothing cancelled.
 #pragma once
+
+#include <cmath>
 
 #include "team.h"
 
@@ -29,10 +32,10 @@ void dots(const T* x, const T* const (&y)[PAIRS], Size n, double (&found)[PAIRS]
 
 // Of each of B sequences, whose N rows lie B rows apart.
 template <class T>
-void squares_of_sums(const T* a, Size G, const T* b, Size H, Size N, Size B, double* squares) {
+void squares_of_sums(const T* a, Size G, const T* b, Size H, Size N, Size B, double* squares, double* most) {
     share(B, 1.0 * B * N * N * (G + H), [&](Size begin, Size end) {
         for (Size own = begin; own < end; ++own) {
-            double sum = 0;
+            double sum = 0, sizes = 0;
             for (Size n = 0; n < N; ++n)
                 for (Size m = 0; m <= n; m += PAIRS) {
                     const Size here = std::min<Size>(PAIRS, n + 1 - m);
@@ -45,8 +48,9 @@ void squares_of_sums(const T* a, Size G, const T* b, Size H, Size N, Size B, dou
                     dots(a + (n * B + own) * G, of_a, G, by_a);
                     dots(b + (n * B + own) * H, of_b, H, by_b);
                     for (Size i = 0; i < here; ++i) sum += (m + i < n ? 2 : 1) * by_a[i] * by_b[i];
+                    if (m + here > n) sizes += std::sqrt(by_a[here - 1]) * std::sqrt(by_b[here - 1]);
                 }
-            squares[own] = sum;
+            squares[own] = sum, most[own] = sizes;
         }
     });
 }

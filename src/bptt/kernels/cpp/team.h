@@ -21,6 +21,9 @@ namespace bptt::BPTT_ISA {
 
 // Below this many floating-point operations a second thread costs more than it brings.
 inline constexpr double WORTHWHILE = 5e5;
+// Of a product by itself, whose caller does other things before the next: by then the others sleep, or another library's
+// threads have taken their processors, and to wait for them costs more than 100 µs.
+inline constexpr double WORTHWHILE_ALONE = 1e7;
 
 class Team {
 public:
@@ -157,8 +160,8 @@ inline int thread_count() { return wanted_threads() ? wanted_threads() : Team::c
 
 // Calls work(begin, end) for ranges that cover 0 .. n-1, starting at multiples of `align`.
 template <class Work>
-void share(Size n, double flops, Work&& work, Size align = 1) {
-    const int count = flops < WORTHWHILE ? 1 : thread_count();
+void share(Size n, double flops, Work&& work, Size align = 1, double worthwhile = WORTHWHILE) {
+    const int count = flops < worthwhile ? 1 : thread_count();
     const Size units = (n + align - 1) / align;
     const Parallel parallel = count > 1 ? shared_threads() : nullptr;
     const int parts = int(std::min<Size>(parallel ? count : std::min(count, Team::current().count), units));
