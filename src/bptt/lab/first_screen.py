@@ -151,7 +151,7 @@ def _network(names: tuple[str, ...], key: str) -> Below:
                 shown, f"the sliders' network on {setting.data}", resting(setting, False)
             )
             light, dark = TONES[shown.layer.verdict]
-            style = f"--tone:{light};--tone-on-dark:{dark}"
+            style = f"border-color:{light};border-color:light-dark({light},{dark})"
             parts.append(f'<div class="verdict" style="{style}">{said}</div>')
         if key in SCENES:
             buttons = "".join(f"<span>{escape(name)}</span>" for name in SCENES[key])

@@ -11,6 +11,7 @@ With a layer below, dz W_F is handed down to it at the same lag, before it takes
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -122,6 +123,7 @@ class LayerWalk:
         self.carries = self.cell.carry_gate is not None
         self.W_R, self.e_weights = normalised(weights.W_R)
         self.W_F, self.e_inputs = normalised(weights.W_F)
+        self.down: Callable[[Array], Array] | None = None
         self.derivatives, self.e_slopes = trace.linearised(first, last), None
         self.step = kernels.lag_step(self.cell, weights.phi, self.W_R)
         self.ordinary = of_ordinary_size(weights, self.derivatives, self.e_weights)
@@ -152,10 +154,7 @@ class LayerWalk:
         return self.buffers[name][:size].reshape(shape)
 
     def _at(self, name: str, array: Array, rows: Rows) -> Array:
-        """What belongs to the rows, next to one another: the loops go through it in line.
-
-        Rows some steps apart stand at every so many steps, one step earlier at each lag: the array is laid out so once.
-        """
+        """What belongs to the rows, next to one another; where they are some steps apart it is laid out so once."""
         first, stride = rows.first - self.first, rows.stride
         if stride == 1:
             return array[first : first + len(rows.D)]
@@ -228,7 +227,9 @@ class LayerWalk:
         if hand_down:
             at = step.at_inputs
             common = None if at.common is None else at.common + self.e_inputs
-            dx = kernels.affine(at.D, self.W_F)
+            if self.down is None:
+                self.down = kernels.product(self.W_F, at.D.shape[0] * at.D.shape[1])
+            dx = self.down(at.D)
             self.handed_down = Rows.of(
                 rows.first, dx, at.e + self.e_inputs, rows.reach, None, common, rows.stride
             )
