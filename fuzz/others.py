@@ -21,15 +21,19 @@ def by_step(found, trace, dh, parts, answers, eps, steps):
     if any(underflown(t.weights, t.linearised()) for t in trace.traces):
         return  # it takes slopes as the type holds them
     every = list(zip(parts, bptt.by_step(trace, dh), answers, strict=True))
-    for part, profile, answer in reversed(every):
+    sizes = []
+    for layer, (part, _, answer) in zip(trace.traces, every, strict=True):
         limits = np.finfo(part.W_R.dtype)
-        sizes = norms(answer.steps_majorant.reshape(len(part.x), -1))
+        sizes.append(norms(answer.steps_majorant.reshape(len(part.x), -1)))
         most = max(np.nanmax(size) for name, size in answer.sizes.items() if name != "leaving")
-        if not _ordinary(sizes, limits) or not _ordinary(np.array([most]), limits):
-            return  # nor are the layers below to be trusted
+        if not _ordinary(sizes[-1], limits) or not _ordinary(np.array([most]), limits):
+            return  # nor are the layers around it to be trusted: they hand errors to one another
+        if layer is not trace.traces[0] and most * np.abs(layer.weights.W_F).sum() > limits.max:
+            return  # what it hands down has left the type
+    for (part, profile, answer), largest in zip(every, sizes, strict=True):
         for t in range(len(part.x)):
             off = profile.norm[t] - norm(answer.steps[t])
-            found.check("by_step", off, sizes.max() + 0 * off, eps, steps)
+            found.check("by_step", off, largest.max() + 0 * off, eps, steps)
 
 
 def truncated(found, rng, trace, dh, part, answer, eps, steps):

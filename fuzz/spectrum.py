@@ -7,6 +7,7 @@ by the method of Gram and Schmidt (the library's are reflections), each projecti
 import numpy as np
 
 import bptt
+from bptt.cells.scales import underflown
 from fuzz.noise import answers
 from fuzz.oracle import LONG, norms, step_back
 
@@ -34,6 +35,8 @@ def spectrum(found, trace, part):
     if not kept.all() or not np.isfinite(exact).all() or not (spread[0] < 0.01).all():
         return
     told, order = bptt.lyapunov(trace, n, skip=0), np.argsort(-exact, kind="stable")
+    if np.isneginf(told.exponents).any() and underflown(trace.weights, trace.linearised()):
+        return  # all that is left lies further below the rest of its row than the type reaches
     exact, error, worth = exact[order], error[order], spread[:, order] / eps + np.abs(exact).max()
     found.check("spectrum", told.exponents - exact, worth[0], eps, 4)
     if part.x.shape[0] * part.x.shape[1] > 1 and not (np.abs(np.diff(exact)) < 1e-3).any():
