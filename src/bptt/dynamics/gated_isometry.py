@@ -24,7 +24,8 @@ from functools import lru_cache
 import numpy as np
 
 from bptt.arrays import Array, as_choice
-from bptt.dynamics.gated_mean_field import gated_mean_field
+from bptt.cells.activations import logistic
+from bptt.dynamics.gated_mean_field import gated_mean_field, standard
 
 INITS = ("gaussian", "orthogonal")
 
@@ -136,14 +137,14 @@ def _between(gates: tuple[float, ...], init: str) -> float:
 
 def _gauss(variance: float, n: int) -> tuple[Array, Array]:
     """Nodes of a Gaussian of mean 0, and their parts."""
-    x, part = np.polynomial.hermite_e.hermegauss(n)
-    return math.sqrt(variance) * x, part / part.sum()
+    x, part = standard(n)
+    return math.sqrt(variance) * x, part
 
 
 def _logistic(mean: float, variance: float, n: int) -> tuple[Array, Array]:
     """A gate at the nodes of its z, and their parts."""
     x, part = _gauss(variance, n)
-    return 0.5 * (1 + np.tanh(0.5 * (mean + x))), part
+    return logistic(mean + x), part
 
 
 def _along(values: Array, axis: int, axes: int) -> Array:

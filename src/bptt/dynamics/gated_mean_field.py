@@ -23,21 +23,29 @@ without inputs, it is that. The variance of the state follows from (2) and (3) w
 
 import math
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
 from bptt.arrays import Array, as_choice, as_number
+from bptt.cells.activations import logistic
 from bptt.errors import OptionError
 
 CELLS = ("gru", "lstm")
-XI, PART = np.polynomial.hermite_e.hermegauss(64)  # of what goes through tanh
-PART = PART / PART.sum()
-GATE, SHARE = np.polynomial.hermite_e.hermegauss(32)  # of gates, which are smoother
-SHARE = SHARE / SHARE.sum()
 LEAST = 1e-12  # of a variance
 HALVINGS = 44
 MOST_GAIN = 16.0
+
+
+@cache
+def standard(n: int) -> tuple[Array, Array]:
+    """(n,) nodes and parts by which the mean over a standard Gaussian is a sum (Gauss and Hermite)."""
+    x, part = np.polynomial.hermite_e.hermegauss(n)
+    return x, part / part.sum()
+
+
+XI, PART = standard(64)  # of what goes through tanh
+GATE, SHARE = standard(32)  # of gates, which are smoother
 
 
 @dataclass(frozen=True)
@@ -220,4 +228,4 @@ def _lstm(M: float, gain: float, variance: float, bias: float) -> _Step:
 
 def _logistic(mean: float, variance: float) -> Array:
     """Of a Gaussian, at the nodes."""
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * (mean + math.sqrt(variance) * GATE))))
+    return logistic(mean + math.sqrt(variance) * GATE)
