@@ -234,11 +234,9 @@ def _read(
         centre = H_fit.mean(0)
         H_fit, H_held = (H_fit - centre) * varies, (H_held - centre) * varies
     s, V = np.linalg.eigh(H_fit.T @ H_fit)
-    s = np.where(
-        s > len(s) * np.finfo(float).eps * s[-1], s, 0
-    )  # in these directions nothing moves
+    s[s <= len(s) * np.finfo(float).eps * s[-1]] = 0  # nothing moves in these directions
     largest = s[-1] or 1.0  # of dead units nothing is read
-    inverse = np.where(s > 0, 1 / np.where(s > 0, s, 1), 0)[:, None]
+    inverse = np.divide(1, s, out=np.zeros_like(s), where=s > 0)[:, None]
     alphas = largest * RIDGES if ridge is None else np.array([ridge])
     r2_of = np.empty((len(lags), I))
     for some in np.array_split(lags, -(-len(lags) * I // TARGETS)):
@@ -247,7 +245,7 @@ def _read(
         Y -= mean
         Z_Y = V.T @ (H_fit.T @ Y)  # Z = H V, never formed: there are fewer targets than units
         beyond = np.square(Y - H_fit @ (V @ (inverse * Z_Y))).sum(0)
-        alpha = _best(alphas, s, Z_Y, beyond, np.square(Y).sum(0), len(Y))
+        alpha = _best(alphas, s, inverse * np.square(Z_Y), beyond, np.square(Y).sum(0), len(Y))
         off = Y_held - mean - H_held @ (V @ (Z_Y / (s[:, None] + alpha)))
         scatter = np.square(Y_held - Y_held.mean(0)).sum(0)
         changes = (np.ptp(Y, 0) > 0) & (np.ptp(Y_held, 0) > 0)
@@ -256,7 +254,7 @@ def _read(
     return r2_of
 
 
-def _best(alphas: Array, s: Array, Z_Y: Array, beyond: Array, squares: Array, n: int) -> Array:
+def _best(alphas: Array, s: Array, along: Array, beyond: Array, squares: Array, n: int) -> Array:
     """The α of least GCV, equation (4), for every column of Zᵀ Y.
 
     Both of its parts are sums of what is positive: a fit with about as many states as units is all but exact, and a
@@ -265,14 +263,13 @@ def _best(alphas: Array, s: Array, Z_Y: Array, beyond: Array, squares: Array, n:
     Args:
         alphas: to choose from.
         s: (H,) eigenvalues of Hᵀ H; 0 where nothing is read.
-        Z_Y: (H, targets) Zᵀ Y.
+        along: (H, targets) what of ‖Y‖² lies along each direction, (z_j·x)²/s_j.
         beyond: (targets,) ‖Y‖² that no reading reaches.
         squares: (targets,) ‖Y‖².
         n: states.
     """
     missed = alphas[:, None] / (s + alphas[:, None])
     # ‖x - x̂‖² = beyond + Σ_j (α/(s_j + α))² (z_j·x)²/s_j; below 1e-14 of ‖x‖² it is rounding
-    each = np.square(Z_Y) / np.where(s > 0, s, np.inf)[:, None]
-    error = np.maximum(beyond + np.square(missed) @ each, 1e-14 * squares)
+    error = np.maximum(beyond + np.square(missed) @ along, 1e-14 * squares)
     free = n - 1 - len(s) + missed.sum(1)
     return np.asarray(alphas[np.argmin(error / np.square(free)[:, None], 0)])
