@@ -64,6 +64,8 @@ def test_the_list_shows_another_network(page):
     wrong = "[...document.images].filter(e => !e.complete || !e.naturalWidth || e.alt.length < 30).length"
     assert page.evaluate(wrong) == 0
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    cut = "[...document.querySelectorAll('.wide:has(> math)')].filter(e => e.scrollWidth > e.clientWidth).length"
+    assert page.evaluate(cut) == 0
 
 
 def test_nothing_is_said_of_controls_that_are_not_there(page):
