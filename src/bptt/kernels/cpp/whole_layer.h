@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "pages.h"
 #include "team.h"
 #include "whole_forward.h"
 
@@ -55,7 +56,9 @@ using Scratch = std::unique_ptr<T[]>;
 
 template <class T>
 Scratch<T> scratch(Size n) {
-    return Scratch<T>(new T[n]);
+    T* const numbers = new T[n];
+    in_large_pages(reinterpret_cast<std::uintptr_t>(numbers), n * sizeof(T));
+    return Scratch<T>(numbers);
 }
 
 // The pointers to the rows of steps first .. last-1, in their order.
