@@ -238,15 +238,15 @@ def test_ten_thousand_calls_leak_nothing(whole):
 
 @pytest.mark.skipif(
     not Path("/sys/kernel/mm/transparent_hugepage").exists(),
-    reason="this system has no large pages",
+    reason="this system has no huge pages",
 )
-def test_much_memory_is_asked_for_in_large_pages(whole):
+def test_much_memory_is_asked_for_in_huge_pages(whole):
     """An LSTM of 512 units spends a sixth of a step on pages of 4 kB."""
     much = mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     memory = np.frombuffer(much, np.uint8)
     middle = memory.ctypes.data + (32 << 20)
     assert "hg" not in flags_at(middle)
-    whole.in_large_pages(memory.ctypes.data, memory.nbytes)
+    whole.ask_for_huge_pages(memory.ctypes.data, memory.nbytes)
     assert "hg" in flags_at(middle)
 
 

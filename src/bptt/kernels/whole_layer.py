@@ -32,14 +32,14 @@ def numbers_saved(kind: int, rows: int, H: int, levels: int, directions: int) ->
     return rows * H * levels * directions * _SAVED[kind]
 
 
-def in_large_pages(address: int, bytes: int) -> None:
+def ask_for_huge_pages(address: int, bytes: int) -> None:
     """Ask the system for pages of 2 MB, where it has them, for new memory of 4 MB or more; what is there stays.
 
     Args:
         address: where it begins.
         bytes: how many there are.
     """
-    C.in_large_pages(address, bytes)
+    C.ask_for_huge_pages(address, bytes)
 
 
 def forward(

@@ -30,9 +30,9 @@ struct GruStep {
 
 // saved (T, B, 4H) holds the drive in its first 3H columns and takes r, z, n, a; h (T+1, B, H), h[0] given.
 template <class T>
-void gru_forward(const Sequence& s, const Packed<T>& W_R, const T* b_Rn, T* saved, T* h) {
-    Rows<T> rows(s, s.H);
-    for (Size t = 0; t < s.T; ++t)
+void gru_forward(const Sequence& s, const Packed<T>& W_R, const T* b_Rn, T* saved, T* h, EachStep each_step) {
+    const Rows<T> rows(s, s.H);
+    each_step(s.T, [&](Size t, Part part) {
         product(W_R, rows.kept(h, t), s.rows(), [&](Size row, Size unit, Size lanes, auto sum) {
             const Size b = s.begin + row;
             T* gate = saved + s.at(t, b) * 4 * s.H + unit;
@@ -40,7 +40,8 @@ void gru_forward(const Sequence& s, const Packed<T>& W_R, const T* b_Rn, T* save
             const Vec<T> h_prev = s.kept(t, b) ? load(h + s.at(t, b) * s.H + unit, lanes) : Vec<T>{};
             step.keep(gate, s.H, lanes);
             store(h + s.at(t + 1, b) * s.H + unit, step.h(h_prev), lanes);
-        });
+        }, part);
+    });
 }
 
 // What dh_t is multiplied by: towards W_R three factors, the candidate's towards W_F, and z.
@@ -77,7 +78,7 @@ void gru_local(const T* saved, const T* h_prev, T* factors, T* to_n, Size H, Siz
 // dz_R, dz_F (T, B, 3H): errors at what W_R and what W_F multiplies; the rest as for the RNN.
 template <class T>
 void gru_backward(const Sequence& s, const Packed<T>& W_R, const T* saved, const T* h, const T* d, T* carried,
-                  T* dz_R, T* dz_F) {
+                  T* dz_R, T* dz_F, EachStep each_step) {
     const Size H = s.H;
     // carried holds the elementwise part between two steps; the part through W_R is added to it.
     const auto step = [&](Size t, Size b, Size unit, Size n, Vec<T> from_behind) {
@@ -99,15 +100,17 @@ void gru_backward(const Sequence& s, const Packed<T>& W_R, const T* saved, const
         for_units<T>(H, [&](Size unit, Size n) {
             step(s.T - 1, b, unit, n, load(carried + b * H + unit, n));
         });
-    Rows<T> rows(s, 3 * H);
-    for (Size t = s.T - 1; t >= 0; --t)
+    const Rows<T> rows(s, 3 * H);
+    each_step(s.T, [&](Size i, Part part) {
+        const Size t = s.T - 1 - i;
         product(W_R, rows.all(dz_R, t), s.rows(), [&](Size r, Size unit, Size n, auto sum) {
             const Size b = s.begin + r;
             const Vec<T> through = s.kept(t, b) ? sum(0) : Vec<T>{};
             const Vec<T> back = load(carried + b * H + unit, n) + through;
             if (t == 0) store(carried + b * H + unit, back, n);
             else step(t - 1, b, unit, n, back);
-        });
+        }, part);
+    });
 }
 
 }  // namespace bptt::BPTT_ISA

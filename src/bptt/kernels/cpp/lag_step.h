@@ -116,17 +116,15 @@ template <class Back, class T>
 void lag_step(const Lag<T>& lag, const Packed<T>& W_R, const Back& back) {
     const Size K = Back::G * lag.H, S = Back::S * lag.H;
     const Even groups(lag.end - lag.begin, rows_at_once(K, sizeof(T)));
-    std::vector<const T*> rows;
     std::vector<Vec<double>> sums;  // of through, then of arriving
     for (Size i = 0; i < groups.parts; ++i) {
         const Size begin = lag.begin + groups.first(i), end = lag.begin + groups.first(i + 1);
         for (Size r = begin; r < end; ++r) back(lag, r);
         const Size first = std::max(begin, lag.cut), n = end - first;
         if (n <= 0) continue;
-        rows.resize(n);
         sums.assign(2 * n, Vec<double>{});
-        for (Size r = 0; r < n; ++r) rows[r] = lag.dz + (first + r) * K;
-        product(W_R, rows.data(), n, [&](Size r, Size unit, Size lanes, auto sum) {
+        const auto row = [&](Size r) { return lag.dz + (first + r) * K; };
+        product(W_R, row, n, [&](Size r, Size unit, Size lanes, auto sum) {
             T* to = lag.next + (first + r - lag.cut) * S + unit;
             Vec<T> d = sum(0);
             add_squares(sums[r], d);

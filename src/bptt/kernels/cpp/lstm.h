@@ -32,9 +32,9 @@ struct LstmStep {
 
 // gates (T, B, 4H) holds the drive and takes i, f, g, o; h, c (T+1, B, H), [0] given.
 template <class T>
-void lstm_forward(const Sequence& s, const Packed<T>& W_R, T* gates, T* h, T* c) {
-    Rows<T> rows(s, s.H);
-    for (Size t = 0; t < s.T; ++t)
+void lstm_forward(const Sequence& s, const Packed<T>& W_R, T* gates, T* h, T* c, EachStep each_step) {
+    const Rows<T> rows(s, s.H);
+    each_step(s.T, [&](Size t, Part part) {
         product(W_R, rows.kept(h, t), s.rows(), [&](Size r, Size unit, Size n, auto sum) {
             const Size b = s.begin + r, now = s.at(t + 1, b) * s.H + unit;
             T* gate = gates + s.at(t, b) * 4 * s.H + unit;
@@ -43,7 +43,8 @@ void lstm_forward(const Sequence& s, const Packed<T>& W_R, T* gates, T* h, T* c)
             step.keep(gate, s.H, n);
             store(c + now, step.c, n);
             store(h + now, step.h(), n);
-        });
+        }, part);
+    });
 }
 
 // What errors are multiplied by: dc by to_cell (of dh), dz by four factors, the carry by f.
@@ -82,7 +83,7 @@ void lstm_local(const T* gates, const T* c_prev, const T* c, T* to_cell, T* fact
 // d (T, B, width): immediate errors of h, or of [h; c] where width is 2H; carried (B, 2H) as for the RNN.
 template <class T>
 void lstm_backward(const Sequence& s, const Packed<T>& W_R, const T* gates, const T* c, const T* d, Size width,
-                   T* carried, T* dz) {
+                   T* carried, T* dz, EachStep each_step) {
     const Size H = s.H;
     const auto step = [&](Size t, Size b, Size unit, Size n, Vec<T> from_behind) {
         const T* d_t = d + s.at(t, b) * width + unit;
@@ -104,14 +105,16 @@ void lstm_backward(const Sequence& s, const Packed<T>& W_R, const T* gates, cons
         for_units<T>(H, [&](Size unit, Size n) {
             step(s.T - 1, b, unit, n, load(carried + b * 2 * H + unit, n));
         });
-    Rows<T> rows(s, 4 * H);
-    for (Size t = s.T - 1; t >= 0; --t)
+    const Rows<T> rows(s, 4 * H);
+    each_step(s.T, [&](Size i, Part part) {
+        const Size t = s.T - 1 - i;
         product(W_R, rows.all(dz, t), s.rows(), [&](Size r, Size unit, Size n, auto sum) {
             const Size b = s.begin + r;
             const Vec<T> back = s.kept(t, b) ? sum(0) : Vec<T>{};
             if (t == 0) store(carried + b * 2 * H + unit, back, n);
             else step(t - 1, b, unit, n, back);
-        });
+        }, part);
+    });
 }
 
 }  // namespace bptt::BPTT_ISA

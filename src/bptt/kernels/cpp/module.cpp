@@ -25,12 +25,12 @@ auto operator""_x(const char* name, size_t) { return nb::arg(name).noconvert(); 
 
 const auto unlocked = nb::call_guard<nb::gil_scoped_release>();
 
-// The operand of a product with `rows` rows at once, of one thread's share of them.
+// The operand of a product with `rows` rows at once, shared by the threads; fewer rows than threads share its columns.
 template <class T>
 Packed<T> pack(const Array<const T>& matrix, Size gates, Size rows) {
     require(matrix.ndim() == 2 && Size(matrix.shape(1)) % gates == 0, "matrix");
     const Size team = Team::current().count;
-    Packed<T> packed(matrix.shape(0), matrix.shape(1) / gates, gates, (rows + team - 1) / team);
+    Packed<T> packed(matrix.shape(0), matrix.shape(1) / gates, gates, rows_of_one(rows, team), rows < team ? team : 1);
     const T* from = matrix.data();
     const Size step_k = matrix.stride(0), step_j = matrix.stride(1);
     require(step_k == 1 || step_j == 1, "matrix");
@@ -46,12 +46,16 @@ const Packed<T>& of_shape(const Packed<T>& m, Size K, Size N, Size G) {
     return m;
 }
 
-// loop(sequence) for each thread's share of a batch.
-template <class Loop>
-void share_batch(Size T, Size B, Size H, Size G, const Keep& keep, Loop&& loop) {
-    const bool* flags = keep ? whole(*keep, T * B, "keep") : nullptr;
-    share(B, 2.0 * T * B * G * H * H, [&](Size begin, Size end) {
-        loop(Sequence{T, B, H, reinterpret_cast<const std::uint8_t*>(flags), begin, end});
+// loop(sequence, each step) for each thread's share of a batch.
+template <class T, class Loop>
+void share_batch(Size steps, Size B, Size H, Size G, const Keep& keep, Loop&& loop) {
+    const bool* flags = keep ? whole(*keep, steps * B, "keep") : nullptr;
+    const Sequence all{steps, B, H, reinterpret_cast<const std::uint8_t*>(flags), 0, B};
+    if (units_are_shared(B, G * H * H * sizeof(T))) return loop(all, EachStep{true});
+    share(B, 2.0 * steps * B * G * H * H, [&](Size begin, Size end) {
+        Sequence some = all;
+        some.begin = begin, some.end = end;
+        loop(some, EachStep{});
     });
 }
 
@@ -118,8 +122,8 @@ void bind_loops(nb::module_& m) {
         const auto [to_z, steps, B, H] = at;
         T* to_h = whole(h, (steps + 1) * B * H, "h");
         of_shape(W_R, H, H, 1);
-        share_batch(steps, B, H, 1, keep, [&, z = to_z](const Sequence& s) {
-            with_activation(phi, [&]<class Phi>(Phi) { rnn_forward<Phi>(s, W_R, z, to_h); });
+        share_batch<T>(steps, B, H, 1, keep, [&, z = to_z](const Sequence& s, EachStep each_step) {
+            with_activation(phi, [&]<class Phi>(Phi) { rnn_forward<Phi>(s, W_R, z, to_h, each_step); });
         });
     }, "phi"_a, "W_R"_a, "z"_x, "h"_x, "keep"_x.none(), unlocked);
 
@@ -129,8 +133,8 @@ void bind_loops(nb::module_& m) {
         const T* errors = whole(d, n, "d");
         T *back = whole(carried, at.B * at.width, "carried"), *to = whole(dz, n, "dz");
         of_shape(W_R, at.width, at.width, 1);
-        share_batch(at.T_, at.B, at.width, 1, keep, [&](const Sequence& s) {
-            with_activation(phi, [&]<class Phi>(Phi) { rnn_backward<Phi>(s, W_R, at.data, errors, back, to); });
+        share_batch<T>(at.T_, at.B, at.width, 1, keep, [&](const Sequence& s, EachStep each_step) {
+            with_activation(phi, [&]<class Phi>(Phi) { rnn_backward<Phi>(s, W_R, at.data, errors, back, to, each_step); });
         });
     }, "phi"_a, "W_R"_a, "z"_x, "d"_x, "carried"_x, "dz"_x,
        "keep"_x.none(), unlocked);
@@ -140,8 +144,8 @@ void bind_loops(nb::module_& m) {
         const Size steps = state.T_ - 1, B = state.B, H = state.width;
         T *gate = whole(gates, steps * B * 4 * H, "gates"), *cell = whole(c, (steps + 1) * B * H, "c");
         of_shape(W_R, H, H, 4);
-        share_batch(steps, B, H, 4, keep,
-                    [&](const Sequence& s) { lstm_forward(s, W_R, gate, state.data, cell); });
+        share_batch<T>(steps, B, H, 4, keep,
+                    [&](const Sequence& s, EachStep each_step) { lstm_forward(s, W_R, gate, state.data, cell, each_step); });
     }, "W_R"_a, "gates"_x, "h"_x, "c"_x, "keep"_x.none(), unlocked);
 
     m.def("lstm_backward", [](const Packed<T>& W_R, In gates, In c, In d, Out carried, Out dz, Keep keep) {
@@ -151,8 +155,8 @@ void bind_loops(nb::module_& m) {
         const T* gate = whole(gates, steps * B * 4 * H, "gates");
         T *back = whole(carried, B * 2 * H, "carried"), *to = whole(dz, steps * B * 4 * H, "dz");
         of_shape(W_R, 4 * H, H, 1);
-        share_batch(steps, B, H, 4, keep, [&](const Sequence& s) {
-            lstm_backward(s, W_R, gate, state.data, errors.data, errors.width, back, to);
+        share_batch<T>(steps, B, H, 4, keep, [&](const Sequence& s, EachStep each_step) {
+            lstm_backward(s, W_R, gate, state.data, errors.data, errors.width, back, to, each_step);
         });
     }, "W_R"_a, "gates"_x, "c"_x, "d"_x, "carried"_x,
        "dz"_x, "keep"_x.none(), unlocked);
@@ -163,8 +167,8 @@ void bind_loops(nb::module_& m) {
         const T* bias = whole(b_Rn, H, "b_Rn");
         T* gate = whole(saved, steps * B * 4 * H, "saved");
         of_shape(W_R, H, H, 3);
-        share_batch(steps, B, H, 3, keep,
-                    [&](const Sequence& s) { gru_forward(s, W_R, bias, gate, state.data); });
+        share_batch<T>(steps, B, H, 3, keep,
+                    [&](const Sequence& s, EachStep each_step) { gru_forward(s, W_R, bias, gate, state.data, each_step); });
     }, "W_R"_a, "b_Rn"_x, "saved"_x, "h"_x, "keep"_x.none(), unlocked);
 
     m.def("gru_backward", [](const Packed<T>& W_R, In saved, In h, In d, Out carried, Out dz_R, Out dz_F, Keep keep) {
@@ -173,8 +177,8 @@ void bind_loops(nb::module_& m) {
         const T *gate = whole(saved, 4 * n, "saved"), *errors = whole(d, n, "d");
         T *back = whole(carried, B * H, "carried"), *to_R = whole(dz_R, 3 * n, "dz_R"), *to_F = whole(dz_F, 3 * n, "dz_F");
         of_shape(W_R, 3 * H, H, 1);
-        share_batch(steps, B, H, 3, keep, [&](const Sequence& s) {
-            gru_backward(s, W_R, gate, state.data, errors, back, to_R, to_F);
+        share_batch<T>(steps, B, H, 3, keep, [&](const Sequence& s, EachStep each_step) {
+            gru_backward(s, W_R, gate, state.data, errors, back, to_R, to_F, each_step);
         });
     }, "W_R"_a, "saved"_x, "h"_x, "d"_x, "carried"_x,
        "dz_R"_x, "dz_F"_x, "keep"_x.none(), unlocked);

@@ -6,7 +6,8 @@
 // all G gates of a few registers of units: what follows the product (activation, gates, state)
 // has everything it needs of a unit while the tile is in the first cache.
 // Every element is summed over k = 0 .. K-1 in this order whatever block it falls into: results do not
-// depend on how rows are shared out.
+// depend on how rows or columns are shared out. Of one row alone even and odd k are summed apart: half of its
+// columns are too few sums to have under way.
 #pragma once
 
 #include <algorithm>
@@ -29,17 +30,31 @@ struct Even {
     Size first(Size i) const { return i * n / parts; }
 };
 
+// One of several parts of some work, and what it takes of n things.
+struct Part {
+    Size number = 0, of = 1;
+    Size begin(Size n) const { return n * number / of; }
+    Size end(Size n) const { return n * (number + 1) / of; }
+};
+
+// How many of a batch's B rows one thread meets at once, of each of so many directions; 1 only where there is no other.
+inline Size rows_of_one(Size B, Size threads, Size directions = 1) {
+    return B == 1 ? 1 : std::max<Size>(2, (directions * B + threads - 1) / threads);
+}
+
 inline Size rows_of_tile(Size columns) { return std::min(MOST_ROWS, ACCUMULATORS / columns); }
 
 template <class T>
 class Packed {
 public:
     Size K, N, G;
+    bool single;  // meets one row alone
     Even panels;  // over the registers of units
 
-    // `rows` is how many it will meet at once.
-    Packed(Size K, Size N, Size G, Size rows)
-        : K(K), N(N), G(G), panels((N + W<T> - 1) / W<T>, units(G, rows)), first_(panels.parts + 1) {
+    // `rows` is how many it will meet at once, 1 where it never meets more; `shares` threads can share its columns.
+    Packed(Size K, Size N, Size G, Size rows, Size shares = 1)
+        : K(K), N(N), G(G), single(rows == 1), panels(registers(N), std::min(units(G, rows), share(N, shares))),
+          first_(panels.parts + 1) {
         for (Size p = 0; p < panels.parts; ++p) first_[p + 1] = first_[p] + K * columns(p) * W<T>;
         numbers_.reset(static_cast<T*>(::operator new(sizeof(T) * std::max<Size>(first_.back(), 1), ALIGN)));
     }
@@ -78,9 +93,12 @@ public:
 
 private:
     static constexpr std::align_val_t ALIGN{64};
+    static Size registers(Size N) { return (N + W<T> - 1) / W<T>; }
+    static Size share(Size N, Size shares) { return std::max<Size>(1, (registers(N) + shares - 1) / shares); }
     struct Free {
         void operator()(T* p) const { ::operator delete(p, ALIGN); }
     };
+
     // Many rows: tiles as tall as they can be. Few rows: wide ones, to have enough sums under way.
     static Size units(Size G, Size rows) {
         const Size tall = BPTT_REGISTERS == 32 ? 3 : 2;
@@ -133,23 +151,54 @@ inline Tile<T> tile_of(Size rows, Size columns) {
     return table[(rows - 1) * MOST_COLUMNS + columns - 1];
 }
 
-// Calls done(r, unit, n, sum) for each row and register of units: sum(g) are the sums of gate g for the
-// units unit .. unit + n - 1.
-template <class T, class Done>
-inline void product(const Packed<T>& m, const T* const* a, Size rows, Done&& done) {
+// The same of one row, even and odd k apart.
+template <class T, int C>
+void tile_of_one(const T* const* a, const T* panel, Size K, T* out) {
+    const T* const row = *a;
+    Vec<T> sums[2][C] = {};
+    Size k = 0;
+    for (; k + 2 <= K; k += 2, panel += 2 * C * W<T>)
+#pragma GCC unroll 2
+        for (int odd = 0; odd < 2; ++odd) {
+            const Vec<T> number = splat(row[k + odd]);
+#pragma GCC unroll 8
+            for (int c = 0; c < C; ++c) sums[odd][c] += number * load(panel + (odd * C + c) * W<T>);
+        }
+#pragma GCC unroll 8
+    for (int c = 0; c < C; ++c) {
+        if (k < K) sums[0][c] += splat(row[k]) * load(panel + c * W<T>);
+        store(out + c * W<T>, sums[0][c] + sums[1][c]);
+    }
+}
+
+template <class T>
+inline Tile<T> tile_of_one(Size columns) {
+    static constexpr auto table = []<int... I>(std::integer_sequence<int, I...>) {
+        return std::array<Tile<T>, sizeof...(I)>{tile_of_one<T, I + 1>...};
+    }(std::make_integer_sequence<int, MOST_COLUMNS>{});
+    return table[columns - 1];
+}
+
+// Calls done(r, unit, n, sum) for each row and register of units of this part of the columns: row(r) is where row r
+// stands, sum(g) are the sums of gate g for the units unit .. unit + n - 1.
+template <class T, class Row, class Done>
+inline void product(const Packed<T>& m, Row&& row, Size rows, Done&& done, Part part = {}) {
     alignas(64) T sums[ACCUMULATORS * W<T>];
-    for (Size p = 0; p < m.panels.parts; ++p) {
+    const T* here[MOST_ROWS];
+    for (Size p = part.begin(m.panels.parts); p < part.end(m.panels.parts); ++p) {
         const Size units = m.units(p), columns = m.columns(p);
-        const Even blocks(rows, rows_of_tile(columns));
+        const Even blocks(rows, m.single ? 1 : rows_of_tile(columns));
         for (Size b = 0; b < blocks.parts; ++b) {
             const Size begin = blocks.first(b), end = blocks.first(b + 1);
-            tile_of<T>(end - begin, columns)(a + begin, m.panel(p), m.K, sums);
+            for (Size r = begin; r < end; ++r) here[r - begin] = row(r);
+            const Tile<T> tile = m.single ? tile_of_one<T>(columns) : tile_of<T>(end - begin, columns);
+            tile(here, m.panel(p), m.K, sums);
             for (Size r = begin; r < end; ++r)
                 for (Size u = 0; u < units; ++u) {
                     const Size unit = (m.panels.first(p) + u) * W<T>;
-                    const T* here = sums + ((r - begin) * columns + u) * W<T>;
-                    done(r, unit, std::min(W<T>, m.N - unit), [here, units](Size g) {
-                        return load(here + g * units * W<T>);
+                    const T* found = sums + ((r - begin) * columns + u) * W<T>;
+                    done(r, unit, std::min(W<T>, m.N - unit), [found, units](Size g) {
+                        return load(found + g * units * W<T>);
                     });
                 }
         }
@@ -166,11 +215,10 @@ template <class T>
 void affine(const Packed<T>& m, const T* a, Size a_stride, const T* bias, T* out, Size out_stride, Size begin,
             Size end) {
     const Even groups(end - begin, rows_at_once(m.K, sizeof(T)));
-    std::vector<const T*> rows(groups.parts ? (end - begin) / groups.parts + 1 : 0);
     for (Size i = 0; i < groups.parts; ++i) {
         const Size first = begin + groups.first(i), n = groups.first(i + 1) - groups.first(i);
-        for (Size r = 0; r < n; ++r) rows[r] = a + (first + r) * a_stride;
-        product(m, rows.data(), n, [&](Size r, Size unit, Size lanes, auto sum) {
+        const auto row = [&](Size r) { return a + (first + r) * a_stride; };
+        product(m, row, n, [&](Size r, Size unit, Size lanes, auto sum) {
             for (Size g = 0; g < m.G; ++g) {
                 const Size column = g * m.N + unit;
                 Vec<T> v = sum(g);

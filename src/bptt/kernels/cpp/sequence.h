@@ -1,10 +1,10 @@
 // What the loops of the three cells share: the shape of a batch, and which of its rows to start from.
 //
 // A loop takes the sequences begin .. end-1 of the batch through all their steps: sequences do not meet, so
-// each thread takes some and waits for nobody.
+// each thread takes some and waits for nobody. `each_step` says how the units are shared (together.h).
 #pragma once
 
-#include "product.h"
+#include "together.h"
 
 namespace bptt::BPTT_ISA {
 
@@ -22,25 +22,22 @@ struct Sequence {
 template <class T>
 class Rows {
 public:
-    Rows(const Sequence& s, Size width) : s_(s), width_(width), zeros_(width), rows_(s.rows()) {}
+    Rows(const Sequence& s, Size width) : s_(s), width_(width), zeros_(width) {}
 
-    const T* const* all(const T* x, Size t) {
-        for (Size r = 0; r < s_.rows(); ++r) rows_[r] = x + s_.at(t, s_.begin + r) * width_;
-        return rows_.data();
+    auto all(const T* x, Size t) const {
+        return [this, x, t](Size r) { return x + s_.at(t, s_.begin + r) * width_; };
     }
 
-    const T* const* kept(const T* x, Size t) {
-        all(x, t);
-        for (Size r = 0; r < s_.rows(); ++r)
-            if (!s_.kept(t, s_.begin + r)) rows_[r] = zeros_.data();
-        return rows_.data();
+    auto kept(const T* x, Size t) const {
+        return [this, x, t](Size r) {
+            return s_.kept(t, s_.begin + r) ? x + s_.at(t, s_.begin + r) * width_ : zeros_.data();
+        };
     }
 
 private:
     const Sequence& s_;
-    Size width_;
-    std::vector<T> zeros_;
-    std::vector<const T*> rows_;
+    const Size width_;
+    const std::vector<T> zeros_;
 };
 
 // Calls done(unit, n) for each register of units.

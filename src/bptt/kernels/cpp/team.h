@@ -60,12 +60,6 @@ public:
         return true;
     }
 
-private:
-    static std::atomic<Team*>& slot() {
-        static std::atomic<Team*> team = new Team(1);
-        return team;
-    }
-
     // Between two looks. Other libraries' threads (NumPy's products) look for work in the same way:
     // whoever does not give way now and then keeps them from the processor for milliseconds.
     static void rest(int tries) {
@@ -75,6 +69,12 @@ private:
 #elif defined(__aarch64__)
         __asm__ __volatile__("yield");
 #endif
+    }
+
+private:
+    static std::atomic<Team*>& slot() {
+        static std::atomic<Team*> team = new Team(1);
+        return team;
     }
 
     void serve(int number) {
@@ -158,23 +158,31 @@ private:
 
 inline int thread_count() { return wanted_threads() ? wanted_threads() : Team::current().count; }
 
-// Calls work(begin, end) for ranges that cover 0 .. n-1, starting at multiples of `align`.
+// Calls work(number, parts) for 0 .. parts-1, where `parts` is at most so many: at once where there are threads that have
+// nothing else to do, or else one after the other.
 template <class Work>
-void share(Size n, double flops, Work&& work, Size align = 1, double worthwhile = WORTHWHILE) {
-    const int count = flops < worthwhile ? 1 : thread_count();
-    const Size units = (n + align - 1) / align;
-    const Parallel parallel = count > 1 ? shared_threads() : nullptr;
-    const int parts = int(std::min<Size>(parallel ? count : std::min(count, Team::current().count), units));
-    if (parts <= 1) return work(0, n);
-    const auto some = [&](int number) {
-        const auto bound = [&](Size i) { return std::min(n, i * units / parts * align); };
-        work(bound(number), bound(number + 1));
-    };
+void share_parts(int most, Work&& work) {
+    const Parallel parallel = most > 1 ? shared_threads() : nullptr;
+    const int parts = parallel ? most : std::min(most, Team::current().count);
+    if (parts <= 1) return work(0, 1);
+    const auto some = [&](int number) { work(number, parts); };
     using Some = decltype(some);
     const auto call = [](void* context, int number) { (*static_cast<Some*>(context))(number); };
     void* const context = const_cast<void*>(static_cast<const void*>(&some));
-    if (parallel) run_shared(parallel, parts, call, context);
-    else if (!Team::current().run(parts, call, context)) work(0, n);
+    if (parallel) return run_shared(parallel, parts, call, context);
+    if (!Team::current().run(parts, call, context))
+        for (int number = 0; number < parts; ++number) some(number);
+}
+
+// Calls work(begin, end) for ranges that cover 0 .. n-1, starting at multiples of `align`.
+template <class Work>
+void share(Size n, double flops, Work&& work, Size align = 1, double worthwhile = WORTHWHILE) {
+    const Size units = (n + align - 1) / align;
+    const int most = flops < worthwhile ? 1 : int(std::min<Size>(thread_count(), units));
+    share_parts(most, [&](int number, int parts) {
+        const auto bound = [&](Size i) { return std::min(n, i * units / parts * align); };
+        work(bound(number), bound(number + 1));
+    });
 }
 
 }  // namespace bptt::BPTT_ISA

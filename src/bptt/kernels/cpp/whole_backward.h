@@ -2,7 +2,7 @@
 #pragma once
 
 #include "batch.h"
-#include "product.h"
+#include "together.h"
 #include "whole_cells.h"
 
 namespace bptt::BPTT_ISA {
@@ -20,7 +20,7 @@ struct DirectionBack {
 // The steps first .. last-1 in the order of the direction, the last one first.
 template <class Cell, class T>
 void walk_backward(const Batch& batch, Order order, const DirectionBack<T>& d, Size H, Size first, Size last,
-                   Size begin, Size end) {
+                   Size begin, Size end, EachStep each_step = {}) {
     const std::vector<T> zeros(H);
     const Size width = Cell::SAVED * H, errors = Cell::ERRORS * H;
     const Size above = batch.row(std::min(order.step(first), order.step(last - 1)), 0);
@@ -43,23 +43,29 @@ void walk_backward(const Batch& batch, Order order, const DirectionBack<T>& d, S
                               carry + b * H + unit, errors_at(t, b) + unit};
         Cell::back(at, d.dy ? dh + load(d.dy.at(batch, t, b) + unit, n) : dh);
     };
-    std::vector<const T*> rows(end - begin);
-    for (Size i = last - 1; i >= first; --i) {
-        for (Size b = i == last - 1 ? begin : alive(i + 1); b < alive(i); ++b)  // nothing was taken back for them
-            for (Size unit = 0; unit < H; unit += W<T>) {
-                const Size n = std::min(W<T>, H - unit);
+    // The sequences from which nothing was taken back to step i.
+    const auto start = [&](Size i, Part part) {
+        const Size registers = (H + W<T> - 1) / W<T>;
+        for (Size b = i == last - 1 ? begin : alive(i + 1); b < alive(i); ++b)
+            for (Size u = part.begin(registers); u < part.end(registers); ++u) {
+                const Size unit = u * W<T>, n = std::min(W<T>, H - unit);
                 step(i, b, unit, n, load(d.dh + b * H + unit, n));
             }
-        const Size t = order.step(i), here = alive(i) - begin, before = i > first ? alive(i - 1) : begin;
-        for (Size r = 0; r < here; ++r) rows[r] = errors_at(t, begin + r) + Cell::TO_R * H;
-        product(*d.W_R, rows.data(), here, [&](Size r, Size unit, Size n, auto sum) {
+    };
+    start(last - 1, {});
+    each_step(last - first, [&](Size back, Part part) {
+        const Size i = last - 1 - back, t = order.step(i), here = alive(i) - begin;
+        const Size before = i > first ? alive(i - 1) : begin;
+        const auto row = [&](Size r) { return errors_at(t, begin + r) + Cell::TO_R * H; };
+        product(*d.W_R, row, here, [&](Size r, Size unit, Size n, auto sum) {
             const Size b = begin + r;
             T* const carried = d.dh + b * H + unit;
-            const Vec<T> back = Cell::ADDS ? sum(0) + load(carried, n) : sum(0);
-            if (b < before) step(i - 1, b, unit, n, back);
-            else store(carried, back, n);
-        });
-    }
+            const Vec<T> dh = Cell::ADDS ? sum(0) + load(carried, n) : sum(0);
+            if (b < before) step(i - 1, b, unit, n, dh);
+            else store(carried, dh, n);
+        }, part);
+        if (i > first) start(i - 1, part);
+    });
 }
 
 }  // namespace bptt::BPTT_ISA

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "batch.h"
-#include "product.h"
+#include "together.h"
 #include "whole_cells.h"
 
 namespace bptt::BPTT_ISA {
@@ -29,7 +29,7 @@ constexpr Size gate_blocks() { return std::max(Cell::GATES, Cell::SAVED); }
 template <class T>
 void drive(const Direction<T>& d, const std::vector<const T*>& from, const std::vector<T*>& to) {
     const Packed<T>& m = *d.W_F;
-    product(m, from.data(), Size(from.size()), [&](Size r, Size unit, Size n, auto sum) {
+    product(m, [&](Size r) { return from[r]; }, Size(from.size()), [&](Size r, Size unit, Size n, auto sum) {
         for (Size g = 0; g < m.G; ++g)
             store(to[r] + g * m.N + unit, sum(g) + load(d.bias + g * m.N + unit, n), n);
     });
@@ -42,17 +42,21 @@ inline Size steps_at_once(Size sequences, Size numbers, Size bytes) {
 }
 
 template <class Cell, class T>
-void walk_forward(const Batch& batch, Order order, const Direction<T>& d, Size H, Size begin, Size end) {
-    const Size width = gate_blocks<Cell>() * H, chunk = steps_at_once(end - begin, width, sizeof(T));
+void walk_forward(const Batch& batch, Order order, const Direction<T>& d, Size H, Size begin, Size end,
+                  EachStep each_step = {}) {
+    const Size width = gate_blocks<Cell>() * H;
+    const Size chunk = d.driven ? batch.T : steps_at_once(end - begin, width, sizeof(T));
     const std::vector<T> zeros(H);
     std::vector<T> scratch(d.gates ? 0 : chunk * (end - begin) * width);
-    std::vector<const T*> prev(end - begin), from;
+    std::vector<const T*> from;
     std::vector<T*> to, gates_of_step(chunk);
-    for (Size b = begin; b < end; ++b) {
-        prev[b - begin] = d.h0 ? d.h0 + b * H : zeros.data();
-        if (Cell::CARRIES) std::copy_n(d.c0 ? d.c0 + b * H : zeros.data(), H, d.c_n + b * H);
-    }
-    const auto alive = [&](Size t) { return std::min(end, batch.alive(t)); };
+    const auto alive = [&](Size i) { return std::min(end, batch.alive(order.step(i))); };
+    const auto before = [&](Size i, Size b) {  // h, one step before step i
+        if (i > 0 && b < alive(i - 1)) return static_cast<const T*>(d.h.at(batch, order.step(i - 1), b));
+        return d.h0 ? d.h0 + b * H : zeros.data();
+    };
+    for (Size b = begin; b < end && Cell::CARRIES; ++b)
+        std::copy_n(d.c0 ? d.c0 + b * H : zeros.data(), H, d.c_n + b * H);
     for (Size first = 0; first < batch.T; first += chunk) {
         const Size last = std::min(batch.T, first + chunk);
         from.clear(), to.clear();
@@ -61,32 +65,35 @@ void walk_forward(const Batch& batch, Order order, const Direction<T>& d, Size H
             const Size t = order.step(i);
             T* gates = d.gates ? d.gates + batch.row(t, begin) * width : free;
             gates_of_step[i - first] = gates;
-            for (Size b = begin; b < alive(t); ++b, gates += width) {
+            for (Size b = begin; b < alive(i) && !d.driven; ++b, gates += width) {
                 from.push_back(d.x.at(batch, t, b));
                 to.push_back(gates);
             }
             free = gates;
         }
         if (!d.driven) drive(d, from, to);
-        for (Size i = first; i < last; ++i) {
-            const Size t = order.step(i), rows = alive(t) - begin;
-            if (rows <= 0) continue;
-            T* const gates = gates_of_step[i - first];
+        each_step(last - first, [&](Size s, Part part) {
+            const Size i = first + s, t = order.step(i), rows = alive(i) - begin;
+            if (rows <= 0) return;
+            T* const gates = gates_of_step[s];
             T* const c_kept = d.c ? d.c + batch.row(t, begin) * H : nullptr;
-            product(*d.W_R, prev.data(), rows, [&](Size r, Size unit, Size n, auto sum) {
+            product(*d.W_R, [&](Size r) { return before(i, begin + r); }, rows, [&](Size r, Size unit, Size n, auto sum) {
                 const Size b = begin + r;
-                const Place<T> at{gates + r * width + unit, H, n, prev[r] + unit, d.b_Rn + unit,
+                const Place<T> at{gates + r * width + unit, H, n, before(i, b) + unit, d.b_Rn + unit,
                                   Cell::CARRIES ? d.c_n + b * H + unit : nullptr,
                                   c_kept ? c_kept + r * H + unit : nullptr};
                 const Vec<T> h = Cell::step(at, sum);
                 store(d.h.at(batch, t, b) + unit, h, n);
                 if (d.copy) store(d.copy.at(batch, t, b) + unit, h, n);
-            });
-            for (Size r = 0; r < rows; ++r) prev[r] = d.h.at(batch, t, begin + r);
-        }
+            }, part);
+        });
     }
-    for (Size b = begin; b < end; ++b)
-        if (prev[b - begin] != d.h_n + b * H) std::copy_n(prev[b - begin], H, d.h_n + b * H);
+    for (Size b = begin; b < end; ++b) {
+        Size i = batch.T - 1;
+        while (b >= alive(i)) --i;
+        const T* const h = d.h.at(batch, order.step(i), b);
+        if (h != d.h_n + b * H) std::copy_n(h, H, d.h_n + b * H);
+    }
 }
 
 }  // namespace bptt::BPTT_ISA

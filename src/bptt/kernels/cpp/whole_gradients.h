@@ -44,7 +44,8 @@ public:
     WayBack(const Whole<T>& whole, const Gradients<T>& g, const T* saved, Size level, Size dir, Plane<const T> dy)
         : whole_(whole), level_(level), dir_(dir), H_(whole.H), K_(whole.inputs(level)),
           to_(g.weights[level * whole.directions + dir]), own_(scratch<T>(2 * whole.batch.B * whole.H)),
-          W_R_(Cell::GATES * H_, whole.batch.T == 1 && !g.dh0 ? 0 : H_, 1, (whole.directions * whole.batch.B + thread_count() - 1) / thread_count()) {
+          W_R_(Cell::GATES * H_, whole.batch.T == 1 && !g.dh0 ? 0 : H_, 1, rows_of_one(whole.batch.B, thread_count(), whole.directions),
+               whole.units_are_shared(Cell::GATES) ? thread_count() : 1) {
         const Size place = whole.place(level, dir), state = whole.batch.B * H_;
         const auto at = [place](auto* all) { return all ? all + place : nullptr; };
         const Kept<const T> kept = kept_of<Cell>(saved, whole.rows(), H_, whole.directions, level, dir);
@@ -102,12 +103,10 @@ public:
         if (!W_F_) pack_inputs(N);
         share(N, 2.0 * N * gates * K_, [&](Size begin, Size end) {
             const Even groups(end - begin, rows_at_once(gates, sizeof(T)));
-            std::vector<const T*> rows;
             for (Size i = 0; i < groups.parts; ++i) {
                 const Size first = begin + groups.first(i), n = begin + groups.first(i + 1) - first;
-                rows.clear();
-                for (Size r = 0; r < n; ++r) rows.push_back(walk.dz + (first + r) * errors);
-                product(*W_F_, rows.data(), n, [&](Size r, Size unit, Size lanes, auto sum) {
+                const auto row = [&](Size r) { return walk.dz + (first + r) * errors; };
+                product(*W_F_, row, n, [&](Size r, Size unit, Size lanes, auto sum) {
                     T* const to = dx[first + r] + unit;
                     store(to, add ? sum(0) + load(to, lanes) : sum(0), lanes);
                 });
@@ -170,8 +169,8 @@ void level_back(const Whole<T>& whole, const Gradients<T>& g, const T* saved, Si
     for (Size dir = 0; dir < D; ++dir) ways[dir]->walk.dz = dz.get() + dir * most * errors;
     for (Size part = parts.parts; part-- > 0;) {
         const Size first = parts.first(part), last = parts.first(part + 1);
-        share_sequences(D, B, 2.0 * (last - first) * B * D * Cell::GATES * H * H, [&](Size dir, Size begin, Size end) {
-            walk_backward<Cell>(batch, ways[dir]->order(), ways[dir]->walk, H, first, last, begin, end);
+        share_walks<Cell>(whole, 2.0 * (last - first) * B * D * Cell::GATES * H * H, [&](Size dir, Size begin, Size end, EachStep each_step) {
+            walk_backward<Cell>(batch, ways[dir]->order(), ways[dir]->walk, H, first, last, begin, end, each_step);
         });
         for (auto& way : ways) {
             const bool reverse = way->order().reverse;

@@ -31,6 +31,9 @@ struct Whole {
     Size inputs(Size level) const { return level ? wide() : I; }
     const Weights<const T>& of(Size level, Size dir) const { return weights[level * directions + dir]; }
     Size place(Size level, Size dir) const { return (level * directions + dir) * batch.B * H; }
+    bool units_are_shared(Size gates) const {
+        return directions == 1 && batch.T > CHUNK && BPTT_ISA::units_are_shared(batch.B, gates * H * H * sizeof(T));
+    }
 };
 
 // What is kept of one level, in numbers.
@@ -57,7 +60,7 @@ using Scratch = std::unique_ptr<T[]>;
 template <class T>
 Scratch<T> scratch(Size n) {
     T* const numbers = new T[n];
-    in_large_pages(reinterpret_cast<std::uintptr_t>(numbers), n * sizeof(T));
+    ask_for_huge_pages(reinterpret_cast<std::uintptr_t>(numbers), n * sizeof(T));
     return Scratch<T>(numbers);
 }
 
@@ -70,13 +73,15 @@ std::vector<T*> listed(const Plane<T>& plane, const Batch& batch, Size first, Si
     return rows;
 }
 
-// Calls walk(dir, begin, end) for each thread's share of the sequences in both directions.
-template <class Walk>
-void share_sequences(Size directions, Size B, double flops, Walk&& walk) {
-    share(directions * B, flops, [&](Size first, Size last) {
-        for (Size dir = 0; dir < directions; ++dir) {
+// Calls walk(dir, begin, end, each step) for each thread's share of the sequences in both directions.
+template <class Cell, class T, class Walk>
+void share_walks(const Whole<T>& whole, double flops, Walk&& walk) {
+    const Size B = whole.batch.B;
+    if (whole.units_are_shared(Cell::GATES)) return walk(0, 0, B, EachStep{true});
+    share(whole.directions * B, flops, [&](Size first, Size last) {
+        for (Size dir = 0; dir < whole.directions; ++dir) {
             const Size begin = std::max<Size>(first - dir * B, 0), end = std::min(last - dir * B, B);
-            if (begin < end) walk(dir, begin, end);
+            if (begin < end) walk(dir, begin, end, EachStep{});
         }
     });
 }
@@ -114,8 +119,8 @@ template <class Cell, class T>
 void forward_level(const Whole<T>& whole, Size level, Direction<T> (&d)[2]) {
     const Batch& batch = whole.batch;
     const Size H = whole.H, K = whole.inputs(level), N = whole.rows(), D = whole.directions;
-    const Size threads = thread_count(), each = (D * batch.B + threads - 1) / threads;
-    const bool few = D * batch.B < threads && batch.T > 1;
+    const Size threads = thread_count(), each = rows_of_one(batch.B, threads, D);
+    const bool few = (D * batch.B < threads && batch.T > 1) || whole.units_are_shared(Cell::GATES);
     std::vector<Packed<T>> packed;
     packed.reserve(2 * D);
     std::vector<T> bias[2];
@@ -127,10 +132,10 @@ void forward_level(const Whole<T>& whole, Size level, Direction<T> (&d)[2]) {
         d[dir].W_F = &packed.emplace_back(K, H, Cell::GATES, few ? MOST_ROWS : each * 8);
         pack_gates(packed.back(), w.W_F);
         const bool at_rest = batch.T == 1 && !whole.h0;  // nothing to multiply
-        d[dir].W_R = &packed.emplace_back(at_rest ? 0 : H, H, Cell::GATES, each);
+        d[dir].W_R = &packed.emplace_back(at_rest ? 0 : H, H, Cell::GATES, each, whole.units_are_shared(Cell::GATES) ? threads : 1);
         if (!at_rest) pack_gates(packed.back(), w.W_R);
         if (!few) continue;
-        // Fewer sequences than threads: those share the steps of the drive at least.
+        // So few sequences that threads share the steps of the drive.
         const Size width = gate_blocks<Cell>() * H;
         if (!d[dir].gates) gates[dir] = scratch<T>(N * width), d[dir].gates = gates[dir].get();
         const auto from = listed(d[dir].x, batch, 0, batch.T);
@@ -145,8 +150,8 @@ void forward_level(const Whole<T>& whole, Size level, Direction<T> (&d)[2]) {
         });
         d[dir].driven = true;
     }
-    share_sequences(D, batch.B, 2.0 * N * D * Cell::GATES * H * (K + H), [&](Size dir, Size begin, Size end) {
-        walk_forward<Cell>(batch, Order{batch.T, dir == 1}, d[dir], H, begin, end);
+    share_walks<Cell>(whole, 2.0 * N * D * Cell::GATES * H * (K + H), [&](Size dir, Size begin, Size end, EachStep each_step) {
+        walk_forward<Cell>(batch, Order{batch.T, dir == 1}, d[dir], H, begin, end, each_step);
     });
 }
 

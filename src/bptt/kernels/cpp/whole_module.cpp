@@ -103,5 +103,5 @@ void backward(int kind, bool in_double, Size T_, Size B, Size I, Size H, Size le
 void bptt::BPTT_ISA::bind_whole_layer(nb::module_& m) {
     m.def("whole_forward", &forward);
     m.def("whole_backward", &backward);
-    m.def("in_large_pages", &in_large_pages);
+    m.def("ask_for_huge_pages", &ask_for_huge_pages);
 }
