@@ -58,8 +58,7 @@ def linked(cut, d, factor=1.0, **options):
     profiles, swept = linked_by_lag(
         [cut], [[full]], Factor(factor), [[(0, 0)]], [timeline], **options
     )
-    entering = [[rows.values() for rows in own] for own in swept.entering]
-    steps = linked_by_step([cut], entering, [[full]], [[(0, 0)]], [timeline])
+    steps = linked_by_step([cut], swept.entering, [[full]], [[(0, 0)]], [timeline])
     return profiles[0], steps[0]
 
 
@@ -97,8 +96,7 @@ def test_both_levels_of_a_stack(cell):
     timeline = Timeline(np.repeat([0, CUT], B), np.tile(np.arange(B), 2), np.full(2 * B, CUT))
     members = [[(0, 0)], [(0, 1)]]
     profiles, swept = linked_by_lag([cut], [own], Factor(1.0), members, [timeline])
-    entering = [[rows.values() for rows in layers] for layers in swept.entering]
-    steps = linked_by_step([cut], entering, [own], members, [timeline])
+    steps = linked_by_step([cut], swept.entering, [own], members, [timeline])
     both = bptt.by_lag(whole, dh), bptt.by_step(whole, dh)
     for profile, by_step, expected, by_step_whole in zip(profiles, steps, *both, strict=True):
         assert np.allclose(profile.norm, expected.norm, rtol=1e-11)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bptt import kernels
-from bptt.arrays import Array
+from bptt.arrays import Array, squares
 from bptt.cells import Cell
 from bptt.cells.scales import LOG2, brought_to_one
 
@@ -206,6 +206,20 @@ class Sizes:
     squares: Array
     e: Array
     common: int | None
+
+    @classmethod
+    def of(cls, D: Array, e: Array) -> "Sizes":
+        """Of rows D 2^e, however small their squares are.
+
+        Args:
+            D: (N, B, ·).
+            e: (N, B) exponents.
+        """
+        s = squares(D)
+        if s.size and s.min() < SAFE[np.dtype(np.float64)]:
+            D, e = brought_to_one(D, e)
+            s = squares(D)
+        return cls(s, e, None)
 
     def log_norm(self, keep: Array | None = None) -> float:
         """ln of the norm of all rows together, or of those of (N, B) ``keep``; -inf where all are zero."""

@@ -7,18 +7,16 @@ recursion is run once more with every row's scale kept apart (Q13).
 import numpy as np
 
 from bptt.arrays import Array
-from bptt.cells.scales import slopes_apart, underflown
 from bptt.errors import NonFiniteError
 from bptt.gradients.by_lag.between_levels import ROWS
+from bptt.gradients.by_lag.one_pass import steps_back
 from bptt.gradients.by_lag.rows import Rows
 from bptt.gradients.by_lag.scaled import (
     Scaled,
-    normalised,
     outer_sum,
     rows_at_weights,
     states_normalised,
 )
-from bptt.gradients.by_lag.step_back import step_back
 from bptt.layers.descent import descend
 from bptt.layers.levels import directions
 from bptt.layers.stack import backward_from
@@ -98,40 +96,25 @@ def layer_scaled(trace: Trace, entering: Rows | None) -> tuple[Scaled, Rows, Row
         trace: the layer's forward pass.
         entering: the errors of its states, or None.
     """
-    weights, cell = trace.weights, trace.weights.cell
-    (W_R, e_weights), (W_F, e_inputs) = normalised(weights.W_R), normalised(weights.W_F)
-    T, B, _ = trace.x.shape
-    derivatives, e_slopes = trace.linearised(), None
-    if underflown(weights, derivatives):
-        derivatives, e_slopes = slopes_apart(weights, trace.saved, derivatives)
+    cell, (T, B, _) = trace.weights.cell, trace.x.shape
     h_prev, e_states = states_normalised(trace.before()[0])
-    rows = (Rows.of(0, *_empty(trace)) if entering is None else entering.filled()).widened(0, T)
-    dW_R = Scaled.zeros(W_R.shape)
-    dx, e = np.zeros_like(trace.x), np.zeros((T, B), np.int64)
-    before, e_before = np.zeros_like(rows.D), np.zeros((T, B), np.int64)
-    carried: Rows | None = None
-    for t in reversed(range(T)):
-        one = slice(t, t + 1)
-        d = Rows.of(t, rows.D[one].copy(), rows.e[one].copy(), rows.reach[one])
-        if carried is not None:
-            d = d.plus(carried)
-        of_step = tuple(array[one] for array in derivatives)
-        of_slopes = None if e_slopes is None else e_slopes[one]
-        step = step_back(weights, d.D, d.e, of_step, of_slopes, W_R, e_weights)
-        own = rows_at_weights(cell, step.dz.D, step.dz.e, h_prev[one], trace.saved[one])
+    dW_R, dx, before = (
+        Scaled.zeros(trace.weights.W_R.shape), _nothing(trace, trace.x.shape[2]), _nothing(trace, trace.layer.state_size),
+    )  # fmt: skip
+    for step in steps_back(trace, None if entering is None else entering.filled(), True):
+        one, dz = slice(step.t, step.t + 1), step.moved.step.dz
+        own = rows_at_weights(cell, dz.D, dz.e, h_prev[one], trace.saved[one])
         dW_R += outer_sum(own[0], own[1], None, own[2])
-        dx[t], e[t] = (step.at_inputs.D @ W_F)[0], step.at_inputs.e[0] + e_inputs
-        if trace.resets is not None:
-            step.arriving.D[trace.resets[one]] = 0
-        carried = Rows.of(t - 1, step.arriving.D, step.arriving.e, d.reach)
-        before[t], e_before[t] = carried.D[0], carried.e[0]
+        for (D, e), rows in ((dx, step.at_inputs), (before, step.moved.before)):
+            assert rows is not None
+            D[one], e[one] = rows.D, rows.e
     dW_R.e += e_states
     dW_R.normalised()
-    reach = np.ones_like(rows.reach)
-    return dW_R, Rows.of(0, dx, e, reach), Rows.of(0, before, e_before, reach)
+    reach = np.ones((T, B), bool)
+    return dW_R, Rows.of(0, *dx, reach), Rows.of(0, *before, reach)
 
 
-def _empty(trace: Trace) -> tuple[Array, Array, Array]:
+def _nothing(trace: Trace, size: int) -> tuple[Array, Array]:
+    """Zeros (T, B, size) for every step, and (T, B) their exponents."""
     T, B, _ = trace.x.shape
-    D = np.zeros((T, B, trace.layer.state_size), trace.layer.dtype)
-    return D, np.zeros((T, B), np.int64), np.zeros((T, B), bool)
+    return np.zeros((T, B, size), trace.layer.dtype), np.zeros((T, B), np.int64)

@@ -181,7 +181,7 @@ def _add(
         profiles, of_some = linked_by_lag(traces, errors_of, between, members, timelines, max_lag)
         swept = swept or of_some
         entering = [[rows.values() for rows in own] for own in of_some.entering]
-        make = partial(linked_by_step, traces, entering, errors_of, members, timelines)
+        make = partial(linked_by_step, traces, of_some.entering, errors_of, members, timelines)
         if len(paths) > 1:
             parts.remarks += _alone(model, some, links, entering, max_lag)
     names = [

@@ -1,0 +1,125 @@
+"""The profile of a layer by step, from where its weights act."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bptt import kernels
+from bptt.arrays import Array
+from bptt.gradients.by_lag.scaled import Scaled, Sizes
+from bptt.gradients.by_step.acting import Acting
+from bptt.gradients.sums import sizes_of_sums
+from bptt.layers.trace import STRETCH
+
+FACTOR = 1000  # 2^FACTOR is a float64
+NONE = -(2**60)  # the exponent of nothing
+
+
+@dataclass(frozen=True, eq=False)
+class StepProfile:
+    """dW_R = Σ_s C_s, step by step; 0 or infinite where a number lies beyond the range of float64.
+
+    Attributes:
+        norm: (T,) ‖C_s‖_F.
+        share: (T,) signed share ⟨C_s, dW_R⟩ / ‖dW_R‖²; all steps together give 1.
+        dW_R: (G·H, H) the whole gradient.
+        immediate: (T,) RMS over sequences of ‖∂⁺E/∂h_s‖: what reaches the state other than through the
+            layer's own recurrence. It is what ``out.retain_grad()`` shows in PyTorch.
+        total: (T,) the same of ‖dE/dh_s‖, with what all later steps send back.
+    """
+
+    norm: Array
+    share: Array
+    dW_R: Array
+    immediate: Array
+    total: Array
+
+
+@np.errstate(over="ignore", under="ignore", invalid="ignore")
+def profile_of(parts: Sequence[Acting]) -> StepProfile:
+    """A layer's profile; the parts stand side by side, as sequences of one batch."""
+    dz, e, h_prev = (_Beside([getattr(part, name) for part in parts]) for name in ("dz", "e", "h_prev"))  # fmt: skip
+    (T, B, rows), H = dz.shape, h_prev.shape[2]
+    # Some steps at a time: in float64 all of them would take more than everything else.
+    size = max(1, int(STRETCH / (8 * B * rows)))
+    stretches = [slice(first, min(first + size, T)) for first in range(0, T, size)]
+    total, norm, along = Scaled.zeros((rows, H)), np.empty(T), np.empty(T)
+    to_dz, to_h, top = (np.empty(shape, np.int64) for shape in ((T, B), (T, B), T))
+    for steps in stretches:
+        own, before = dz[steps], h_prev[steps]
+        to_dz[steps], to_h[steps], top[steps] = _scales(own, e[steps], before)
+        own, before = _times(own, to_dz[steps]), _times(before, to_h[steps])
+        sizes = sizes_of_sums(own.swapaxes(0, 1), before.swapaxes(0, 1))
+        norm[steps] = np.ldexp(sizes, top[steps])
+        largest = int(top[steps].max())
+        before *= np.ldexp(1.0, np.maximum(top[steps] - largest, -5000))[:, None, None]
+        total += Scaled(kernels.outer(own, before), largest)
+    size = int(np.frexp(np.abs(total.M).max())[1])
+    whole = np.ldexp(total.M, -size)
+    square = np.square(whole).sum()
+    for steps in stretches:
+        own, before = _times(dz[steps], to_dz[steps]), _times(h_prev[steps], to_h[steps])
+        part = np.einsum("tbg,tbg->t", own, kernels.affine(before, whole.T))
+        along[steps] = np.ldexp(part / square, top[steps] - size - total.e)
+    return StepProfile(
+        norm=norm,
+        share=along,
+        dW_R=total.value(dz.dtype),
+        immediate=_rms([part.immediate for part in parts]),
+        total=_rms([part.total for part in parts]),
+    )
+
+
+class _Beside:
+    """Arrays (T, B, ...) beside one another along B, zero behind the end of each; some steps at a time."""
+
+    def __init__(self, arrays: Sequence[Array]) -> None:
+        self.arrays, one = arrays, arrays[0]
+        T, B = max(len(array) for array in arrays), sum(array.shape[1] for array in arrays)
+        self.shape, self.dtype = (T, B, *one.shape[2:]), one.dtype
+
+    def __getitem__(self, steps: slice) -> Array:
+        if len(self.arrays) == 1:
+            return self.arrays[0][steps]
+        some, N = [array[steps] for array in self.arrays], steps.stop - steps.start
+        wide = [np.pad(a, [(0, N - len(a))] + [(0, 0)] * (a.ndim - 1)) for a in some]
+        return np.concatenate(wide, axis=1)
+
+
+def _scales(dz: Array, e: Array, h_prev: Array) -> tuple[Array, Array, Array]:
+    """What brings rows to about 1, and the largest products of each step with it.
+
+    Args:
+        dz: (N, B, G·H) errors over 2^e.
+        e: (N, B) their exponents.
+        h_prev: (N, B, H) what they meet.
+
+    Returns:
+        (N, B) exponents for dz, (N, B) for h_prev, and (N,) that of the product.
+    """
+    peaks = [np.abs(rows).max(-1) for rows in (dz, h_prev)]
+    (e_dz, e_h), counts = (np.frexp(peak)[1] for peak in peaks), (peaks[0] > 0) & (peaks[1] > 0)
+    # The largest product sets the scale; a row that meets a zero makes none.
+    size = np.where(counts, e + e_dz + e_h, NONE)
+    top = size.max(-1)
+    top = np.where(top == NONE, 0, top)
+    return np.where(counts, e + e_h - top[:, None], 0), -e_h, top
+
+
+def _times(rows: Array, e: Array) -> Array:
+    """(N, B, ·) rows times 2^e, e (N, B), in float64."""
+    if e.size and e.max() > FACTOR:
+        return np.ldexp(rows.astype(np.float64), e[..., None])
+    return np.multiply(rows, np.ldexp(1.0, np.maximum(e, -5000))[..., None], dtype=np.float64)
+
+
+def _rms(parts: Sequence[Sizes]) -> Array:
+    """(T,) root mean square over sequences."""
+    squares, e = (_Beside([getattr(part, name) for part in parts]) for name in ("squares", "e"))
+    every = slice(0, squares.shape[0])
+    s, exponents = squares[every], e[every]
+    top = np.where(s > 0, exponents, NONE).max(-1)
+    top = np.where(top == NONE, 0, top)
+    scaled = np.ldexp(s, np.where(s > 0, 2 * (exponents - top[:, None]), 0))
+    return np.asarray(np.ldexp(np.sqrt(scaled.mean(-1)), top))
