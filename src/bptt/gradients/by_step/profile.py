@@ -12,7 +12,6 @@ from bptt.gradients.by_step.acting import Acting
 from bptt.gradients.sums import sizes_of_sums
 from bptt.layers.trace import STRETCH
 
-FACTOR = 1000  # 2^FACTOR is a float64
 NONE = -(2**60)  # the exponent of nothing
 
 
@@ -41,8 +40,7 @@ def profile_of(parts: Sequence[Acting]) -> StepProfile:
     """A layer's profile; the parts stand side by side, as sequences of one batch."""
     dz, e, h_prev = (_Beside([getattr(part, name) for part in parts]) for name in ("dz", "e", "h_prev"))  # fmt: skip
     (T, B, rows), H = dz.shape, h_prev.shape[2]
-    # Some steps at a time: in float64 all of them would take more than everything else.
-    size = max(1, int(STRETCH / (8 * B * rows)))
+    size = max(1, int(STRETCH / (dz.dtype.itemsize * B * rows)))  # what lies near the processor
     stretches = [slice(first, min(first + size, T)) for first in range(0, T, size)]
     total, norm, along = Scaled.zeros((rows, H)), np.empty(T), np.empty(T)
     to_dz, to_h, top = (np.empty(shape, np.int64) for shape in ((T, B), (T, B), T))
@@ -50,17 +48,16 @@ def profile_of(parts: Sequence[Acting]) -> StepProfile:
         own, before = dz[steps], h_prev[steps]
         to_dz[steps], to_h[steps], top[steps] = _scales(own, e[steps], before)
         own, before = _times(own, to_dz[steps]), _times(before, to_h[steps])
-        sizes = sizes_of_sums(own.swapaxes(0, 1), before.swapaxes(0, 1))
-        norm[steps] = np.ldexp(sizes, top[steps])
+        norm[steps] = np.ldexp(sizes_of_sums(own, before), top[steps])
         largest = int(top[steps].max())
-        before *= np.ldexp(1.0, np.maximum(top[steps] - largest, -5000))[:, None, None]
-        total += Scaled(kernels.outer(own, before), largest)
+        before *= _powers(top[steps] - largest, before.dtype)[:, None]
+        total += Scaled(kernels.outer(own, before).astype(np.float64), largest)
     size = int(np.frexp(np.abs(total.M).max())[1])
     whole = np.ldexp(total.M, -size)
-    square = np.square(whole).sum()
+    square, along_whole = np.square(whole).sum(), whole.T.astype(dz.dtype)
     for steps in stretches:
         own, before = _times(dz[steps], to_dz[steps]), _times(h_prev[steps], to_h[steps])
-        part = np.einsum("tbg,tbg->t", own, kernels.affine(before, whole.T))
+        part = np.einsum("btg,btg->t", own, kernels.affine(before, along_whole))
         along[steps] = np.ldexp(part / square, top[steps] - size - total.e)
     return StepProfile(
         norm=norm,
@@ -108,10 +105,16 @@ def _scales(dz: Array, e: Array, h_prev: Array) -> tuple[Array, Array, Array]:
 
 
 def _times(rows: Array, e: Array) -> Array:
-    """(N, B, ·) rows times 2^e, e (N, B), in float64."""
-    if e.size and e.max() > FACTOR:
-        return np.ldexp(rows.astype(np.float64), e[..., None])
-    return np.multiply(rows, np.ldexp(1.0, np.maximum(e, -5000))[..., None], dtype=np.float64)
+    """(B, N, ·) rows (N, B, ·) times 2^e, e (N, B)."""
+    rows, e = rows.swapaxes(0, 1), e.T[..., None]
+    if e.size and e.max() >= np.finfo(rows.dtype).maxexp:
+        return np.ldexp(rows, e, order="C")
+    return np.multiply(rows, _powers(e, rows.dtype), order="C")
+
+
+def _powers(e: Array, dtype: np.dtype[np.floating]) -> Array:
+    """2^e, zero where that is too small."""
+    return np.ldexp(np.ones((), dtype), np.maximum(e, -5000))
 
 
 def _rms(parts: Sequence[Sizes]) -> Array:
