@@ -19,7 +19,7 @@ from bptt.gradients.by_lag.between_levels import ROWS
 from bptt.gradients.by_lag.lag_profile import LagProfile
 from bptt.gradients.by_lag.layer_walk import LayerWalk
 from bptt.gradients.by_lag.loss_steps import error_rows, one_way
-from bptt.gradients.by_lag.rows import Rows
+from bptt.gradients.by_lag.rows import Rows, one_exponent
 from bptt.gradients.by_lag.scaled import Scaled, log_norm
 from bptt.gradients.by_lag.tally import Tally
 from bptt.gradients.by_lag.total import layer_scaled
@@ -238,8 +238,9 @@ def _columns(rows: Rows, columns: Array) -> Rows:
 def _write(to: Rows, rows: Rows, columns: Array) -> None:
     """Put rows into some columns of others, in place."""
     window = slice(rows.first - to.first, rows.last - to.first)
-    to.D[window, columns], to.e[window, columns] = rows.D, rows.e
-    to.reach[window, columns] = rows.reach
+    for name in ("D", "e", "reach", "squares", "alive"):
+        getattr(to, name)[window, columns] = getattr(rows, name)
+    to.common = one_exponent(to.e)
 
 
 def _placed(trace: Trace, arrived: Arriving) -> Rows:

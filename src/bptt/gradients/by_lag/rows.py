@@ -140,8 +140,8 @@ class Rows:
     def part(self, first: int, last: int) -> "Rows":
         """The rows at steps first .. last-1, some of its own."""
         begin, end = (-((self.first - step) // self.stride) for step in (first, last))
-        D, e, reach = (array[begin:end].copy() for array in (self.D, self.e, self.reach))
-        return Rows.of(self.first + begin * self.stride, D, e, reach, stride=self.stride)
+        D, e, reach, known = (array[begin:end].copy() for array in (self.D, self.e, self.reach, self.squares))  # fmt: skip
+        return Rows.of(self.first + begin * self.stride, D, e, reach, known, stride=self.stride)
 
     def values(self) -> Array:
         """(N, B, S) the signals themselves; infinite or zero where the type cannot hold them."""

@@ -47,7 +47,7 @@ def profile_of(parts: Sequence[Acting]) -> StepProfile:
     for steps in stretches:
         own, before = dz[steps], h_prev[steps]
         to_dz[steps], to_h[steps], top[steps] = _scales(own, e[steps], before)
-        own, before = _times(own, to_dz[steps]), _times(before, to_h[steps])
+        own, before = _by_sequence(own, to_dz[steps]), _by_sequence(before, to_h[steps])
         norm[steps] = np.ldexp(sizes_of_sums(own, before), top[steps])
         largest = int(top[steps].max())
         before *= _powers(top[steps] - largest, before.dtype)[:, None]
@@ -56,8 +56,9 @@ def profile_of(parts: Sequence[Acting]) -> StepProfile:
     whole = np.ldexp(total.M, -size)
     square, along_whole = np.square(whole).sum(), whole.T.astype(dz.dtype)
     for steps in stretches:
-        own, before = _times(dz[steps], to_dz[steps]), _times(h_prev[steps], to_h[steps])
-        part = np.einsum("btg,btg->t", own, kernels.affine(before, along_whole))
+        of_whole = kernels.affine(_times(h_prev[steps], to_h[steps]), along_whole)
+        part = np.einsum("tbg,tbg->tb", dz[steps], of_whole).astype(np.float64)
+        part = np.ldexp(part, to_dz[steps]).sum(1)
         along[steps] = np.ldexp(part / square, top[steps] - size - total.e)
     return StepProfile(
         norm=norm,
@@ -104,12 +105,16 @@ def _scales(dz: Array, e: Array, h_prev: Array) -> tuple[Array, Array, Array]:
     return np.where(counts, e + e_h - top[:, None], 0), -e_h, top
 
 
-def _times(rows: Array, e: Array) -> Array:
+def _by_sequence(rows: Array, e: Array) -> Array:
     """(B, N, ·) rows (N, B, ·) times 2^e, e (N, B)."""
-    rows, e = rows.swapaxes(0, 1), e.T[..., None]
+    return _times(rows.swapaxes(0, 1), e.T)
+
+
+def _times(rows: Array, e: Array) -> Array:
+    """Rows times 2^e, one e for each."""
     if e.size and e.max() >= np.finfo(rows.dtype).maxexp:
-        return np.ldexp(rows, e, order="C")
-    return np.multiply(rows, _powers(e, rows.dtype), order="C")
+        return np.ldexp(rows, e[..., None], order="C")
+    return np.multiply(rows, _powers(e[..., None], rows.dtype), order="C")
 
 
 def _powers(e: Array, dtype: np.dtype[np.floating]) -> Array:
