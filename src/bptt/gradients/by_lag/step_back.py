@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bptt import kernels
 from bptt.arrays import Array, squares
 from bptt.cells import Derivatives, Weights
 from bptt.cells.scales import brought_to_one, times_slopes, underflown
@@ -74,7 +75,7 @@ def of_ordinary_size(weights: Weights, derivatives: Derivatives, e_weights: int)
         return False
     bound = 2.0 ** (1.5 * REACH[derivatives[0].dtype])
     for array in derivatives:
-        size = np.abs(array)
+        size = np.abs(array, out=kernels.empty(array.shape, array.dtype))
         if not size.max() <= bound or size[size < 1 / bound].any():  # zeros are of ordinary size
             return False
     return True

@@ -96,7 +96,9 @@ def _scales(dz: Array, e: Array, h_prev: Array) -> tuple[Array, Array, Array]:
     Returns:
         (N, B) exponents for dz, (N, B) for h_prev, and (N,) that of the product.
     """
-    peaks = [np.abs(rows).max(-1) for rows in (dz, h_prev)]
+    peaks = [
+        np.abs(rows, out=kernels.empty(rows.shape, rows.dtype)).max(-1) for rows in (dz, h_prev)
+    ]
     (e_dz, e_h), counts = (np.frexp(peak)[1] for peak in peaks), (peaks[0] > 0) & (peaks[1] > 0)
     # The largest product sets the scale; a row that meets a zero makes none.
     size = np.where(counts, e + e_dz + e_h, NONE)
@@ -112,9 +114,10 @@ def _by_sequence(rows: Array, e: Array) -> Array:
 
 def _times(rows: Array, e: Array) -> Array:
     """Rows times 2^e, one e for each."""
+    out = kernels.empty(rows.shape, rows.dtype)
     if e.size and e.max() >= np.finfo(rows.dtype).maxexp:
-        return np.ldexp(rows, e[..., None], order="C")
-    return np.multiply(rows, _powers(e[..., None], rows.dtype), order="C")
+        return np.ldexp(rows, e[..., None], out=out)
+    return np.multiply(rows, _powers(e[..., None], rows.dtype), out=out)
 
 
 def _powers(e: Array, dtype: np.dtype[np.floating]) -> Array:
