@@ -58,6 +58,8 @@ class Polynomials:
     sizes: dict[str, np.ndarray] = field(default_factory=dict)  # (K, T, B) norms of rows
     steps: np.ndarray | None = None  # (T, G·H, H) the gradient by the step at which the weight acts
     steps_majorant: np.ndarray | None = None
+    d: np.ndarray | None = None  # (T, B, H) the whole errors of h
+    d_majorant: np.ndarray | None = None
     each: np.ndarray | None = None  # (T, K, G·H, H) the gradient by both
     each_majorant: np.ndarray | None = None
 
@@ -168,9 +170,10 @@ def _part(part, D, M, R):
     H = W_R.shape[1]
     G = np.zeros((K, *W_R.shape), LONG)
     steps, each = np.zeros((T, *W_R.shape), LONG), np.zeros((T, K, *W_R.shape), LONG)
+    d, d_majorant = (np.zeros((T, B, H), LONG) for _ in range(2))
     result = Polynomials(
-        G, np.zeros_like(G), R, {}, steps, np.zeros_like(steps), each, np.zeros_like(each)
-    )
+        G, np.zeros_like(G), R, {}, steps, np.zeros_like(steps), d, d_majorant, each, np.zeros_like(each)
+    )  # fmt: skip
     dx, dx_majorant = (np.zeros((K, T, B, W_F.shape[1]), LONG) for _ in range(2))
     zeros = {
         n: np.zeros((K, T, B), LONG)
@@ -183,6 +186,7 @@ def _part(part, D, M, R):
     for t in reversed(range(T)):
         h_prev = np.where(part.keep[t][:, None], part.h[t], 0).astype(LONG)
         M[:, t] += M[:, t].max(-1, keepdims=True) * ROW[part.W_R.dtype]
+        d[t], d_majorant[t] = D[:, t, :, :H].sum(0), M[:, t, :, :H].sum(0)
         dz, dz_F, carry, carrier = step_back(part, t, D[:, t], exact=True)
         Mz, Mz_F, M_carry, _ = step_back(part, t, M[:, t], exact=False)
         lost = ROW[part.W_R.dtype]  # of the errors at the weights too

@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 import bptt
-from bptt.cells.scales import underflown
 from bptt.dynamics.mean_field import mean_field
 from fuzz.oracle import LONG, SLOPE, VALUE, carried_back, norm, norms
 
+HELD = LONG("1e-306"), LONG("1e306")  # what float64 holds to all digits
 SAFE = 100  # decades from 1 within which everything is compared that keeps no scale of its own: float32 has 38
 U = np.linspace(-1, 1, 8001, dtype=LONG)
 NODES = 14 * U**5  # close together around 0, where activations bend
@@ -17,23 +17,31 @@ WEIGHTS = np.exp(-(NODES**2) / 2) * U**4 * np.where(np.arange(len(U)) % 2, 4, 2)
 
 
 def by_step(found, trace, dh, parts, answers, eps, steps):
-    """The gradient by the step at which the weight acts, of every layer."""
-    if any(underflown(t.weights, t.linearised()) for t in trace.traces):
-        return  # it takes slopes as the type holds them
-    every = list(zip(parts, bptt.by_step(trace, dh), answers, strict=True))
-    sizes = []
-    for layer, (part, _, answer) in zip(trace.traces, every, strict=True):
-        limits = np.finfo(part.W_R.dtype)
-        sizes.append(norms(answer.steps_majorant.reshape(len(part.x), -1)))
-        most = max(np.nanmax(size) for name, size in answer.sizes.items() if name != "leaving")
-        if not _ordinary(sizes[-1], limits) or not _ordinary(np.array([most]), limits):
-            return  # nor are the layers around it to be trusted: they hand errors to one another
-        if layer is not trace.traces[0] and most * np.abs(layer.weights.W_F).sum() > limits.max:
-            return  # what it hands down has left the type
-    for (part, profile, answer), largest in zip(every, sizes, strict=True):
+    """The gradient by the step at which the weight acts, of every layer, each step by its own size."""
+    for part, profile, answer in zip(parts, bptt.by_step(trace, dh), answers, strict=True):
+        dW_R, whole_majorant = answer.steps.sum(0), norm(answer.steps_majorant.sum(0))
+        whole = norm(dW_R)
         for t in range(len(part.x)):
-            off = profile.norm[t] - norm(answer.steps[t])
-            found.check("by_step", off, largest.max() + 0 * off, eps, steps)
+            exact, majorant = norm(answer.steps[t]), norm(answer.steps_majorant[t])
+            _held(found, "by_step", profile.norm[t], exact, majorant, eps, steps)
+            own = [
+                norm(rows[t]) / np.sqrt(LONG(part.x.shape[1]))
+                for rows in (answer.d, answer.d_majorant)
+            ]
+            _held(found, "total", profile.total[t], *own, eps, steps)
+            if whole > 64 * steps * eps * whole_majorant:
+                share = (answer.steps[t] / whole * (dW_R / whole)).sum()
+                if abs(share) < HELD[1]:
+                    worth = majorant / whole * (whole_majorant / whole) ** 2 + HELD[0] / eps
+                    found.check("share", profile.share[t] - share, worth, eps, steps)
+
+
+def _held(found, name, told, exact, majorant, eps, steps):
+    """A number of float64: infinite beyond its range, and less exact where it is denormal."""
+    if exact < HELD[1]:
+        found.check(name, told - exact, majorant + HELD[0] / eps, eps, steps)
+    elif told < HELD[1]:
+        found.wrong.append(f"{name}: {told}, but it is 1e{float(np.log10(exact)):.1f}")
 
 
 def truncated(found, rng, trace, dh, part, answer, eps, steps):

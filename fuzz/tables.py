@@ -25,6 +25,7 @@ NAMES = {
     "bias": "truncation: bias",
     "cosine": "truncation: cosine",
     "by_step": "gradient by step",
+    "total": "error of the state, each step",
     "truncated_bptt": "truncated BPTT(k1, k2)",
     "lyapunov": "the first Lyapunov exponent",
     "spectrum": "the whole Lyapunov spectrum, its errors",

@@ -63,3 +63,15 @@ def test_float32_has_the_steps_of_float64(cell):
         assert other.norm[1:].min() < 1e-46
         for name in ("norm", "total", "immediate"):
             assert getattr(one, name) == pytest.approx(getattr(other, name), rel=1e-2, abs=0), name
+
+
+def test_a_step_of_nothing_has_no_scale():
+    """The first step meets the zero state: the share of the others, 1e-340 and less, was NaN beside it."""
+    one = np.eye(1)
+    layer = bptt.RNN(one, 0.5 * one, one[0] * 0, "identity")
+    trace = layer.forward(np.full((3, 1, 1), 1e-170))
+    dh = np.zeros((3, 1, 1))
+    dh[-1] = 1e-170
+    steps = by_step(trace, dh)
+    assert steps.share == pytest.approx([0, 1 / 4, 3 / 4], rel=1e-12)
+    assert not steps.norm.any()

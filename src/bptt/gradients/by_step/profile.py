@@ -49,7 +49,8 @@ def profile_of(parts: Sequence[Acting]) -> StepProfile:
         to_dz[steps], to_h[steps], top[steps] = _scales(own, e[steps], before)
         own, before = _by_sequence(own, to_dz[steps]), _by_sequence(before, to_h[steps])
         norm[steps] = np.ldexp(sizes_of_sums(own, before), top[steps])
-        largest = int(top[steps].max())
+        if (largest := int(top[steps].max())) == NONE:
+            continue
         before *= _powers(top[steps] - largest, before.dtype)[:, None]
         total += Scaled(kernels.outer(own, before).astype(np.float64), largest)
     size = int(np.frexp(np.abs(total.M).max())[1])
@@ -94,16 +95,14 @@ def _scales(dz: Array, e: Array, h_prev: Array) -> tuple[Array, Array, Array]:
         h_prev: (N, B, H) what they meet.
 
     Returns:
-        (N, B) exponents for dz, (N, B) for h_prev, and (N,) that of the product.
+        (N, B) exponents for dz, (N, B) for h_prev, and (N,) that of the product, ``NONE`` where there is none.
     """
     peaks = [
         np.abs(rows, out=kernels.empty(rows.shape, rows.dtype)).max(-1) for rows in (dz, h_prev)
     ]
     (e_dz, e_h), counts = (np.frexp(peak)[1] for peak in peaks), (peaks[0] > 0) & (peaks[1] > 0)
     # The largest product sets the scale; a row that meets a zero makes none.
-    size = np.where(counts, e + e_dz + e_h, NONE)
-    top = size.max(-1)
-    top = np.where(top == NONE, 0, top)
+    top = np.where(counts, e + e_dz + e_h, NONE).max(-1)
     return np.where(counts, e + e_h - top[:, None], 0), -e_h, top
 
 
