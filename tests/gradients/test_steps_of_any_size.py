@@ -75,3 +75,13 @@ def test_a_step_of_nothing_has_no_scale():
     steps = by_step(trace, dh)
     assert steps.share == pytest.approx([0, 1 / 4, 3 / 4], rel=1e-12)
     assert not steps.norm.any()
+
+
+def test_a_level_that_no_error_enters():
+    """The loss sees the lower layer alone: nothing comes down from the upper one."""
+    stack = bptt.Stack([bptt.GRU.init(2, 3, rng=0), bptt.GRU.init(3, 3, rng=1)])
+    trace = stack.forward(np.ones((4, 2, 2), "f4"))
+    dh = [np.ones((4, 2, 3), "f4"), np.zeros((4, 2, 3), "f4")]
+    lower, upper = by_step(trace, dh)
+    assert not upper.norm.any()
+    assert lower.norm == pytest.approx(by_step(trace.traces[0], dh[0]).norm, rel=1e-6)

@@ -54,7 +54,7 @@ def acting(
     dz, e = kernels.empty((T, B, len(weights.W_R)), dtype), np.zeros((T, B), np.int64)
     dz[last:] = 0
     total, of_own = _nothing(T, B), _nothing(T, B)
-    dx = np.empty((last, B, inputs), dtype) if hand_down else None
+    dx = np.empty((last, B, inputs), dtype) if hand_down and last else None
     e_dx = np.zeros((last, B), np.int64)
     for step in steps_back(trace, entering, hand_down):
         t, errors = step.t, step.moved.step.dz
