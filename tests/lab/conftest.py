@@ -10,8 +10,8 @@ import pytest
 
 
 @pytest.fixture(scope="package")
-def said(tmp_path_factory):
-    """What a server said when it began, with nothing asked for and its usual port taken; a signal ends it in the end."""
+def served(tmp_path_factory):
+    """A server with nothing asked for and its usual port taken, and what it said when it began; a signal ends it in the end."""
     pytest.importorskip("marimo")
     from bptt.lab.server import PORT
     from tests.lab.driver import ended, running, told
@@ -21,11 +21,17 @@ def said(tmp_path_factory):
         with suppress(OSError):  # somebody else has taken it
             stack.enter_context(socket.create_server(("127.0.0.1", PORT)))
         process, lines = stack.enter_context(running(cwd=cwd, lines=3))
-        yield lines
+        yield process, lines
         ended(process, signal.SIGTERM)
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", urlsplit(told(lines)).port))
         assert not list(cwd.iterdir())
+
+
+@pytest.fixture(scope="package")
+def said(served):
+    """What it said."""
+    return served[1]
 
 
 @pytest.fixture(scope="package")

@@ -68,7 +68,7 @@ def test_no_path_leads_out_of_the_page(at, path):
     assert b"root:" not in answer
 
 
-def asked(door, kind, path="/", page=""):
+def asked(door, kind, path="/", query="", accept="text/html"):
     """What a door answers: the status of a page, or the code that a websocket is closed with; None where it goes through."""
     sent = []
 
@@ -78,32 +78,88 @@ def asked(door, kind, path="/", page=""):
     async def receive():
         return {"type": "http.request"}
 
-    scope = {"type": kind, "path": path, "headers": [], "query_string": f"session_id={page}".encode(), "method": "GET"}  # fmt: skip
+    headers = [(b"accept", accept.encode())]
+    scope = {"type": kind, "path": path, "headers": headers, "query_string": query.encode(), "method": "GET"}  # fmt: skip
     with ThreadPoolExecutor(1) as pool:  # this thread has a loop of its own once a browser is open
         pool.submit(lambda: asyncio.run(door(scope, receive, send))).result()
     return next((number for number in sent if number), None)
+
+
+def opens(door, page):
+    """What its websocket is answered."""
+    return asked(door, "websocket", "/ws", f"session_id={page}")
+
+
+async def lets_in(scope, receive, send):
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
 
 
 def test_a_full_server_says_so_and_a_place_is_free_again_when_a_page_has_gone():
     inside = []
 
     async def app(scope, receive, send):
-        if scope["type"] == "websocket" and scope["query_string"] == b"session_id=second":
+        await lets_in(scope, receive, send)
+        if scope["query_string"] == b"session_id=second":
             # while two pages are open, a third is told that it is full, and the first may reconnect
             inside.extend([places.free(), places.take("third"), places.take("first")])
 
     places = Places(most=2, stays=0.2)
     door = Door(app, own_pages_only=True, places=places)
     assert places.take("first")
-    assert asked(door, "http") is None
-    assert asked(door, "websocket", "/ws", "second") is None
+    assert opens(door, "second") is None
     assert inside == [False, False, True]
     assert asked(door, "http") == 503  # the second keeps its place for a while
     assert asked(door, "http", "/assets/a.js") is None
-    assert asked(door, "websocket", "/ws", "third") == 1013
+    assert opens(door, "third") == 1013
     time.sleep(0.3)
     assert asked(door, "http") is None
-    assert asked(door, "websocket", "/ws", "third") is None
+    assert opens(door, "third") is None
+
+
+def test_who_is_shown_the_page_finds_a_place_and_who_comes_too_late_is_told_at_once():
+    """A class opens the page at the same moment: nobody may be left with a page that waits for a place in silence."""
+    places = Places(most=2, stays=0.2)
+
+    async def answers(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    page = Door(answers, own_pages_only=True, places=places)
+    assert [asked(page, "http") for _ in range(4)] == [200, 200, 503, 503]
+    door = Door(lets_in, own_pages_only=True, places=places)
+    assert (opens(door, "first"), opens(door, "second")) == (None, None)
+    assert opens(door, "third") == 1013
+    time.sleep(0.3)
+    # nobody will come back for these
+    assert [asked(page, "http", accept="*/*") for _ in range(4)] == [200] * 4
+    assert [asked(door, "http") for _ in range(4)] == [None] * 4  # that is no page
+    assert opens(door, "third") is None
+
+
+def test_who_is_turned_away_takes_no_place():
+    """With a token, whoever has none could take them all."""
+
+    async def turns_away(scope, receive, send):
+        await send({"type": "websocket.close", "code": 3000})
+
+    places = Places(most=1, stays=60)
+    assert opens(Door(turns_away, own_pages_only=False, places=places), "stranger") == 3000
+    assert opens(Door(lets_in, own_pages_only=False, places=places), "pupil") is None
+
+
+def test_a_page_has_one_place_whatever_its_query_says():
+    """marimo reads the last name of a session, so this door does: or one place would let in any number."""
+    door = Door(lets_in, own_pages_only=True, places=Places(most=1, stays=60))
+    assert opens(door, "a&session_id=bc") is None
+    assert opens(door, "ab&session_id=c") == 1013
+    assert opens(door, "bc") is None
+
+
+def test_a_page_comes_by_its_websocket_alone():
+    """marimo has a second way in, events that a server sends, which is no websocket and would need no place."""
+    door = Door(lets_in, own_pages_only=True, places=Places())
+    for path in ("/sse", "/sse/"):
+        assert asked(door, "http", path, "session_id=s_1") == 404
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,20 @@ def test_the_first_chart_is_there_before_the_scripts_and_then_the_live_one(
     page.close()
 
 
+def test_where_the_page_does_not_come_it_goes_after_half_a_minute(browser, at):
+    """Or it would cover for ever what marimo says in its place; the page's clock is moved by hand, nobody waits."""
+    page = browser.new_page()
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)
+    page.route("**/assets/index-*.js", lambda route: route.abort())
+    page.goto(at.geturl())
+    page.clock.run_for(29_900)
+    assert page.locator("#opening h1").is_visible()
+    page.clock.run_for(200)
+    page.wait_for_selector("#opening", state="detached", timeout=5000)
+    page.close()
+
+
 def test_with_scripts_turned_off_it_stays(browser, at):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

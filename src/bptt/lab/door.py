@@ -1,6 +1,6 @@
 """The door before marimo's app: who may ask for what, and what the browser may do with the answer.
 
-a place     for so many pages at a time; whoever comes then is told so
+a place     for so many pages at a time; whoever comes then is told so. Each has one websocket, and no other way in
 a body      no longer than the largest upload
 an origin   with no token only this page's own
 an answer   for this page alone: no leave for others to read it, and a policy that lets the browser load
@@ -11,7 +11,7 @@ import base64
 import hashlib
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from bptt.lab.places import FULL, STAYS, Places
 from bptt.lab.upload import MAX_BYTES
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 BODY = MAX_BYTES * 4 // 3 + 2**20  # an upload comes in base64, with what belongs to it
 TOO_LONG = f"Larger than {MAX_BYTES >> 20} MB, the largest upload."
+EVENTS = "/sse"  # marimo's other way from the kernel to the page, which is not counted as one
+NO_EVENTS = "This page comes by its websocket alone."
 INLINE = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 
 
@@ -53,10 +55,16 @@ class Door:
         if scope["type"] == "websocket":
             await self._page(scope, receive, send)
             return
-        if scope["path"] in ("", "/") and not self.places.free():
-            answer = PlainTextResponse(FULL + "\n", 503, {"Retry-After": str(STAYS)})
-            await answer(scope, receive, send)
+        if scope["path"].rstrip("/") == EVENTS:
+            await PlainTextResponse(NO_EVENTS + "\n", 404)(scope, receive, send)
             return
+        kept = None
+        if scope["path"] in ("", "/"):
+            shown = "text/html" in headers.get("accept", "")  # to a browser, which will come back
+            if not self.places.free() or (shown and (kept := self.places.keep()) is None):
+                answer = PlainTextResponse(FULL + "\n", 503, {"Retry-After": str(STAYS)})
+                await answer(scope, receive, send)
+                return
         length = 0
 
         async def counted() -> "Message":
@@ -67,18 +75,32 @@ class Door:
                 raise HTTPException(413, TOO_LONG)
             return message
 
-        await self.app(scope, counted, Guarded(send))
+        answer = Guarded(send)
+        try:
+            await self.app(scope, counted, answer)
+        finally:
+            if kept is not None and answer.status != 200:  # to log in, for example
+                self.places.give_up(kept)
 
     async def _page(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """A page that opens, for as long as it is open."""
-        page = "".join(parse_qs(scope["query_string"].decode("latin-1")).get("session_id", []))
+        from starlette.datastructures import QueryParams
+
+        page = QueryParams(scope["query_string"]).get("session_id", "")  # as marimo reads it
         if not self.places.take(page):
             await send({"type": "websocket.close", "code": 1013, "reason": FULL})
             return
+        came = False
+
+        async def heard(message: "Message") -> None:
+            nonlocal came
+            came = came or message["type"] == "websocket.accept"
+            await send(message)
+
         try:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, heard)
         finally:
-            self.places.leave(page)
+            self.places.leave(page, came=came)
 
     def _refused(self, headers: dict[str, str]) -> tuple[int, str] | None:
         """Status and reason, if it is."""
@@ -97,9 +119,13 @@ class Guarded:
 
     Args:
         send: the server's.
+
+    Attributes:
+        status: of the answer; 0 before there is one.
     """
 
     def __init__(self, send: "Send") -> None:
+        self.status = 0
         self._send = send
         self._start: Message | None = None  # of a page, held until its body is complete
         self._page = b""
@@ -107,6 +133,7 @@ class Guarded:
     async def __call__(self, message: "Message") -> None:
         """One message of the answer."""
         if message["type"] == "http.response.start":
+            self.status = message["status"]
             headers = [
                 (name, value)
                 for name, value in message.get("headers", [])

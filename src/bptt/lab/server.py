@@ -153,6 +153,7 @@ def _lines(
 def _app(page: Path, token: str | None, names: set[str]) -> "ASGIApp":
     """The notebook as an app, behind the door."""
     os.environ.setdefault("MARIMO_RESTRICT_SHARING", "true")  # no buttons that lead elsewhere
+    os.environ["MARIMO_SERVER_TRANSPORT"] = "websocket"  # the door lets in no other
     import marimo
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
