@@ -5,12 +5,14 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import IO
 
 import psutil
 
@@ -74,24 +76,31 @@ def server() -> Iterator[tuple[int, psutil.Process]]:
     Raises:
         RuntimeError: if it does not end in silence, as Ctrl-C ends it.
     """
-    process = subprocess.Popen(
-        COMMAND, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        said = process.stdout.readline()
-        found = re.search(r"http://[^:]+:(\d+)/", said)
-        if found is None:
-            raise RuntimeError(f"it did not begin: {said}{process.communicate()[1]}")
-        yield int(found[1]), psutil.Process(process.pid)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
-        if process.returncode or errors:
-            raise RuntimeError(f"it ended with {process.returncode}: {errors[-2000:]}")
-    finally:
-        if process.poll() is None:
-            process.kill()
+    with tempfile.TemporaryFile("w+") as errors:  # a pipe would be full some day, and hold it up
+        process = subprocess.Popen(
+            COMMAND, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            found = re.search(r"http://[^:]+:(\d+)/", said)
+            if found is None:
+                process.wait(timeout=30)
+                raise RuntimeError(f"it did not begin: {said}{_all_of(errors)}")
+            yield int(found[1]), psutil.Process(process.pid)
+            process.send_signal(signal.SIGINT)
+            code = process.wait(timeout=30)
+            if code or _all_of(errors):
+                raise RuntimeError(f"it ended with {code}: {_all_of(errors)[-2000:]}")
+        finally:
+            if process.poll() is None:
+                process.kill()
             process.communicate()
+
+
+def _all_of(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
 
 
 def crowd(

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import anywidget
 import marimo as mo
 import traitlets
 from markupsafe import escape
@@ -11,11 +10,12 @@ from markupsafe import escape
 from bptt.lab import words
 from bptt.lab.exercises import EXERCISES, Exercise, Start
 from bptt.lab.texts import classed
+from bptt.lab.widget import Widget
 
 WRONG_FOR_HINT, WRONG_FOR_SOLUTION = 1, 3
 
 
-class Ask(anywidget.AnyWidget):
+class Ask(Widget):
     """A field, its buttons, and what is said of the last answer.
 
     Attributes:

@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import anywidget
 import traitlets
 from markupsafe import escape
 
 from bptt.lab.measured import Measured
+from bptt.lab.widget import Widget
 from bptt.presentation.colours import GREY, ON_DARK, VERDICT_TONES
 from bptt.presentation.formatting import counted
 from bptt.report.sentences import headline
@@ -41,7 +41,7 @@ def verdict_on(shown: Measured, whose: str, rests: Sequence[str] = ()) -> str:
     )
 
 
-class Card(anywidget.AnyWidget):
+class Card(Widget):
     """The finding in a few words.
 
     Attributes:
@@ -113,7 +113,7 @@ class Card(anywidget.AnyWidget):
             )
 
 
-class Refusal(anywidget.AnyWidget):
+class Refusal(Widget):
     """Why a file is not shown, where files are dropped; it takes no room where nothing is refused.
 
     Attributes:

@@ -7,13 +7,13 @@ from importlib.resources import files
 from typing import Any
 
 import altair as alt
-import anywidget
 import traitlets
 import vl_convert
 
 from bptt.lab.assets import path_of
 from bptt.lab.kept import kept
 from bptt.lab.pictures import Picture
+from bptt.lab.widget import Widget
 from bptt.presentation.colours import ON_DARK
 
 
@@ -37,7 +37,7 @@ def script_at() -> str:
     return path_of("charts", script())
 
 
-class _Chart(anywidget.AnyWidget):
+class _Chart(Widget):
     """What the script draws.
 
     Attributes:

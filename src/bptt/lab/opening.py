@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import anywidget
 import traitlets
 
 from bptt.cells.activations import ACTIVATIONS
@@ -16,6 +15,7 @@ from bptt.lab.controls import CELLS, HIDDEN, LOSS_AT, RANGES
 from bptt.lab.exercises import OneUnit
 from bptt.lab.scenes import AT
 from bptt.lab.upload import DATA
+from bptt.lab.widget import Widget
 
 FIRST, ONE = AT, OneUnit()
 CHOICES: dict[str, Sequence[Any]] = {
@@ -105,7 +105,7 @@ def _read(name: str, said: str) -> tuple[Any, str]:
     return type(step)(value), expected
 
 
-class Arrival(anywidget.AnyWidget):
+class Arrival(Widget):
     """Brings the section of a link to the top, and keeps it there while the charts above it are drawn.
 
     Attributes:

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from math import log
 
-import anywidget
 import traitlets
 
 from bptt.configuration import Configuration
+from bptt.lab.widget import Widget
 
 AT = Configuration(gain=0.8, input_variance=0.5)
 CULPRITS = {
@@ -23,7 +23,7 @@ CURES = {
 }  # fmt: skip
 
 
-class Scenes(anywidget.AnyWidget):
+class Scenes(Widget):
     """A row of buttons, each of which sets the sliders.
 
     Attributes:

@@ -1,0 +1,35 @@
+"""What every widget of the page is: it goes with the page that made it.
+
+A page is a thread of the server (``marimo`` runs each notebook so). ipywidgets and marimo keep every widget that was ever made,
+and with it the network, the charts and the cells of its page, so that a server would grow by megabytes with each page.
+"""
+
+import contextlib
+import threading
+from typing import Any
+
+import anywidget
+
+_page = threading.local()
+
+
+class _Made:
+    """The widgets of a thread; they are closed when it ends, for what is local to a thread goes with it."""
+
+    def __init__(self) -> None:
+        self.widgets: list[anywidget.AnyWidget] = []
+
+    def __del__(self) -> None:
+        for widget in self.widgets:
+            with contextlib.suppress(Exception):  # nobody is there any more to be told
+                widget.close()
+
+
+class Widget(anywidget.AnyWidget):
+    """Closed when the thread that made it ends."""
+
+    def __init__(self, **state: Any) -> None:
+        super().__init__(**state)
+        if not hasattr(_page, "made"):
+            _page.made = _Made()
+        _page.made.widgets.append(self)
