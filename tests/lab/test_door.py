@@ -136,6 +136,45 @@ def test_who_is_shown_the_page_finds_a_place_and_who_comes_too_late_is_told_at_o
     assert opens(door, "third") is None
 
 
+@pytest.mark.parametrize(
+    "ends", [{"type": "websocket.send", "text": '{"op": "completed-run", "data": {}}'}, None]
+)
+def test_pages_begin_one_after_the_other(ends):
+    """Of notebooks that begin at once each would stand as late as the last."""
+    beginning, most = 0, 0
+
+    async def begins(scope, receive, send):
+        nonlocal beginning, most
+        await send({"type": "websocket.accept"})
+        beginning += 1
+        most = max(most, beginning)
+        await asyncio.sleep(0.01)
+        beginning -= 1
+        if ends:
+            await send(ends)
+            await asyncio.sleep(30)  # it is read while others begin
+
+    async def nothing(message=None):
+        return {}
+
+    async def all_at_once():
+        door = Door(begins, own_pages_only=True, places=Places())
+        scopes = [
+            {"type": "websocket", "path": "/ws", "headers": [], "query_string": b"session_id=%d" % number}
+            for number in range(8)
+        ]  # fmt: skip
+        pages = [asyncio.ensure_future(door(scope, nothing, nothing)) for scope in scopes]
+        done, _ = await asyncio.wait(pages, timeout=2 if ends is None else 0.5)
+        for page in pages:
+            page.cancel()
+        return len(done)
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(lambda: asyncio.run(all_at_once())).result()
+    assert most == 1
+    assert done == (0 if ends else 8)
+
+
 def test_who_is_turned_away_takes_no_place():
     """With a token, whoever has none could take them all."""
 

@@ -7,6 +7,7 @@ an answer   for this page alone: no leave for others to read it, and a policy th
             and run what the page brings, and nothing else
 """
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -23,6 +24,9 @@ BODY = MAX_BYTES * 4 // 3 + 2**20  # an upload comes in base64, with what belong
 TOO_LONG = f"Larger than {MAX_BYTES >> 20} MB, the largest upload."
 EVENTS = "/sse"  # marimo's other way from the kernel to the page, which is not counted as one
 NO_EVENTS = "This page comes by its websocket alone."
+# what marimo sends when a notebook has run to its end, and to one that comes back to its own
+STANDS = ('{"op": "completed-run"', '{"op": "reconnected"')
+LONGEST = 5.0  # seconds for which the others wait for it
 INLINE = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 
 
@@ -39,6 +43,7 @@ class Door:
         self.app = app
         self.own_pages_only = own_pages_only
         self.places = places
+        self._beginning = asyncio.Lock()
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """One request."""
@@ -75,11 +80,11 @@ class Door:
                 raise HTTPException(413, TOO_LONG)
             return message
 
-        answer = Guarded(send)
+        guarded = Guarded(send)
         try:
-            await self.app(scope, counted, answer)
+            await self.app(scope, counted, guarded)
         finally:
-            if kept is not None and answer.status != 200:  # to log in, for example
+            if kept is not None and guarded.status != 200:  # to log in, for example
                 self.places.give_up(kept)
 
     async def _page(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
@@ -90,17 +95,12 @@ class Door:
         if not self.places.take(page):
             await send({"type": "websocket.close", "code": 1013, "reason": FULL})
             return
-        came = False
-
-        async def heard(message: "Message") -> None:
-            nonlocal came
-            came = came or message["type"] == "websocket.accept"
-            await send(message)
-
+        turn = Turn(self._beginning, send)
         try:
-            await self.app(scope, receive, heard)
+            await self.app(scope, receive, turn)
         finally:
-            self.places.leave(page, came=came)
+            turn.over()
+            self.places.leave(page, came=turn.came)
 
     def _refused(self, headers: dict[str, str]) -> tuple[int, str] | None:
         """Status and reason, if it is."""
@@ -112,6 +112,46 @@ class Door:
         if self.own_pages_only and foreign:
             return 403, "Only the page itself may ask for this."
         return None
+
+
+class Turn:
+    """Sends a page's messages on, and lets its notebook begin when those before it have run to their end.
+
+    Notebooks that began at once would share the processor, and each would stand as late as the last.
+
+    Args:
+        beginning: is held by the one that begins.
+        send: the server's.
+
+    Attributes:
+        came: whether the page was let in.
+    """
+
+    def __init__(self, beginning: asyncio.Lock, send: "Send") -> None:
+        self.came = False
+        self._beginning = beginning
+        self._send = send
+        self._mine = False
+        self._late: asyncio.TimerHandle | None = None
+
+    async def __call__(self, message: "Message") -> None:
+        """One message."""
+        await self._send(message)
+        if message["type"] == "websocket.accept":  # the notebook begins when this call comes back
+            self.came = True
+            await self._beginning.acquire()
+            self._mine = True
+            self._late = asyncio.get_running_loop().call_later(LONGEST, self.over)
+        elif self._mine and str(message.get("text", "")).startswith(STANDS):
+            self.over()
+
+    def over(self) -> None:
+        """The next may begin."""
+        if self._late is not None:
+            self._late.cancel()
+        if self._mine:
+            self._mine = False
+            self._beginning.release()
 
 
 class Guarded:

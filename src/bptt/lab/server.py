@@ -159,6 +159,9 @@ def _app(page: Path, token: str | None, names: set[str]) -> "ASGIApp":
 
     from bptt.lab import first_screen, live
     from bptt.lab.before import Before
+    from bptt.lab.parsing import one_at_a_time
+
+    one_at_a_time()
 
     for kind, ending in (
         ("text/javascript", ".js"), ("text/css", ".css"), ("image/svg+xml", ".svg"),
