@@ -22,7 +22,16 @@ class _Made:
     def __del__(self) -> None:
         for widget in self.widgets:
             with contextlib.suppress(Exception):  # nobody is there any more to be told
+                widget.layout.close()  # a widget too
                 widget.close()
+                _forgotten(widget)
+
+
+def _forgotten(widget: anywidget.AnyWidget) -> None:
+    """marimo keeps what it showed of a widget until the widget has gone; but what it keeps holds the widget."""
+    from marimo._plugins.ui._impl import from_anywidget as shown
+
+    shown._cache._cleanup(id(widget))
 
 
 class Widget(anywidget.AnyWidget):
