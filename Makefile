@@ -19,7 +19,7 @@ REAL := .venv-real
 SITE := .venv-site
 WHEELS := .venv-wheels
 
-.PHONY: demo wheel test-wheel test test-long test-real test-oldest lint audit check format docs site bench experiments fuzz campaign \
+.PHONY: demo wheel test-wheel test test-long test-real test-oldest lint audit check format docs site bench experiments fuzz campaign clients \
 	sanitize sanitize-threads clean
 
 demo: $(VENV)/.installed
@@ -111,6 +111,10 @@ experiments: $(VENV)/.experiments
 # Every command that writes files is killed at random moments: hours; what came of it stands in docs/reliability.md.
 campaign: $(VENV)/.tests
 	$(BIN)/python -m campaign $(if $(KILLS),--kills $(KILLS))
+
+# Fifty clients at once at the live page, three times a minute: eight minutes; what came of it stands in docs/reliability.md.
+clients: $(VENV)/.tests
+	$(BIN)/python -m campaign.live
 
 clean:
 	rm -rf $(VENV) $(SANITIZED) $(RACES) $(REAL) $(OLDEST) $(AUDIT) $(SITE) $(WHEELS) build wheelhouse report.html

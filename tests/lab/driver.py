@@ -206,11 +206,13 @@ class Lab:
         self.settle()
 
     def slide(self, label: str, presses: int, keys: tuple[str, ...] = ()) -> None:
-        """Move a slider by so many steps, to the right or, below 0, to the left."""
+        """Move a slider by so many steps, to the right or, below 0, to the left: tens by the keys that leap."""
         self.control(label, "[role=slider]").focus()
+        leap, step = ("PageUp", "ArrowRight") if presses > 0 else ("PageDown", "ArrowLeft")
+        tens, ones = divmod(abs(presses), 10)
         with self.redrawn(*keys):
-            for _ in range(abs(presses)):
-                self.page.keyboard.press("ArrowRight" if presses > 0 else "ArrowLeft")
+            for key in [leap] * tens + [step] * ones:
+                self.page.keyboard.press(key)
 
 
 @contextmanager

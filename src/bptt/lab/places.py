@@ -1,10 +1,10 @@
-"""How many pages a server bears: each open page is a notebook of its own, which takes about 35 MB."""
+"""How many pages a server bears: each open page is a notebook of its own, which takes about 10 MB."""
 
 import time
 from collections import Counter
 from itertools import count
 
-MOST = 32  # pages: a class, and about a gigabyte
+MOST = 32  # pages: a class, and what two processors bear
 STAYS = 30  # seconds for which a page that went away may come back to what it computed
 FULL = (
     f"This server shows {MOST} pages at a time, and all are taken. Close one, or try again in {STAYS} seconds: "

@@ -1,6 +1,6 @@
 """Exercises on the unrolled expression of one unit, whose factors stand on the page as numbers."""
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ def inputs() -> Any:
     return np.random.default_rng(0).standard_normal(20)
 
 
-@cache
+@lru_cache(maxsize=64)
 def expression(at: OneUnit) -> Unrolled:
     """The sum of the unit whose sliders stand so."""
     return unrolled(at.input_weight, at.weight, 0, inputs(), at.steps, at.phi)
