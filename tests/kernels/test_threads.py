@@ -13,20 +13,20 @@ import bptt
 from bptt.cells import gru, lstm, rnn
 from bptt.errors import OptionError
 from bptt.kernels import compiled_loops as loops
-from bptt.kernels import instruction_sets
+from bptt.kernels import instruction_sets, whole_layer
 from tests.kernels.test_loops import problem
 
 
-def everything(cell, dtype):
+def everything(cell, dtype, B=13):
     """All loops once, with enough work to be shared out."""
     rng = np.random.default_rng(5)
-    weights, x, state0, keep, d, carried = problem(rng, cell, 24, 13, 40, 70, dtype)
+    weights, x, state0, keep, d, carried = problem(rng, cell, 24, B, 40, 70, dtype)
     saved, states = loops.forward(weights, x, state0, keep)
     W_R = weights.W_R
     found = [saved, *states, *loops.backward(weights, d, saved, states, keep, carried)]
     derivatives = loops.linearised(weights, saved, states, keep)
     found += derivatives
-    dz, arriving = np.empty((24, 13, len(W_R)), dtype), np.empty((21, 13, d.shape[2]), dtype)
+    dz, arriving = np.empty((24, B, len(W_R)), dtype), np.empty((21, B, d.shape[2]), dtype)
     norms = loops.LagStep(cell, W_R)(d, derivatives, 3, dz, arriving)
     found += [dz, arriving, norms.at_weights, norms.through, norms.arriving]
     found.append(loops.outer(dz, x))
@@ -37,12 +37,13 @@ def everything(cell, dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("cell", [rnn.CELL, lstm.CELL, gru.CELL], ids=repr)
-def test_the_same_bits_for_any_number_of_threads(module, cell, dtype):
+@pytest.mark.parametrize("B", [13, 1], ids=["13 sequences", "1 sequence"])
+def test_the_same_bits_for_any_number_of_threads(module, B, cell, dtype):
     module.resize_team(1)
-    alone = everything(cell, dtype)
+    alone = everything(cell, dtype, B)
     for count in (2, 3, 5, 16):
         module.resize_team(count)
-        for one, other in zip(everything(cell, dtype), alone, strict=True):
+        for one, other in zip(everything(cell, dtype, B), alone, strict=True):
             assert np.array_equal(one, other)
 
 
@@ -67,9 +68,28 @@ def a_long_backward(layer):
     loops.backward(weights, d, d, (h,), None)
 
 
+def a_whole_layer(layer):
+    """Of a plain RNN, by address: a sequence, weights and what is written."""
+    T, H = 4000, 2048
+    memory = [np.zeros(n, "float32") for n in (T, H, H * H, T * H, H, T * H, T * H, H, H * H)]
+    x, W_F, W_R, y, h_n, saved, dy, dW_F, dW_R = (array.ctypes.data for array in memory)
+    sizes = (0, False, T, 1, 1, H, 1, 1, 0, x, 1, 1, 0, 0, (W_F, W_R, 0, 0), 0)
+    return memory, sizes, (y, H, H, h_n, 0, saved), (saved, dy, H, H, *[0] * 7, (dW_F, dW_R, 0, 0))
+
+
+def a_long_layer(layer):
+    memory, sizes, written, _ = a_whole_layer(layer)
+    whole_layer.forward(*sizes, *written, 1)
+
+
+def a_long_way_back(layer):
+    memory, sizes, _, gradients = a_whole_layer(layer)
+    whole_layer.backward(*sizes, *gradients, 1)
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="signals by a timer are Unix's")
 @pytest.mark.skipif(loops.C is None, reason="there are no compiled loops")
-@pytest.mark.parametrize("work", [a_long_forward, a_long_backward])
+@pytest.mark.parametrize("work", [a_long_forward, a_long_backward, a_long_layer, a_long_way_back])
 def test_an_interruption_arrives_in_the_loops(work):
     """The whole takes five seconds of processor time and more."""
     layer, began = bptt.RNN.init(1, 2048, rng=0), time.process_time()

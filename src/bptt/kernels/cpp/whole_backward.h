@@ -20,7 +20,7 @@ struct DirectionBack {
 // The steps first .. last-1 in the order of the direction, the last one first.
 template <class Cell, class T>
 void walk_backward(const Batch& batch, Order order, const DirectionBack<T>& d, Size H, Size first, Size last,
-                   Size begin, Size end, EachStep each_step = {}) {
+                   Size begin, Size end, EachStep each_step) {
     const std::vector<T> zeros(H);
     const Size width = Cell::SAVED * H, errors = Cell::ERRORS * H;
     const Size above = batch.row(std::min(order.step(first), order.step(last - 1)), 0);

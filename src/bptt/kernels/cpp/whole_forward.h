@@ -41,11 +41,12 @@ inline Size steps_at_once(Size sequences, Size numbers, Size bytes) {
     return std::max<Size>(1, rows / std::max<Size>(sequences, 1));
 }
 
+// The steps first .. last-1 in the order of the direction.
 template <class Cell, class T>
-void walk_forward(const Batch& batch, Order order, const Direction<T>& d, Size H, Size begin, Size end,
-                  EachStep each_step = {}) {
+void walk_forward(const Batch& batch, Order order, const Direction<T>& d, Size H, Size first, Size last, Size begin,
+                  Size end, EachStep each_step) {
     const Size width = gate_blocks<Cell>() * H;
-    const Size chunk = d.driven ? batch.T : steps_at_once(end - begin, width, sizeof(T));
+    const Size chunk = d.driven ? last - first : steps_at_once(end - begin, width, sizeof(T));
     const std::vector<T> zeros(H);
     std::vector<T> scratch(d.gates ? 0 : chunk * (end - begin) * width);
     std::vector<const T*> from;
@@ -55,16 +56,16 @@ void walk_forward(const Batch& batch, Order order, const Direction<T>& d, Size H
         if (i > 0 && b < alive(i - 1)) return static_cast<const T*>(d.h.at(batch, order.step(i - 1), b));
         return d.h0 ? d.h0 + b * H : zeros.data();
     };
-    for (Size b = begin; b < end && Cell::CARRIES; ++b)
+    for (Size b = begin; b < end && Cell::CARRIES && first == 0; ++b)
         std::copy_n(d.c0 ? d.c0 + b * H : zeros.data(), H, d.c_n + b * H);
-    for (Size first = 0; first < batch.T; first += chunk) {
-        const Size last = std::min(batch.T, first + chunk);
+    for (Size now = first; now < last; now += chunk) {
+        const Size next = std::min(last, now + chunk);
         from.clear(), to.clear();
         T* free = scratch.data();
-        for (Size i = first; i < last; ++i) {
+        for (Size i = now; i < next; ++i) {
             const Size t = order.step(i);
             T* gates = d.gates ? d.gates + batch.row(t, begin) * width : free;
-            gates_of_step[i - first] = gates;
+            gates_of_step[i - now] = gates;
             for (Size b = begin; b < alive(i) && !d.driven; ++b, gates += width) {
                 from.push_back(d.x.at(batch, t, b));
                 to.push_back(gates);
@@ -72,8 +73,8 @@ void walk_forward(const Batch& batch, Order order, const Direction<T>& d, Size H
             free = gates;
         }
         if (!d.driven) drive(d, from, to);
-        each_step(last - first, [&](Size s, Part part) {
-            const Size i = first + s, t = order.step(i), rows = alive(i) - begin;
+        each_step(next - now, [&](Size s, Part part) {
+            const Size i = now + s, t = order.step(i), rows = alive(i) - begin;
             if (rows <= 0) return;
             T* const gates = gates_of_step[s];
             T* const c_kept = d.c ? d.c + batch.row(t, begin) * H : nullptr;
@@ -88,7 +89,7 @@ void walk_forward(const Batch& batch, Order order, const Direction<T>& d, Size H
             }, part);
         });
     }
-    for (Size b = begin; b < end; ++b) {
+    for (Size b = begin; b < end && last == batch.T; ++b) {
         Size i = batch.T - 1;
         while (b >= alive(i)) --i;
         const T* const h = d.h.at(batch, order.step(i), b);

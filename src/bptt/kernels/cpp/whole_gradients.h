@@ -34,7 +34,7 @@ constexpr Size turn(Size H) { return Cell::ADDS ? 2 * H : 0; }
 
 // How many rows to take back at a time: a megabyte of errors, and not so few that dW is loaded for little.
 inline Size rows_taken_back(Size numbers, Size bytes) {
-    return std::clamp<Size>((1 << 20) / (numbers * bytes), 512, 2048);
+    return std::clamp<Size>((1 << 20) / (numbers * bytes), 512, ROWS_AT_MOST);
 }
 
 // One direction of one level.
@@ -163,12 +163,13 @@ void level_back(const Whole<T>& whole, const Gradients<T>& g, const T* saved, Si
         ways.push_back(std::make_unique<WayBack<Cell, T>>(whole, g, saved, level, dir, dy));
     if (D > 1 && dx)
         for (T* row : listed(dx, batch, 0, T_)) std::fill_n(row, whole.inputs(level), T(0));
-    const Even parts(T_, std::max<Size>(1, rows_taken_back(errors, sizeof(T)) / B));
+    const Even parts = whole.parts(rows_taken_back(errors, sizeof(T)));
     const Size most = (T_ + parts.parts - 1) / parts.parts * B;
     const Scratch<T> dz = scratch<T>(D * most * errors);
     for (Size dir = 0; dir < D; ++dir) ways[dir]->walk.dz = dz.get() + dir * most * errors;
     for (Size part = parts.parts; part-- > 0;) {
         const Size first = parts.first(part), last = parts.first(part + 1);
+        whole.pause();
         share_walks<Cell>(whole, 2.0 * (last - first) * B * D * Cell::GATES * H * H, [&](Size dir, Size begin, Size end, EachStep each_step) {
             walk_backward<Cell>(batch, ways[dir]->order(), ways[dir]->walk, H, first, last, begin, end, each_step);
         });

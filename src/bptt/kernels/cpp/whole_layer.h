@@ -4,6 +4,7 @@
 // What is kept for the way back, per level: h (rows, D·H), then per direction gates (rows, SAVED·H) and c (rows, H).
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "pages.h"
@@ -11,6 +12,8 @@
 #include "whole_forward.h"
 
 namespace bptt::BPTT_ISA {
+
+inline constexpr Size ROWS_AT_MOST = 2048;  // that are taken at a time
 
 template <class T>
 struct Weights {
@@ -25,8 +28,11 @@ struct Whole {
     const T *h0, *c0;                   // (levels·directions, B, H) or null
     std::vector<Weights<const T>> weights;
     const T* masks;                     // (levels-1, rows, D·H) or null
+    std::function<void()> pause;        // called by the thread that calls, several times a second; may throw
 
     Size rows() const { return batch.rows(); }
+    // The steps, as many at a time as have so many rows.
+    Even parts(Size rows) const { return {batch.T, std::max<Size>(1, rows / batch.B)}; }
     Size wide() const { return directions * H; }
     Size inputs(Size level) const { return level ? wide() : I; }
     const Weights<const T>& of(Size level, Size dir) const { return weights[level * directions + dir]; }
@@ -150,9 +156,15 @@ void forward_level(const Whole<T>& whole, Size level, Direction<T> (&d)[2]) {
         });
         d[dir].driven = true;
     }
-    share_walks<Cell>(whole, 2.0 * N * D * Cell::GATES * H * (K + H), [&](Size dir, Size begin, Size end, EachStep each_step) {
-        walk_forward<Cell>(batch, Order{batch.T, dir == 1}, d[dir], H, begin, end, each_step);
-    });
+    const Even parts = whole.parts(ROWS_AT_MOST);
+    for (Size part = 0; part < parts.parts; ++part) {
+        const Size first = parts.first(part), last = parts.first(part + 1);
+        whole.pause();
+        share_walks<Cell>(whole, 2.0 * N * D * Cell::GATES * H * (K + H) / parts.parts,
+                          [&](Size dir, Size begin, Size end, EachStep each_step) {
+            walk_forward<Cell>(batch, Order{batch.T, dir == 1}, d[dir], H, first, last, begin, end, each_step);
+        });
+    }
 }
 
 // y: where the states of the top level go; null: nowhere but to h_n. saved: null where no gradient is wanted.

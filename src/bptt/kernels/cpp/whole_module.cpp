@@ -40,6 +40,21 @@ struct Sizes {
     Size T, B, I, H, levels, directions;
 };
 
+// Lets Python's signal handlers run, Ctrl-C's among them, ten times a second; what they raise ends the call.
+class Interruptions {
+public:
+    void operator()() {
+        if (Clock::now() < next_) return;
+        next_ = Clock::now() + std::chrono::milliseconds(100);
+        const nb::gil_scoped_acquire locked;
+        if (PyErr_CheckSignals()) throw nb::python_error();
+    }
+
+private:
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point next_ = Clock::now() + std::chrono::milliseconds(100);
+};
+
 template <class T>
 Whole<T> whole_of(const Sizes& n, Address batch_sizes, Plane<const T> x, Address h0, Address c0,
                   const Addresses& weights, Address masks) {
@@ -50,7 +65,7 @@ Whole<T> whole_of(const Sizes& n, Address batch_sizes, Plane<const T> x, Address
     for (const auto& w : found)
         require(w.W_F && w.W_R && !w.b_F == !w.b_R, "weights must have both W and both biases or none");
     return {Batch(n.T, n.B, memory<const std::int64_t>(batch_sizes)), n.I, n.H, n.levels, n.directions, x,
-            memory<const T>(h0), memory<const T>(c0), std::move(found), memory<const T>(masks)};
+            memory<const T>(h0), memory<const T>(c0), std::move(found), memory<const T>(masks), Interruptions()};
 }
 
 // Calls f with a zero of the type and with the cell.
