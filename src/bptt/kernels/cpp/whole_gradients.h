@@ -163,7 +163,7 @@ void level_back(const Whole<T>& whole, const Gradients<T>& g, const T* saved, Si
         ways.push_back(std::make_unique<WayBack<Cell, T>>(whole, g, saved, level, dir, dy));
     if (D > 1 && dx)
         for (T* row : listed(dx, batch, 0, T_)) std::fill_n(row, whole.inputs(level), T(0));
-    const Even parts = whole.parts(rows_taken_back(errors, sizeof(T)));
+    const Even parts = whole.parts(rows_taken_back(errors, sizeof(T)), Cell::GATES, level);
     const Size most = (T_ + parts.parts - 1) / parts.parts * B;
     const Scratch<T> dz = scratch<T>(D * most * errors);
     for (Size dir = 0; dir < D; ++dir) ways[dir]->walk.dz = dz.get() + dir * most * errors;

@@ -13,7 +13,8 @@
 
 namespace bptt::BPTT_ISA {
 
-inline constexpr Size ROWS_AT_MOST = 2048;  // that are taken at a time
+// That are taken at a time: rows, and products of two numbers, which take half a second where W_R is read for each.
+inline constexpr Size ROWS_AT_MOST = 2048, PRODUCTS_AT_MOST = 2'000'000'000;
 
 template <class T>
 struct Weights {
@@ -31,8 +32,11 @@ struct Whole {
     std::function<void()> pause;        // called by the thread that calls, several times a second; may throw
 
     Size rows() const { return batch.rows(); }
-    // The steps, as many at a time as have so many rows.
-    Even parts(Size rows) const { return {batch.T, std::max<Size>(1, rows / batch.B)}; }
+    // The steps, as many at a time as have so many rows, and do not take long.
+    Even parts(Size rows, Size gates, Size level) const {
+        const Size products = gates * H * (inputs(level) + H);
+        return {batch.T, std::max<Size>(1, std::min(rows, PRODUCTS_AT_MOST / products) / batch.B)};
+    }
     Size wide() const { return directions * H; }
     Size inputs(Size level) const { return level ? wide() : I; }
     const Weights<const T>& of(Size level, Size dir) const { return weights[level * directions + dir]; }
@@ -156,7 +160,7 @@ void forward_level(const Whole<T>& whole, Size level, Direction<T> (&d)[2]) {
         });
         d[dir].driven = true;
     }
-    const Even parts = whole.parts(ROWS_AT_MOST);
+    const Even parts = whole.parts(ROWS_AT_MOST, Cell::GATES, level);
     for (Size part = 0; part < parts.parts; ++part) {
         const Size first = parts.first(part), last = parts.first(part + 1);
         whole.pause();
