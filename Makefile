@@ -31,7 +31,7 @@ demo: $(VENV)/.installed
 WORKERS ?= 3
 test: $(VENV)/.tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
-	BPTT_KERNELS=numpy $(BIN)/python -m pytest --quiet $(MATHS)
+	BPTT_KERNELS=numpy $(BIN)/python -m pytest --quiet -n $(WORKERS) $(MATHS)
 
 # Memory, leaks and sizes: what needs many calls or large arrays to be seen.
 test-long: $(VENV)/.tests
