@@ -63,14 +63,11 @@ def medians(workers, case, turns=TURNS, seconds=SECONDS):
     return {name: 1e3 * float(np.median(t)) for name, t in times.items()}
 
 
-def memory(case, names=("bptt", *RIVALS)):
-    """MB that a call needs beyond what is there before it, each in a fresh process."""
-    megabytes = {}
-    for name in names:
-        with Worker(name, **NOISE) as worker:
-            worker.ask("prepare", **case.to_json())
-            megabytes[name] = worker.ask("memory")
-    return megabytes
+def memory(workers, case):
+    """MB that a call of each needs beyond what is there before it, in processes that give freed memory back at once."""
+    for worker in workers.values():
+        worker.ask("prepare", **case.to_json())
+    return {name: worker.ask("memory") for name, worker in workers.items()}
 
 
 def machine():
@@ -98,6 +95,7 @@ def main():
         workers = {name: stack.enter_context(Worker(name)) for name in EVERYONE}
         peaks = {name: worker.ask("product") / 1e9 for name, worker in workers.items()}
         ours_and_rivals = {name: workers[name] for name in ("bptt", *RIVALS)}
+        frugal = {name: stack.enter_context(Worker(name, **NOISE)) for name in ours_and_rivals}
 
         def each(cases, title):
             return progress.track(cases, description=title)
@@ -107,7 +105,13 @@ def main():
             case = Case(cell, SHAPES[s])
             ms = medians(workers, case)
             rows["gradient"].append(
-                {"cell": cell, "shape": s, "ms": ms, "mb": memory(case), "flops": case.flops}
+                {
+                    "cell": cell,
+                    "shape": s,
+                    "ms": ms,
+                    "mb": memory(frugal, case),
+                    "flops": case.flops,
+                }
             )
         decompositions = [("RNN", s) for s in BY_LAG] + [(cell, "S1") for cell in ("GRU", "LSTM")]
         for cell, s in each(decompositions, "by lag"):
