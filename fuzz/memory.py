@@ -125,8 +125,10 @@ def _reading(h, x, rows, lag):
         return np.array(found).T
 
     (score, r2), spread = answers(answer, np.finfo(float).eps * len(Y))
-    least = score.min()
-    near = np.flatnonzero(score <= least * (1 + 1e-6) + 4 * spread[0])
+    off = 4 * spread[0] + 5e-7 * score
+    near = np.flatnonzero(
+        score - off <= (score + off).min()
+    )  # any of these may come out as the least
     best = int(np.argmin(score))
     return [r2[best], *r2[near]], float(spread[1][near].max())
 
