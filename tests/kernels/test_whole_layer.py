@@ -1,8 +1,6 @@
 """A whole layer in one call against the NumPy loops, level by level and sequence by sequence."""
 
-import mmap
 import os
-import re
 from pathlib import Path
 
 import numpy as np
@@ -235,30 +233,3 @@ def test_ten_thousand_calls_leak_nothing(whole):
 
     before = calls(500)
     assert calls(10_000) - before < 1 << 20
-
-
-@pytest.mark.skipif(
-    not Path("/sys/kernel/mm/transparent_hugepage").exists(),
-    reason="this system has no huge pages",
-)
-def test_much_memory_is_asked_for_in_huge_pages(whole):
-    """An LSTM of 512 units spends a sixth of a step on pages of 4 kB."""
-    much = mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    memory = np.frombuffer(much, np.uint8)
-    middle = memory.ctypes.data + (32 << 20)
-    assert "hg" not in flags_at(middle)
-    whole.ask_for_huge_pages(memory.ctypes.data, memory.nbytes)
-    assert "hg" in flags_at(middle)
-
-
-def flags_at(address):
-    """What the system knows of the part of this process' memory that an address lies in."""
-    parts = re.findall(
-        r"^(\w+)-(\w+) .*?^VmFlags: ([^\n]*)",
-        Path("/proc/self/smaps").read_text(),
-        re.MULTILINE | re.DOTALL,
-    )
-    (flags,) = [
-        flags.split() for first, last, flags in parts if int(first, 16) <= address < int(last, 16)
-    ]
-    return flags

@@ -32,16 +32,6 @@ def numbers_saved(kind: int, rows: int, H: int, levels: int, directions: int) ->
     return rows * H * levels * directions * _SAVED[kind]
 
 
-def ask_for_huge_pages(address: int, bytes: int) -> None:
-    """Ask the system for pages of 2 MB, where it has them, for new memory of 4 MB or more; what is there stays.
-
-    Args:
-        address: where it begins.
-        bytes: how many there are.
-    """
-    C.ask_for_huge_pages(address, bytes)
-
-
 def forward(
     kind: int, double: bool, T: int, B: int, I: int, H: int, levels: int, directions: int, batch_sizes: int,
     x: int, x_step: int, x_row: int, h0: int, c0: int, weights: tuple[int, ...], masks: int,

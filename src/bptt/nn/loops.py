@@ -56,8 +56,6 @@ def forward(
         saved: takes what the way back needs; None if there is none.
     """
     outputs = unwritten(call, x)
-    for new in (saved, outputs[0]):
-        _ask_for_huge_pages(new)
     x, (states, weights, masks) = _rows(x), call.taken_apart(_in_line(tensors))
     whole_layer.forward(
         KINDS[call.mode], x.dtype is torch.float64, call.T, call.B, call.I, call.H, call.layers, 1 + call.two,
@@ -95,7 +93,6 @@ def backward(
     dy = None if call.is_cell or grads[0] is None else _rows(grads[0])
     dfinals = tuple(None if g is None else g.contiguous() for g in grads[-call.parts :])
     dx = found[0]
-    _ask_for_huge_pages(dx)
     whole_layer.backward(
         KINDS[call.mode], x.dtype is torch.float64, call.T, call.B, call.I, call.H, call.layers, 1 + call.two,
         _at(call.batch_sizes), x.data_ptr(), *_strides(call, x), *_two(states), _each(call, weights), _at(*masks),
@@ -111,12 +108,6 @@ def only_once() -> OptionError:
         "create_graph", "gradients that are taken once", "gradients of gradients",
         "bptt.restore(model) gives PyTorch's own layers back, which have them.",
     )  # fmt: skip
-
-
-def _ask_for_huge_pages(tensor: Tensor | None) -> None:
-    """What is new; PyTorch leaves it to the system, which takes small ones."""
-    if tensor is not None:
-        whole_layer.ask_for_huge_pages(tensor.data_ptr(), tensor.nbytes)
 
 
 def _rows(x: Tensor) -> Tensor:

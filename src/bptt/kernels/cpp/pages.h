@@ -1,5 +1,6 @@
-// Huge pages for much new memory: the system clears and hands over a page at its first use, and of pages of 4 kB that takes
-// a sixth of a training step of a large layer. NumPy asks for its arrays likewise.
+// Huge pages for memory that is kept: the system clears and hands over a page at its first use. NumPy asks for its arrays likewise.
+// Not for what is freed after every step: a virtual machine may give a free huge page back to its host, and then each
+// costs milliseconds again.
 #pragma once
 
 #include <cstddef>

@@ -7,7 +7,6 @@
 #include <functional>
 #include <memory>
 
-#include "pages.h"
 #include "team.h"
 #include "whole_forward.h"
 
@@ -69,9 +68,7 @@ using Scratch = std::unique_ptr<T[]>;
 
 template <class T>
 Scratch<T> scratch(Size n) {
-    T* const numbers = new T[n];
-    ask_for_huge_pages(reinterpret_cast<std::uintptr_t>(numbers), n * sizeof(T));
-    return Scratch<T>(numbers);
+    return Scratch<T>(new T[n]);
 }
 
 // The pointers to the rows of steps first .. last-1, in their order.

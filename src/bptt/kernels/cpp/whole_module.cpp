@@ -118,5 +118,4 @@ void backward(int kind, bool in_double, Size T_, Size B, Size I, Size H, Size le
 void bptt::BPTT_ISA::bind_whole_layer(nb::module_& m) {
     m.def("whole_forward", &forward);
     m.def("whole_backward", &backward);
-    m.def("ask_for_huge_pages", &ask_for_huge_pages);
 }
