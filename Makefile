@@ -112,7 +112,7 @@ experiments: $(VENV)/.experiments
 campaign: $(VENV)/.tests
 	$(BIN)/python -m campaign $(if $(KILLS),--kills $(KILLS))
 
-# Fifty clients at once at the live page, three times a minute: eight minutes; what came of it stands in docs/reliability.md.
+# Fifty clients at once at the live page for a minute, three times: eight minutes; what came of it stands in docs/reliability.md.
 clients: $(VENV)/.tests
 	$(BIN)/python -m campaign.live
 

@@ -68,7 +68,7 @@ def a_long_backward(layer):
     loops.backward(weights, d, d, (h,), None)
 
 
-def a_whole_layer(layer):
+def a_whole_layer():
     """Of a plain RNN, by address: a sequence, weights and what is written."""
     T, H = 4000, 2048
     memory = [np.zeros(n, "float32") for n in (T, H, H * H, T * H, H, T * H, T * H, H, H * H)]
@@ -78,12 +78,12 @@ def a_whole_layer(layer):
 
 
 def a_long_layer(layer):
-    _alive, sizes, written, _ = a_whole_layer(layer)
+    _alive, sizes, written, _ = a_whole_layer()
     whole_layer.forward(*sizes, *written, 1)
 
 
 def a_long_way_back(layer):
-    _alive, sizes, _, gradients = a_whole_layer(layer)
+    _alive, sizes, _, gradients = a_whole_layer()
     whole_layer.backward(*sizes, *gradients, 1)
 
 

@@ -13,7 +13,7 @@ import marimo as mo
 from bptt.cells.activations import ACTIVATIONS
 from bptt.derivation import Derivation
 from bptt.errors import OptionError
-from bptt.lab import scenes, texts, words
+from bptt.lab import texts, words
 from bptt.lab.edition import save, wording
 from bptt.lab.edition.mathml import mathml
 from bptt.lab.exercises import EXERCISES
@@ -23,11 +23,7 @@ from bptt.lab.scalar import unrolled
 
 @pytest.fixture(scope="module")
 def page(browser, tmp_path_factory):
-    # Each network has fourteen drawings, which are half a minute in all: one that vanishes, one that explodes, and a gated one.
-    with pytest.MonkeyPatch.context() as fewer:
-        fewer.setattr(scenes, "CULPRITS", dict(list(scenes.CULPRITS.items())[::2]))
-        fewer.setattr(scenes, "CURES", dict(list(scenes.CURES.items())[-1:]))
-        path = save(tmp_path_factory.mktemp("edition") / "lesson.html")
+    path = save(tmp_path_factory.mktemp("edition") / "lesson.html")
     context = browser.new_context(viewport={"width": 390, "height": 844}, offline=True)
     opened = context.new_page()
     complaints = []

@@ -1,6 +1,6 @@
 """Programs are read by one thread at a time.
 
-CPython 3.11 and 3.12 count how deep a syntax tree is once for all threads. Where two pages open at once, both threads read the
+CPython 3.11 counts how deep a syntax tree is once for all threads. Where two pages open at once, both threads read the
 notebook, and one ends in "SystemError: AST constructor recursion depth mismatch": a page without its charts, or none.
 """
 

@@ -4,7 +4,6 @@ A page is a thread of the server (``marimo`` runs each notebook so). ipywidgets 
 and with it the network, the charts and the cells of its page, so that a server would grow by megabytes with each page.
 """
 
-import contextlib
 import threading
 from typing import Any
 
@@ -21,10 +20,9 @@ class _Made:
 
     def __del__(self) -> None:
         for widget in self.widgets:
-            with contextlib.suppress(Exception):  # nobody is there any more to be told
-                widget.layout.close()  # a widget too
-                widget.close()
-                _forgotten(widget)
+            widget.layout.close()  # a widget too
+            widget.close()
+            _forgotten(widget)
 
 
 def _forgotten(widget: anywidget.AnyWidget) -> None:

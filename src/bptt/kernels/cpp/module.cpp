@@ -25,12 +25,12 @@ auto operator""_x(const char* name, size_t) { return nb::arg(name).noconvert(); 
 
 const auto unlocked = nb::call_guard<nb::gil_scoped_release>();
 
-// The operand of a product with `rows` rows at once, shared by the threads; fewer rows than threads share its columns.
+// The operand of a product with `rows` rows at once, which the threads share; or its columns, where those are few.
 template <class T>
 Packed<T> pack(const Array<const T>& matrix, Size gates, Size rows) {
     require(matrix.ndim() == 2 && Size(matrix.shape(1)) % gates == 0, "matrix");
-    const Size team = Team::current().count;
-    Packed<T> packed(matrix.shape(0), matrix.shape(1) / gates, gates, rows_of_one(rows, team), rows < team ? team : 1);
+    Packed<T> packed(matrix.shape(0), matrix.shape(1) / gates, gates, rows_of_one(rows, thread_count()),
+                     shares(rows, matrix.size() * sizeof(T)));
     const T* from = matrix.data();
     const Size step_k = matrix.stride(0), step_j = matrix.stride(1);
     require(step_k == 1 || step_j == 1, "matrix");
@@ -51,7 +51,7 @@ template <class T, class Loop>
 void share_batch(Size steps, Size B, Size H, Size G, const Keep& keep, Loop&& loop) {
     const bool* flags = keep ? whole(*keep, steps * B, "keep") : nullptr;
     const Sequence all{steps, B, H, reinterpret_cast<const std::uint8_t*>(flags), 0, B};
-    if (units_are_shared(B, G * H * H * sizeof(T))) return loop(all, EachStep{true});
+    if (shares(B, G * H * H * sizeof(T)) > 1) return loop(all, EachStep{true});
     share(B, 2.0 * steps * B * G * H * H, [&](Size begin, Size end) {
         Sequence some = all;
         some.begin = begin, some.end = end;
@@ -144,8 +144,9 @@ void bind_loops(nb::module_& m) {
         const Size steps = state.T_ - 1, B = state.B, H = state.width;
         T *gate = whole(gates, steps * B * 4 * H, "gates"), *cell = whole(c, (steps + 1) * B * H, "c");
         of_shape(W_R, H, H, 4);
-        share_batch<T>(steps, B, H, 4, keep,
-                    [&](const Sequence& s, EachStep each_step) { lstm_forward(s, W_R, gate, state.data, cell, each_step); });
+        share_batch<T>(steps, B, H, 4, keep, [&](const Sequence& s, EachStep each_step) {
+            lstm_forward(s, W_R, gate, state.data, cell, each_step);
+        });
     }, "W_R"_a, "gates"_x, "h"_x, "c"_x, "keep"_x.none(), unlocked);
 
     m.def("lstm_backward", [](const Packed<T>& W_R, In gates, In c, In d, Out carried, Out dz, Keep keep) {
@@ -167,8 +168,9 @@ void bind_loops(nb::module_& m) {
         const T* bias = whole(b_Rn, H, "b_Rn");
         T* gate = whole(saved, steps * B * 4 * H, "saved");
         of_shape(W_R, H, H, 3);
-        share_batch<T>(steps, B, H, 3, keep,
-                    [&](const Sequence& s, EachStep each_step) { gru_forward(s, W_R, bias, gate, state.data, each_step); });
+        share_batch<T>(steps, B, H, 3, keep, [&](const Sequence& s, EachStep each_step) {
+            gru_forward(s, W_R, bias, gate, state.data, each_step);
+        });
     }, "W_R"_a, "b_Rn"_x, "saved"_x, "h"_x, "keep"_x.none(), unlocked);
 
     m.def("gru_backward", [](const Packed<T>& W_R, In saved, In h, In d, Out carried, Out dz_R, Out dz_F, Keep keep) {

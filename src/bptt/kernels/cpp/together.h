@@ -104,7 +104,7 @@ struct EachStep {
     }
 };
 
-// Where the units are shared, since there are fewer sequences than threads; `bytes` are those of W_R.
-inline bool units_are_shared(Size B, Size bytes) { return B < thread_count() && bytes > FIRST_CACHE; }
+// By how many threads the units are shared: by all, where there are fewer sequences; `bytes` are those of W_R.
+inline Size shares(Size B, Size bytes) { return B < thread_count() && bytes > FIRST_CACHE ? thread_count() : 1; }
 
 }  // namespace bptt::BPTT_ISA

@@ -56,8 +56,8 @@ void walk_forward(const Batch& batch, Order order, const Direction<T>& d, Size H
         if (i > 0 && b < alive(i - 1)) return static_cast<const T*>(d.h.at(batch, order.step(i - 1), b));
         return d.h0 ? d.h0 + b * H : zeros.data();
     };
-    for (Size b = begin; b < end && Cell::CARRIES && first == 0; ++b)
-        std::copy_n(d.c0 ? d.c0 + b * H : zeros.data(), H, d.c_n + b * H);
+    if (Cell::CARRIES && first == 0)
+        for (Size b = begin; b < end; ++b) std::copy_n(d.c0 ? d.c0 + b * H : zeros.data(), H, d.c_n + b * H);
     for (Size now = first; now < last; now += chunk) {
         const Size next = std::min(last, now + chunk);
         from.clear(), to.clear();
@@ -78,7 +78,8 @@ void walk_forward(const Batch& batch, Order order, const Direction<T>& d, Size H
             if (rows <= 0) return;
             T* const gates = gates_of_step[s];
             T* const c_kept = d.c ? d.c + batch.row(t, begin) * H : nullptr;
-            product(*d.W_R, [&](Size r) { return before(i, begin + r); }, rows, [&](Size r, Size unit, Size n, auto sum) {
+            const auto row = [&](Size r) { return before(i, begin + r); };
+            product(*d.W_R, row, rows, [&](Size r, Size unit, Size n, auto sum) {
                 const Size b = begin + r;
                 const Place<T> at{gates + r * width + unit, H, n, before(i, b) + unit, d.b_Rn + unit,
                                   Cell::CARRIES ? d.c_n + b * H + unit : nullptr,
@@ -89,7 +90,8 @@ void walk_forward(const Batch& batch, Order order, const Direction<T>& d, Size H
             }, part);
         });
     }
-    for (Size b = begin; b < end && last == batch.T; ++b) {
+    if (last < batch.T) return;
+    for (Size b = begin; b < end; ++b) {
         Size i = batch.T - 1;
         while (b >= alive(i)) --i;
         const T* const h = d.h.at(batch, order.step(i), b);

@@ -44,8 +44,8 @@ public:
     WayBack(const Whole<T>& whole, const Gradients<T>& g, const T* saved, Size level, Size dir, Plane<const T> dy)
         : whole_(whole), level_(level), dir_(dir), H_(whole.H), K_(whole.inputs(level)),
           to_(g.weights[level * whole.directions + dir]), own_(scratch<T>(2 * whole.batch.B * whole.H)),
-          W_R_(Cell::GATES * H_, whole.batch.T == 1 && !g.dh0 ? 0 : H_, 1, rows_of_one(whole.batch.B, thread_count(), whole.directions),
-               whole.units_are_shared(Cell::GATES) ? thread_count() : 1) {
+          W_R_(Cell::GATES * H_, whole.batch.T == 1 && !g.dh0 ? 0 : H_, 1,
+               rows_of_one(whole.batch.B, thread_count(), whole.directions), whole.shares(Cell::GATES)) {
         const Size place = whole.place(level, dir), state = whole.batch.B * H_;
         const auto at = [place](auto* all) { return all ? all + place : nullptr; };
         const Kept<const T> kept = kept_of<Cell>(saved, whole.rows(), H_, whole.directions, level, dir);
@@ -170,7 +170,8 @@ void level_back(const Whole<T>& whole, const Gradients<T>& g, const T* saved, Si
     for (Size part = parts.parts; part-- > 0;) {
         const Size first = parts.first(part), last = parts.first(part + 1);
         whole.pause();
-        share_walks<Cell>(whole, 2.0 * (last - first) * B * D * Cell::GATES * H * H, [&](Size dir, Size begin, Size end, EachStep each_step) {
+        const double flops = 2.0 * (last - first) * B * D * Cell::GATES * H * H;
+        share_walks<Cell>(whole, flops, [&](Size dir, Size begin, Size end, EachStep each_step) {
             walk_backward<Cell>(batch, ways[dir]->order(), ways[dir]->walk, H, first, last, begin, end, each_step);
         });
         for (auto& way : ways) {

@@ -40,8 +40,9 @@ struct Whole {
     Size inputs(Size level) const { return level ? wide() : I; }
     const Weights<const T>& of(Size level, Size dir) const { return weights[level * directions + dir]; }
     Size place(Size level, Size dir) const { return (level * directions + dir) * batch.B * H; }
-    bool units_are_shared(Size gates) const {
-        return directions == 1 && batch.T > CHUNK && BPTT_ISA::units_are_shared(batch.B, gates * H * H * sizeof(T));
+    // By how many threads the units are shared.
+    Size shares(Size gates) const {
+        return directions == 1 && batch.T > CHUNK ? BPTT_ISA::shares(batch.B, gates * H * H * sizeof(T)) : 1;
     }
 };
 
@@ -84,7 +85,7 @@ std::vector<T*> listed(const Plane<T>& plane, const Batch& batch, Size first, Si
 template <class Cell, class T, class Walk>
 void share_walks(const Whole<T>& whole, double flops, Walk&& walk) {
     const Size B = whole.batch.B;
-    if (whole.units_are_shared(Cell::GATES)) return walk(0, 0, B, EachStep{true});
+    if (whole.shares(Cell::GATES) > 1) return walk(0, 0, B, EachStep{true});
     share(whole.directions * B, flops, [&](Size first, Size last) {
         for (Size dir = 0; dir < whole.directions; ++dir) {
             const Size begin = std::max<Size>(first - dir * B, 0), end = std::min(last - dir * B, B);
@@ -127,7 +128,8 @@ void forward_level(const Whole<T>& whole, Size level, Direction<T> (&d)[2]) {
     const Batch& batch = whole.batch;
     const Size H = whole.H, K = whole.inputs(level), N = whole.rows(), D = whole.directions;
     const Size threads = thread_count(), each = rows_of_one(batch.B, threads, D);
-    const bool few = (D * batch.B < threads && batch.T > 1) || whole.units_are_shared(Cell::GATES);
+    const bool few = D * batch.B < threads && batch.T > 1;
+    const Size shares = whole.shares(Cell::GATES);
     std::vector<Packed<T>> packed;
     packed.reserve(2 * D);
     std::vector<T> bias[2];
@@ -139,7 +141,7 @@ void forward_level(const Whole<T>& whole, Size level, Direction<T> (&d)[2]) {
         d[dir].W_F = &packed.emplace_back(K, H, Cell::GATES, few ? MOST_ROWS : each * 8);
         pack_gates(packed.back(), w.W_F);
         const bool at_rest = batch.T == 1 && !whole.h0;  // nothing to multiply
-        d[dir].W_R = &packed.emplace_back(at_rest ? 0 : H, H, Cell::GATES, each, whole.units_are_shared(Cell::GATES) ? threads : 1);
+        d[dir].W_R = &packed.emplace_back(at_rest ? 0 : H, H, Cell::GATES, each, shares);
         if (!at_rest) pack_gates(packed.back(), w.W_R);
         if (!few) continue;
         // So few sequences that threads share the steps of the drive.
@@ -161,8 +163,8 @@ void forward_level(const Whole<T>& whole, Size level, Direction<T> (&d)[2]) {
     for (Size part = 0; part < parts.parts; ++part) {
         const Size first = parts.first(part), last = parts.first(part + 1);
         whole.pause();
-        share_walks<Cell>(whole, 2.0 * N * D * Cell::GATES * H * (K + H) / parts.parts,
-                          [&](Size dir, Size begin, Size end, EachStep each_step) {
+        const double flops = 2.0 * N * D * Cell::GATES * H * (K + H) / parts.parts;
+        share_walks<Cell>(whole, flops, [&](Size dir, Size begin, Size end, EachStep each_step) {
             walk_forward<Cell>(batch, Order{batch.T, dir == 1}, d[dir], H, first, last, begin, end, each_step);
         });
     }

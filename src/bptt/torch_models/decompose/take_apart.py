@@ -180,9 +180,9 @@ def _add(
             traces, errors_of = [r.trace for r in some], [r.errors for r in some]
         profiles, of_some = linked_by_lag(traces, errors_of, between, members, timelines, max_lag)
         swept = swept or of_some
-        entering = [[rows.values() for rows in own] for own in of_some.entering]
         make = partial(linked_by_step, traces, of_some.entering, errors_of, members, timelines)
         if len(paths) > 1:
+            entering = [[rows.values() for rows in own] for own in of_some.entering]
             parts.remarks += _alone(model, some, links, entering, max_lag)
     names = [
         name for path in paths for name in _names(model, path, replays[of_path[path][0]].trace)
