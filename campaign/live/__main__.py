@@ -1,4 +1,4 @@
-"""Let fifty readers at the live page at once for a minute, three times, and see whether it bears them.
+"""Send fifty readers to the live page at once for a minute, three times, and see whether it bears them.
 
 python -m campaign.live                 # eight minutes; stores the figures and writes the table of docs/reliability.md
 python -m campaign.live --clients 4 --seconds 10 --rest 1 --crowds 1 --no-store

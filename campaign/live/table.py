@@ -36,7 +36,7 @@ def table() -> str:
     found = json.loads(RESULTS.read_text())
     rounds = found["rounds"]
     columns = [_figures(each) for each in rounds]
-    names = ["the first crowd", *(f"crowd {n}" for n in range(2, len(rounds) + 1))]
+    names = [f"crowd {n}" for n in range(1, len(rounds) + 1)]
     rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
     wrong = [f"- {sentence}" for each in rounds for sentence in each["seen"]["wrong"]]
     head = (
