@@ -93,8 +93,10 @@ def test_step_back_in_lag_is_numpys(module, name, dtype):
                 np.empty((N - cut, B, D.shape[2]), dtype),
             )
             norms = step(D, derivatives, cut, dz, arriving)
-            kept = norms if cell.carry_gate else (norms.at_weights, norms.through, norms.arriving)
-            results.append([dz, arriving, *(np.sqrt(n).astype(dtype) for n in kept)])
+            totals = np.array(norms.totals[: -2 if cut == N else None])  # nothing has no least
+            results.append(
+                [dz, arriving, *(np.sqrt(n).astype(dtype) for n in (*norms[:5], totals))]
+            )
         for found, expected in zip(*reversed(results), strict=True):
             near(found, expected, dtype)
 
@@ -105,6 +107,11 @@ def test_products_are_numpys(module, dtype):
     for rows, M, N, K in shapes():
         a, b = (rng.uniform(-1, 1, (rows, 2, n)).astype(dtype) for n in (M, N))
         near(loops.outer(a, b), numpy_loops.outer(a, b), dtype)
+        (one, most), (other, expected) = (by.outer_in_double(a, b) for by in (loops, numpy_loops))
+        assert one.dtype == other.dtype == np.float64
+        near(one.astype(dtype), other.astype(dtype), dtype)
+        assert most == np.abs(one).max()
+        assert expected == np.abs(other).max()
         a = rng.uniform(-1, 1, (rows, 2, K)).astype(dtype)
         W, bias = rng.uniform(-1, 1, (K, N)).astype(dtype), rng.uniform(-1, 1, N).astype(dtype)
         near(loops.affine(a, W, bias), numpy_loops.affine(a, W, bias), dtype)
@@ -113,6 +120,16 @@ def test_products_are_numpys(module, dtype):
         near(loops.affine(a, turned), numpy_loops.affine(a, W), dtype)
         wide = rng.uniform(-1, 1, (rows, 2, K + 3)).astype(dtype)[..., :K]  # rows apart
         near(loops.affine(wide, W), numpy_loops.affine(np.ascontiguousarray(wide), W), dtype)
+
+
+@pytest.mark.parametrize("N", [7, 200], ids=["in one part", "in several"])
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_the_largest(module, N, odd):
+    """Whoever asks for the largest sum sees that one is no number."""
+    a, b = np.random.default_rng(6).uniform(-1, 1, (2, N, 3, 40))
+    a[N // 2, 1, 23] = odd
+    for by in (loops, numpy_loops):
+        assert not by.outer_in_double(a, b)[1] < np.inf
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

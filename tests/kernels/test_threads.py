@@ -29,7 +29,7 @@ def everything(cell, dtype, B=13):
     dz, arriving = np.empty((24, B, len(W_R)), dtype), np.empty((21, B, d.shape[2]), dtype)
     norms = loops.LagStep(cell, W_R)(d, derivatives, 3, dz, arriving)
     found += [dz, arriving, norms.at_weights, norms.through, norms.arriving]
-    found.append(loops.outer(dz, x))
+    found += [np.array(norms.totals), loops.outer_in_double(dz, x)[0], loops.outer(dz, x)]
     matrices = [rng.normal(size=(700, 90)) for _ in range(6)]
     products = loops.bill(*matrices, [0.5, 1.0, 2.0, 3.0, 0.5, 1.0, 2.0, 3.0])
     return [*found, *matrices[2:], np.array(products)]
@@ -52,10 +52,11 @@ def test_the_same_bits_in_pieces(module, cell, monkeypatch):
     """A call is left now and then, so that Ctrl-C arrives."""
     alone = everything(cell, "float64")
     monkeypatch.setattr(loops, "MOST", 5 * 2.0 * 13 * 70 * 70)
-    *pieces, outer, s, r, n, l, products = everything(cell, "float64")
-    for one, other in zip([*pieces, s, r, n, l, products], [*alone[:-6], *alone[-5:]], strict=True):
+    *pieces, totals, in_double, outer, s, r, n, l, products = everything(cell, "float64")
+    for one, other in zip([*pieces, s, r, n, l, products], [*alone[:-8], *alone[-5:]], strict=True):
         assert np.array_equal(one, other)
-    assert np.allclose(outer, alone[-6], rtol=1e-13, atol=1e-13)  # another order of its sum
+    for one, other in zip((totals, in_double, outer), alone[-8:-5], strict=True):
+        assert np.allclose(one, other, rtol=1e-13, atol=1e-13)  # another order of its sum
 
 
 def a_long_forward(layer):

@@ -12,15 +12,17 @@ from bptt.kernels.dispatch import (
     lag_step,
     linearised,
     outer,
+    outer_in_double,
     path,
     product,
     squares_of_sums,
 )
-from bptt.kernels.numpy_loops import LagNorms, before
+from bptt.kernels.numpy_loops import LagNorms, LagTotals, before
 from bptt.kernels.pool import empty
 
 __all__ = [
     "LagNorms",
+    "LagTotals",
     "affine",
     "backward",
     "before",
@@ -30,6 +32,7 @@ __all__ = [
     "lag_step",
     "linearised",
     "outer",
+    "outer_in_double",
     "path",
     "product",
     "squares_of_sums",

@@ -12,7 +12,7 @@ from bptt.arrays import Array
 from bptt.cells import Cell, Derivatives, States, Weights, gru, lstm, rnn
 from bptt.cells.activations import ACTIVATIONS, Activation
 from bptt.kernels.instruction_sets import compiled
-from bptt.kernels.numpy_loops import LagNorms, before
+from bptt.kernels.numpy_loops import LagNorms, LagTotals, before
 from bptt.kernels.pool import empty
 
 C: Any = compiled
@@ -69,6 +69,19 @@ def outer(a: Array, b: Array, out: Array | None = None) -> Array:
         for piece in _pieces(len(a), 2.0 * a[0].size * b.shape[-1]):
             C.outer(a[piece], b[piece], out)
     return out
+
+
+def outer_in_double(a: Array, b: Array) -> tuple[Array, float]:
+    """``numpy_loops.outer_in_double``."""
+    out, most = np.empty((a.shape[-1], b.shape[-1])), 0.0
+    pieces = _pieces(len(a), 2.0 * a[0].size * b.shape[-1] if a.size else 0)
+    for piece in pieces:
+        part = out if len(pieces) == 1 else np.empty_like(out)
+        most = C.outer_in_double(a[piece], b[piece], part)
+        if part is not out:
+            np.add(part, out if piece.start else 0, out=out)
+            most = max(float(out.max()), -float(out.min()))
+    return out, most
 
 
 def squares_of_sums(a: Array, b: Array) -> tuple[Array, Array]:
@@ -175,7 +188,7 @@ class LagStep:
         N, B, _ = D.shape
         pieces = _pieces(N, 2.0 * B * dz.shape[-1] * self.hidden)
         if len(pieces) == 1:
-            return LagNorms(*self._piece(D, derivatives, cut, dz, arriving))
+            return self._piece(D, derivatives, cut, dz, arriving)
         at_weights, rest = np.empty((N, B)), np.empty((4, N - cut, B))
         for piece in pieces:
             after = slice(max(piece.start, cut) - cut, max(piece.stop, cut) - cut)
@@ -183,23 +196,27 @@ class LagStep:
             # of the piece's rows, those that have no step before them
             first = min(max(0, cut - piece.start), piece.stop - piece.start)
             own = self._piece(D[piece], of_piece, first, dz[piece], arriving[after])
-            at_weights[piece], rest[:, after] = own[0], own[1:]
-        return LagNorms(at_weights, *rest)
+            at_weights[piece], rest[:, after] = own.at_weights, own[1:5]
+        return LagNorms.of(cut, at_weights, *rest)
 
     def _piece(
         self, D: Array, derivatives: Derivatives, cut: int, dz: Array, arriving: Array
-    ) -> tuple[Array, ...]:
-        """The same of some rows in one call: the five squares."""
+    ) -> LagNorms:
+        """The same of some rows in one call."""
         N, B, _ = D.shape
         squares = np.empty((5, N * B))
         after = (dz, arriving, squares, cut * B)
         if self.cell is RNN:
-            C.rnn_lag_step(self.packed, D, *derivatives, *after)
+            totals = C.rnn_lag_step(self.packed, D, *derivatives, *after)
         elif self.cell is LSTM:
-            C.lstm_lag_step(self.packed, D, *derivatives, *after)
+            totals = C.lstm_lag_step(self.packed, D, *derivatives, *after)
         else:
-            C.gru_lag_step(self.packed, D, derivatives[0], derivatives[2], *after)
-        return squares[0].reshape(N, B), *squares[1:, : (N - cut) * B].reshape(4, N - cut, B)
+            totals = C.gru_lag_step(self.packed, D, derivatives[0], derivatives[2], *after)
+        through, carry, carrier, arrived = squares[1:, : (N - cut) * B].reshape(4, N - cut, B)
+        if self.cell is RNN:
+            carry = carrier = through
+        at_weights = squares[0].reshape(N, B)
+        return LagNorms(at_weights, through, carry, carrier, arrived, LagTotals(*totals))
 
 
 def _in_line(

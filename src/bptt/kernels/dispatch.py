@@ -14,6 +14,7 @@ from bptt.kernels.numpy_loops import LagStep
 
 _products: Any = numpy_loops if instruction_sets.compiled is None else compiled_loops
 affine, outer, bill = _products.affine, _products.outer, _products.bill
+outer_in_double = _products.outer_in_double
 product, squares_of_sums = _products.product, _products.squares_of_sums
 
 

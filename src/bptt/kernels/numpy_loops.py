@@ -48,6 +48,17 @@ def outer(a: Array, b: Array, out: Array | None = None) -> Array:
     return out
 
 
+def outer_in_double(a: Array, b: Array) -> tuple[Array, float]:
+    """``outer`` in float64, and the largest of its numbers without their signs; NaN or infinite where one is.
+
+    Args:
+        a: (..., M) rows.
+        b: (..., N) as many rows.
+    """
+    product = outer(a, b).astype(np.float64)
+    return product, max(float(product.max()), -float(product.min()))
+
+
 def squares_of_sums(a: Array, b: Array) -> tuple[Array, Array]:
     """‖Σ_n a_n ⊗ b_n‖² of each sequence, by the products of all pairs of its rows: no matrix is formed.
 
@@ -171,6 +182,31 @@ def before(state: Array, keep: Array | None) -> Array:
     return state[:-1] if keep is None else np.where(keep[..., None], state[:-1], 0)
 
 
+class LagTotals(NamedTuple):
+    """What ``LagNorms`` add up to over all rows, and some of their ends; NaN where a square is no number."""
+
+    at_weights: float
+    leaving: float  # of ``at_weights``, the rows that take the step back
+    through: float
+    carry: float
+    carrier: float
+    arriving: float
+    least_at_weights: float
+    least_arriving: float
+    most_arriving: float
+
+    @classmethod
+    def of(cls, at_weights: Array, rest: Sequence[Array], cut: int) -> "LagTotals":
+        """Of the squares of every row, the first ``cut`` of which do not take the step back."""
+        parts = (at_weights, at_weights[cut:], *rest)
+        ends = (
+            at_weights.min(initial=np.inf),
+            rest[-1].min(initial=np.inf),
+            rest[-1].max(initial=0),
+        )
+        return cls(*(float(part.sum(dtype=np.float64)) for part in parts), *map(float, ends))
+
+
 class LagNorms(NamedTuple):
     """Squared norms of one lag, per (step, sequence); all but the first of the rows that take the step back."""
 
@@ -179,6 +215,14 @@ class LagNorms(NamedTuple):
     carry: Array  # ‖carry‖²; of no meaning for an RNN
     carrier: Array  # ‖what the carry multiplies‖²: ``Cell.carried``
     arriving: Array  # ‖dz W_R + carry‖²
+    totals: LagTotals
+
+    @classmethod
+    def of(cls, cut: int, at_weights: Array, *rest: Array) -> "LagNorms":
+        """With the totals of squares in this order, of rows the first ``cut`` of which do not take the step back."""
+        through, carry, carrier, arriving = rest
+        totals = LagTotals.of(at_weights, rest, cut)
+        return cls(at_weights, through, carry, carrier, arriving, totals)
 
 
 class LagStep:
@@ -214,13 +258,13 @@ class LagStep:
         through = squares(P)
         if carry is None:
             arriving[...] = P
-            return LagNorms(squares(dz), through, through, through, through)
+            return LagNorms.of(cut, squares(dz), through, through, through, through)
         carry = carry[cut:]
         carrier = self.cell.carried(D[cut:], tuple(array[cut:] for array in derivatives))
         carried = squares(carry)
         carry[..., :H] += P
         arriving[...] = carry
-        return LagNorms(squares(dz), through, carried, squares(carrier), squares(arriving))
+        return LagNorms.of(cut, squares(dz), through, carried, squares(carrier), squares(arriving))
 
 
 def bill(

@@ -36,6 +36,7 @@ from bptt.gradients.by_lag.step_back import (
     AtScale,
     SteppedBack,
     of_ordinary_size,
+    squares_lost,
     step_back,
 )
 from bptt.layers.trace import Trace
@@ -103,7 +104,7 @@ class Moved:
     @property
     def count(self) -> int:
         """How many (step, sequence) pairs the signal reached."""
-        return int(self.rows.reach.sum())
+        return int(np.count_nonzero(self.rows.reach))
 
 
 class LayerWalk:
@@ -219,7 +220,7 @@ class LayerWalk:
         cut = 1 if rows.first == 0 and not self.goes_on else 0  # stand at the first step already
         if self.ordinary:
             step = self._by_the_loops(rows, derivatives, cut, hand_down)
-        if not self.ordinary or _squares_lost(rows, step.dz):
+        if not self.ordinary or squares_lost(rows.squares, step):
             e_slopes = None if self.e_slopes is None else self.e_slopes[window]
             step = step_back(
                 self.weights, rows.D, rows.e, derivatives, e_slopes, self.W_R, self.e_weights, cut
@@ -236,7 +237,7 @@ class LayerWalk:
         signal = rows.sizes if self.carries else step.dz.sizes
         if len(rows.D) == cut:
             return Moved(rows, window, cut, step, signal)
-        return Moved(rows, window, cut, step, signal, *self._arrive(rows, cut, step.arriving))
+        return Moved(rows, window, cut, step, signal, *self._arrive(rows, cut, step))
 
     def _by_the_loops(
         self, rows: Rows, derivatives: Derivatives, cut: int, hand_down: bool
@@ -247,6 +248,7 @@ class LayerWalk:
         dz = self._room("dz", (N, B, len(self.W_R)))
         arriving = self._room(f"arriving {self.turn}", (N - cut, B, S))
         norms = self.step(rows.D, derivatives, cut, dz, arriving)
+        total = norms.totals
         errors = self.cell.errors_at_input(rows.D, dz, derivatives) if hand_down else dz
         own = rows.e[cut:], rows.common
         through = own
@@ -254,22 +256,25 @@ class LayerWalk:
             common = None if rows.common is None else rows.common + self.e_weights
             through = own[0] + self.e_weights, common
         return SteppedBack(
-            AtScale(dz, rows.e, norms.at_weights, rows.common),
+            AtScale(dz, rows.e, norms.at_weights, rows.common, total.at_weights),
             AtScale(errors, rows.e, None, rows.common),
             AtScale(arriving, through[0].copy(), norms.arriving, through[1]),
-            Sizes(norms.through, *through), Sizes(norms.carry, *own), Sizes(norms.carrier, *own),
+            Sizes(norms.through, *through, total.through), Sizes(norms.carry, *own, total.carry),
+            Sizes(norms.carrier, *own, total.carrier), total,
         )  # fmt: skip
 
-    def _arrive(self, rows: Rows, cut: int, arriving: AtScale) -> tuple[Array | None, Rows]:
+    def _arrive(self, rows: Rows, cut: int, step: SteppedBack) -> tuple[Array | None, Rows]:
         """(N - cut, B) False where a reset stops the step back, None where none does; the rows one step before."""
-        reach, keep, known = rows.reach[cut:], None, arriving.squares
+        arriving, keep, reach = step.arriving, None, rows.reach[cut:]
+        known, totals = arriving.squares, step.totals
+        summary = totals and (totals.arriving, totals.least_arriving, totals.most_arriving)
         if self.keep is not None:
             keep = self.keep[rows.first - self.first : rows.last - self.first : rows.stride][cut:]
             reach = reach & keep
             arriving.D[~keep] = 0
-            known = None if known is None else known * keep
-        first = rows.first + cut * rows.stride - 1
-        moved = Rows.of(first, arriving.D, arriving.e, reach, known, arriving.common, rows.stride)
+            known, summary = None if known is None else known * keep, None
+        first, common = rows.first + cut * rows.stride - 1, arriving.common
+        moved = Rows.of(first, arriving.D, arriving.e, reach, known, common, rows.stride, summary)
         self._stand(moved)
         return keep, moved
 
@@ -278,7 +283,8 @@ class LayerWalk:
         rows, cut, step, keep = moved.rows, moved.cut, moved.step, moved.keep
         if moved.before is None:
             return ()
-        through = (step.dz.sizes.part(cut).log_norm(keep), step.through.log_norm(keep))
+        leaving = step.dz.sizes.part(cut, None if step.totals is None else step.totals.leaving)
+        through = (leaving.log_norm(keep), step.through.log_norm(keep))
         if not self.carries:
             return (NOTHING, *through)
         carry = (step.carry.log_norm(keep), step.carrier.log_norm(keep))
@@ -291,10 +297,3 @@ class LayerWalk:
             return
         self.leaving = moved.part(-1, 0)
         self.rows = moved.part(0, moved.last) if len(moved.D) > 1 else None
-
-
-def _squares_lost(rows: Rows, dz: AtScale) -> bool:
-    """Whether dz of some row is not zero but its square is: the units that held nearly all of the row are off."""
-    assert dz.squares is not None
-    lost = (dz.squares < np.finfo(dz.squares.dtype).tiny) & (rows.squares > 0)
-    return bool(lost.any() and dz.D[lost].any())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bptt.arrays import Array, squares
-from bptt.gradients.by_lag.scaled import REACH, Sizes, log_norm
+from bptt.gradients.by_lag.scaled import REACH, Sizes
 
 
 @dataclass(eq=False)
@@ -21,6 +21,7 @@ class Rows:
         alive: (N, B) False once a row has become zero.
         common: the exponent that all rows have, or None where they differ.
         stride: steps from one row to the next.
+        total: what all squares add up to, if somebody knows it.
     """
 
     first: int
@@ -31,6 +32,7 @@ class Rows:
     alive: Array
     common: int | None
     stride: int = 1
+    total: float | None = None
 
     @classmethod
     def of(
@@ -42,6 +44,7 @@ class Rows:
         known: Array | None = None,
         common: int | None = None,
         stride: int = 1,
+        summary: tuple[float, float, float] | None = None,
     ) -> "Rows":
         """Rows of the true size D 2^e, brought within range; D and e are changed in place.
 
@@ -53,11 +56,14 @@ class Rows:
             known: the squares of D, if somebody has them.
             common: the exponent that all of e are, if somebody knows it.
             stride: steps from one row to the next.
+            summary: what the squares add up to, the least and the largest, if somebody has them.
         """
         s = squares(D) if known is None else known
         common = one_exponent(e) if common is None else common
         rows = cls(first, D, e, reach, s, np.ones(e.shape, bool), common, stride)
-        rows.rescale()
+        if summary is not None:
+            rows.total = summary[0]
+        rows.rescale(None if summary is None else summary[1:])
         return rows
 
     @property
@@ -73,13 +79,18 @@ class Rows:
     @property
     def sizes(self) -> Sizes:
         """The norm of every row."""
-        return Sizes(self.squares, self.e, self.common)
+        return Sizes(self.squares, self.e, self.common, self.total)
 
-    def rescale(self) -> None:
-        """Bring row norms back that left 2^±REACH, exactly."""
+    def rescale(self, ends: tuple[float, float] | None = None) -> None:
+        """Bring row norms back that left 2^±REACH, exactly.
+
+        Args:
+            ends: the least and the largest of the squares, if somebody has them.
+        """
         reach = REACH[self.D.dtype]
         low, high = 4.0**-reach, 4.0**reach
-        if low <= self.squares.min() and self.squares.max() <= high:
+        least, most = ends or (self.squares.min(), self.squares.max())
+        if low <= least and most <= high:
             return
         astray = ~((self.squares >= low) & (self.squares <= high))
         self.alive[astray] = self.D[astray].any(-1)
@@ -90,10 +101,10 @@ class Rows:
         size = self.e + np.frexp(np.abs(self.D).max(-1))[1]
         least, most = size[self.alive].min(), size[self.alive].max()
         e = np.where(self.alive & (most - least >= reach), size, most)
-        self.D[...] = np.ldexp(self.D, (self.e - e)[..., None])
+        _multiply(self.D, self.e - e)
         self.e[...] = e
         self.common = one_exponent(e)
-        self.squares = squares(self.D)
+        self.squares, self.total = squares(self.D), None
 
     def fits(self, other: "Rows") -> bool:
         """Whether the two stand at the same steps with one exponent: then they add up as they are."""
@@ -150,7 +161,16 @@ class Rows:
 
     def log_norm(self) -> float:
         """ln of the Frobenius norm of all rows together; -inf where all are zero."""
-        return log_norm(self.squares, self.e, self.common)
+        return self.sizes.log_norm()
+
+
+def _multiply(D: Array, e: Array) -> None:
+    """Multiply every row by 2^e, in place; by a product, which is sooner than ldexp, where the factors are numbers."""
+    factors = np.ldexp(D.dtype.type(1), e)
+    if factors.min() > 0 and factors.max() < np.inf:
+        D *= factors[..., None]
+    else:
+        D[...] = np.ldexp(D, e[..., None])
 
 
 def together(parts: list[Rows]) -> Rows | None:

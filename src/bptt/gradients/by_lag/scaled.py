@@ -36,10 +36,9 @@ def outer_sum(dz: Array, e: Array, common: int | None, h_prev: Array) -> "Scaled
     """
     if common is not None:
         with np.errstate(over="ignore", invalid="ignore"):
-            total = kernels.outer(dz, h_prev)
-        peak = max(float(total.max()), -float(total.min()))
-        if SAFE[total.dtype] < peak < np.inf:
-            return Scaled(total.astype(np.float64), common).normalised(peak)
+            total, peak = kernels.outer_in_double(dz, h_prev)
+        if SAFE[dz.dtype] < peak < np.inf:
+            return Scaled(total, common).normalised(peak)
     # The largest product sets the scale; a row that meets a zero makes none.
     dz, e = brought_to_one(dz, e)
     h_prev, e_h = brought_to_one(h_prev, np.zeros_like(e))
@@ -48,7 +47,7 @@ def outer_sum(dz: Array, e: Array, common: int | None, h_prev: Array) -> "Scaled
         return Scaled.zeros((dz.shape[-1], h_prev.shape[-1]))
     top = int(size[counts].max())
     dz = np.ldexp(dz, np.where(counts, size - top, 0)[..., None])
-    return Scaled(kernels.outer(dz, h_prev).astype(np.float64), top).normalised()
+    return Scaled(kernels.outer_in_double(dz, h_prev)[0], top).normalised()
 
 
 def rows_at_weights(
@@ -201,11 +200,13 @@ class Sizes:
         squares: (N, B).
         e: (N, B) exponents.
         common: the exponent that all of e are, or None.
+        total: what all squares add up to, if somebody knows it.
     """
 
     squares: Array
     e: Array
     common: int | None
+    total: float | None = None
 
     @classmethod
     def of(cls, D: Array, e: Array) -> "Sizes":
@@ -223,29 +224,32 @@ class Sizes:
 
     def log_norm(self, keep: Array | None = None) -> float:
         """ln of the norm of all rows together, or of those of (N, B) ``keep``; -inf where all are zero."""
-        s = self.squares if keep is None else self.squares * keep
-        return log_norm(s, self.e, self.common)
+        if keep is None:
+            return log_norm(self.squares, self.e, self.common, self.total)
+        return log_norm(self.squares * keep, self.e, self.common)
 
-    def part(self, cut: int) -> "Sizes":
-        """Without the first ``cut`` of the rows."""
-        return Sizes(self.squares[cut:], self.e[cut:], self.common)
+    def part(self, cut: int, total: float | None = None) -> "Sizes":
+        """Without the first ``cut`` of the rows; what the others' squares add up to, if somebody knows it."""
+        return Sizes(self.squares[cut:], self.e[cut:], self.common, total if cut else self.total)
 
     def log_norms(self, axis: int) -> Array:
         """The same along one axis."""
         return log_norms(self.squares, self.e, self.common, axis)
 
 
-def log_norm(s: Array, e: Array, common: int | None) -> float:
+def log_norm(s: Array, e: Array, common: int | None, total: float | None = None) -> float:
     """ln √(Σ s 4^e) over all rows; -inf where all are zero.
 
     Args:
         s: (N, B) squares of rows.
         e: (N, B) their exponents.
         common: the exponent that all of e are, or None.
+        total: Σ s, if somebody knows it.
     """
     if common is None:
         return float(log_norms(s.reshape(-1), e.reshape(-1), None, 0))
-    total = float(s.sum(dtype=np.float64))
+    if total is None:
+        total = float(s.sum(dtype=np.float64))
     return 0.5 * math.log(total) + LOG2 * common if total > 0 else -math.inf
 
 

@@ -16,6 +16,7 @@ from bptt.arrays import Array, squares
 from bptt.cells import Derivatives, Weights
 from bptt.cells.scales import brought_to_one, times_slopes, underflown
 from bptt.gradients.by_lag.scaled import REACH, Sizes
+from bptt.kernels import LagTotals
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,17 +28,20 @@ class AtScale:
         e: (N, B) exponents.
         squares: (N, B) of D as stored, or None where they are not known.
         common: the exponent that all of e are, or None.
+        total: what the squares add up to, if somebody knows it.
     """
 
     D: Array
     e: Array
     squares: Array | None = None
     common: int | None = None
+    total: float | None = None
 
     @property
     def sizes(self) -> Sizes:
         """The norm of every row."""
-        return Sizes(squares(self.D) if self.squares is None else self.squares, self.e, self.common)
+        known = squares(self.D) if self.squares is None else self.squares
+        return Sizes(known, self.e, self.common, self.total)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +55,7 @@ class SteppedBack:
         through: ‖dz W_R‖; this and what follows of the rows that take the step.
         carry: ‖carry‖; of no meaning for an RNN, as the next.
         carrier: ‖what the carry multiplies‖.
+        totals: what the loops say of all rows together, where they took the step.
     """
 
     dz: AtScale
@@ -59,6 +64,24 @@ class SteppedBack:
     through: Sizes
     carry: Sizes
     carrier: Sizes
+    totals: LagTotals | None = None
+
+
+def squares_lost(before: Array, step: SteppedBack) -> bool:
+    """Whether dz of some row is not zero but its square is: the units that held nearly all of the row are off.
+
+    Args:
+        before: (N, B) squares of the rows that took the step by the loops.
+        step: what they made of them.
+    """
+    s, totals = step.dz.squares, step.totals
+    assert s is not None
+    assert totals is not None
+    tiny = np.finfo(s.dtype).tiny
+    if totals.least_at_weights >= tiny:
+        return False
+    lost = (s < tiny) & (before > 0)
+    return bool(lost.any() and step.dz.D[lost].any())
 
 
 def of_ordinary_size(weights: Weights, derivatives: Derivatives, e_weights: int) -> bool:

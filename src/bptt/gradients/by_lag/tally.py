@@ -1,5 +1,6 @@
 """What is kept of each lag once its signals have moved on, and the profile made of it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -276,5 +277,7 @@ def _log10_per_step(signal: Sizes, reach: Array) -> Array:
         signal: of the rows.
         reach: (N, B) where one stands.
     """
-    counts = np.maximum(1, reach.sum(1))
-    return np.asarray((signal.log_norms(1) - 0.5 * np.log(counts)) / LN10)
+    log_norms = signal.log_norms(1)
+    if np.count_nonzero(reach) == reach.size:  # as a rule
+        return np.asarray((log_norms - 0.5 * math.log(reach.shape[1])) / LN10)
+    return np.asarray((log_norms - 0.5 * np.log(np.maximum(1, reach.sum(1)))) / LN10)

@@ -143,4 +143,45 @@ void lag_step(const Lag<T>& lag, const Packed<T>& W_R, const Back& back) {
     }
 }
 
+// Sums over rows: ‖dz‖² of all and of those that take the step back, and of these the other four in the order of ``Norms``;
+// then the least ‖dz‖² and the least and the largest of what arrives. NaN where some square is no number.
+using Totals = std::array<double, 9>;
+
+struct Summary {
+    double sum, least, most;
+};
+
+inline Summary summary(const double* s, Size n) {
+    const double first = n ? *s : 0;
+    Vec<double> sums = {}, low = splat(first), high = splat(first);
+    for (Size i = 0; i < n; i += W<double>) {
+        const Size lanes = std::min(W<double>, n - i);
+        const Vec<double> v = load(s + i, lanes), held = lanes == W<double> ? v : [&] {
+            Vec<double> some = v;
+            for (Size j = lanes; j < W<double>; ++j) some[j] = first;
+            return some;
+        }();
+        sums += v;
+        low = held < low ? held : low;
+        high = held > high ? held : high;
+    }
+    Summary found{total(sums), low[0], high[0]};
+    for (Size i = 1; i < W<double>; ++i) found.least = std::min(found.least, low[i]), found.most = std::max(found.most, high[i]);
+    if (!(found.sum < std::numeric_limits<double>::infinity())) found.least = found.most = std::numeric_limits<double>::quiet_NaN();
+    return found;
+}
+
+template <class Back, class T>
+Totals totals(const Lag<T>& lag) {
+    const Norms& n = lag.norms;
+    const Size on = lag.rows - lag.cut;
+    const Summary off = summary(n.at_weights, lag.cut), leaving = summary(n.at_weights + lag.cut, on);
+    const Summary through = summary(n.through, on), arriving = summary(n.arriving, on);
+    const bool carries = Back::S == 2 || Back::adds;
+    const double carry = carries ? summary(n.carry, on).sum : through.sum;
+    const double carrier = carries ? summary(n.carrier, on).sum : through.sum;
+    const double least = lag.cut == 0 ? leaving.least : on == 0 ? off.least : std::min(off.least, leaving.least);
+    return {off.sum + leaving.sum, leaving.sum, through.sum, carry, carrier, arriving.sum, least, arriving.least, arriving.most};
+}
+
 }  // namespace bptt::BPTT_ISA

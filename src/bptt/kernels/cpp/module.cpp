@@ -86,6 +86,14 @@ void bind_products(nb::module_& m, const char* packed_name) {
         }, OUTER_HEIGHT);
     }, "a"_x, "b"_x, "out"_x, unlocked);
 
+    m.def("outer_in_double", [](In a, In b, Array<double> out) {
+        require(out.ndim() == 2, "out");
+        const Size M = out.shape(0), N = out.shape(1);
+        const Strided<const T> left(a, M, "a"), right(b, left.rows, N, "b");
+        double* to = whole(out, M * N, "out");
+        return outer_in_double(Apart<T>{left.data, left.stride}, Apart<T>{right.data, right.stride}, left.rows, M, N, to);
+    }, "a"_x, "b"_x, "out"_x, unlocked);
+
     m.def("squares_of_sums", [](In a, In b, Array<double> squares, Array<double> most) {
         const Cube<const T> left(a, "a"), right(b, "b");
         require(right.T_ == left.T_ && right.B == left.B, "b");
@@ -188,7 +196,7 @@ void bind_loops(nb::module_& m) {
 
 // One lag for all rows; squares (5, rows) takes the norms in the order of ``Norms``.
 template <class Back, class T>
-void share_lag(const Packed<T>& W_R, const Array<const T>& d, const Array<T>& dz, const Array<T>& next,
+Totals share_lag(const Packed<T>& W_R, const Array<const T>& d, const Array<T>& dz, const Array<T>& next,
                const Array<double>& squares, Size cut, const Back& back) {
     const Size H = W_R.N, S = Back::S * H, rows = Size(d.size()) / S;
     require(0 <= cut && cut <= rows, "cut");
@@ -202,6 +210,7 @@ void share_lag(const Packed<T>& W_R, const Array<const T>& d, const Array<T>& dz
         part.begin = begin, part.end = end;
         lag_step(part, W_R, back);
     }, MOST_ROWS);
+    return totals<Back>(lag);
 }
 
 template <class T>
@@ -211,7 +220,7 @@ void bind_lags(nb::module_& m) {
 
     m.def("rnn_lag_step", [](const Packed<T>& W_R, In d, In slope, Out dz, Out next, Array<double> squares, Size cut) {
         const Strided<const T> by(slope, Size(d.size()) / W_R.N, W_R.N, "slope");
-        share_lag(W_R, d, dz, next, squares, cut, RnnBack<T>{by.data, by.stride});
+        return share_lag(W_R, d, dz, next, squares, cut, RnnBack<T>{by.data, by.stride});
     }, "W_R"_a, "d"_x, "slope"_x, "dz"_x, "next"_x,
        "squares"_x, "cut"_a, unlocked);
 
@@ -219,7 +228,7 @@ void bind_lags(nb::module_& m) {
                               Array<double> squares, Size cut) {
         const Size H = W_R.N, rows = Size(d.size()) / (2 * H);
         const Strided<const T> cell(to_cell, rows, H, "to_cell"), four(factors, rows, 4 * H, "factors"), forget(f, rows, H, "f");
-        share_lag(W_R, d, dz, next, squares, cut,
+        return share_lag(W_R, d, dz, next, squares, cut,
                   LstmBack<T>{cell.data, four.data, forget.data, cell.stride, four.stride, forget.stride});
     }, "W_R"_a, "d"_x, "to_cell"_x, "factors"_x, "f"_x,
        "dz"_x, "next"_x, "squares"_x, "cut"_a, unlocked);
@@ -228,7 +237,7 @@ void bind_lags(nb::module_& m) {
                              Size cut) {
         const Size H = W_R.N, rows = Size(d.size()) / H;
         const Strided<const T> three(factors, rows, 3 * H, "factors"), gate(z, rows, H, "z");
-        share_lag(W_R, d, dz, next, squares, cut, GruBack<T>{three.data, gate.data, three.stride, gate.stride});
+        return share_lag(W_R, d, dz, next, squares, cut, GruBack<T>{three.data, gate.data, three.stride, gate.stride});
     }, "W_R"_a, "d"_x, "factors"_x, "z"_x, "dz"_x,
        "next"_x, "squares"_x, "cut"_a, unlocked);
 

@@ -7,11 +7,13 @@
 #pragma once
 
 #include "product.h"
+#include "team.h"
 
 namespace bptt::BPTT_ISA {
 
 inline constexpr Size OUTER_ROWS = 256;  // of a block
 inline constexpr int OUTER_COLUMNS = BPTT_REGISTERS == 32 ? 3 : 2;
+inline constexpr Size OUTER_SUMS = 128 << 10, OUTER_PARTS = 16;  // bytes of a part's sums, and parts
 inline constexpr int OUTER_HEIGHT = ACCUMULATORS / OUTER_COLUMNS;
 
 // Σ_r a[r][i] b[r][c] of M columns of a by C registers of b, added to out.
@@ -142,6 +144,42 @@ void outer(const RowsA& a, const Right<T, RowsB> (&rights)[COUNT], Size rows, Si
             }
         }
     }
+}
+
+// The same of all columns in double: float sums over parts of the rows, added up in double in the order of the parts.
+// Parts that stay with a thread from call to call find their rows in its cache. Where the sums of every part would not fit
+// beside them there is one part, and the columns of a are shared out. The largest |sum|; NaN if one is no number.
+template <class T>
+double outer_in_double(const Apart<T>& a, const Apart<T>& b, Size rows, Size M, Size N, double* out) {
+    const bool apart = rows >= OUTER_ROWS && M * N * Size(sizeof(T)) <= OUTER_SUMS;
+    const Size many = std::min(OUTER_PARTS, 2 * Even(rows, 2 * OUTER_ROWS).parts);
+    const Even parts(rows, apart ? Even(rows, many).parts : rows);
+    std::vector<T> sums(parts.parts * M * N);
+    const auto add = [&](Size part, Size begin, Size end) {
+        const Size first = parts.first(part);
+        const Apart<T> left{a.data + first * a.stride, a.stride}, right{b.data + first * b.stride, b.stride};
+        const Right<T, Apart<T>> only[] = {{right, N, sums.data() + part * M * N, N, 0, M}};
+        outer(left, only, parts.first(part + 1) - first, M, begin, end);
+    };
+    const double flops = 2.0 * rows * M * N;
+    if (apart)
+        share(parts.parts, flops, [&](Size begin, Size end) {
+            for (Size part = begin; part < end; ++part) add(part, 0, M);
+        });
+    else
+        share(M, flops, [&](Size begin, Size end) { add(0, begin, end); }, OUTER_HEIGHT);
+    std::copy_n(sums.data(), M * N, out);
+    for (Size part = 1; part < parts.parts; ++part)
+        for (Size i = 0; i < M * N; ++i) out[i] += double(sums[part * M * N + i]);
+    Vec<double> most = {}, odd = {};
+    for (Size i = 0; i < M * N; i += W<double>) {
+        const Vec<double> v = load(out + i, std::min(W<double>, M * N - i)), size = v < 0 ? -v : v;
+        most = size > most ? size : most;
+        odd += v - v;  // NaN of NaN, and of infinity
+    }
+    double largest = total(odd);
+    for (Size i = 0; i < W<double>; ++i) largest = largest < most[i] ? most[i] : largest;
+    return largest;
 }
 
 }  // namespace bptt::BPTT_ISA
