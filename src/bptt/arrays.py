@@ -203,6 +203,14 @@ def as_kind(name: str, value: T, kinds: type | tuple[type, ...], what: str, cure
     return value
 
 
+def memory() -> int:
+    """Bytes of this machine's memory; what an address can name where the system does not say."""
+    pages = ("SC_PHYS_PAGES", "SC_PAGE_SIZE")
+    if hasattr(os, "sysconf") and set(pages) <= set(os.sysconf_names):
+        return os.sysconf(pages[0]) * os.sysconf(pages[1])
+    return 1 << 47
+
+
 def check_memory(name: str, value: Any, size: int) -> None:
     """Refuse a size that no memory of this machine could hold.
 
@@ -214,10 +222,7 @@ def check_memory(name: str, value: Any, size: int) -> None:
     Raises:
         OptionError: if there is less memory.
     """
-    pages = ("SC_PHYS_PAGES", "SC_PAGE_SIZE")
-    there = 1 << 47  # bytes that an address can name, where the system does not say how many it has
-    if hasattr(os, "sysconf") and set(pages) <= set(os.sysconf_names):
-        there = os.sysconf(pages[0]) * os.sysconf(pages[1])
+    there = memory()
     if size > there:
         raise OptionError(
             name, f"sizes that fit into the memory, {there / 1e9:.3g} GB",

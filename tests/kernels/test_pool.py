@@ -96,9 +96,9 @@ def test_blocks_are_given_out_and_back_by_several_threads():
 def test_release():
     a = empty((1 << 14,), "float64")
     del a
-    assert pool._pool.bytes >= 1 << 17
+    assert pool.idle() >= 1 << 17
     pool.release()
-    assert pool._pool.bytes == 0
+    assert pool.idle() == 0
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="signals by a timer are Unix's")

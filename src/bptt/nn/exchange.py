@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from bptt.errors import OptionError
-from bptt.kernels import whole_layer
+from bptt.kernels import pool, whole_layer
 from bptt.nn.layers import PAIRS
 from bptt.nn.taken import DTYPES
 
@@ -66,6 +66,8 @@ def accelerate(model: nn.Module) -> Exchanged:
 def restore(model: nn.Module) -> Exchanged:
     """Undo ``accelerate``: every layer of ``bptt.nn`` in a model is PyTorch's own again, in place.
 
+    Memory that the layers kept for their next step is given back to the system.
+
     Args:
         model: any module.
 
@@ -75,7 +77,9 @@ def restore(model: nn.Module) -> Exchanged:
     Raises:
         OptionError: if it is no module.
     """
-    return _exchange(model, BACK, "torch.nn", lambda module: None)
+    done = _exchange(model, BACK, "torch.nn", lambda module: None)
+    pool.release()
+    return done
 
 
 def _exchange(model: nn.Module, pairs: Any, package: str, reason: Any) -> Exchanged:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from bptt.errors import OptionError
-from bptt.kernels import whole_layer
+from bptt.kernels import pool, whole_layer
 from bptt.nn.call import Call
 
 KINDS = whole_layer.KINDS
@@ -13,16 +13,25 @@ IN_LINE = torch.contiguous_format
 
 
 def room(call: Call, x: Tensor) -> Tensor:
-    """For what the way back needs.
+    """For what the way back needs: memory that an earlier step used, where there is some.
+
+    Args:
+        call: its sizes.
+        x: what is read.
+    """
+    dtype = "float64" if x.dtype is torch.float64 else "float32"
+    return torch.from_numpy(pool.empty((numbers_saved(call, x),), dtype))
+
+
+def numbers_saved(call: Call, x: Tensor) -> int:
+    """How many numbers the way back needs.
 
     Args:
         call: its sizes.
         x: what is read.
     """
     rows = call.T * call.B if call.batch_sizes is None else x.shape[0]
-    kind = KINDS[call.mode]
-    size = whole_layer.numbers_saved(kind, rows, call.H, call.layers, call.directions)
-    return torch.empty(size, dtype=x.dtype, device=x.device)
+    return whole_layer.numbers_saved(KINDS[call.mode], rows, call.H, call.layers, call.directions)
 
 
 def unwritten(call: Call, x: Tensor) -> tuple[Tensor, ...]:

@@ -49,7 +49,7 @@ def recurrent(
 @recurrent.register_fake
 def _(x: Tensor, *rest: Any) -> list[Tensor]:
     call = call_of(x, *rest)
-    return [*loops.unwritten(call, x), loops.room(call, x)]
+    return [*loops.unwritten(call, x), x.new_empty(loops.numbers_saved(call, x))]
 
 
 @torch.library.custom_op("bptt::recurrent_backward", mutates_args=())
