@@ -165,10 +165,9 @@ class Rows:
 
 
 def _multiply(D: Array, e: Array) -> None:
-    """Multiply every row by 2^e, in place; by a product, which is sooner than ldexp, where the factors are numbers."""
-    factors = np.ldexp(D.dtype.type(1), e)
-    if factors.min() > 0 and factors.max() < np.inf:
-        D *= factors[..., None]
+    """Multiply every row by 2^e, in place; by a product, which is sooner than ldexp, where the type has all factors."""
+    if np.abs(e).max() <= -np.finfo(D.dtype).minexp:
+        D *= np.ldexp(D.dtype.type(1), e)[..., None]
     else:
         D[...] = np.ldexp(D, e[..., None])
 
