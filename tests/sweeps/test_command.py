@@ -1,4 +1,4 @@
-"""``bptt sweep`` as a user runs it: in an empty directory, in a process of its own."""
+"""``bptt sweep`` as a user runs it, in an empty directory; most of it in this process, where nothing is imported twice."""
 
 import csv
 import json
@@ -11,22 +11,14 @@ pytest.importorskip("typer")
 
 
 from bptt import sweeps
+from tests.cli.command import bptt
 
 SMALL = ("--hidden", "8", "--length", "24", "--engine", "threads")
 
 
-def bptt_sweep(*arguments, cwd, code=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "bptt", "sweep", *arguments], cwd=cwd, capture_output=True, text=True
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
-
-
 def test_a_grid(tmp_path):
-    done = bptt_sweep(
-        "--gain", "0.5:1.5:3", "--seed", "0:1", "--input-variance", "none,1", "--bias", "-1:1:2",
+    done = bptt(
+        "sweep", "--gain", "0.5:1.5:3", "--seed", "0:1", "--input-variance", "none,1", "--bias", "-1:1:2",
         *SMALL, cwd=tmp_path,
     )  # fmt: skip
     assert "24 points over gain, input_variance, bias, seed" in done.stdout
@@ -35,7 +27,9 @@ def test_a_grid(tmp_path):
     rows = sweeps.open(tmp_path / "sweep.sqlite").rows()
     assert {row["hidden"] for row in rows} == {8}
     assert {row["input_variance"] for row in rows} == {None, 1.0}
-    again = bptt_sweep("--export", "rows.csv", "--json", cwd=tmp_path)  # without axes: all there is
+    again = bptt(
+        "sweep", "--export", "rows.csv", "--json", cwd=tmp_path
+    )  # without axes: all there is
     assert json.loads(again.stdout)["points"] == 24
     with open(tmp_path / "rows.csv", newline="") as file:
         assert len(list(csv.DictReader(file))) == 24
@@ -45,8 +39,8 @@ def test_a_file_and_options_that_go_before_it(tmp_path):
     (tmp_path / "plan.toml").write_text(
         'sample = 9\n[axes]\ngain = "0.5:3"\ncell = ["rnn", "gru"]\n[base]\nhidden = 8\nlength = 24\n'
     )
-    done = bptt_sweep(
-        "plan.toml", "--engine", "threads", "--cell", "lstm", "--sample", "5", "--json",
+    done = bptt(
+        "sweep", "plan.toml", "--engine", "threads", "--cell", "lstm", "--sample", "5", "--json",
         "--export", "rows.parquet", "--out", "b.sqlite", cwd=tmp_path,
     )  # fmt: skip
     told = json.loads(done.stdout)
@@ -57,8 +51,8 @@ def test_a_file_and_options_that_go_before_it(tmp_path):
 
 def test_training_and_failures_are_counted(tmp_path):
     """Nine steps are too few for the digits: that point fails, and the sweep goes on."""
-    done = bptt_sweep(
-        "--data", "adding,digits", "--length", "9", "--train-updates", "3", "--lr", "0.01",
+    done = bptt(
+        "sweep", "--data", "adding,digits", "--length", "9", "--train-updates", "3", "--lr", "0.01",
         "--hidden", "8", "--engine", "threads", cwd=tmp_path,
     )  # fmt: skip
     assert "failed          1   the first: OptionError" in done.stdout
@@ -69,8 +63,8 @@ def test_training_and_failures_are_counted(tmp_path):
 
 def test_where_no_point_could_be_measured_the_exit_code_says_so(tmp_path):
     small = ("--hidden", "8", "--engine", "threads")
-    done = bptt_sweep(
-        "--data", "digits", "--length", "9", "--gain", "1,2", *small, cwd=tmp_path, code=1
+    done = bptt(
+        "sweep", "--data", "digits", "--length", "9", "--gain", "1,2", *small, cwd=tmp_path, code=1
     )
     assert "failed          2" in done.stdout
     assert len(sweeps.open(tmp_path / "sweep.sqlite")) == 2
@@ -84,11 +78,11 @@ def test_files_are_read_before_anything_runs(tmp_path):
     (tmp_path / "a.csv").write_text("\n".join(lines))
     small = ("--gain", "1,2", "--hidden", "8", "--batch", "1", "--engine", "threads")
     told = ("--target", "fell", "--sequence", "run", "--inputs", "ax,ay")
-    bptt_sweep("--data", "none.csv", *small, cwd=tmp_path, code=2)
-    done = bptt_sweep("--data", "a.csv", *small, cwd=tmp_path, code=2)
+    bptt("sweep", "--data", "none.csv", *small, cwd=tmp_path, code=2)
+    done = bptt("sweep", "--data", "a.csv", *small, cwd=tmp_path, code=2)
     assert "a.csv: expected a column target" in done.stderr
     assert not (tmp_path / "sweep.sqlite").exists()
-    done = bptt_sweep("--data", "a.csv,noise", *told, *small, cwd=tmp_path)
+    done = bptt("sweep", "--data", "a.csv,noise", *told, *small, cwd=tmp_path)
     assert "a.csv: 9 sequences of 5 steps; inputs: ax, ay; target: fell, 2 classes" in done.stderr
     rows = sweeps.open(tmp_path / "sweep.sqlite").rows()
     assert {row["status"] for row in rows} == {"ok"}
@@ -113,7 +107,7 @@ def test_files_are_read_before_anything_runs(tmp_path):
     ],
 )
 def test_bad_input_is_one_line(tmp_path, arguments, said):
-    done = bptt_sweep(*arguments, cwd=tmp_path, code=2)
+    done = bptt("sweep", *arguments, cwd=tmp_path, code=2)
     assert done.stderr.startswith("bptt: ")
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -17,6 +15,7 @@ from bptt import sweeps
 from bptt.configuration import Configuration
 from bptt.errors import FileError, OptionError
 from bptt.sweeps import Sweep
+from tests.cli.command import bptt as command
 from tests.sweeps.files import changed
 
 SMALL = Configuration(init="gaussian", hidden=12, length=30)
@@ -121,16 +120,11 @@ def test_json_is_what_the_rows_are(swept, tmp_path):
     assert [row["gain"] for row in found] == [row["gain"] for row in swept.rows()]
 
 
-def command(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "bptt", "sweep", *arguments], cwd=cwd, capture_output=True, text=True
-    )
-
-
 def test_a_file_is_drawn_without_measuring(kept, tmp_path):
     before = kept.read_bytes()
-    done = command("--out", str(kept), "--map", "m.html", "--colour", "horizon", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    done = command(
+        "sweep", "--out", str(kept), "--map", "m.html", "--colour", "horizon", cwd=tmp_path
+    )
     assert "sweep" not in done.stderr  # no bar
     assert kept.read_bytes() == before
     assert 'id="chart-horizon"' in (tmp_path / "m.html").read_text()
@@ -147,8 +141,7 @@ def test_a_file_is_drawn_without_measuring(kept, tmp_path):
     ],
 )
 def test_bad_options_are_one_line(tmp_path, arguments, said):
-    done = command(*arguments, cwd=tmp_path)
-    assert done.returncode == 2
+    done = command("sweep", *arguments, cwd=tmp_path, code=2)
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())

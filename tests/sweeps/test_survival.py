@@ -21,8 +21,8 @@ from bptt.errors import BpttError
 
 COMMAND = [sys.executable, "-m", "bptt", "sweep"]
 # Points that take longer than a signal needs, also on a quiet machine
-COUNT = 50
-POINTS = ["--gain", "0.5:3:25", "--seed", "0:1", "--hidden", "16", "--length", "240"]
+COUNT = 30
+POINTS = ["--gain", "0.5:3:15", "--seed", "0:1", "--hidden", "16", "--length", "120"]
 
 
 def start(folder, *more, **options):
