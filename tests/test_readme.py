@@ -24,6 +24,10 @@ README = (ROOT / "README.md").read_text()
 PASTED = re.compile(r"^```(sh|console)\n(.*?)^```$", re.M | re.S)
 BUILD = ("Makefile", "pyproject.toml", "constraints.txt", "CMakeLists.txt")
 BETWEEN = "\036"  # printed between two commands
+INSTEAD = {
+    "bptt lab": "bptt lab --help",  # it runs until Ctrl-C: tests/lab opens it
+    "bptt diagnose": "bptt diagnose --help",  # make demo has run it, half a minute long
+}
 BPTT = """#!{python}
 from bptt.__main__ import main
 
@@ -85,18 +89,19 @@ def test_the_readme_can_be_pasted_into_one_shell(clone):
     typed = list(pasted())
     script = ["trap 'echo \"failed: $BASH_COMMAND\" >&2' ERR"]
     for command, _ in typed:
-        # the live page runs until Ctrl-C: tests/lab opens it
-        line = "bptt lab --help" if command == "bptt lab" else command
-        script.append(f"printf '\\036'\n{line}")
+        script.append(f"printf '\\036'\n{INSTEAD.get(command, command)}")
     done = shell(clone, "\n".join(script))
     assert "failed: " not in done.stderr, done.stderr[-3000:]
     _, *outputs = done.stdout.split(BETWEEN)
     assert len(outputs) == len(typed)
     printed = {command: text for (command, _), text in zip(typed, outputs, strict=True)}
     for command, output in typed:
-        if output is not None:
+        if output is not None and command not in INSTEAD:
             assert blocks.shape(printed[command]) == blocks.shape(output), command
     # the demo runs the first of them, and ends in how to go on
+    demo = (ROOT / "Makefile").read_text().partition("\ndemo:")[2].splitlines()[1]
+    assert demo == "\t$(BIN)/bptt diagnose --report report.html"
+    assert "Usage: bptt diagnose" in printed["bptt diagnose"]
     assert blocks.shape(dict(typed)["bptt diagnose"]) in blocks.shape(printed["make demo"])
     assert printed["make demo"].rstrip().endswith("source .venv/bin/activate")
     # what is installed later lands in the same environment
