@@ -106,7 +106,9 @@ def test_products_are_numpys(module, dtype):
     rng = np.random.default_rng(2)
     for rows, M, N, K in shapes():
         a, b = (rng.uniform(-1, 1, (rows, 2, n)).astype(dtype) for n in (M, N))
-        near(loops.outer(a, b), numpy_loops.outer(a, b), dtype)
+        sums = np.ones((2, M), dtype)
+        near(loops.outer(a, b, None, sums[0]), numpy_loops.outer(a, b, None, sums[1]), dtype)
+        near(sums[0], sums[1], dtype)
         (one, most), (other, expected) = (by.outer_in_double(a, b) for by in (loops, numpy_loops))
         assert one.dtype == other.dtype == np.float64
         near(one.astype(dtype), other.astype(dtype), dtype)

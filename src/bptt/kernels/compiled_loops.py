@@ -60,14 +60,14 @@ def _affine(packed: Any, a: Array, bias: Array | None, out: Array) -> None:
         C.affine(packed, a[piece], bias, out[piece])
 
 
-def outer(a: Array, b: Array, out: Array | None = None) -> Array:
+def outer(a: Array, b: Array, out: Array | None = None, sums: Array | None = None) -> Array:
     """``numpy_loops.outer``."""
     if out is None:
         out = empty((a.shape[-1], b.shape[-1]), a.dtype)
         out[...] = 0
     if a.size:  # of no row at all nothing is added
         for piece in _pieces(len(a), 2.0 * a[0].size * b.shape[-1]):
-            C.outer(a[piece], b[piece], out)
+            C.outer(a[piece], b[piece], out, sums)
     return out
 
 

@@ -18,29 +18,36 @@ from bptt.arrays import Array, squares
 from bptt.cells import Cell, Derivatives, States, Weights
 
 
-def affine(a: Array, M: Array, bias: Array | None = None) -> Array:
+def affine(a: Array, M: Array, bias: Array | None = None, out: Array | None = None) -> Array:
     """A M + bias for rows a (..., K), M (K, N) and bias (N,).
 
     Args:
         a: (..., K) rows.
         M: (K, N).
         bias: (N,), or None.
+        out: (..., N) to write into, or None.
     """
     # Two axes: with three, NumPy makes one small product per step.
-    out = a.reshape(-1, a.shape[-1]) @ M
+    rows = a.reshape(-1, a.shape[-1]) @ M
     if bias is not None:
-        out += bias
-    return out.reshape(*a.shape[:-1], M.shape[1])
+        rows += bias
+    rows = rows.reshape(*a.shape[:-1], M.shape[1])
+    if out is not None:
+        out[...] = rows
+    return rows
 
 
-def outer(a: Array, b: Array, out: Array | None = None) -> Array:
+def outer(a: Array, b: Array, out: Array | None = None, sums: Array | None = None) -> Array:
     """Σ a ⊗ b over rows a (..., M) and b (..., N): (M, N); added to ``out`` where that is given.
 
     Args:
         a: (..., M) rows.
         b: (..., N) as many rows.
         out: (M, N) to add to, or None.
+        sums: (M,) to which Σ a is added, or None.
     """
+    if sums is not None:
+        sums += a.reshape(-1, a.shape[-1]).sum(0)
     product = a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
     if out is None:
         return np.asarray(product)

@@ -43,12 +43,11 @@ def backward(trace: Trace | CheckpointedTrace, dh: Any) -> Grads:
             else d[first:last]
         )
         dz_R, dz_F, carried = kernels.backward(weights, immediate, saved, states, kept, carried)
-        kernels.outer(dz_F, trace.x[first:last], dW_F)
+        kernels.outer(dz_F, trace.x[first:last], dW_F, db)
         kernels.outer(*cell.recurrent_rows(dz_R, kernels.before(states[0], kept), saved), dW_R)
-        db += dz_F.sum((0, 1))
         if cell.recurrent_biases:
             db_R += dz_R.sum((0, 1))
-        dx[first:last] = kernels.affine(dz_F, weights.W_F)
+        kernels.affine(dz_F, weights.W_F, out=dx[first:last])
     assert carried is not None
     return Grads(
         dW_F=dW_F,

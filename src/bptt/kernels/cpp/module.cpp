@@ -75,16 +75,16 @@ void bind_products(nb::module_& m, const char* packed_name) {
         }, 1, WORTHWHILE_ALONE);
     }, "M"_a, "a"_x, "bias"_x.none(), "out"_x, unlocked);
 
-    m.def("outer", [](In a, In b, Out out) {
+    m.def("outer", [](In a, In b, Out out, std::optional<Out> sums) {
         require(out.ndim() == 2, "out");
         const Size M = out.shape(0), N = out.shape(1);
         const Strided<const T> left(a, M, "a"), right(b, left.rows, N, "b");
-        T* to = whole(out, M * N, "out");
+        T *to = whole(out, M * N, "out"), *sums_of_a = sums ? whole(*sums, M, "sums") : nullptr;
         share(M, 2.0 * left.rows * M * N, [&](Size begin, Size end) {
             const Right<T, Apart<T>> only[] = {{{right.data, right.stride}, N, to, N, 0, M}};
-            outer(Apart<T>{left.data, left.stride}, only, left.rows, M, begin, end);
+            outer(Apart<T>{left.data, left.stride}, only, left.rows, M, begin, end, sums_of_a);
         }, OUTER_HEIGHT);
-    }, "a"_x, "b"_x, "out"_x, unlocked);
+    }, "a"_x, "b"_x, "out"_x, "sums"_x.none(), unlocked);
 
     m.def("outer_in_double", [](In a, In b, Array<double> out) {
         require(out.ndim() == 2, "out");
