@@ -84,24 +84,33 @@ def bar(label: str, *, shown: bool = True, first: str = "") -> Iterator[Update]:
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        """Worked out when it is drawn: it is a sum over the last thousand updates, and to train a small network is no longer."""
+
+        def render(self, task: Task) -> Text:
+            """The text."""
+            return Text(per_second(task.speed))
 
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[speed]}"),
-        TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Speed(), TextColumn("left"),
+        TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
     )  # fmt: skip
     console = Console(stderr=True)
     if first:
         console.print(first, markup=False, highlight=False)
     progress = Progress(*columns, console=console)
-    task = progress.add_task(label, total=None, speed="", note="")
+    task = progress.add_task(label, total=None, note="")
 
     def update(done: int, total: int, note: str = "") -> None:
         progress.start()
-        speed = per_second(progress.tasks[task].speed)
-        progress.update(task, completed=done, total=total, speed=speed, note=note)
+        progress.update(task, completed=done, total=total, note=note)
 
     try:
         yield update
