@@ -9,7 +9,9 @@ from tests.cli.command import bptt
 WORDS = ("", "abc", "nan", "-1", "0", "1e30")
 # So that a command which takes the word is soon done.
 SMALL = {
-    "diagnose": {"--no-report": None, "--data": "noise", "--hidden": "4", "--length": "12", "--batch": "2"},
+    "diagnose": {
+        "--no-report": None, "--data": "noise", "--hidden": "4", "--length": "12", "--batch": "2", "--updates": "2",
+    },
     "prognosis": {"--no-report": None, "--data": "adding", "--hidden": "4", "--length": "12", "--budget": "30"},
     "remedies": {
         "--no-report": None, "--data": "adding", "--hidden": "4", "--length": "12", "--budget": "30", "--only": "orthogonal",
