@@ -34,15 +34,18 @@ class Spiking(nn.Module):
         return torch.stack(membranes)
 
 
+STEPS = 12  # each is a call of its own that is taken apart
+
+
 def slstm(reset, kept=False, inputs=10):
     torch.manual_seed(0)
-    batch = torch.randn(18, 5, inputs), torch.randint(10, (5,))
+    batch = torch.randn(STEPS, 5, inputs), torch.randint(10, (5,))
 
     def loss(model, batch):
         return nn.functional.cross_entropy(model(batch[0]).mean(0), batch[1])
 
     # snnTorch starts from zero wherever the state has not the shape of the input, that is in every step.
-    lags = {"first.lstm_cell.0": 18 if inputs == 10 else 1, "second.lstm_cell.0": 18}
+    lags = {"first.lstm_cell.0": STEPS if inputs == 10 else 1, "second.lstm_cell.0": STEPS}
     return Setup(Spiking(reset, kept, inputs), batch, loss, lags)
 
 
