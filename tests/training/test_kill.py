@@ -15,15 +15,15 @@ COMMAND = [sys.executable, "-m", "bptt", "train", "--json"]
 EVERY = ["--checkpoint-every", "20"]
 # The network's options, which a resumed run takes from its file, and those of its training.
 RUNS = {
-    "text": (["--hidden", "32"], ["--updates", "400"]),
+    "text": (["--hidden", "32"], ["--updates", "160"]),
     "text, a window, two layers, a schedule": (
         ["--hidden", "16", "--layers", "2", "--cell", "gru"],
-        ["--length", "8", "--window", "20", "--batch", "4", "--updates", "400",
-         "--schedule", "warmup:30+cosine:400"],
+        ["--length", "8", "--window", "20", "--batch", "4", "--updates", "200",
+         "--schedule", "warmup:30+cosine:200"],
     ),
     "a task, lengths drawn, rmsprop, early stopping": (
         ["--hidden", "16"],
-        ["--data", "adding", "--length", "20", "--curriculum", "drawn:10:30", "--updates", "600",
+        ["--data", "adding", "--length", "20", "--curriculum", "drawn:10:30", "--updates", "300",
          "--optimizer", "rmsprop", "--evaluate-every", "30", "--patience", "15", "--omega", "0.1",
          "--batch", "8"],
     ),
