@@ -26,10 +26,15 @@ class _Made:
 
 
 def _forgotten(widget: anywidget.AnyWidget) -> None:
-    """marimo keeps what it showed of a widget until the widget has gone; but what it keeps holds the widget."""
+    """marimo keeps what it showed of a widget until the widget has gone; but what it keeps holds the widget.
+
+    And it keeps how things of a class are shown; but anywidget makes a class for each of its widgets.
+    """
+    from marimo._output.formatting import FORMATTERS
     from marimo._plugins.ui._impl import from_anywidget as shown
 
     shown._cache._cleanup(id(widget))
+    FORMATTERS.formatters.pop(type(widget), None)
 
 
 class Widget(anywidget.AnyWidget):
