@@ -5,6 +5,7 @@ import pytest
 
 import bptt
 from bptt.errors import NonFiniteError, OptionError
+from tests.conftest import relative
 
 T = 23
 
@@ -131,15 +132,37 @@ def test_large_errors_through_large_weights_meet_no_zero_as_infinity():
     assert np.array_equal(found, [[0, 2.0**80], [0, 0]])
 
 
-def test_errors_beyond_the_type_are_refused():
-    """Two steps back an error of 1 is 2^140."""
+def test_errors_beyond_the_type_are_met_and_a_gradient_beyond_it_is_refused():
+    """Two steps back an error of 1 is 2^140, and meets a state of 2^-126."""
     one = np.float32([[1]])
     layer = bptt.RNN(one, one * 2.0**70, np.float32([0]), "identity")
-    trace = layer.forward(np.float32([[[2.0**-126]], [[0]], [[0]]]))
-    dh = np.float32([[[0]], [[0]], [[1]]])
-    assert np.isfinite(bptt.truncated_bptt(trace, dh, 3, 2)).all()
+    x = np.zeros((4, 1, 1), "float32")
+    x[0] = 2.0**-126
+    trace = layer.forward(x)
+    dh = np.float32([[[0]], [[0]], [[0]], [[1]]])
+    for k2, lags in ((2, 2), (3, 3), (4, 3)):
+        assert bptt.truncated_bptt(trace, dh, 4, k2) == lags * 2.0**14
     with pytest.raises(NonFiniteError, match="float64"):
-        bptt.truncated_bptt(trace, dh, 3, 3)
+        bptt.truncated_bptt(trace, dh * 2.0**120, 4, 4)
+
+
+@pytest.mark.parametrize(("k1", "k2"), [(1, 3), (3, 3), (4, 2), (2, 7)])
+def test_slopes_below_the_type_keep_their_digits(k1, k2):
+    """softsign′(z) is 1e-42 for z of 1e21, a number of few digits in float32; with errors of 1e30 the gradient has them all."""
+    rng = np.random.default_rng(3)
+    x, dh = rng.normal(size=(6, 3, 4)) * 1e21, rng.normal(size=(6, 3, 5)) * 1e30
+    W = rng.normal(size=(5, 4)), rng.normal(size=(5, 5)), rng.normal(size=5)
+    found, exact = (
+        bptt.truncated_bptt(
+            bptt.RNN(*(a.astype(t) for a in W), "softsign").forward(x.astype(t)),
+            dh.astype(t),
+            k1,
+            k2,
+        )
+        for t in ("float32", "float64")
+    )
+    assert 1e-14 < np.abs(exact).max() < 1e-8
+    assert relative(found, exact) < 1e-5
 
 
 def test_chunks_are_the_gradient_with_a_detached_state(case):

@@ -34,14 +34,14 @@ def whole(trace: StackTrace, errors: list[Rows | None]) -> list[Scaled]:
             grads = backward_from(trace, placed).layers
         dW_Rs = [g.dW_R for g in grads]
         nothing = not any(dW_R.any() for dW_R in dW_Rs) and _meet_zeros(trace, errors)
-        if nothing or (all(map(_trusted, dW_Rs, trace.traces)) and _kept_digits(trace, grads)):
+        if nothing or (all(map(trusted, dW_Rs, trace.traces)) and _kept_digits(trace, grads)):
             return [Scaled(dW_R.astype(np.float64), top).normalised() for dW_R in dW_Rs]
     except NonFiniteError:
         pass  # a layer's error overflowed on its way to the layer below: the scaled pass takes it
     return _whole_scaled(trace, errors)
 
 
-def _trusted(dW_R: Array, trace: Trace) -> bool:
+def trusted(dW_R: Array, trace: Trace) -> bool:
     """Neither overflowed nor so small that the errors it is summed from, each times a state, may be zero or denormal."""
     size, most = float(np.abs(dW_R).max()), float(max(1, trace.h.max(), -trace.h.min()))
     return bool(np.isfinite(dW_R).all() and size / most > _least(dW_R))
