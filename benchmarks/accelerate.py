@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.cases import GATES, SHAPES, Shape
-from benchmarks.worker import FIXED, THREADS
+from benchmarks.worker import FIXED, THREADS, multiplication, product_speed
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "accelerate.json"
@@ -25,8 +25,21 @@ CASES = {name: SHAPES[name] for name in ("S1", "S3", "S5", "S4")} | {
     "short": Shape(20, 1, 8, 64), "small": Shape(5, 8, 16, 64), "step": Shape(1, 1, 8, 64),
 }  # fmt: skip
 CLASSES, LEVELS = 10, (1, 2)
-TURNS, SECONDS = 300, 0.8  # of each pair at most; but at least LEAST turns
+TURNS, SECONDS = 300, 0.5  # of each pair at most; but at least LEAST turns
 LEAST = 3
+
+
+def problem(cell, shape, levels):
+    """A model with a head, what it reads, and the classes that it is to say."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    model = nn.ModuleDict({
+        "rnn": getattr(nn, cell)(shape.I, shape.H, levels), "head": nn.Linear(shape.H, CLASSES),
+    })  # fmt: skip
+    x = torch.randn(shape.T, shape.B, shape.I)
+    return model, x, torch.randint(CLASSES, (shape.T * shape.B,))
 
 
 def contender(cell, shape, levels, accelerated):
@@ -36,12 +49,7 @@ def contender(cell, shape, levels, accelerated):
 
     import bptt
 
-    torch.manual_seed(0)
-    model = nn.ModuleDict({
-        "rnn": getattr(nn, cell)(shape.I, shape.H, levels), "head": nn.Linear(shape.H, CLASSES),
-    })  # fmt: skip
-    x = torch.randn(shape.T, shape.B, shape.I)
-    y = torch.randint(CLASSES, (shape.T * shape.B,))
+    model, x, y = problem(cell, shape, levels)
     if accelerated:
         bptt.accelerate(model)
     optimizer = torch.optim.Adam(model.parameters())
@@ -58,6 +66,32 @@ def contender(cell, shape, levels, accelerated):
             model["rnn"](x)
 
     return train, infer
+
+
+def rest_of_a_step(cell, shape, levels):
+    """A training step without the layer, whose outputs and gradients are there: head, loss, their way back, and Adam."""
+    import torch
+    from torch import nn
+
+    model, x, y = problem(cell, shape, levels)
+    outputs = model["rnn"](x)[0].detach().requires_grad_()
+    for W in model["rnn"].parameters():
+        W.grad = torch.zeros_like(W)
+    optimizer = torch.optim.Adam(model.parameters())
+
+    def train():
+        outputs.grad = None
+        model["head"].zero_grad()
+        nn.functional.cross_entropy(model["head"](outputs).flatten(0, 1), y).backward()
+        optimizer.step()
+
+    return train
+
+
+def flops(cell, shape):
+    """Of the products of a training step of one layer: W_F x and W_R h, dz W_R, and dW of both; nobody asks for dx."""
+    T, B, I, H = shape
+    return 2 * T * B * GATES[cell] * H * (2 * I + 3 * H)
 
 
 def milliseconds(actions):
@@ -81,6 +115,7 @@ def row(cell, name, levels):
     apart = float(np.abs(np.subtract(*losses)).max())
     assert apart < 1e-4, (cell, name, levels, losses)
     train, infer = ({who: both[i] for who, both in pair.items()} for i in (0, 1))
+    train["rest"] = rest_of_a_step(cell, CASES[name], levels)
     return {
         "cell": cell, "shape": name, "levels": levels, "apart": apart,
         "train": milliseconds(train), "infer": milliseconds(infer),
@@ -116,7 +151,9 @@ def main(arguments):
         import torch
 
         torch.set_num_threads(THREADS)
-        print(json.dumps([row(cell, s, n) for s in arguments[1:] for cell in GATES for n in LEVELS]))  # fmt: skip
+        speed = product_speed(multiplication("bptt"))
+        rows = [row(cell, s, n) for s in arguments[1:] for cell in GATES for n in LEVELS]
+        print(json.dumps([own | {"flop/s": speed} for own in rows]))
         return
     from benchmarks import tables
 

@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from benchmarks import accelerate, long, tables, watching
+from benchmarks import accelerate, long, parts, tables, watching
 from benchmarks.cases import BY_LAG, GATES, SHAPES, Case, Shape
 from benchmarks.worker import THREADS, Worker
 
 RIVALS = ("torch", "jax")
 EVERYONE = ("bptt", *RIVALS, "numpy")
-TURNS, SECONDS = 15, 0.08  # short turns: a busy second of the machine meets everyone
+TURNS, SECONDS = 8, 0.08  # short turns: a busy second of the machine meets everyone
 REST = 0.06  # seconds before a turn: OpenBLAS's threads look for work that long, on the next one's processor
 GROWTH = {
     "T": [Shape(T, 1, 8, 64) for T in (100, 1_000, 10_000, 100_000)],
@@ -89,7 +89,8 @@ def machine():
 
 
 def main():
-    """All tables, stored after each part."""
+    """All tables, stored at the end."""
+    here = machine()  # what is missing is said before anything is measured
     rows = {"gradient": [], "by_lag": [], "growth": [], "long": []}
     with ExitStack() as stack, Progress() as progress:
         workers = {name: stack.enter_context(Worker(name)) for name in EVERYONE}
@@ -124,7 +125,7 @@ def main():
             )
         growing = [(cell, axis, s) for cell in GATES for axis, some in GROWTH.items() for s in some]
         for cell, axis, shape in each(growing, "how time grows"):
-            ms = medians(ours_and_rivals, Case(cell, shape), turns=1, seconds=1.0)
+            ms = medians(ours_and_rivals, Case(cell, shape), turns=1, seconds=0.6)
             rows["growth"].append({"cell": cell, "axis": axis, "shape": shape, "ms": ms})
         peaks |= {name: max(peaks[name], w.ask("product") / 1e9) for name, w in workers.items()}
     rows["long"] = long.measure()
@@ -133,10 +134,11 @@ def main():
         "threads": THREADS,
         "dtype": "float32",
         "peak_gflops": peaks,
-        "machine": machine(),
+        "machine": here,
         "shapes": {name: shape._asdict() for name, shape in (SHAPES | BY_LAG).items()},
     } | rows
     accelerate.measure()
+    parts.measure()
     tables.RESULTS.write_text(json.dumps(result, indent=1) + "\n")
     tables.write()
     print(

@@ -8,24 +8,18 @@ from pathlib import Path
 
 from docs.marked import filled
 
+from benchmarks.accelerate import flops
+
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
-RESULTS, LARGE, AHEAD, ACCELERATED, STEPS, SCANS = (
+RESULTS, LARGE, AHEAD, ACCELERATED, STEPS, SCANS, PARTS = (
     HERE / "results" / f"{name}.json"
-    for name in ("speed", "large", "ahead", "accelerate", "steps", "scans")
+    for name in ("speed", "large", "ahead", "accelerate", "steps", "scans", "parts")
 )
+OF_A_RUN = "gradient", "memory", "by_lag", "growth", "long", "watching", "machine"
 STORED = {
-    RESULTS: {
-        DOCS / "speed.md": (
-            "gradient",
-            "memory",
-            "by_lag",
-            "growth",
-            "long",
-            "watching",
-            "machine",
-        ),
-    },
+    RESULTS: {DOCS / "speed.md": OF_A_RUN},
+    PARTS: {DOCS / "speed.md": ("parts",)},
     LARGE: {DOCS / "pytorch.md": ("large",)},
     AHEAD: {DOCS / "prognosis.md": ("ahead",)},
     ACCELERATED: {DOCS / "accelerate.md": ("accelerate",)},
@@ -75,6 +69,21 @@ def gradient(result):
         "floor",
         "× the better rival",
     ]
+    return markdown(head, rows)
+
+
+def parts(result):
+    """Where the time goes, each part beside its floor."""
+    rows = []
+    for row in result["rows"]:
+        ms, floors = row["ms"], row["floor"]
+        least = sum(floors.values()) + row["functions"]
+        rows.append([
+            row["cell"], row["shape"], *(f"{number(ms[name])} ({number(low)})" for name, low in floors.items()),
+            number(ms["rest"]), number(ms["all"]), f"{number(least - row['functions'])} + {number(row['functions'])}",
+            f"{ms['all'] / least:.2f}",
+        ])  # fmt: skip
+    head = ["", "", *result["rows"][0]["floor"], "rest", "all", "products + functions", "×"]
     return markdown(head, rows)
 
 
@@ -208,6 +217,7 @@ def accelerate(result):
     rows = []
     for cell, shape in dict.fromkeys((cell, shape) for cell, shape, _ in found):
         one, two = (found[cell, shape, levels] for levels in (1, 2))
+        products = 1e3 * flops(cell, result["shapes"][shape].values()) / one["flop/s"]
 
         def ahead(row, what):
             return f"{row[what]['torch'] / row[what]['bptt']:.2f}"
@@ -215,9 +225,11 @@ def accelerate(result):
         rows.append([
             cell, ", ".join(map(str, result["shapes"][shape].values())),
             *(number(one["train"][name]) for name in ("torch", "bptt")),
+            number(products), number(one["train"]["rest"]), number(one["train"]["torch"] / (products + one["train"]["rest"])),
             ahead(one, "train"), ahead(two, "train"), ahead(one, "infer"), ahead(two, "infer"),
         ])  # fmt: skip
-    head = ["", "T, B, I, H", "PyTorch, ms", "accelerated, ms", "×", "×, 2 levels",
+    head = ["", "T, B, I, H", "PyTorch, ms", "accelerated, ms", "products alone, ms", "rest, ms", "at most ×",
+            "×", "×, 2 levels",
             "× without gradients", "the same, 2 levels"]  # fmt: skip
     return markdown(head, rows)
 

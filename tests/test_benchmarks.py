@@ -7,9 +7,12 @@ import pytest
 
 pytest.importorskip("torch")
 
+from benchmarks import parts
 from benchmarks.cases import Case, Shape
 from benchmarks.run import NOISE, agree, medians, memory
 from benchmarks.worker import Worker
+
+from bptt.kernels import compiled_loops
 
 SMALL = Shape(6, 2, 3, 4)
 
@@ -47,3 +50,19 @@ def test_memory_and_the_speed_of_products_are_measured():
         assert 0.8 < again[name] / first[name] < 1.25  # what a process did before is not seen
     with Worker("bptt") as worker:
         assert worker.ask("product") > 1e9
+
+
+@pytest.mark.skipif(compiled_loops.C is None, reason="the parts are those of the compiled loops")
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_the_parts_of_a_gradient_are_told_apart(cell, monkeypatch):
+    shape = Shape(300, 4, 64, 64)  # as many inputs as units
+    monkeypatch.setitem(parts.SHAPES, "S4", shape)
+    monkeypatch.setattr(parts, "SECONDS", 0)
+    row, loops = parts.row(cell, "S4"), compiled_loops.C
+    ms = row["ms"]
+    assert all(ms[part] > 0.01 for part in parts.PARTS)
+    assert ms["rest"] > 0
+    floors = row["floor"]
+    assert floors["dW"] == pytest.approx(floors["W_F x"] + floors["steps back"])
+    assert sum(floors.values()) == pytest.approx(1e3 * Case(cell, shape).flops / row["flop/s"])
+    assert not isinstance(loops, parts.Timed)
