@@ -124,6 +124,14 @@ def test_products_are_numpys(module, dtype):
         near(loops.affine(wide, W), numpy_loops.affine(np.ascontiguousarray(wide), W), dtype)
 
 
+def test_of_no_row_at_all_the_sum_is_zero(module):
+    nothing = np.empty((0, 2, 3))
+    for by in (loops, numpy_loops):
+        found, most = by.outer_in_double(nothing, nothing)
+        assert most == 0
+        assert not found.any()
+
+
 @pytest.mark.parametrize("N", [7, 200], ids=["in one part", "in several"])
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
 def test_what_is_no_number_is_the_largest(module, N, odd):

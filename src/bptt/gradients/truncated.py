@@ -17,8 +17,8 @@ from bptt.arrays import Array, as_whole
 from bptt.errors import NonFiniteError
 from bptt.gradients.by_lag.one_pass import steps_back
 from bptt.gradients.by_lag.rows import Rows
-from bptt.gradients.by_lag.scaled import Scaled, outer_sum, rows_at_weights, states_normalised
-from bptt.gradients.by_lag.total import trusted
+from bptt.gradients.by_lag.scaled import Scaled, states_normalised
+from bptt.gradients.by_lag.total import part_of_step, trusted
 from bptt.layers import Trace
 from bptt.layers.immediate import state_errors
 
@@ -104,7 +104,7 @@ def _by_the_loops(trace: Trace, d: Array, blocks: list[_Block]) -> Array:
 
 def _scaled(trace: Trace, d: Array, blocks: list[_Block]) -> Scaled:
     """The same step by step, every row of errors with a scale of its own (Q13)."""
-    cell, dW_R = trace.weights.cell, Scaled.zeros(trace.weights.W_R.shape)
+    dW_R = Scaled.zeros(trace.weights.W_R.shape)
     h_prev, e_states = states_normalised(trace.before()[0])
     for block in blocks:
         own = d[block.first : block.end].copy()
@@ -113,8 +113,6 @@ def _scaled(trace: Trace, d: Array, blocks: list[_Block]) -> Scaled:
         for step in steps_back(trace, entering, hand_down=False):
             if step.t < block.start:
                 break
-            one, dz = slice(step.t, step.t + 1), step.moved.step.dz
-            errors, e, states = rows_at_weights(cell, dz.D, dz.e, h_prev[one], trace.saved[one])
-            dW_R += outer_sum(errors, e, None, states)
+            dW_R += part_of_step(trace, step, h_prev)
     dW_R.e += e_states
     return dW_R

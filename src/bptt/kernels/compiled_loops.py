@@ -73,15 +73,15 @@ def outer(a: Array, b: Array, out: Array | None = None, sums: Array | None = Non
 
 def outer_in_double(a: Array, b: Array) -> tuple[Array, float]:
     """``numpy_loops.outer_in_double``."""
-    out, most = np.empty((a.shape[-1], b.shape[-1])), 0.0
+    out = np.zeros((a.shape[-1], b.shape[-1]))
     pieces = _pieces(len(a), 2.0 * a[0].size * b.shape[-1] if a.size else 0)
+    if len(pieces) == 1:
+        return out, C.outer_in_double(a, b, out)
+    part = np.empty_like(out)
     for piece in pieces:
-        part = out if len(pieces) == 1 else np.empty_like(out)
-        most = C.outer_in_double(a[piece], b[piece], part)
-        if part is not out:
-            np.add(part, out if piece.start else 0, out=out)
-            most = max(float(out.max()), -float(out.min()))
-    return out, most
+        C.outer_in_double(a[piece], b[piece], part)
+        out += part
+    return out, max(float(out.max()), -float(out.min()))
 
 
 def squares_of_sums(a: Array, b: Array) -> tuple[Array, Array]:

@@ -32,9 +32,10 @@ def affine(a: Array, M: Array, bias: Array | None = None, out: Array | None = No
     if bias is not None:
         rows += bias
     rows = rows.reshape(*a.shape[:-1], M.shape[1])
-    if out is not None:
-        out[...] = rows
-    return rows
+    if out is None:
+        return rows
+    out[...] = rows
+    return out
 
 
 def outer(a: Array, b: Array, out: Array | None = None, sums: Array | None = None) -> Array:
@@ -206,12 +207,9 @@ class LagTotals(NamedTuple):
     def of(cls, at_weights: Array, rest: Sequence[Array], cut: int) -> "LagTotals":
         """Of the squares of every row, the first ``cut`` of which do not take the step back."""
         parts = (at_weights, at_weights[cut:], *rest)
-        ends = (
-            at_weights.min(initial=np.inf),
-            rest[-1].min(initial=np.inf),
-            rest[-1].max(initial=0),
-        )
-        return cls(*(float(part.sum(dtype=np.float64)) for part in parts), *map(float, ends))
+        sums = [float(part.sum(dtype=np.float64)) for part in parts]
+        least = [float(part.min(initial=np.inf)) for part in (at_weights, rest[-1])]
+        return cls._make((*sums, *least, float(rest[-1].max(initial=0))))
 
 
 class LagNorms(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 from bptt.arrays import Array
 from bptt.errors import NonFiniteError
 from bptt.gradients.by_lag.between_levels import ROWS
-from bptt.gradients.by_lag.one_pass import steps_back
+from bptt.gradients.by_lag.one_pass import StepTaken, steps_back
 from bptt.gradients.by_lag.rows import Rows
 from bptt.gradients.by_lag.scaled import (
     Scaled,
@@ -96,15 +96,14 @@ def layer_scaled(trace: Trace, entering: Rows | None) -> tuple[Scaled, Rows, Row
         trace: the layer's forward pass.
         entering: the errors of its states, or None.
     """
-    cell, (T, B, _) = trace.weights.cell, trace.x.shape
+    T, B, _ = trace.x.shape
     h_prev, e_states = states_normalised(trace.before()[0])
     dW_R, dx, before = (
         Scaled.zeros(trace.weights.W_R.shape), _nothing(trace, trace.x.shape[2]), _nothing(trace, trace.layer.state_size),
     )  # fmt: skip
     for step in steps_back(trace, None if entering is None else entering.filled(), True):
-        one, dz = slice(step.t, step.t + 1), step.moved.step.dz
-        own = rows_at_weights(cell, dz.D, dz.e, h_prev[one], trace.saved[one])
-        dW_R += outer_sum(own[0], own[1], None, own[2])
+        dW_R += part_of_step(trace, step, h_prev)
+        one = slice(step.t, step.t + 1)
         for (D, e), rows in ((dx, step.at_inputs), (before, step.moved.before)):
             assert rows is not None
             D[one], e[one] = rows.D, rows.e
@@ -112,6 +111,19 @@ def layer_scaled(trace: Trace, entering: Rows | None) -> tuple[Scaled, Rows, Row
     dW_R.normalised()
     reach = np.ones((T, B), bool)
     return dW_R, Rows.of(0, *dx, reach), Rows.of(0, *before, reach)
+
+
+def part_of_step(trace: Trace, step: StepTaken, h_prev: Array) -> Scaled:
+    """What the errors of a step have in dW_R.
+
+    Args:
+        trace: the layer's forward pass.
+        step: that they take back.
+        h_prev: (T, B, H) the states that W_R multiplied, of all steps.
+    """
+    one, dz = slice(step.t, step.t + 1), step.moved.step.dz
+    rows = rows_at_weights(trace.weights.cell, dz.D, dz.e, h_prev[one], trace.saved[one])
+    return outer_sum(rows[0], rows[1], None, rows[2])
 
 
 def _nothing(trace: Trace, size: int) -> tuple[Array, Array]:

@@ -52,7 +52,7 @@ def profile_of(parts: Sequence[Acting]) -> StepProfile:
         if (largest := int(top[steps].max())) == NONE:
             continue
         before *= _powers(top[steps] - largest, before.dtype)[:, None]
-        total += Scaled(kernels.outer(own, before).astype(np.float64), largest)
+        total += Scaled(kernels.outer_in_double(own, before)[0], largest)
     size = int(np.frexp(np.abs(total.M).max())[1])
     whole = np.ldexp(total.M, -size)
     square, along_whole = np.square(whole).sum(), whole.T.astype(dz.dtype)
