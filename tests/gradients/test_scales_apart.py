@@ -87,3 +87,29 @@ def test_a_unit_that_is_off_held_nearly_all_of_the_error(dtype, small):
     profile = bptt.by_lag(layer.forward(x), np.array([[[0, 0]], [[1, small]]], dtype))
     assert profile.log10_signal[0] == pytest.approx(np.log10(small), abs=1e-6)
     assert profile.log10_norm[0] == pytest.approx(np.log10(small), abs=1e-6)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("dtype", "T", "z"),
+    [
+        ("float32", 11, -31.0),
+        ("float32", 11, -37.0),
+        ("float64", 86, -160.0),
+        ("float64", 86, -190.0),
+    ],
+)
+def test_a_small_entry_meets_the_only_slope(dtype, T, z, sign):
+    """Of h 1e-30 and 1e-255 are left beside what c keeps, whose gates are saturated: times a slope of 1e-16, dz was zero."""
+    W_R, b = np.zeros((8, 2), dtype), np.full(8, 800, dtype)
+    b[[0, 1, 5]], b[7], W_R[7, 1] = -800, -20.4, 8e5  # i is 0, f is 1; o of unit 1 has a slope
+    layer = bptt.LSTM(np.zeros((8, 1), dtype), W_R, b)
+    h0, c0 = np.array([[[0.1, (z - b[7]) / 8e5]], [[0.1, -40]]], dtype)
+    trace = layer.forward(np.zeros((T, 1, 1), dtype), h0, c0)
+    dh = np.zeros((T, 1, 4), dtype)
+    dh[-1, 0] = [1, sign, 1, 0]
+    profile = bptt.by_lag(trace, dh)
+    slopes, states = trace.linearised()[1][::-1, 0, 7], np.linalg.norm(trace.h[-2::-1, 0], axis=-1)
+    log10 = np.cumsum(np.log10(-slopes.astype(float))) + np.arange(T) * np.log10(8e5)
+    assert log10[-1] < np.log10(np.finfo(dtype).tiny)
+    assert profile.log10_norm == pytest.approx(log10 + np.log10(states), rel=1e-6)

@@ -220,7 +220,7 @@ class LayerWalk:
         cut = 1 if rows.first == 0 and not self.goes_on else 0  # stand at the first step already
         if self.ordinary:
             step = self._by_the_loops(rows, derivatives, cut, hand_down)
-        if not self.ordinary or squares_lost(rows.squares, step):
+        if not self.ordinary or squares_lost(self.cell, rows, derivatives, step):
             e_slopes = None if self.e_slopes is None else self.e_slopes[window]
             step = step_back(
                 self.weights, rows.D, rows.e, derivatives, e_slopes, self.W_R, self.e_weights, cut

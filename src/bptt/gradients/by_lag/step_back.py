@@ -13,8 +13,9 @@ import numpy as np
 
 from bptt import kernels
 from bptt.arrays import Array, squares
-from bptt.cells import Derivatives, Weights
+from bptt.cells import Cell, Derivatives, Weights
 from bptt.cells.scales import brought_to_one, times_slopes, underflown
+from bptt.gradients.by_lag.rows import Rows
 from bptt.gradients.by_lag.scaled import REACH, Sizes
 from bptt.kernels import LagTotals
 
@@ -67,21 +68,28 @@ class SteppedBack:
     totals: LagTotals | None = None
 
 
-def squares_lost(before: Array, step: SteppedBack) -> bool:
-    """Whether dz of some row is not zero but its square is: the units that held nearly all of the row are off.
+def squares_lost(cell: Cell, rows: Rows, derivatives: Derivatives, step: SteppedBack) -> bool:
+    """Whether dz of some row has lost digits, or all of itself: the units that held nearly all of the row are off.
 
     Args:
-        before: (N, B) squares of the rows that took the step by the loops.
-        step: what they made of them.
+        cell: of the layer.
+        rows: that took the step by the loops.
+        derivatives: of their steps.
+        step: what the loops made of them.
     """
     s, totals = step.dz.squares, step.totals
     assert s is not None
     assert totals is not None
-    tiny = np.finfo(s.dtype).tiny
-    if totals.least_at_weights >= tiny:
+    limits = np.finfo(rows.D.dtype)
+    least = max(float(np.finfo(s.dtype).tiny), float(limits.tiny / limits.eps) ** 2)
+    if totals.least_at_weights >= least:
         return False
-    lost = (s < tiny) & (before > 0)
-    return bool(lost.any() and step.dz.D[lost].any())
+    lost = (s < least) & (rows.squares > 0)
+    if not lost.any():
+        return False
+    # Where an error meets a slope that is not zero, neither is their product.
+    d, *slopes = ((array[lost] != 0).astype(array.dtype) for array in (rows.D, *derivatives))
+    return bool(cell.vjp(d, tuple(slopes))[0].any())
 
 
 def of_ordinary_size(weights: Weights, derivatives: Derivatives, e_weights: int) -> bool:
