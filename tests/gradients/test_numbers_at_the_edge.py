@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import bptt
+from bptt.errors import ResidualError
 
 F4 = np.float32
 
@@ -242,3 +243,60 @@ def test_states_as_far_apart_as_the_type_reaches(small):
     assert np.allclose(profile.log10_norm, exact, rtol=1e-14)
     assert profile.log10_whole == pytest.approx(exact[0] + np.log10(6), rel=1e-14)
     assert profile.share[:6] == pytest.approx(np.full(6, 1 / 6), rel=1e-13)
+
+
+def cancelling(dtype, small, size=1.0):
+    """Errors of the upper level add up to nothing; what its inputs have of them is ``small`` beside what is added up.
+
+    Returns:
+        the pass, its errors, and the lags of the lower level as they are where nothing has to cancel.
+    """
+    rng = np.random.default_rng(0)
+    W_R, W_F, x, dh = (rng.normal(size=shape) for shape in ((4, 4), (4, 3), (12, 2, 3), (12, 2, 4)))
+    W_R += (0.9 - W_R.sum(1, keepdims=True)) / 4  # errors that add up to nothing go on so
+    dh -= dh.mean(-1, keepdims=True)
+
+    def run(common):
+        below = bptt.RNN(
+            np.eye(3, dtype=dtype), orthogonal.astype(dtype), np.zeros(3, dtype), "identity"
+        )
+        above = bptt.RNN(
+            (small * W_F + common).astype(dtype), W_R.astype(dtype), np.zeros(4, dtype), "identity"
+        )
+        return bptt.Stack([below, above]).forward(x.astype(dtype))
+
+    orthogonal = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    exact = bptt.by_lag(run(0.0), dh.astype(dtype))[0]
+    return run(1.0), (size * dh).astype(dtype), exact
+
+
+@pytest.mark.parametrize(
+    ("dtype", "small", "size"),
+    [("float64", 1e-4, 1.0), ("float64", 1e-6, 1e-300), ("float32", 1e-3, 1e-30)],
+)
+def test_errors_that_cancel_between_two_levels(dtype, small, size):
+    """dW_R of the lower level has lost digits before its lags are added up, and moves as far with the last place of a weight."""
+    trace, dh, exact = cancelling(dtype, small, size)
+    own = bptt.by_lag(trace, dh)[0]
+    off = 100 * float(np.finfo(dtype).eps) / small
+    assert own.residual > 1e-3 * off
+    assert own.share == pytest.approx(exact.share, abs=off)
+    assert own.log10_norm[:11] == pytest.approx(exact.log10_norm[:11] + np.log10(size), abs=off)
+
+
+@pytest.mark.parametrize("off", [1e-9, 1e-3])
+def test_what_rounding_does_not_explain_is_refused_there_too(monkeypatch, off):
+    """Of a gradient that is right to 1e-11, a part in 1e9 is missing; nothing that is wrong by a thousandth passes."""
+    from bptt.gradients.by_lag import walk
+
+    whole = walk.whole
+
+    def spoilt(trace, errors):
+        found = whole(trace, errors)
+        found[0].M *= 1 + off
+        return found
+
+    trace, dh, _ = cancelling("float64", 1e-4 if off == 1e-9 else 1e-14)
+    monkeypatch.setattr(walk, "whole", spoilt)
+    with pytest.raises(ResidualError, match="lags that add up to dW_R"):
+        bptt.by_lag(trace, dh)

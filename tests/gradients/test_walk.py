@@ -110,7 +110,7 @@ def test_what_is_left_at_the_first_step_meets_no_state(rng, cell, monkeypatch):
     def never(*given):
         raise AssertionError("the scaled pass")
 
-    monkeypatch.setattr(total, "_whole_scaled", never)
+    monkeypatch.setattr(total, "whole_scaled", never)
     T = 12
     layer = {"lstm": bptt.LSTM, "gru": bptt.GRU, "rnn": bptt.RNN}[cell].init(3, 6, rng=rng, dtype="float64")  # fmt: skip
     trace = as_stack_trace(layer.forward(rng.normal(size=(T, 2, 3))))

@@ -1,7 +1,7 @@
 """What is kept of each lag once its signals have moved on, and the profile made of it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -82,6 +82,7 @@ class Tally:
         self.apart = Apart() if by_sequence and one_chunk else None
         self.matrices: list[Array] = []
         self.overflow_lag: int | None = None
+        self.moves: Callable[[], float] | None = None  # ln ‖·‖ of dW_R's, see ``Moves``
 
     def add(self, k: int, lag: Lag) -> None:
         """Count one lag of one chunk."""
@@ -211,7 +212,8 @@ class Tally:
             [total + self.log_h, self.whole.log_norm(), self.left_out.log_norm() + np.log(16)]
         )
         steps = len(self.lags) + self.steps + 16
-        if not miss <= np.log(np.finfo(self.dtype).eps * steps) + summed:
+        eps = np.finfo(self.dtype).eps
+        if not (miss <= np.log(eps * steps) + summed or self._moves_as_far(miss, steps)):
             wider = (
                 "use float64, "
                 if self.dtype == np.float32
@@ -230,6 +232,11 @@ class Tally:
                 "Rounding errors have outgrown the gradient, or errors of a layer's units lie further apart than "
                 f"the type reaches: {wider}shorter sequences or smaller recurrent weights.",
             )  # fmt: skip
+
+    def _moves_as_far(self, miss: float, steps: int) -> bool:
+        """Whether errors had lost as much before the lags were added up; half of the digits must be right."""
+        half = 0.5 * np.log(np.finfo(self.dtype).eps) + self.whole.log_norm()
+        return bool(miss <= half and self.moves and miss <= np.log(steps) + self.moves())
 
     def _per_loss_step(self, k: int, lag: Lag) -> tuple[slice, Array]:
         """The loss steps that have a signal at this lag, and log10 of the signal of each."""

@@ -38,7 +38,7 @@ def whole(trace: StackTrace, errors: list[Rows | None]) -> list[Scaled]:
             return [Scaled(dW_R.astype(np.float64), top).normalised() for dW_R in dW_Rs]
     except NonFiniteError:
         pass  # a layer's error overflowed on its way to the layer below: the scaled pass takes it
-    return _whole_scaled(trace, errors)
+    return whole_scaled(trace, errors)
 
 
 def trusted(dW_R: Array, trace: Trace) -> bool:
@@ -78,7 +78,9 @@ def _placed(trace: Trace, rows: Rows | None, top: int) -> Array:
     return d
 
 
-def _whole_scaled(trace: StackTrace, errors: list[Rows | None]) -> list[Scaled]:
+def whole_scaled(trace: StackTrace, errors: list[Rows | None]) -> list[Scaled]:
+    """The same with scales kept step by step, whether they are needed or not."""
+
     def step(number: int, t: Trace, d: Rows | None) -> tuple[Scaled, Rows]:
         dW_R, dx, _ = layer_scaled(t, d)
         return dW_R, dx

@@ -11,6 +11,7 @@ chunks and their G_k added up.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from typing import Any, overload
 
@@ -20,6 +21,7 @@ from bptt.gradients.by_lag.between_levels import HANDED_DOWN
 from bptt.gradients.by_lag.lag_profile import LagProfile
 from bptt.gradients.by_lag.layer_walk import LayerWalk
 from bptt.gradients.by_lag.loss_steps import chunks_of, error_rows, one_way, stride_of
+from bptt.gradients.by_lag.moves import Moves
 from bptt.gradients.by_lag.rows import Rows, together
 from bptt.gradients.by_lag.tally import Tally
 from bptt.gradients.by_lag.total import whole
@@ -155,6 +157,9 @@ def lags_of(trace: StackTrace, dh: Any, walking: Walking) -> list[LagProfile]:
         )
         for t, total in zip(trace.traces, whole(trace, every), strict=True)
     ]  # fmt: skip
+    moves = Moves(trace, dh)
+    for number, tally in enumerate(tallies):
+        tally.moves = partial(_of_layer, moves, number)
     if len(chunks) > 1:
         walking = replace(walking, tolerance=0.0)
     told = Told(walking, every)
@@ -171,6 +176,10 @@ def lags_of(trace: StackTrace, dh: Any, walking: Walking) -> list[LagProfile]:
         for tally, rest in zip(tallies, whole(trace, rests), strict=True):
             tally.left_out = rest
     return [tally.profile() for tally in tallies]
+
+
+def _of_layer(moves: Moves, number: int) -> float:
+    return moves.log_norms[number]
 
 
 def _walk(
