@@ -47,6 +47,19 @@ def test_slopes_below_the_type(activation, z, log_slope, dtype):
     assert product.log10_singular_values()[0, 0] == pytest.approx(4 * exact / math.log(10))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("activation", ["tanh", "logistic"])
+def test_a_unit_that_sends_nothing_back_has_no_say_in_the_scale(activation, dtype):
+    """W_R sends back nothing of unit 0, whose slope is e^2000 of that of unit 1: all of the direction was said to be lost."""
+    trace = held_at([900.0, 2900.0], [[0, 0], [0.5, 0.25]], dtype, activation)
+    exact = -2900.0 if activation == "logistic" else math.log(4) - 5800
+    found = lyapunov(trace, skip=1).exponents
+    assert found[0] == pytest.approx(exact + math.log(0.25), rel=1e-6)
+    product = jacobian_product(trace, 3, 2).log10_singular_values()[0]
+    size = 2 * exact + math.log(0.25) + 0.5 * math.log(0.25 + 0.0625)
+    assert product[0] == pytest.approx(size / math.log(10), rel=1e-6)
+
+
 def test_a_unit_that_is_off_has_no_exponent():
     assert lyapunov(held_at([-1.0], [[0.5]], "float64", "relu"), skip=0).exponents[0] == -np.inf
 

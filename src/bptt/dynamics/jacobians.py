@@ -59,6 +59,7 @@ class RowsBack:
         e = int(np.frexp(np.abs(W_R).max())[1])
         self.e_weights = e if abs(e) > ORDINARY else 0
         self.W_R = np.ldexp(W_R, -self.e_weights)
+        self.sends = W_R.any(1)  # what W_R sends nothing back of must not set the scale of a row
         self.product = kernels.product(self.W_R, trace.x.shape[1] * n)
         self.stretch: tuple[int, Derivatives] | None = None  # the first step of some, and theirs
 
@@ -86,7 +87,7 @@ class RowsBack:
         carry, e = None, np.zeros(V.shape[:2], np.int64)
         if underflown(weights, own):
             slopes, e_slopes = slopes_apart(weights, trace.part(t, t + 1)[0], own)
-            derivatives = _for_each_row(slopes, V)
+            derivatives = _for_each_row((slopes[0] * self.sends,), V)
             dz, e = times_slopes(V, e, *derivatives, *_for_each_row((e_slopes,), V))
         else:
             derivatives = _for_each_row(own, V)

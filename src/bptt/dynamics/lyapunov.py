@@ -57,9 +57,9 @@ def lyapunov(trace: Trace, count: int | None = None, skip: int | None = None) ->
     """The leading exponents of a layer driven by its inputs.
 
     An exponent is -inf where slopes are exactly zero in all of its direction: units of a ReLU that are off, gates that have
-    rounded to 0 or 1, a reset. Slopes of tanh, the logistic and softsign never are, however small. Beside the
-    first exponent, one whose direction shrinks in a single step by 1e-15 (1e-7 in float32) of what the first does is lost
-    in rounding.
+    rounded to 0 or 1, a reset. Slopes of tanh, the logistic and softsign never are, however small; but an entry of a
+    direction counts as zero where the type cannot hold it beside the largest. Beside the first exponent, one whose
+    direction shrinks in a single step by 1e-15 (1e-7 in float32) of what the first does is lost in rounding.
 
     Args:
         trace: from a layer's ``forward``; long, a hundred steps and more.
