@@ -1,11 +1,15 @@
 """What the site is made of besides the pages in this folder: those at the root, and every option of every command."""
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
 MANY = 40  # characters in a cell that is words
+CELL = re.compile(r"<(t[dh])([^>]*)>(.*?)</t[dh]>", re.S)
+NUMBER = re.compile(r"(?!.*, )[-+±×<>≈%.,\d()e ]{1,16}|inf|none")
+SIZES = re.compile(r"([A-Z]\d: )?(\d[\d.]*, )+\d[\d.]*")
 ELSEWHERE = {
     "CHANGELOG.md": "changes.md", "CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md",
     "CODE_OF_CONDUCT.md": "conduct.md",
@@ -36,7 +40,7 @@ def on_post_page(output: str, *, page: Any, config: Any) -> str:
 def on_page_content(html: str, *, page: Any, config: Any, files: Any) -> str:
     """For a phone: a picture leads to itself at full size, an option is not broken, and a cell says what it holds."""
     html = re.sub(r'<img [^>]*?src="([^"]+)"[^>]*>', r'<a href="\1">\g<0></a>', html)
-    html = re.sub(r"<td>(.*?)</td>", _cell, html, flags=re.S)
+    html = re.sub(r"<table>.*?</table>", _table, html, flags=re.S)
     return re.sub(r"<code>(?:[^<]|<wbr>)*</code>", _options, html)
 
 
@@ -45,17 +49,34 @@ def _options(code: re.Match[str]) -> str:
     return re.sub(r"(?<![\w<-])(--?\w[\w-]{0,24})", r'<span class="whole">\1</span>', code[0])
 
 
-def _cell(found: re.Match[str]) -> str:
-    """A number stays in one line, words are given room, and code may be broken behind a mark, not elsewhere."""
-    words = re.sub(r"<[^>]*>", "", found[1])
-    kind = ""
-    if re.fullmatch(r"(?!.*, )[-+±×<>≈%.,\de ]{1,16}", words):
-        kind = ' class="number"'
+def _table(found: re.Match[str]) -> str:
+    """Columns of numbers stand on the right, as their headings do."""
+    head, *body = (CELL.findall(row) for row in re.findall(r"<tr>.*?</tr>", found[0], re.S))
+    columns = [[_words(cell[2]) for cell in column] for column in zip(*body, strict=True)]
+    right = [
+        any(column) and all(NUMBER.fullmatch(words) for words in column if words)
+        for column in columns
+    ]
+    places = itertools.cycle(range(len(head)))
+    return CELL.sub(lambda cell: _cell(cell, right=right[next(places)]), found[0])
+
+
+def _words(html: str) -> str:
+    return re.sub(r"<[^>]*>", "", html)
+
+
+def _cell(found: re.Match[str], *, right: bool) -> str:
+    """Numbers and sizes stay in one line, words are given room, and code may be broken behind a mark, not elsewhere."""
+    tag, given, inner = found.groups()
+    kinds, words = ["right"] * right, _words(inner)
+    if tag == "td" and (NUMBER.fullmatch(words) or SIZES.fullmatch(words)):
+        kinds.append("number")
     elif len(words) > MANY:
-        kind = ' class="words"'
+        kinds.append("words")
     mark = re.compile(r"([_/.=])(?=\w)")
-    inner = re.sub(r"(?<=<code>)[^<]*", lambda code: mark.sub(r"\1<wbr>", code[0]), found[1])
-    return f"<td{kind}>{inner}</td>"
+    inner = re.sub(r"(?<=<code>)[^<]*", lambda code: mark.sub(r"\1<wbr>", code[0]), inner)
+    kind = f' class="{" ".join(kinds)}"' if kinds else ""
+    return f"<{tag}{given}{kind}>{inner}</{tag}>"
 
 
 def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:

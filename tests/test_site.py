@@ -95,16 +95,45 @@ def test_pages_that_lie_elsewhere_lead_to_pages(source):
     assert {link for link in links if not link.startswith("https:")} <= PAGES | MADE
 
 
+def seen(html):
+    return website.on_page_content(html, page=None, config=None, files=None)
+
+
 def test_what_a_phone_needs():
-    """Code in a table may be broken behind a mark alone, options and numbers nowhere; a picture leads to itself."""
-    row = '<td><code>bptt/a_b</code></td><td><code>x</code>, y</td><img alt="a" src="i/p.png">'
-    assert website.on_page_content(row, page=None, config=None, files=None) == (
-        "<td><code>bptt/<wbr>a_<wbr>b</code></td><td><code>x</code>, y</td>"
-        '<a href="i/p.png"><img alt="a" src="i/p.png"></a>'
+    """An option is broken nowhere; a picture leads to itself."""
+    assert seen('<code>tasks --needed-lag 3</code><img alt="a" src="i/p.png">') == (
+        '<code>tasks <span class="whole">--needed-lag</span> 3</code><a href="i/p.png"><img alt="a" src="i/p.png"></a>'
     )
+
+
+def rows(cell, *rows):
+    return "".join(
+        f"<tr>{''.join(f'<{cell}{inner}</{cell}>' for inner in row)}</tr>" for row in rows
+    )
+
+
+def test_what_a_table_needs():
+    """Numbers stand on the right, below their heading; they and sizes are broken nowhere, code behind a mark alone."""
     words = "what is said in more than forty characters"
-    row = f"<code>tasks --needed-lag 3</code><td>1e-10.7</td><td>1.54 ± 0.098</td><td>20, 1, 8</td><td>{words}</td>"
-    assert website.on_page_content(row, page=None, config=None, files=None) == (
-        '<code>tasks <span class="whole">--needed-lag</span> 3</code><td class="number">1e-10.7</td><td class="number">1.54 ± 0.098</td>'
-        f'<td>20, 1, 8</td><td class="words">{words}</td>'
+    head = rows("th", [">", ">T, B, H", ">ms", ' style="x">of', ">said"])
+    body = rows(
+        "td",
+        [">a", ">S1: 20, 1, 8", ">1.54 ± 0.098", ' style="x">1e-10.7', f">{words}"],
+        [">2", ">5, 1, 8", ">", ' style="x">few', "><code>bptt/a_b</code>, y"],
     )
+    assert seen(f"<table>{head}{body}</table>") == (
+        "<table>"
+        + rows("th", [">", ">T, B, H", ' class="right">ms', ' style="x">of', ">said"])
+        + rows(
+            "td",
+            [
+                ">a", ' class="number">S1: 20, 1, 8', ' class="right number">1.54 ± 0.098', ' style="x" class="number">1e-10.7',
+                f' class="words">{words}',
+            ],
+            [
+                ' class="number">2', ' class="number">5, 1, 8', ' class="right">', ' style="x">few',
+                "><code>bptt/<wbr>a_<wbr>b</code>, y",
+            ],
+        )
+        + "</table>"
+    )  # fmt: skip
