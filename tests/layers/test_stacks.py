@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import bptt
 from bptt import reference
 from bptt.cells.activations import ACTIVATIONS
-from bptt.errors import OptionError, ShapeError
+from bptt.errors import NonFiniteError, OptionError, ShapeError
 from bptt.layers.levels import Bidirectional
 from bptt.verification import verify
 from tests.conftest import golden, golden_names, relative
@@ -389,3 +389,17 @@ def test_chunks_and_what_is_left_out(rng):
                            bptt.by_lag(trace, dh, max_lag=4, loss_chunk=6), strict=True):  # fmt: skip
         assert part.rest == pytest.approx(whole.rest, rel=1e-9)
         assert part.residual < 1e-13
+
+
+@pytest.mark.parametrize("kept", [2.0, 0.0])
+def test_a_mask_that_drives_states_beyond_the_type(kept):
+    """States of 1e200 times a mask of 1e200: refused with the mask's name and the step, and without a warning."""
+    levels = [bptt.RNN(np.eye(2), np.eye(2) * 0, np.zeros(2), "identity") for _ in range(2)]
+    x, mask = np.ones((5, 1, 2)), np.ones((5, 1, 2))
+    x[3], mask[3] = 1e200, [1e200, kept]
+    stack = bptt.Stack(levels)
+    with pytest.raises(NonFiniteError, match=r"^masks\[1\]: .* an overflow at step 3 of 5"):
+        stack.forward(x, masks=[None, mask])
+    trace = stack.forward(np.zeros_like(x), masks=[None, mask])
+    with pytest.raises(NonFiniteError, match="dh"):
+        stack.backward(trace, x)

@@ -48,6 +48,8 @@ class ProjectedMask:
 Mask = Array | ProjectedMask
 
 
+# A product that overflows is refused by whom it comes to, with the number of its step.
+@np.errstate(over="ignore", invalid="ignore")
 def masked(x: Array, mask: Mask | None) -> Array:
     """A level's inputs (..., H) behind the mask."""
     if isinstance(mask, ProjectedMask):
@@ -55,6 +57,7 @@ def masked(x: Array, mask: Mask | None) -> Array:
     return x if mask is None else np.asarray(x * mask)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def masked_back(dx: Array, mask: Mask | None) -> Array:
     """Errors (..., H) in front of the mask, from those at a level's inputs behind it."""
     if isinstance(mask, ProjectedMask):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from bptt.arrays import Array, as_floats, as_kind
-from bptt.errors import OptionError, ShapeError
+from bptt.errors import NonFiniteError, OptionError, ShapeError
 from bptt.layers.backward import backward
 from bptt.layers.descent import ARRAYS, descend
 from bptt.layers.immediate import check_trace
@@ -73,9 +73,14 @@ class Stack(Levels):
         levels: list[LevelTrace] = []
         number = 0
         masks = self._masks(masks, T, B)
-        for level, mask in zip(self.levels, masks, strict=True):
+        for turn, (level, mask) in enumerate(zip(self.levels, masks, strict=True)):
             n = len(level_layers(level))
             x = masked(x, mask)
+            if mask is not None and not (finite := np.isfinite(x).all((1, 2))).all():
+                raise NonFiniteError(
+                    f"masks[{turn}]", f"inputs of its level within {x.dtype} behind it",
+                    f"an overflow at step {int(np.argmin(finite))} of {T}", "Scale the level below it down.",
+                )  # fmt: skip
             given = list(zip(h0s[number : number + n], c0s[number : number + n], strict=True))
             levels.append(level_forward(level, x, given, lengths, resets))
             x, number = np.ascontiguousarray(level_outputs(levels[-1])), number + n
