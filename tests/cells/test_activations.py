@@ -31,6 +31,32 @@ def test_steepest_slope(name):
     assert a.derivative(z, a.value(z)).max() == pytest.approx(a.steepest, rel=1e-6)
 
 
+@pytest.mark.skipif(np.finfo(np.longdouble).maxexp < 16000, reason="needs numbers of 80 bits")
+@pytest.mark.parametrize("name", ["tanh", "logistic", "softsign", "scaled_tanh"])
+def test_slopes_below_the_type_have_all_digits(name):
+    """From their logarithm those of softsign had lost the last two: a slope of 1e-356 is off by ln 1e356 units of its last place."""
+    z = np.array([-1.0, 1.0])[:, None] * (
+        10.0 ** np.linspace(154, 307) if name == "softsign" else np.linspace(360.0, 3000.0)
+    )
+    slopes, e = ACTIVATIONS[name].slope_apart(z)
+    size = np.abs(z.astype(np.longdouble))
+    exact = {
+        "tanh": lambda: 4 * np.exp(-2 * size),
+        "logistic": lambda: np.exp(-size),
+        "softsign": lambda: 1 / (1 + size) ** 2,
+        "scaled_tanh": lambda: (
+            4
+            * np.longdouble(1.7159)
+            * np.longdouble(2 / 3)
+            * np.exp(-2 * np.longdouble(2 / 3) * size)
+        ),
+    }[name]()
+    off = np.abs(slopes * np.exp2(e.astype(np.longdouble)) / exact - 1) / np.finfo(float).eps
+    # of e^-z the last digits are those of z
+    assert (off <= 4 + (0 if name == "softsign" else 4 * size)).all()
+    assert (np.abs(np.frexp(slopes)[1]) <= 3).all()
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_type_and_range(name, dtype):

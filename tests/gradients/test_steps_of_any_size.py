@@ -43,6 +43,16 @@ def test_slopes_below_the_range(activation, dtype, z, w, size):
     assert steps.norm[2] > 1e-60
 
 
+def test_slopes_below_the_range_have_all_digits():
+    """Softsign at 1e170 has the slope 1e-340; taken from its logarithm it was off by 1e-13, and the share of its step with it."""
+    z, w = 1e170, 2.0**400
+    trace = held(z, 4, "float64", "softsign", w)
+    dh = np.zeros_like(trace.z)
+    dh[-1] = 1
+    exact = (2.0**200 / z) ** 2
+    assert by_step(trace, dh).share[2] == pytest.approx(exact, rel=2e-15, abs=0)
+
+
 @pytest.mark.parametrize("cell", [bptt.RNN, bptt.LSTM, bptt.GRU], ids=lambda c: c.__name__)
 def test_float32_has_the_steps_of_float64(cell):
     """400 steps through two layers: errors leave float32's range on their way, and come back to it."""

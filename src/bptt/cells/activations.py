@@ -8,6 +8,7 @@ as h rounds to 1, and a signal of 1e-20 is a result here, not a zero.
 above 1 (the scaled tanh here) it can also grow.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ import numpy as np
 
 from bptt.arrays import Array
 from bptt.errors import OptionError
+
+# Exponents below -SMALLEST count as zero: whole numbers of 64 bits must hold their sums.
+SMALLEST = 2.0**40
 
 Pair = tuple[Callable[[Array], Any], Callable[[Array], Any]]
 
@@ -30,7 +34,8 @@ class Activation:
         derivative: (z, h) -> φ′(z), elementwise.
         steepest: γ = sup φ′, dimensionless; None where it is not known (a user's own pair).
         curvature: (z, h, φ′(z)) -> φ″(z), elementwise; 0 at a kink, None where it is not known.
-        log_slope: z -> ln φ′(z), elementwise, where φ′ goes on beyond the range of the types; else None.
+        slope_apart: z -> m, e with φ′(z) = m 2^e, elementwise and m about 1, where φ′ goes on beyond the range of the
+            types; else None.
     """
 
     name: str
@@ -38,7 +43,7 @@ class Activation:
     derivative: Callable[[Array, Array], Array]
     steepest: float | None
     curvature: Callable[[Array, Array, Array], Array] | None = None
-    log_slope: Callable[[Array], Array] | None = None
+    slope_apart: Callable[[Array], tuple[Array, Array]] | None = None
 
 
 def logistic(z: Array) -> Array:
@@ -65,12 +70,26 @@ def _logistic_slope(z: Array, h: Array) -> Array:
     return np.asarray(e / np.square(1 + e))
 
 
+def _exp_apart(log: Array) -> tuple[Array, Array]:
+    """e^log as m 2^e; zero below 2^-SMALLEST."""
+    log2 = log / math.log(2.0)
+    e = np.ceil(np.maximum(log2, -SMALLEST))
+    m = np.where(log2 > -SMALLEST, np.exp2(np.maximum(log2 - e, -2)), 0)
+    return m, e.astype(np.int64)
+
+
 def _log_sech2(z: Array) -> Array:
     return np.asarray(np.log(4.0) - 2 * np.abs(z) - 2 * np.log1p(np.exp(-2 * np.abs(z))))
 
 
 def _log_logistic_slope(z: Array) -> Array:
     return np.asarray(-np.abs(z) - 2 * np.log1p(np.exp(-np.abs(z))))
+
+
+def _softsign_slope_apart(z: Array) -> tuple[Array, Array]:
+    """1 / (1 + |z|)²: its logarithm, a number of hundreds, would not have its last digits."""
+    m, e = np.frexp(1 + np.abs(z))
+    return np.square(1 / m), -2 * e.astype(np.int64)
 
 
 # LeCun 1998, "Efficient BackProp": 1.7159 tanh(2z/3). Its slope at 0 is 1.1439, above one.
@@ -85,7 +104,8 @@ def _straight(z: Array, h: Array, slope: Array) -> Array:
 ACTIVATIONS: dict[str, Activation] = {
     a.name: a
     for a in (
-        Activation("tanh", np.tanh, lambda z, h: _sech2(z), 1.0, lambda z, h, slope: -2 * h * slope, _log_sech2),
+        Activation("tanh", np.tanh, lambda z, h: _sech2(z), 1.0, lambda z, h, slope: -2 * h * slope,
+                   lambda z: _exp_apart(_log_sech2(z))),
         Activation("relu", lambda z: np.maximum(z, 0), lambda z, h: (h > 0).astype(h.dtype), 1.0, _straight),
         Activation(
             "leaky_relu",
@@ -94,14 +114,15 @@ ACTIVATIONS: dict[str, Activation] = {
             1.0,
             _straight,
         ),
-        Activation("logistic", logistic, _logistic_slope, 0.25, lambda z, h, slope: (1 - 2 * h) * slope, _log_logistic_slope),
+        Activation("logistic", logistic, _logistic_slope, 0.25, lambda z, h, slope: (1 - 2 * h) * slope,
+                   lambda z: _exp_apart(_log_logistic_slope(z))),
         Activation(
             "softsign",
             lambda z: z / (1 + np.abs(z)),
             lambda z, h: np.square(1 / (1 + np.abs(z))),
             1.0,
             lambda z, h, slope: -2 * np.sign(z) * slope / (1 + np.abs(z)),
-            lambda z: -2 * np.log1p(np.abs(z)),
+            _softsign_slope_apart,
         ),
         Activation(
             "hard_tanh",
@@ -117,7 +138,7 @@ ACTIVATIONS: dict[str, Activation] = {
             lambda z, h: _A * _B * _sech2(_B * z),
             _A * _B,
             lambda z, h, slope: -2 * _B / _A * h * slope,
-            lambda z: np.log(_A * _B) + _log_sech2(_B * z),
+            lambda z: _exp_apart(np.log(_A * _B) + _log_sech2(_B * z)),
         ),
     )
 }  # fmt: skip

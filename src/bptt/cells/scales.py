@@ -11,8 +11,6 @@ from bptt.arrays import Array
 from bptt.cells.cell import Derivatives, Weights
 
 LOG2 = math.log(2.0)
-# Exponents below -SMALLEST count as zero: whole numbers of 64 bits must hold their sums.
-SMALLEST = 2.0**40
 
 
 def brought_to_one(D: Array, e: Array) -> tuple[Array, Array]:
@@ -37,19 +35,17 @@ def slopes_apart(
         derivatives: (φ′(z),).
     """
     slopes, e = np.frexp(derivatives[0])
-    log_slope = weights.phi.log_slope
+    apart = weights.phi.slope_apart
     lost = derivatives[0] < np.finfo(slopes.dtype).tiny
-    if log_slope is not None and lost.any():
-        log2 = log_slope(saved[lost].astype(np.float64)) / LOG2
+    if apart is not None and lost.any():
         e = e.astype(np.int64)
-        e[lost] = np.ceil(np.maximum(log2, -SMALLEST)).astype(np.int64)
-        slopes[lost] = np.where(log2 > -SMALLEST, np.exp2(np.maximum(log2 - e[lost], -2)), 0)
+        slopes[lost], e[lost] = apart(saved[lost].astype(np.float64))
     return (slopes,), e.astype(np.int64)
 
 
 def underflown(weights: Weights, derivatives: Derivatives) -> bool:
     """Whether slopes of an RNN are zero, or denormal, that should not be."""
-    if not weights.cell.choose_phi or weights.phi.log_slope is None:
+    if not weights.cell.choose_phi or weights.phi.slope_apart is None:
         return False
     return bool(derivatives[0].min() < np.finfo(derivatives[0].dtype).tiny)
 
