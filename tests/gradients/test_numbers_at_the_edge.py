@@ -300,3 +300,23 @@ def test_what_rounding_does_not_explain_is_refused_there_too(monkeypatch, off):
     monkeypatch.setattr(walk, "whole", spoilt)
     with pytest.raises(ResidualError, match="lags that add up to dW_R"):
         bptt.by_lag(trace, dh)
+
+
+@pytest.mark.parametrize("power", [-110, 110])
+def test_a_mask_of_any_size(power):
+    """Errors of 2^35 times a mask of 2^110 leave float32 before they are scaled again; a power of two changes no digit."""
+    rng = np.random.default_rng(0)
+    levels = [bptt.RNN.init(3, 3, rng=rng, activation="identity") for _ in range(2)]
+    for level in levels:
+        level.b[:] = 0
+    x, dh, mask = (rng.normal(size=(6, 2, 3)).astype(F4) for _ in range(3))
+
+    def lags(power):
+        half, third = F4(2.0 ** (-power / 2)), F4(2.0 ** (power / 110 * 35))
+        trace = bptt.Stack(levels).forward(half * x, masks=[None, F4(2.0**power) * mask])
+        return bptt.by_lag(trace, third * dh)[0]
+
+    ordinary, masked = lags(0), lags(power)
+    moved = (power / 2 + power / 110 * 35) * np.log10(2)
+    assert np.allclose(masked.log10_norm[:5], ordinary.log10_norm[:5] + moved, rtol=0, atol=1e-5)
+    assert np.allclose(masked.share, ordinary.share, rtol=0, atol=1e-5)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from bptt.gradients.by_lag.rows import Rows
+from bptt.gradients.by_lag.scaled import normalised
 from bptt.layers.descent import Algebra
 from bptt.layers.levels import BidirectionalTrace
-from bptt.layers.masks import Mask, masked_back
+from bptt.layers.masks import Mask, ProjectedMask, masked_back
 from bptt.layers.sequences import in_reverse
 from bptt.layers.trace import Trace
 
@@ -42,8 +43,11 @@ def join_rows(
         joined = other if one is None else one if other is None else one.plus(other)
     if joined is None or mask is None:
         return joined
-    D = masked_back(joined.D, mask[joined.steps])
-    return Rows.of(joined.first, D, joined.e.copy(), joined.reach, stride=joined.stride)
+    part, e = mask[joined.steps], 0
+    if not isinstance(part, ProjectedMask):
+        part, e = normalised(part)
+    D = masked_back(joined.D, part)
+    return Rows.of(joined.first, D, joined.e + e, joined.reach, stride=joined.stride)
 
 
 def turned(rows: Rows, trace: Trace) -> Rows:
