@@ -51,3 +51,33 @@ def test_a_run_of_them_touches_no_matrix(rng, monkeypatch):
     for _ in range(5):
         bill.add_nothing()
     assert len(bill.rows) == 6
+
+
+@pytest.mark.parametrize("e", [0, 700, -700])
+def test_lags_that_are_counted_together_are_billed_as_they_are_one_by_one(rng, e):
+    """Runs of one scale, of zeros, and of what leaves nothing."""
+    parts = [Scaled(rng.standard_normal((8, 5)), e - 3 * (k // 4)) for k in range(16)]
+    parts[8:10] = [Scaled.zeros((8, 5)), Scaled.zeros((8, 5))]
+    whole = Scaled.zeros((8, 5))
+    for part in parts:
+        whole += part
+    together, singly = Bill(whole), Bill(whole)
+    norms = together.add(*parts[:5]) + together.add(*parts[5:])
+    assert norms == [norm for part in parts for norm in singly.add(part)]
+    np.testing.assert_allclose(together.rows, singly.rows, rtol=1e-13, atol=1e-13)
+    assert together.sizes == singly.sizes
+    for name in ("kept", "remaining", "kept_chunked", "left_chunked"):
+        one, other = getattr(together, name), getattr(singly, name)
+        np.testing.assert_array_equal(one.M, other.M)
+        assert one.e == other.e
+
+
+def test_a_rest_too_small_to_square_is_measured_lag_by_lag(rng):
+    """Where a sum of squares leaves float64, the matrix of just that lag is asked."""
+    part = rng.standard_normal((8, 5))
+    parts = [Scaled(part), Scaled(part * 1e-150), Scaled(part * 1e-170)]
+    bill = Bill(Scaled(part))
+    bill.add(*parts)
+    left = [row[2] for row in bill.rows]
+    assert left[0] == -np.inf
+    assert left[1:] == pytest.approx([np.log(1e-150), np.log(1e-150)], abs=1e-12)

@@ -6,7 +6,7 @@ import pytest
 from bptt.cells import Weights, gru, lstm, rnn
 from bptt.cells.activations import ACTIVATIONS
 from bptt.kernels import compiled_loops as loops
-from bptt.kernels import numpy_loops
+from bptt.kernels import numpy_lags, numpy_loops
 
 CELLS = {cell.name: cell for cell in (rnn.CELL, lstm.CELL, gru.CELL)}
 TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
@@ -87,7 +87,7 @@ def test_step_back_in_lag_is_numpys(module, name, dtype):
         derivatives, W_R = numpy_loops.linearised(weights, saved, states, keep), weights.W_R
         cut = (N + H) % min(N, 4)
         results = []
-        for step in (numpy_loops.LagStep(cell, W_R), loops.LagStep(cell, W_R)):
+        for step in (numpy_lags.LagStep(cell, W_R), loops.LagStep(cell, W_R)):
             dz, arriving = (
                 np.empty((N, B, len(W_R)), dtype),
                 np.empty((N - cut, B, D.shape[2]), dtype),
@@ -167,15 +167,24 @@ def test_squares_of_sums_may_leave_the_range_of_floats(module):
 
 def test_the_bill_is_numpys(module):
     rng = np.random.default_rng(3)
+    factors = [0.5, 2.0, 0.25, 3.0, 1.5, 0.75, 1.25, 2.5], [1.0, 0.5, 2.0, 0.25, 1.0, 0.5, 0.5, 1.0]
     for rows, columns, *_ in shapes():
-        arrays = [rng.normal(size=(rows, columns)) for _ in range(6)]
-        copies = [array.copy() for array in arrays]
-        by = [0.5, 2.0, 0.25, 3.0, 1.5, 0.75, 1.25, 2.5]
-        expected = numpy_loops.bill(*copies, by)
-        found = loops.bill(*arrays, by)
-        assert np.allclose(found, expected, rtol=1e-12, atol=1e-10)
-        for one, other in zip(arrays, copies, strict=True):
-            near(one, other, "float64")
+        W, *sums = rng.normal(size=(5, rows, columns))
+        lags = list(rng.normal(size=(3, rows, columns)))
+        expected, found = np.empty((2, 4, rows, columns))
+        for bill, to in ((numpy_loops.bill, expected), (loops.bill, found)):
+            products = bill(lags, W, sums, list(to), *factors)
+            assert np.allclose(
+                products[0],
+                numpy_loops.bill(lags[:1], W, sums, list(np.empty_like(to)), *factors)[0],
+            )
+        assert np.allclose(
+            products,
+            numpy_loops.bill(lags, W, sums, list(expected), *factors),
+            rtol=1e-12,
+            atol=1e-10,
+        )
+        near(found, expected, "float64")
 
 
 def test_an_array_of_another_shape_type_or_layout_is_refused(module):

@@ -26,13 +26,18 @@ def everything(cell, dtype, B=13):
     found = [saved, *states, *loops.backward(weights, d, saved, states, keep, carried)]
     derivatives = loops.linearised(weights, saved, states, keep)
     found += derivatives
+    behind = np.empty((24 - 3, B, d.shape[2]), dtype)
+    states_before = np.ascontiguousarray(states[0][:-1])
+    block = loops.LagStep(cell, W_R).several(d, derivatives, states_before, 0, behind, 3)
+    found += [behind, *(block.squares[j, 0, j:] for j in range(3)), block.G, np.array(block.totals)]
     dz, arriving = np.empty((24, B, len(W_R)), dtype), np.empty((21, B, d.shape[2]), dtype)
     norms = loops.LagStep(cell, W_R)(d, derivatives, 3, dz, arriving)
     found += [dz, arriving, norms.at_weights, norms.through, norms.arriving]
     found += [np.array(norms.totals), loops.outer_in_double(dz, x)[0], loops.outer(dz, x)]
-    matrices = [rng.normal(size=(700, 90)) for _ in range(6)]
-    products = loops.bill(*matrices, [0.5, 1.0, 2.0, 3.0, 0.5, 1.0, 2.0, 3.0])
-    return [*found, *matrices[2:], np.array(products)]
+    lags, sums = list(rng.normal(size=(3, 700, 90))), list(rng.normal(size=(4, 700, 90)))
+    to, factors = list(np.empty((4, 700, 90))), [0.5, 1.0, 2.0, 3.0, 0.5, 1.0, 2.0, 3.0]
+    products = loops.bill(lags, rng.normal(size=(700, 90)), sums, to, factors, factors)
+    return [*found, *to, np.array(products)]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

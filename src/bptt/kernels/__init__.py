@@ -1,6 +1,6 @@
 """The loops over a sequence: slow and obvious in NumPy, and the same compiled.
 
-``dispatch`` decides which of the two runs; ``numpy_loops`` says what each function computes. The C++ is in
+``dispatch`` decides which of the two runs; ``numpy_loops`` and ``numpy_lags`` say what each function computes. The C++ is in
 ``cpp/``, one module per instruction set.
 """
 
@@ -17,11 +17,14 @@ from bptt.kernels.dispatch import (
     product,
     squares_of_sums,
 )
-from bptt.kernels.numpy_loops import LagNorms, LagTotals, before
+from bptt.kernels.numpy_lags import LagBlock, LagNorms, LagStep, LagTotals
+from bptt.kernels.numpy_loops import before
 from bptt.kernels.pool import empty
 
 __all__ = [
+    "LagBlock",
     "LagNorms",
+    "LagStep",
     "LagTotals",
     "affine",
     "backward",

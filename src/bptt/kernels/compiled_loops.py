@@ -1,6 +1,6 @@
-"""The compiled loops with the signatures of ``numpy_loops``: the arrays are made here.
+"""The compiled loops with the signatures of ``numpy_loops`` and ``numpy_lags``: the arrays are made here.
 
-``numpy_loops`` says what each computes.
+These two say what each computes.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,13 +12,20 @@ from bptt.arrays import Array
 from bptt.cells import Cell, Derivatives, States, Weights, gru, lstm, rnn
 from bptt.cells.activations import ACTIVATIONS, Activation
 from bptt.kernels.instruction_sets import compiled
-from bptt.kernels.numpy_loops import LagNorms, LagTotals, before
+from bptt.kernels.numpy_lags import LagBlock, LagNorms, LagTotals
+from bptt.kernels.numpy_loops import before
 from bptt.kernels.pool import empty
 
 C: Any = compiled
 RNN, LSTM, GRU = rnn.CELL, lstm.CELL, gru.CELL
 NUMBERS = {activation: number for number, activation in enumerate(ACTIVATIONS.values())}
 MANY = 1 << 20  # rows that the walk by lag has at once, as a rule
+PARTS = {
+    4096: 8,
+    512: 4,
+    128: 2,
+    0: 1,
+}  # from so many rows on, parts of a block of lags with sums of their own
 MOST = 1e9  # multiplications and additions of one call, about: between two calls Ctrl-C arrives
 
 
@@ -168,18 +175,24 @@ def linearised(weights: Weights, saved: Array, states: States, keep: Array | Non
 
 
 def bill(
-    G: Array, W: Array, S: Array, R: Array, N: Array, L: Array, by: Sequence[float]
-) -> tuple[float, ...]:
+    lags: Sequence[Array],
+    W: Array,
+    sums: Sequence[Array],
+    to: Sequence[Array],
+    first: Sequence[float],
+    then: Sequence[float],
+) -> list[tuple[float, ...]]:
     """``numpy_loops.bill``."""
-    products: tuple[float, ...] = C.bill(G, W, S, R, N, L, by)
+    products: list[tuple[float, ...]] = C.bill(lags, W, sums, to, first, then)
     return products
 
 
 class LagStep:
-    """``numpy_loops.LagStep``."""
+    """``numpy_lags.LagStep``."""
 
     def __init__(self, cell: Cell, W_R: Array) -> None:
-        self.cell, self.packed, self.hidden = cell, C.pack(W_R, 1, MANY), W_R.shape[1]
+        self.cell, self.packed = cell, C.pack(W_R, 1, MANY)
+        self.rows, self.hidden = W_R.shape
 
     def __call__(
         self, D: Array, derivatives: Derivatives, cut: int, dz: Array, arriving: Array
@@ -217,6 +230,25 @@ class LagStep:
             carry = carrier = through
         at_weights = squares[0].reshape(N, B)
         return LagNorms(at_weights, through, carry, carrier, arrived, LagTotals(*totals))
+
+    def several(
+        self, D: Array, derivatives: Derivatives, h_prev: Array, first: int, arriving: Array, L: int
+    ) -> LagBlock:
+        """``numpy_lags.LagStep.several``; an RNN's carry and carrier are left out."""
+        N, B, _ = D.shape
+        shape = L, self.rows, self.hidden
+        parts = next(parts for rows, parts in PARTS.items() if N * B >= rows)
+        sums = empty((parts, *shape), D.dtype)
+        squares, G = (empty(some, np.dtype(np.float64)) for some in ((L, 5, N, B), shape))
+        largest, totals = np.empty(L), np.empty((L, len(LagTotals._fields)))
+        if self.cell is GRU:
+            derivatives = derivatives[0], derivatives[2]
+        block = {RNN: C.rnn_lag_block, LSTM: C.lstm_lag_block, GRU: C.gru_lag_block}[self.cell]
+        measured = sums, squares, G, largest, totals
+        block(self.packed, D, *derivatives, h_prev, arriving, first, *measured)
+        return LagBlock(
+            squares, [LagTotals(*some) for some in totals.tolist()], G, largest.tolist()
+        )
 
 
 def _in_line(

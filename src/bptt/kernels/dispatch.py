@@ -10,7 +10,7 @@ from bptt.arrays import Array
 from bptt.cells import Cell, Derivatives, States, Weights
 from bptt.cells.activations import Activation
 from bptt.kernels import compiled_loops, instruction_sets, numpy_loops, threads
-from bptt.kernels.numpy_loops import LagStep
+from bptt.kernels.numpy_lags import LagStep
 
 _products: Any = numpy_loops if instruction_sets.compiled is None else compiled_loops
 affine, outer, bill = _products.affine, _products.outer, _products.bill
@@ -54,7 +54,7 @@ def linearised(weights: Weights, saved: Array, states: States, keep: Array | Non
 
 
 def lag_step(cell: Cell, phi: Activation, W_R: Array) -> LagStep:
-    """One step back in lag; see ``numpy_loops.LagStep``."""
+    """One step back in lag; see ``numpy_lags.LagStep``."""
     if compiled_loops.takes(cell, phi):
         return compiled_loops.LagStep(cell, W_R)  # type: ignore[return-value]
-    return numpy_loops.LagStep(cell, W_R)
+    return LagStep(cell, W_R)

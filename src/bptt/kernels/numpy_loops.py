@@ -3,19 +3,17 @@ r"""The loops over a sequence in NumPy: slow, obvious, and for every cell and ac
     forward    state_t from state_{t-1}, for t = 1 .. T                        (Q1)
     backward   d_{t-1} = ∂⁺E/∂state_{t-1} + (error through W_R) + (carry),
                for t = T .. 1                                                   (Q2; Werbos 1990)
-    LagStep    the same step back for the errors of all loss steps at once      (Q5, Q7)
 
 A state has one part (h) or two (h, c); errors of it lie side by side in one array, (..., H) or (..., 2H).
 ``compiled_loops`` has the same functions, compiled.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from bptt.arrays import Array, squares
-from bptt.cells import Cell, Derivatives, States, Weights
+from bptt.arrays import Array
+from bptt.cells import Derivatives, States, Weights
 
 
 def affine(a: Array, M: Array, bias: Array | None = None, out: Array | None = None) -> Array:
@@ -190,109 +188,39 @@ def before(state: Array, keep: Array | None) -> Array:
     return state[:-1] if keep is None else np.where(keep[..., None], state[:-1], 0)
 
 
-class LagTotals(NamedTuple):
-    """What ``LagNorms`` add up to over all rows, and some of their ends; NaN where a square is no number."""
-
-    at_weights: float
-    leaving: float  # of ``at_weights``, the rows that take the step back
-    through: float
-    carry: float
-    carrier: float
-    arriving: float
-    least_at_weights: float
-    least_arriving: float
-    most_arriving: float
-
-    @classmethod
-    def of(cls, at_weights: Array, rest: Sequence[Array], cut: int) -> "LagTotals":
-        """Of the squares of every row, the first ``cut`` of which do not take the step back."""
-        parts = (at_weights, at_weights[cut:], *rest)
-        sums = [float(part.sum(dtype=np.float64)) for part in parts]
-        least = [float(part.min(initial=np.inf)) for part in (at_weights, rest[-1])]
-        return cls._make((*sums, *least, float(rest[-1].max(initial=0))))
-
-
-class LagNorms(NamedTuple):
-    """Squared norms of one lag, per (step, sequence); all but the first of the rows that take the step back."""
-
-    at_weights: Array  # ‖dz‖²
-    through: Array  # ‖dz W_R‖²
-    carry: Array  # ‖carry‖²; of no meaning for an RNN
-    carrier: Array  # ‖what the carry multiplies‖²: ``Cell.carried``
-    arriving: Array  # ‖dz W_R + carry‖²
-    totals: LagTotals
-
-    @classmethod
-    def of(cls, cut: int, at_weights: Array, *rest: Array) -> "LagNorms":
-        """With the totals of squares in this order, of rows the first ``cut`` of which do not take the step back."""
-        through, carry, carrier, arriving = rest
-        totals = LagTotals.of(at_weights, rest, cut)
-        return cls(at_weights, through, carry, carrier, arriving, totals)
-
-
-class LagStep:
-    """One step back in lag, of the errors of all loss steps at once.
-
-    Args:
-        cell: the cell.
-        W_R: (G·H, H) recurrent weights.
-    """
-
-    def __init__(self, cell: Cell, W_R: Array) -> None:
-        self.cell, self.W_R = cell, W_R
-
-    def __call__(
-        self, D: Array, derivatives: Derivatives, cut: int, dz: Array, arriving: Array
-    ) -> LagNorms:
-        """Take it.
-
-        Args:
-            D: (N, B, S) errors of the states at N neighbouring steps.
-            derivatives: of these steps.
-            cut: how many of the steps, the first, have no step before them.
-            dz: (N, B, G·H) takes the errors at what W_R multiplies.
-            arriving: (N - cut, B, S) takes dz W_R + carry.
-        """
-        H = self.W_R.shape[1]
-        carry = self.cell.vjp(D, derivatives, dz)[1]
-        through_weights = self.cell.through
-        if through_weights is None:
-            P = affine(dz[cut:], self.W_R)
-        else:
-            P = through_weights(dz, derivatives, self.W_R, 0)[cut:]
-        through = squares(P)
-        if carry is None:
-            arriving[...] = P
-            return LagNorms.of(cut, squares(dz), through, through, through, through)
-        carry = carry[cut:]
-        carrier = self.cell.carried(D[cut:], tuple(array[cut:] for array in derivatives))
-        carried = squares(carry)
-        carry[..., :H] += P
-        arriving[...] = carry
-        return LagNorms.of(cut, squares(dz), through, carried, squares(carrier), squares(arriving))
-
-
 def bill(
-    G: Array, W: Array, S: Array, R: Array, N: Array, L: Array, by: Sequence[float]
-) -> tuple[float, ...]:
-    """One lag more of the truncation bill, float64 matrices of one shape; the sums are changed in place.
+    lags: Sequence[Array],
+    W: Array,
+    sums: Sequence[Array],
+    to: Sequence[Array],
+    first: Sequence[float],
+    then: Sequence[float],
+) -> list[tuple[float, ...]]:
+    """Some lags more of the truncation bill, float64 matrices of one shape.
 
         S ← s S + g G     R ← r R - g′ G     N ← n N + n′ S     L ← l L + l′ R
 
     Args:
-        G: of the lag.
+        lags: G of each.
         W: the whole gradient.
-        S: what a window keeps, Σ_j G_j.
-        R: what it leaves out, W - S.
-        N: K times what chunks of K steps keep.
-        L: K times what they leave out.
-        by: s, g, r, g′, n, n′, l and l′, powers of two that bring each to its scale.
+        sums: S, what a window keeps, Σ_j G_j; R, what it leaves out, W - S; N, K times what chunks of K steps keep;
+            L, K times what they leave out.
+        to: takes them as they are behind the last lag.
+        first: s, g, r, g′, n, n′, l and l′ of the first lag, powers of two that bring each to its scale.
+        then: those of the others.
 
     Returns:
-        ⟨G, G⟩, ⟨G, W⟩, ⟨R, R⟩, ⟨S, S⟩, ⟨S, W⟩, ⟨L, L⟩, ⟨N, N⟩ and ⟨N, W⟩.
+        of each lag ⟨G, G⟩, ⟨G, W⟩, ⟨R, R⟩, ⟨S, S⟩, ⟨S, W⟩, ⟨L, L⟩, ⟨N, N⟩ and ⟨N, W⟩.
     """
-    for total, own, of_part, part in ((S, 0, 1, G), (R, 2, -3, G), (N, 4, 5, S), (L, 6, 7, R)):
-        total *= by[own]
-        total += (by[of_part] if of_part > 0 else -by[-of_part]) * part
-    pairs = ((G, G), (G, W), (R, R), (S, S), (S, W), (L, L), (N, N), (N, W))
-    return tuple(float(np.vdot(a, b)) for a, b in pairs)
+    for array, before in zip(to, sums, strict=True):
+        array[...] = before
+    S, R, N, L = to
+    found = []
+    for k, G in enumerate(lags):
+        by = then if k else first
+        for total, own, of_part, part in ((S, 0, 1, G), (R, 2, -3, G), (N, 4, 5, S), (L, 6, 7, R)):
+            total *= by[own]
+            total += (by[of_part] if of_part > 0 else -by[-of_part]) * part
+        pairs = ((G, G), (G, W), (R, R), (S, S), (S, W), (L, L), (N, N), (N, W))
+        found.append(tuple(float(np.vdot(a, b)) for a, b in pairs))
+    return found

@@ -53,12 +53,12 @@ class Apart:
         self.signals: list[Array] = []
 
     def add(self, k: int, lag: Any) -> None:
-        """Keep one lag, a ``layer_walk.Lag``; before the first that is added there is nothing."""
+        """Keep one lag, a ``lag.Lag``; before the first that is added there is nothing."""
         assert lag.by_sequence is not None
         nothing = np.full(len(lag.by_sequence), -np.inf)
         for kept in (self.norms, self.signals):
             kept += [nothing] * (k - len(kept))
-        counts = np.maximum(1, lag.rows.reach.sum(0))
+        counts = np.maximum(1, lag.reach.sum(0))
         signal = lag.signal.log_norms(0) - 0.5 * np.log(counts)
         self.norms.append(lag.by_sequence / LN10)
         self.signals.append(signal / LN10)

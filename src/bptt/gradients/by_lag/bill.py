@@ -13,6 +13,7 @@ norms follow from six products: no matrix is touched until a lag has a part in i
 
 import math
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -42,6 +43,7 @@ class Bill:
         self.square = float(np.einsum("ij,ij->", whole.M, whole.M))
         self.kept, self.remaining = Scaled.zeros(whole.M.shape), whole.copy()
         self.kept_chunked, self.left_chunked = (Scaled.zeros(whole.M.shape) for _ in range(2))
+        self.spare = [np.empty_like(whole.M) for _ in range(4)]
         self.empty = [
             True,
             whole.is_zero(),
@@ -52,15 +54,26 @@ class Bill:
         self.sizes: list[tuple[float, int]] = []
         self.waiting: _Waiting | None = None
 
-    def add(self, G: Scaled) -> float:
-        """One lag more; ln of its norm."""
+    def add(self, *lags: Scaled) -> list[float]:
+        """Some lags more, in one pass over the sums where they have one scale; ln of the norm of each."""
         self._catch_up()
-        square, *counted = self._count(G)
-        size, e = (math.sqrt(square), G.e) if _holds_digits(square) else G.size()
-        self.sizes.append((size, e))
-        norm = math.log(size) + e * LOG2 if size else -math.inf
-        self.rows.append((norm, *counted))
-        return norm
+        norms: list[float] = []
+        for _, run in groupby(lags, lambda G: None if G.is_zero() else G.e):
+            norms += self._add(list(run))
+        return norms
+
+    def _add(self, lags: list[Scaled]) -> list[float]:
+        """Lags of one scale."""
+        counted = self._count(lags)
+        if counted is None:  # the digits are lost that each lag has by itself
+            return [norm for G in lags for norm in self._add([G])]
+        norms = []
+        for (square, *of_row), G in zip(counted, lags, strict=True):
+            size, e = (math.sqrt(square), G.e) if _holds_digits(square) else G.size()
+            self.sizes.append((size, e))
+            norms.append(math.log(size) + e * LOG2 if size else -math.inf)
+            self.rows.append((norms[-1], *of_row))
+        return norms
 
     def add_nothing(self) -> None:
         """One lag more that has no part in the gradient."""
@@ -91,9 +104,33 @@ class Bill:
             ):
                 total += Scaled(lags * part.M, part.e)
 
-    def _count(self, G: Scaled) -> tuple[float, ...]:
-        """‖M‖² of G, and what stands in a row behind its norm."""
-        S, R, N, L, W = self.kept, self.remaining, self.kept_chunked, self.left_chunked, self.whole
+    def _count(self, lags: list[Scaled]) -> list[tuple[float, ...]] | None:
+        """‖M‖² of each G, and what stands in its row behind the norm; None, and nothing done, where that takes one at a time.
+
+        Args:
+            lags: of one scale, all zero or none.
+        """
+        sums = self.kept, self.remaining, self.kept_chunked, self.left_chunked
+        before, empty = [total.e for total in sums], self.empty.copy()
+        first = self._factors(lags[0])
+        then = self._factors(lags[0]) if len(lags) > 1 else first
+        M = [total.M for total in sums]
+        products = kernels.bill([G.M for G in lags], self.whole.M, M, self.spare, first, then)
+        if len(lags) > 1 and not all(
+            map(_holds_digits, (p[i] for p in products for i in (2, 5, 6)))
+        ):
+            for total, e in zip(sums, before, strict=True):
+                total.e = e
+            self.empty = empty
+            return None
+        for total, behind in zip(sums, self.spare, strict=True):
+            total.M = behind
+        self.spare = M
+        return [self._row(lags[0].e, *found) for found in products]
+
+    def _factors(self, G: Scaled) -> list[float]:
+        """What brings the sums and their parts to the scales that they have behind a lag."""
+        S, R, N, L = self.kept, self.remaining, self.kept_chunked, self.left_chunked
         factors: list[float] = []
         for number, (total, part) in enumerate(((S, G), (R, G), (N, S), (L, R))):
             e, adds = total.e, not (G.is_zero() if part is G else self.empty[number - 2])
@@ -102,10 +139,25 @@ class Bill:
                 self.empty[number] = False
             # Above 0 only where the matrix is zero: any finite factor will do.
             factors += [math.ldexp(1.0, min(own - total.e, 999)) for own in (e, part.e)]
-        gg, gw, rr, ss, sw, ll, nn, nw = kernels.bill(G.M, W.M, S.M, R.M, N.M, L.M, factors)
+        return factors
+
+    def _row(
+        self,
+        e: int,
+        gg: float,
+        gw: float,
+        rr: float,
+        ss: float,
+        sw: float,
+        ll: float,
+        nn: float,
+        nw: float,
+    ) -> tuple[float, ...]:
+        """‖M‖² of a G of the scale e, and what stands in its row behind the norm."""
         if not self.square:  # shares of nothing are not numbers
             return gg, *[math.nan] * 6
-        share = math.ldexp(gw / self.square, max(-5000, min(G.e - W.e, 1000)))
+        R, N, L, W = self.remaining, self.kept_chunked, self.left_chunked, self.whole
+        share = math.ldexp(gw / self.square, max(-5000, min(e - W.e, 1000)))
         return (
             gg, share, self._log(rr, R), self._cosine(sw, ss), self._log(ll, L), self._cosine(nw, nn), self._log(nn, N)
         )  # fmt: skip

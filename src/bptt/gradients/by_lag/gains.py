@@ -11,7 +11,7 @@ def gains_of(norms: dict[str, Array], gated: bool) -> dict[str, Any]:
     """(K-1,) ln of what each factor does to the signal in the step from lag k to k+1.
 
     Args:
-        norms: (K,) ln of each norm of ``layer_walk.Lag``, by its name.
+        norms: (K,) ln of each norm of ``lag.Lag``, by its name.
         gated: whether the cell has a carry.
     """
     n = {name: values[:-1] for name, values in norms.items()}

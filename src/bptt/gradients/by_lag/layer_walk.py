@@ -23,9 +23,9 @@ from bptt.cells import Derivatives
 from bptt.cells.scales import LOG2, slopes_apart
 from bptt.gradients.by_lag.apart import log_norms_apart
 from bptt.gradients.by_lag.between_levels import as_state
+from bptt.gradients.by_lag.lag import NOTHING, Lag
 from bptt.gradients.by_lag.rows import Rows
 from bptt.gradients.by_lag.scaled import (
-    Scaled,
     Sizes,
     normalised,
     outer_sum,
@@ -40,43 +40,6 @@ from bptt.gradients.by_lag.step_back import (
     step_back,
 )
 from bptt.layers.trace import Trace
-
-NOTHING = -np.inf
-
-
-@dataclass(frozen=True, eq=False)
-class Lag:
-    """What is measured at one lag. Norms are ln, over all rows; -inf for none.
-
-    Attributes:
-        G: this lag's part of dW_R; None where it is negligible.
-        rows: the state errors d.
-        signal: the reported signal: dz of an RNN, d of a gated cell.
-        count: how many (step, sequence) pairs the signal reached.
-        state: ‖d‖.
-        at_weights: ‖dz‖.
-        by_sequence: (B,) ‖G‖ of each sequence by itself; None where nobody asks.
-        state_leaving: ‖d‖ of the rows that take the step back.
-        at_weights_leaving: ‖dz‖ of them.
-        through_weights: ‖P‖.
-        carry: ‖carry‖.
-        carrier: ‖what the carry multiplies‖: dc of an LSTM, d of a GRU.
-        arriving: ‖P + carry‖.
-    """
-
-    G: Scaled | None
-    rows: Rows
-    signal: Sizes
-    count: int
-    state: float
-    at_weights: float
-    by_sequence: Array | None = None
-    state_leaving: float = NOTHING
-    at_weights_leaving: float = NOTHING
-    through_weights: float = NOTHING
-    carry: float = NOTHING
-    carrier: float = NOTHING
-    arriving: float = NOTHING
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +128,15 @@ class LayerWalk:
             ]
         return self.apart[name, stride][first % stride][first // stride :][: len(rows.D)]
 
+    @property
+    def standing(self) -> int:
+        """How many steps signals stand at now; 0 where none is left."""
+        return 0 if self.rows is None else len(self.rows.D)
+
+    def log_norm(self) -> float:
+        """ln of the norm of all signals; -inf where none is left."""
+        return NOTHING if self.rows is None else self.rows.log_norm()
+
     def receive(self, rows: Rows | None) -> None:
         """Add errors of h, or of the whole state: what the layer above hands down at this lag."""
         if rows is None:
@@ -205,8 +177,8 @@ class LayerWalk:
             G.e += e_states
             if by_sequence:
                 each = log_norms_apart(errors, e, dz.common, h_prev) + LOG2 * e_states
-        counted = G, rows, moved.signal, moved.count, rows.log_norm(), at_weights, each
-        return Lag(*counted, *self._factors(moved))
+        counted = moved.signal, moved.count, rows.log_norm(), at_weights, each
+        return Lag(G, rows.steps, rows.reach, *counted, *self._factors(moved))
 
     def move(self, hand_down: bool) -> "Moved | None":
         """Equations (1), (3) and (4) alone: move on to the next lag; None if nothing is left."""

@@ -7,6 +7,11 @@ import numpy as np
 from bptt.arrays import Array, squares
 from bptt.gradients.by_lag.scaled import REACH, Sizes
 
+HELD = (
+    1e-200,
+    1e200,
+)  # squares that can be multiplied by a power of two as their rows are, to every digit
+
 
 @dataclass(eq=False)
 class Rows:
@@ -81,30 +86,36 @@ class Rows:
         """The norm of every row."""
         return Sizes(self.squares, self.e, self.common, self.total)
 
-    def rescale(self, ends: tuple[float, float] | None = None) -> None:
-        """Bring row norms back that left 2^±REACH, exactly.
+    def rescale(self, ends: tuple[float, float] | None = None, reach: int | None = None) -> None:
+        """Bring row norms back that left 2^±reach, exactly.
 
         Args:
             ends: the least and the largest of the squares, if somebody has them.
+            reach: None takes REACH.
         """
-        reach = REACH[self.D.dtype]
+        reach = REACH[self.D.dtype] if reach is None else reach
         low, high = 4.0**-reach, 4.0**reach
         least, most = ends or (self.squares.min(), self.squares.max())
         if low <= least and most <= high:
             return
         astray = ~((self.squares >= low) & (self.squares <= high))
-        self.alive[astray] = self.D[astray].any(-1)
+        self.alive[astray] = True
+        doubtful = astray & ~(self.squares > 0)
+        self.alive[doubtful] = self.D[doubtful].any(-1)
         astray &= self.alive
         if not astray.any():
             return
         # One scale for all while they lie close enough: a sum over rows then needs no alignment.
-        size = self.e + np.frexp(np.abs(self.D).max(-1))[1]
+        seen = bool(((self.squares > HELD[0]) & (self.squares < HELD[1]) | ~self.alive).all())
+        own = np.frexp(self.squares)[1] // 2 if seen else np.frexp(np.abs(self.D).max(-1))[1]
+        size = self.e + own
         least, most = size[self.alive].min(), size[self.alive].max()
         e = np.where(self.alive & (most - least >= reach), size, most)
-        _multiply(self.D, self.e - e)
+        shift, self.total = self.e - e, None
+        _multiply(self.D, shift)
         self.e[...] = e
         self.common = one_exponent(e)
-        self.squares, self.total = squares(self.D), None
+        self.squares = np.ldexp(np.float64(self.squares), 2 * shift) if seen else squares(self.D)
 
     def fits(self, other: "Rows") -> bool:
         """Whether the two stand at the same steps with one exponent: then they add up as they are."""

@@ -201,12 +201,14 @@ class Sizes:
         e: (N, B) exponents.
         common: the exponent that all of e are, or None.
         total: what all squares add up to, if somebody knows it.
+        by_step: (N,) ln of the norm of each step's rows, if somebody knows it.
     """
 
     squares: Array
     e: Array
     common: int | None
     total: float | None = None
+    by_step: Array | None = None
 
     @classmethod
     def of(cls, D: Array, e: Array) -> "Sizes":
@@ -234,6 +236,8 @@ class Sizes:
 
     def log_norms(self, axis: int) -> Array:
         """The same along one axis."""
+        if axis == 1 and self.by_step is not None:
+            return self.by_step
         return log_norms(self.squares, self.e, self.common, axis)
 
 

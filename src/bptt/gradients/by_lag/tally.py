@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 
@@ -11,15 +12,15 @@ from bptt.errors import ResidualError
 from bptt.gradients.by_lag.apart import Apart
 from bptt.gradients.by_lag.bill import NO_LAG, Bill
 from bptt.gradients.by_lag.gains import gains_of
+from bptt.gradients.by_lag.lag import Lag
 from bptt.gradients.by_lag.lag_profile import LagProfile
-from bptt.gradients.by_lag.layer_walk import Lag
-from bptt.gradients.by_lag.rows import Rows
 from bptt.gradients.by_lag.scaled import Scaled, Sizes, ratio
 from bptt.layers.timeline import Timeline
 from bptt.layers.trace import Trace
 
 LN10 = float(np.log(10.0))
 TINY = float(np.finfo(np.float64).tiny)  # something was left out, however little
+TOGETHER, SMALL = 8, 1 << 20  # lags that are counted together, of matrices of so many bytes at most
 MOST_CELLS = 2e7  # of the table loss step × lag; beyond it the table is left out
 
 # The norms of ``Lag``, added up as ln of a sum of squares over the chunks of loss steps.
@@ -77,6 +78,7 @@ class Tally:
         self.log_h = _log_size([trace.h for trace in traces])
         self.left_out = Scaled.zeros(whole.M.shape)  # what the lags beyond the last add up to
         self.bill = Bill(whole)
+        self.waiting: list[Scaled | None] = []  # G of the lags that the bill has not been told of
         self.log_total = -np.inf  # ln Σ_{j<=k} ‖G_j‖
         self.log_negligible = float(np.log(negligible)) if negligible and one_chunk else -np.inf
         self.apart = Apart() if by_sequence and one_chunk else None
@@ -96,9 +98,12 @@ class Tally:
         if self.has_steps and self.steps * len(self.lags) <= MOST_CELLS:
             measured.by_step.append(self._per_loss_step(k, lag))
         if self.one_chunk:
-            while len(self.bill.rows) < k:  # a layer below can start late
-                self._finish(None)
-            self._finish(lag.G)
+            self.waiting += [None] * (
+                k - len(self.bill.rows) - len(self.waiting)
+            )  # a layer below can start late
+            self.waiting.append(lag.G)
+            if len(self.waiting) >= TOGETHER or self.whole.M.nbytes > SMALL:
+                self._count()
             if self.apart is not None:
                 self.apart.add(k, lag)
         elif measured.G is None:
@@ -118,18 +123,22 @@ class Tally:
         if k < len(self.lags):
             self.lags[k].arrives = together(self.lags[k].arrives, arrives)
 
-    def rest_below(self, tolerance: float, rows: Rows | None) -> bool:
-        """Whether the lags not yet walked can be left out, the signals standing at ``rows``."""
-        if rows is None or not self.bill.rows:
-            return rows is None
+    def rest_below(self, tolerance: float, signals: float) -> bool:
+        """Whether the lags not yet walked can be left out, ``signals`` being ln of the norm of what would go there."""
+        self._count()
+        if signals == -np.inf or not self.bill.rows:
+            return signals == -np.inf
         bar = float(np.log(tolerance)) + self.log_total
-        if rows.log_norm() + self.log_h > bar:
+        if signals + self.log_h > bar:
             return False
         return self.bill.remaining.log_norm() <= bar
 
     @property
     def negligible_signal(self) -> float:
         """ln of ‖dz‖ at which ‖G‖ <= ‖dz‖ ‖h‖ cannot be larger than what is negligible."""
+        if self.log_negligible == -np.inf:
+            return -np.inf
+        self._count()
         return self.log_negligible + self.log_total - self.log_h
 
     @property
@@ -137,21 +146,33 @@ class Tally:
         """Whether ‖G‖ of each sequence is asked for."""
         return self.apart is not None
 
-    def _finish(self, G: Scaled | None) -> None:
-        """All of lag k is known: its norm, share and what truncating behind it keeps."""
-        k, dtype = len(self.bill.rows), self.dtype
-        if G is None and k and not self.keep_matrices:  # nothing of it is counted
-            self.bill.add_nothing()
-            return
-        G = G or Scaled.zeros(self.whole.M.shape)
-        norm = self.bill.add(G)
-        if self.keep_matrices:
-            self.matrices.append(G.value(dtype))
-        # No entry is larger than the norm: only a norm beyond the type needs a closer look.
-        beyond = norm >= np.log(np.finfo(dtype).max)
-        if beyond and self.overflow_lag is None and not np.isfinite(G.value(dtype)).all():
-            self.overflow_lag = k
-        self.log_total = float(np.logaddexp(self.log_total, norm))
+    def _count(self) -> None:
+        """All of the waiting lags is known: their norms, shares and what truncating behind them keeps."""
+        waiting, self.waiting = self.waiting, []
+        for begin in range(0, len(waiting), TOGETHER):
+            lags = waiting[begin : begin + TOGETHER]
+            if lags[0] is None and not self.bill.rows:
+                lags[0] = Scaled.zeros(self.whole.M.shape)
+            if self.keep_matrices:
+                lags = [Scaled.zeros(self.whole.M.shape) if G is None else G for G in lags]
+            for formed, run in groupby(lags, lambda G: G is not None):
+                if formed:
+                    self._add([G for G in run if G is not None])
+                else:
+                    for _ in run:
+                        self.bill.add_nothing()
+
+    def _add(self, lags: list[Scaled]) -> None:
+        """Count lags that have a matrix."""
+        first, dtype = len(self.bill.rows), self.dtype
+        for k, (G, norm) in enumerate(zip(lags, self.bill.add(*lags), strict=True), first):
+            if self.keep_matrices:
+                self.matrices.append(G.value(dtype))
+            # No entry is larger than the norm: only a norm beyond the type needs a closer look.
+            beyond = norm >= np.log(np.finfo(dtype).max)
+            if beyond and self.overflow_lag is None and not np.isfinite(G.value(dtype)).all():
+                self.overflow_lag = k
+            self.log_total = float(np.logaddexp(self.log_total, norm))
 
     def profile(self) -> LagProfile:
         """Everything, checked.
@@ -160,8 +181,8 @@ class Tally:
             ResidualError: if the lags do not add up to dW_R.
         """
         if not self.one_chunk:
-            for measured in self.lags:
-                self._finish(measured.G)
+            self.waiting = [measured.G for measured in self.lags]
+        self._count()
         norm, share, *kept = np.array(self.bill.rows or [NO_LAG]).T
         miss = (self.bill.remaining - self.left_out).log_norm()
         self._check_residual(miss)
@@ -240,13 +261,13 @@ class Tally:
 
     def _per_loss_step(self, k: int, lag: Lag) -> tuple[slice, Array]:
         """The loss steps that have a signal at this lag, and log10 of the signal of each."""
-        rows, signal = lag.rows, lag.signal
+        steps, signal, reach = lag.steps, lag.signal, lag.reach
         if self.timeline is None:
-            steps = slice(rows.first + k, rows.last + k, rows.stride)
-            return steps, _log10_per_step(signal, rows.reach)
-        lay, first = self.timeline.lay, rows.first
+            of_loss = slice(steps.start + k, steps.stop + k, steps.step)
+            return of_loss, _log10_per_step(signal, reach)
+        lay, first = self.timeline.lay, steps.start
         last = max(0, self.steps - k)  # nothing stands where its loss would lie behind the end
-        s, e, reach = (lay(a, first)[:last] for a in (signal.squares, signal.e, rows.reach))
+        s, e, reach = (lay(a, first)[:last] for a in (signal.squares, signal.e, reach))
         return slice(k, k + len(s)), _log10_per_step(Sizes(s, e, None), reach)
 
     def _by_step(self) -> Array | None:

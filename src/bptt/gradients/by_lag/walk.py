@@ -19,6 +19,7 @@ from bptt.arrays import Array, as_flag, as_number, as_whole
 from bptt.errors import OptionError
 from bptt.gradients.by_lag.between_levels import HANDED_DOWN
 from bptt.gradients.by_lag.lag_profile import LagProfile
+from bptt.gradients.by_lag.layer_alone import LayerAlone
 from bptt.gradients.by_lag.layer_walk import LayerWalk
 from bptt.gradients.by_lag.loss_steps import chunks_of, error_rows, one_way, stride_of
 from bptt.gradients.by_lag.moves import Moves
@@ -195,7 +196,7 @@ def _walk(
     """
     max_lag, tolerance = walking.max_lag, walking.tolerance
     for k in count():
-        if all(walk.rows is None for walk in walks) or (max_lag is not None and k > max_lag):
+        if not any(walk.standing for walk in walks) or (max_lag is not None and k > max_lag):
             return
         told.of(walks)
         one_lag(trace, walks, tallies, k)
@@ -203,7 +204,7 @@ def _walk(
             tolerance
             and k >= walking.least
             and all(
-                tally.rest_below(tolerance, walk.rows)
+                tally.rest_below(tolerance, walk.log_norm())
                 for tally, walk in zip(tallies, walks, strict=True)
             )
         ):
@@ -229,7 +230,7 @@ class Told:
     def of(self, walks: Sequence[LayerWalk]) -> None:
         """Count the signals that are carried back now."""
         if self.update is not None:
-            self.done += sum(len(walk.rows.D) for walk in walks if walk.rows is not None)
+            self.done += sum(walk.standing for walk in walks)
             self.update(min(self.done, self.total), self.total)
 
 
@@ -276,7 +277,8 @@ def walks_of(trace: StackTrace, chunk: list[Rows | None], max_lag: int | None) -
         last = max(rows.last for rows in chunk if rows is not None)
         if max_lag is not None:
             first = max(0, min(rows.first for rows in chunk if rows is not None) - max_lag - 1)
-    walks = [LayerWalk(t, first, last) for t in trace.traces]
+    kind = LayerAlone if len(trace.traces) == 1 else LayerWalk
+    walks = [kind(t, first, last) for t in trace.traces]
     for walk, rows in zip(walks, chunk, strict=True):
         walk.receive(rows)
     return walks

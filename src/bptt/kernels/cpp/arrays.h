@@ -19,6 +19,11 @@ template <class T>
 using Array = nb::ndarray<T, nb::device::cpu>;
 using Keep = std::optional<Array<const bool>>;
 
+// An array argument: of this type or refused, never converted to a copy that nobody sees.
+inline auto operator""_x(const char* name, size_t) { return nb::arg(name).noconvert(); }
+
+inline const auto unlocked = nb::call_guard<nb::gil_scoped_release>();
+
 inline void require(bool holds, const char* name) {
     if (!holds) throw std::invalid_argument(std::string(name) + " has another shape or layout than its loop needs");
 }

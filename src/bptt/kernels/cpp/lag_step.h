@@ -36,6 +36,9 @@ struct RnnBack {
     static constexpr Size S = 1, G = 1;
     static constexpr bool adds = false;  // whether dz W_R is added to a carry in the same columns
 
+    // The same for rows that begin so many further on.
+    RnnBack from(Size row) const { return {slope + row * slope_stride, slope_stride}; }
+
     void operator()(const Lag<T>& lag, Size r) const {
         Vec<double> at_weights = {};
         for_units<T>(lag.H, [&](Size unit, Size n) {
@@ -54,6 +57,11 @@ struct LstmBack {
     Size cell_stride, factors_stride, f_stride;
     static constexpr Size S = 2, G = 4;
     static constexpr bool adds = false;
+
+    LstmBack from(Size row) const {
+        return {to_cell + row * cell_stride, factors + row * factors_stride, f + row * f_stride,
+                cell_stride, factors_stride, f_stride};
+    }
 
     void operator()(const Lag<T>& lag, Size r) const {
         const Size H = lag.H;
@@ -88,6 +96,10 @@ struct GruBack {
     Size factors_stride, z_stride;
     static constexpr Size S = 1, G = 3;
     static constexpr bool adds = true;
+
+    GruBack from(Size row) const {
+        return {factors + row * factors_stride, z + row * z_stride, factors_stride, z_stride};
+    }
 
     void operator()(const Lag<T>& lag, Size r) const {
         const Size H = lag.H;

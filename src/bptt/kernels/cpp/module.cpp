@@ -1,17 +1,21 @@
 // What Python sees: arrays checked, the interpreter's lock released, the headers called, the work shared out.
 #include <nanobind/stl/array.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <array>
-#include <tuple>
+#include <vector>
 
 #include "arrays.h"
 #include "bill.h"
-#include "lag_step.h"
+#include "gru.h"
+#include "lag_module.h"
+#include "lstm.h"
 #include "outer.h"
 #include "pairs.h"
 #include "pool_module.h"
 #include "processor.h"
+#include "rnn.h"
 #include "team.h"
 #include "whole_module.h"
 
@@ -19,11 +23,6 @@ using namespace bptt::BPTT_ISA;
 using namespace nb::literals;
 
 namespace {
-
-// An array argument: of this type or refused, never converted to a copy that nobody sees.
-auto operator""_x(const char* name, size_t) { return nb::arg(name).noconvert(); }
-
-const auto unlocked = nb::call_guard<nb::gil_scoped_release>();
 
 // The operand of a product with `rows` rows at once, which the threads share; or its columns, where those are few.
 template <class T>
@@ -194,87 +193,20 @@ void bind_loops(nb::module_& m) {
        "dz_R"_x, "dz_F"_x, "keep"_x.none(), unlocked);
 }
 
-// One lag for all rows; squares (5, rows) takes the norms in the order of ``Norms``.
-template <class Back, class T>
-Totals share_lag(const Packed<T>& W_R, const Array<const T>& d, const Array<T>& dz, const Array<T>& next,
-               const Array<double>& squares, Size cut, const Back& back) {
-    const Size H = W_R.N, S = Back::S * H, rows = Size(d.size()) / S;
-    require(0 <= cut && cut <= rows, "cut");
-    of_shape(W_R, Back::G * H, H, 1);
-    double* norms = whole(squares, 5 * rows, "squares");
-    Lag<T> lag{rows, cut, H, whole(d, rows * S, "d"), whole(dz, rows * Back::G * H, "dz"),
-               whole(next, (rows - cut) * S, "next"),
-               {norms, norms + rows, norms + 2 * rows, norms + 3 * rows, norms + 4 * rows}, 0, 0};
-    share(rows, 2.0 * rows * Back::G * H * H, [=, &W_R](Size begin, Size end) {
-        Lag<T> part = lag;
-        part.begin = begin, part.end = end;
-        lag_step(part, W_R, back);
-    }, MOST_ROWS);
-    return totals<Back>(lag);
-}
-
-template <class T>
-void bind_lags(nb::module_& m) {
-    using In = Array<const T>;
-    using Out = Array<T>;
-
-    m.def("rnn_lag_step", [](const Packed<T>& W_R, In d, In slope, Out dz, Out next, Array<double> squares, Size cut) {
-        const Strided<const T> by(slope, Size(d.size()) / W_R.N, W_R.N, "slope");
-        return share_lag(W_R, d, dz, next, squares, cut, RnnBack<T>{by.data, by.stride});
-    }, "W_R"_a, "d"_x, "slope"_x, "dz"_x, "next"_x,
-       "squares"_x, "cut"_a, unlocked);
-
-    m.def("lstm_lag_step", [](const Packed<T>& W_R, In d, In to_cell, In factors, In f, Out dz, Out next,
-                              Array<double> squares, Size cut) {
-        const Size H = W_R.N, rows = Size(d.size()) / (2 * H);
-        const Strided<const T> cell(to_cell, rows, H, "to_cell"), four(factors, rows, 4 * H, "factors"), forget(f, rows, H, "f");
-        return share_lag(W_R, d, dz, next, squares, cut,
-                  LstmBack<T>{cell.data, four.data, forget.data, cell.stride, four.stride, forget.stride});
-    }, "W_R"_a, "d"_x, "to_cell"_x, "factors"_x, "f"_x,
-       "dz"_x, "next"_x, "squares"_x, "cut"_a, unlocked);
-
-    m.def("gru_lag_step", [](const Packed<T>& W_R, In d, In factors, In z, Out dz, Out next, Array<double> squares,
-                             Size cut) {
-        const Size H = W_R.N, rows = Size(d.size()) / H;
-        const Strided<const T> three(factors, rows, 3 * H, "factors"), gate(z, rows, H, "z");
-        return share_lag(W_R, d, dz, next, squares, cut, GruBack<T>{three.data, gate.data, three.stride, gate.stride});
-    }, "W_R"_a, "d"_x, "factors"_x, "z"_x, "dz"_x,
-       "next"_x, "squares"_x, "cut"_a, unlocked);
-
-    m.def("lstm_local", [](In gates, In c_prev, In c, Out to_cell, Out factors) {
-        const Cube<const T> after(c, "c");
-        const Size H = after.width, rows = after.T_ * after.B;
-        const T *gate = whole(gates, rows * 4 * H, "gates"), *before = whole(c_prev, rows * H, "c_prev");
-        T *cell = whole(to_cell, rows * H, "to_cell"), *four = whole(factors, rows * 4 * H, "factors");
-        share(rows, 100.0 * rows * H, [&](Size begin, Size end) {
-            lstm_local(gate, before, after.data, cell, four, H, begin, end);
-        });
-    }, "gates"_x, "c_prev"_x, "c"_x, "to_cell"_x,
-       "factors"_x, unlocked);
-
-    m.def("gru_local", [](In saved, In h_prev, Out factors, Out to_n) {
-        const Cube<const T> before(h_prev, "h_prev");
-        const Size H = before.width, rows = before.T_ * before.B;
-        const T* gate = whole(saved, rows * 4 * H, "saved");
-        T *three = whole(factors, rows * 3 * H, "factors"), *candidate = whole(to_n, rows * H, "to_n");
-        share(rows, 50.0 * rows * H, [&](Size begin, Size end) {
-            gru_local(gate, before.data, three, candidate, H, begin, end);
-        });
-    }, "saved"_x, "h_prev"_x, "factors"_x, "to_n"_x, unlocked);
-}
-
-nb::tuple bound_bill(Array<const double> G, Array<const double> W, Array<double> S, Array<double> R, Array<double> N,
-                     Array<double> L, const std::array<double, 8>& factors) {
-    require(G.ndim() == 2, "G");
-    const Size rows = G.shape(0), columns = G.shape(1), all = rows * columns;
-    double by[8], found[PRODUCTS];
-    std::copy(factors.begin(), factors.end(), by);
-    {
-        nb::gil_scoped_release unlock;
-        const Sums sums{whole(S, all, "S"), whole(R, all, "R"), whole(N, all, "N"), whole(L, all, "L")};
-        bill(whole(G, all, "G"), whole(W, all, "W"), sums, rows, columns, by, found);
-    }
-    return std::apply([](auto... each) { return nb::make_tuple(each...); }, std::to_array(found));
+std::vector<Products> bound_bill(const std::vector<Array<const double>>& lags, Array<const double> W,
+                                 const std::array<Array<const double>, 4>& from, const std::array<Array<double>, 4>& to,
+                                 const Factors& first, const Factors& then) {
+    require(W.ndim() == 2, "W");
+    const Size rows = W.shape(0), columns = W.shape(1), all = rows * columns;
+    const auto at = [&](const auto& array, const char* name) { return whole(array, all, name); };
+    std::vector<const double*> parts;
+    for (const auto& G : lags) parts.push_back(at(G, "G"));
+    const Sums<const double> before{at(from[0], "S"), at(from[1], "R"), at(from[2], "N"), at(from[3], "L")};
+    const Sums<double> behind{at(to[0], "S"), at(to[1], "R"), at(to[2], "N"), at(to[3], "L")};
+    std::vector<Products> products;
+    nb::gil_scoped_release unlock;
+    bill(parts, at(W, "W"), before, behind, rows, columns, first, then, products);
+    return products;
 }
 
 nb::list supported() {
@@ -290,9 +222,8 @@ NB_MODULE(BPTT_MODULE, m) {
     bind_products<double>(m, "PackedFloat64");
     bind_loops<float>(m);
     bind_loops<double>(m);
-    bind_lags<float>(m);
-    bind_lags<double>(m);
-    m.def("bill", &bound_bill, "G"_x, "W"_x, "S"_x, "R"_x, "N"_x, "L"_x, "factors"_a);
+    bind_lags(m);
+    m.def("bill", &bound_bill, "lags"_a, "W"_x, "sums"_a, "to"_a, "first"_a, "then"_a);
     bind_whole_layer(m);
     bind_pool(m);
     m.def("supported", &supported);

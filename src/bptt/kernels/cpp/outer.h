@@ -146,9 +146,22 @@ void outer(const RowsA& a, const Right<T, RowsB> (&rights)[COUNT], Size rows, Si
     }
 }
 
+// The largest |out|; NaN if one is no number.
+inline double largest_size(const double* out, Size n) {
+    Vec<double> most = {}, odd = {};
+    for (Size i = 0; i < n; i += W<double>) {
+        const Vec<double> v = load(out + i, std::min(W<double>, n - i)), size = v < 0 ? -v : v;
+        most = size > most ? size : most;
+        odd += v - v;  // NaN of NaN, and of infinity
+    }
+    double largest = total(odd);
+    for (Size i = 0; i < W<double>; ++i) largest = largest < most[i] ? most[i] : largest;
+    return largest;
+}
+
 // The same of all columns in double: float sums over parts of the rows, added up in double in the order of the parts.
 // Parts that stay with a thread from call to call find their rows in its cache. Where the sums of every part would not fit
-// beside them there is one part, and the columns of a are shared out. The largest |sum|; NaN if one is no number.
+// beside them there is one part, and the columns of a are shared out. Gives `largest_size` of them.
 template <class T>
 double outer_in_double(const Apart<T>& a, const Apart<T>& b, Size rows, Size M, Size N, double* out) {
     const bool apart = rows >= OUTER_ROWS && M * N * Size(sizeof(T)) <= OUTER_SUMS;
@@ -171,15 +184,7 @@ double outer_in_double(const Apart<T>& a, const Apart<T>& b, Size rows, Size M, 
     std::copy_n(sums.data(), M * N, out);
     for (Size part = 1; part < parts.parts; ++part)
         for (Size i = 0; i < M * N; ++i) out[i] += double(sums[part * M * N + i]);
-    Vec<double> most = {}, odd = {};
-    for (Size i = 0; i < M * N; i += W<double>) {
-        const Vec<double> v = load(out + i, std::min(W<double>, M * N - i)), size = v < 0 ? -v : v;
-        most = size > most ? size : most;
-        odd += v - v;  // NaN of NaN, and of infinity
-    }
-    double largest = total(odd);
-    for (Size i = 0; i < W<double>; ++i) largest = largest < most[i] ? most[i] : largest;
-    return largest;
+    return largest_size(out, M * N);
 }
 
 }  // namespace bptt::BPTT_ISA
