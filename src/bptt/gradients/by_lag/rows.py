@@ -106,8 +106,9 @@ class Rows:
         if not astray.any():
             return
         # One scale for all while they lie close enough: a sum over rows then needs no alignment.
-        seen = bool(((self.squares > HELD[0]) & (self.squares < HELD[1]) | ~self.alive).all())
-        own = np.frexp(self.squares)[1] // 2 if seen else np.frexp(np.abs(self.D).max(-1))[1]
+        s = self.squares.astype(np.float64)
+        seen = bool(((s > HELD[0]) & (s < HELD[1]) | ~self.alive).all())
+        own = np.frexp(s)[1] // 2 if seen else np.frexp(np.abs(self.D).max(-1))[1]
         size = self.e + own
         least, most = size[self.alive].min(), size[self.alive].max()
         e = np.where(self.alive & (most - least >= reach), size, most)
@@ -115,7 +116,7 @@ class Rows:
         _multiply(self.D, shift)
         self.e[...] = e
         self.common = one_exponent(e)
-        self.squares = np.ldexp(np.float64(self.squares), 2 * shift) if seen else squares(self.D)
+        self.squares = np.ldexp(s, 2 * shift) if seen else squares(self.D)
 
     def fits(self, other: "Rows") -> bool:
         """Whether the two stand at the same steps with one exponent: then they add up as they are."""

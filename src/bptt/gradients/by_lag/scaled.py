@@ -8,6 +8,7 @@ Powers of two change no digit.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -271,3 +272,14 @@ def log_norms(s: Array, e: Array, common: int | None, axis: int) -> Array:
             return np.asarray(0.5 * np.log(s.sum(axis, dtype=np.float64)) + LOG2 * common)
         log_squares = np.where(s > 0, np.log(s, dtype=np.float64) + 2 * LOG2 * e, -np.inf)
         return np.asarray(0.5 * np.logaddexp.reduce(log_squares, axis))
+
+
+def log_size(states: Sequence[Array]) -> float:
+    """ln of the norm of all states together; 0 of nothing."""
+    peak = max(float(np.abs(h).max()) for h in states)
+    if 1e-150 < peak < 1e130:
+        return 0.5 * float(np.log(sum(float(squares(h).sum(dtype=np.float64)) for h in states)))
+    if peak == 0:
+        return 0.0
+    total = sum(float(np.square(h / peak, dtype=np.float64).sum()) for h in states)
+    return float(np.log(peak)) + 0.5 * float(np.log(total))

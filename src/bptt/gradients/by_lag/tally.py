@@ -7,14 +7,14 @@ from itertools import groupby
 
 import numpy as np
 
-from bptt.arrays import Array, squares
+from bptt.arrays import Array
 from bptt.errors import ResidualError
 from bptt.gradients.by_lag.apart import Apart
 from bptt.gradients.by_lag.bill import NO_LAG, Bill
 from bptt.gradients.by_lag.gains import gains_of
 from bptt.gradients.by_lag.lag import Lag
 from bptt.gradients.by_lag.lag_profile import LagProfile
-from bptt.gradients.by_lag.scaled import Scaled, Sizes, ratio
+from bptt.gradients.by_lag.scaled import Scaled, Sizes, log_size, ratio
 from bptt.layers.timeline import Timeline
 from bptt.layers.trace import Trace
 
@@ -75,7 +75,7 @@ class Tally:
         self.one_chunk, self.has_steps, self.timeline = one_chunk, by_step, timeline
         self.steps = len(traces[0].x) if timeline is None else timeline.steps + timeline.behind
         self.lags: list[_Measured] = []
-        self.log_h = _log_size([trace.h for trace in traces])
+        self.log_h = log_size([trace.h for trace in traces])
         self.left_out = Scaled.zeros(whole.M.shape)  # what the lags beyond the last add up to
         self.bill = Bill(whole)
         self.waiting: list[Scaled | None] = []  # G of the lags that the bill has not been told of
@@ -280,17 +280,6 @@ class Tally:
             for steps, log10 in measured.by_step:
                 table[steps, k] = log10
         return table
-
-
-def _log_size(states: Sequence[Array]) -> float:
-    """ln of the norm of all states together; 0 of nothing."""
-    peak = max(float(np.abs(h).max()) for h in states)
-    if 1e-150 < peak < 1e130:
-        return 0.5 * float(np.log(sum(float(squares(h).sum(dtype=np.float64)) for h in states)))
-    if peak == 0:
-        return 0.0
-    total = sum(float(np.square(h / peak, dtype=np.float64).sum()) for h in states)
-    return float(np.log(peak)) + 0.5 * float(np.log(total))
 
 
 def together(a: float, b: float) -> float:
