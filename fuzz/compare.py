@@ -17,6 +17,7 @@ from fuzz.spectrum import spectrum
 
 LN10 = np.log(LONG(10))
 END = -4900  # log10 of what an 80-bit number holds: the library goes on, the oracle does not
+LEAST = LONG(10) ** END
 UNITS = 8.0  # in the last place of the majorant, for each step that a number comes from
 
 
@@ -153,7 +154,7 @@ def _lags(found, part, profile, answer, levels):
         exact, majorant = (norm(G[k]), norm(M[k])) if k < len(G) else (LONG(0), LONG(0))
         if k >= K:  # see _rest
             continue
-        if majorant == 0:
+        if majorant <= LEAST:
             if profile.log10_norm[k] > END:
                 found.wrong.append(
                     f"log10_norm: {profile.log10_norm[k]} at lag {k}, there is nothing"
@@ -212,12 +213,15 @@ def _signal(found, part, profile, answer, eps, steps):
         exact = norm(signal[k]) / np.sqrt(LONG(max(1, count)))
         worth = norm(sizes["majorant"][k]) / np.sqrt(LONG(max(1, count)))
         rounding = UNITS * steps * eps * worth
-        if exact > 4 * rounding:
+        if worth <= LEAST:
+            if profile.log10_signal[k] > END:
+                found.wrong.append(
+                    f"log10_signal: {profile.log10_signal[k]} at lag {k}, there is nothing"
+                )
+        elif exact > 4 * rounding:
             found.check(
                 "log10_signal", _log_off(profile.log10_signal[k], exact), worth / exact, eps, steps
             )
-        elif exact == 0 and profile.log10_signal[k] < END:
-            continue  # below the range of the oracle's numbers
         elif LONG(10) ** LONG(profile.log10_signal[k]) > exact + rounding:
             found.wrong.append(f"log10_signal: {profile.log10_signal[k]} at lag {k}, exact {exact}")
 
