@@ -131,3 +131,32 @@ def test_nothing_is_asked_for():
     o = network.run(x, np.zeros((12, 1))).o[0]
     groups = drawn_of(network, x, o + 1e-300, 3)
     assert all(part[0] is None for part in groups) or form(groups, 3) is None
+
+
+def test_directions_have_no_part_in_what_the_loss_does_not_ask_for(monkeypatch):
+    """Where a saturated level sends down 1e-16, a direction's rounding error in the columns of the level below was as much."""
+    rng = np.random.default_rng(0)
+    layers = [bptt.RNN.init(n, 3, rng=rng, dtype="float64") for n in (I, 3)]
+    layers[1].b[...] = 20
+    trace = bptt.Stack(layers).forward(rng.standard_normal((T, 12, I)))
+    dh, directions, kernel = np.zeros((T, 12, 3)), [], module._kernel
+
+    def recorded(groups, taken, v, lag):
+        directions.append(v)
+        return kernel(groups, taken, v, lag)
+
+    monkeypatch.setattr(module, "_kernel", recorded)
+
+    def form_of_errors():
+        return form([[draw(trace, immediate_errors(trace, dh), 1, np.random.default_rng(0))]], 1)
+
+    dh[-1] = rng.standard_normal((12, 3))
+    assert form_of_errors() > 0
+    assert not np.array(directions)[:, :3].any()
+    dh[-1, :, 2] = 0.7  # the same of all sequences
+    directions.clear()
+    assert form_of_errors() > 0
+    assert not np.array(directions)[:, [0, 1, 2, 5]].any()
+    assert np.linalg.norm(directions, axis=1) == pytest.approx(np.ones(len(directions)))
+    dh[-1] = 0.7
+    assert form_of_errors() is None

@@ -81,8 +81,15 @@ def _by_kernel(D: Array, kernel: Callable[[Array], Array]) -> float | None:
     if len(D) < 8 or not largest > 0 or not np.isfinite(largest):
         return None
     D = D / largest
+    rounding = len(D) * np.finfo(np.float64).eps * np.abs(D).max(0)
     D -= D.mean(0)
-    U, size, V = np.linalg.svd(D, full_matrices=False)
+    # Of an entry that is the same for all sequences nothing is asked: no direction may point there, however little.
+    asked = np.abs(D).max(0) > rounding
+    if not asked.any():
+        return None
+    U, size, of_asked = np.linalg.svd(D[:, asked], full_matrices=False)
+    V = np.zeros((len(size), D.shape[1]))
+    V[:, asked] = of_asked
     share = size**2 / (size**2).sum()
     R2, held = 0.0, 0.0
     for r in range(min(DIRECTIONS, len(size))):
