@@ -110,3 +110,12 @@ def test_long_sequences_go_back_in_stretches(kind, rng, monkeypatch):
     for name, value in (whole.parameters() | whole.states() | {"x": whole.dx}).items():
         other = (part.parameters() | part.states() | {"x": part.dx})[name]
         assert np.abs(other - value).max() < 1e-13 * max(1, np.abs(value).max()), name
+
+
+@pytest.mark.parametrize("cell", [bptt.RNN, bptt.LSTM, bptt.GRU], ids=lambda c: c.__name__)
+def test_a_backward_pass_beyond_the_type_is_infinite_and_warns_of_nothing(cell):
+    """By all loops: NumPy's warned where the compiled ones do not."""
+    layer = cell.init(2, 3, rng=0, dtype="float32")
+    layer.W_R *= np.float32(1e20)
+    grads = layer.backward(layer.forward(np.zeros((6, 2, 2), "f4")), np.full((6, 2, 3), 1e30, "f4"))
+    assert not np.isfinite(grads.dh0).all()

@@ -16,6 +16,11 @@ from bptt.arrays import Array
 from bptt.cells import Derivatives, States, Weights
 
 
+def quiet() -> np.errstate:
+    """What leaves the type is infinite without a warning, as in the compiled loops: who asked for it looks."""
+    return np.errstate(over="ignore", invalid="ignore")
+
+
 def affine(a: Array, M: Array, bias: Array | None = None, out: Array | None = None) -> Array:
     """A M + bias for rows a (..., K), M (K, N) and bias (N,).
 
@@ -26,9 +31,10 @@ def affine(a: Array, M: Array, bias: Array | None = None, out: Array | None = No
         out: (..., N) to write into, or None.
     """
     # Two axes: with three, NumPy makes one small product per step.
-    rows = a.reshape(-1, a.shape[-1]) @ M
-    if bias is not None:
-        rows += bias
+    with quiet():
+        rows = a.reshape(-1, a.shape[-1]) @ M
+        if bias is not None:
+            rows += bias
     rows = rows.reshape(*a.shape[:-1], M.shape[1])
     if out is None:
         return rows
@@ -45,12 +51,13 @@ def outer(a: Array, b: Array, out: Array | None = None, sums: Array | None = Non
         out: (M, N) to add to, or None.
         sums: (M,) to which Σ a is added, or None.
     """
-    if sums is not None:
-        sums += a.reshape(-1, a.shape[-1]).sum(0)
-    product = a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
-    if out is None:
-        return np.asarray(product)
-    out += product
+    with quiet():
+        if sums is not None:
+            sums += a.reshape(-1, a.shape[-1]).sum(0)
+        product = a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
+        if out is None:
+            return np.asarray(product)
+        out += product
     return out
 
 
@@ -151,21 +158,22 @@ def backward(
     dz_R = np.empty((T, B, len(W_R)), d.dtype)
     dz_F = dz_R if cell.input_vjp is None else np.empty_like(dz_R)
     carried = np.zeros((B, len(cell.states) * H), d.dtype) if carried is None else carried.copy()
-    for t in reversed(range(T)):
-        carried[:, :width] += d[t]
-        of_step = tuple(array[t] for array in derivatives)
-        error, carry = cell.vjp(carried, of_step)
-        through = cell.back(error, of_step, W_R)
-        dz_R[t] = error
-        if cell.input_vjp is not None:
-            dz_F[t] = cell.input_vjp(carried, error, of_step)
-        if carry is None:
-            carried = through
-        else:
-            carried = carry
-            carried[:, :H] += through
-        if keep is not None:
-            carried[~keep[t]] = 0
+    with quiet():
+        for t in reversed(range(T)):
+            carried[:, :width] += d[t]
+            of_step = tuple(array[t] for array in derivatives)
+            error, carry = cell.vjp(carried, of_step)
+            through = cell.back(error, of_step, W_R)
+            dz_R[t] = error
+            if cell.input_vjp is not None:
+                dz_F[t] = cell.input_vjp(carried, error, of_step)
+            if carry is None:
+                carried = through
+            else:
+                carried = carry
+                carried[:, :H] += through
+            if keep is not None:
+                carried[~keep[t]] = 0
     return dz_R, dz_F, carried
 
 

@@ -49,17 +49,19 @@ Mask = Array | ProjectedMask
 
 
 # A product that overflows is refused by whom it comes to, with the number of its step.
-@np.errstate(over="ignore", invalid="ignore")
+
+
 def masked(x: Array, mask: Mask | None) -> Array:
     """A level's inputs (..., H) behind the mask."""
-    if isinstance(mask, ProjectedMask):
-        return np.asarray((x @ mask.projection.T * mask.mask) @ mask.inverse.T)
-    return x if mask is None else np.asarray(x * mask)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if isinstance(mask, ProjectedMask):
+            return np.asarray((x @ mask.projection.T * mask.mask) @ mask.inverse.T)
+        return x if mask is None else np.asarray(x * mask)
 
 
-@np.errstate(over="ignore", invalid="ignore")
 def masked_back(dx: Array, mask: Mask | None) -> Array:
     """Errors (..., H) in front of the mask, from those at a level's inputs behind it."""
-    if isinstance(mask, ProjectedMask):
-        return np.asarray((dx @ mask.inverse * mask.mask) @ mask.projection)
-    return dx if mask is None else np.asarray(dx * mask)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if isinstance(mask, ProjectedMask):
+            return np.asarray((dx @ mask.inverse * mask.mask) @ mask.projection)
+        return dx if mask is None else np.asarray(dx * mask)
