@@ -80,10 +80,14 @@ def serve(
                     address = lines[0].rpartition(" ")[2]
                     threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
 
+            from bptt.lab.memory import one_heap, swept_often
             from bptt.lab.ready import make_ready
 
+            one_heap()
             make_ready()  # or the first page would wait for it
-            _run(_app(page, token, {host, at}), opened, started)
+            app = _app(page, token, {host, at})
+            with swept_often():
+                _run(app, opened, started)
     except KeyboardInterrupt:
         pass  # the way it is meant to end
     finally:
@@ -159,9 +163,11 @@ def _app(page: Path, token: str | None, names: set[str]) -> "ASGIApp":
 
     from bptt.lab import first_screen, live
     from bptt.lab.before import Before
+    from bptt.lab.memory import formatters_once
     from bptt.lab.parsing import one_at_a_time
 
     one_at_a_time()
+    formatters_once()
 
     for kind, ending in (
         ("text/javascript", ".js"), ("text/css", ".css"), ("image/svg+xml", ".svg"),

@@ -9,6 +9,8 @@ from typing import Any
 
 import anywidget
 
+from bptt.kernels import pool
+
 _page = threading.local()
 
 
@@ -23,6 +25,7 @@ class _Made:
             widget.layout.close()  # a widget too
             widget.close()
             _forgotten(widget)
+        pool.release()  # it keeps what loops have freed: a training takes it again, the next page has arrays of other sizes
 
 
 def _forgotten(widget: anywidget.AnyWidget) -> None:
