@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-MANY = 40  # characters in a cell that is words
+MANY, SOME = 40, 16  # characters in a cell that is words, or a phrase
 CELL = re.compile(r"<(t[dh])([^>]*)>(.*?)</t[dh]>", re.S)
 NUMBER = re.compile(r"(?!.*, )[-+±×<>≈%.,\d()e ]{1,16}|inf|none")
 SIZES = re.compile(r"([A-Z]\d: )?(\d[\d.]*, )+\d[\d.]*")
@@ -71,8 +71,8 @@ def _cell(found: re.Match[str], *, right: bool) -> str:
     kinds, words = ["right"] * right, _words(inner)
     if tag == "td" and (NUMBER.fullmatch(words) or SIZES.fullmatch(words)):
         kinds.append("number")
-    elif len(words) > MANY:
-        kinds.append("words")
+    elif len(words) > SOME and " " in words:
+        kinds.append("words" if len(words) > MANY else "phrase")
     mark = re.compile(r"([_/.=])(?=\w)")
     inner = re.sub(r"(?<=<code>)[^<]*", lambda code: mark.sub(r"\1<wbr>", code[0]), inner)
     kind = f' class="{" ".join(kinds)}"' if kinds else ""

@@ -119,7 +119,7 @@ def test_what_a_table_needs():
     body = rows(
         "td",
         [">a", ">S1: 20, 1, 8", ">1.54 ± 0.098", ' style="x">1e-10.7', f">{words}"],
-        [">2", ">5, 1, 8", ">", ' style="x">few', "><code>bptt/a_b</code>, y"],
+        [">moves of a slider", ">5, 1, 8", ">", ' style="x">few', "><code>bptt/a_b</code>, y"],
     )
     assert seen(f"<table>{head}{body}</table>") == (
         "<table>"
@@ -131,7 +131,7 @@ def test_what_a_table_needs():
                 f' class="words">{words}',
             ],
             [
-                ' class="number">2', ' class="number">5, 1, 8', ' class="right">', ' style="x">few',
+                ' class="phrase">moves of a slider', ' class="number">5, 1, 8', ' class="right">', ' style="x">few',
                 "><code>bptt/<wbr>a_<wbr>b</code>, y",
             ],
         )
