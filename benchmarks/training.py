@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.worker import FIXED, THREADS
 
 LENGTH, BATCH, HIDDEN = 64, 32, 128
-CELLS = ("rnn", "lstm")
+CELLS = ("rnn", "gru", "lstm")
 COMPARED, TURNS, TURN = 50, 12, 25  # updates compared; turns, and updates of each
 
 

@@ -5,6 +5,7 @@
 """
 
 from bptt.kernels.dispatch import (
+    add_up,
     affine,
     backward,
     bill,
@@ -19,6 +20,7 @@ from bptt.kernels.dispatch import (
 )
 from bptt.kernels.numpy_lags import LagBlock, LagNorms, LagStep, LagTotals
 from bptt.kernels.numpy_loops import before
+from bptt.kernels.one_hot import OneHot, codes_of
 from bptt.kernels.pool import empty
 
 __all__ = [
@@ -26,10 +28,13 @@ __all__ = [
     "LagNorms",
     "LagStep",
     "LagTotals",
+    "OneHot",
+    "add_up",
     "affine",
     "backward",
     "before",
     "bill",
+    "codes_of",
     "empty",
     "forward",
     "lag_step",

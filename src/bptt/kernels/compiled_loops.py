@@ -13,7 +13,8 @@ from bptt.cells import Cell, Derivatives, States, Weights, gru, lstm, rnn
 from bptt.cells.activations import ACTIVATIONS, Activation
 from bptt.kernels.instruction_sets import compiled
 from bptt.kernels.numpy_lags import LagBlock, LagNorms, LagTotals
-from bptt.kernels.numpy_loops import before
+from bptt.kernels.numpy_loops import before, drive_by_symbol
+from bptt.kernels.one_hot import codes_of
 from bptt.kernels.pool import empty
 
 C: Any = compiled
@@ -101,12 +102,28 @@ def squares_of_sums(a: Array, b: Array) -> tuple[Array, Array]:
     return squares, most
 
 
+def look_up(table: Array, codes: Array, out: Array) -> None:
+    """``numpy_loops.look_up``."""
+    C.look_up(np.ascontiguousarray(table), codes, out)
+
+
+def add_up(rows: Array, codes: Array, size: int) -> Array:
+    """``numpy_loops.add_up``."""
+    out = np.zeros((size, rows.shape[-1]), rows.dtype)
+    C.add_up(rows, codes, out)
+    return out
+
+
 def forward(weights: Weights, x: Array, state0: States, keep: Array | None) -> tuple[Array, States]:
     """``numpy_loops.forward``; what is saved takes the place of W_F x + b."""
     T, B, _ = x.shape
     cell, (rows, H) = weights.cell, weights.W_R.shape
     saved = empty((T, B, len(cell.saved) * H), x.dtype)
-    affine(x, weights.W_F.T, weights.b, out=saved[..., :rows])
+    codes = codes_of(x)
+    if codes is None:
+        affine(x, weights.W_F.T, weights.b, out=saved[..., :rows])
+    else:
+        look_up(*drive_by_symbol(weights, codes), saved[..., :rows])
     states = tuple(empty((T + 1, B, H), x.dtype) for _ in state0)
     for state, first in zip(states, state0, strict=True):
         state[0] = first

@@ -16,6 +16,7 @@ _products: Any = numpy_loops if instruction_sets.compiled is None else compiled_
 affine, outer, bill = _products.affine, _products.outer, _products.bill
 outer_in_double = _products.outer_in_double
 product, squares_of_sums = _products.product, _products.squares_of_sums
+add_up = _products.add_up
 
 
 def path() -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from bptt.arrays import Array
 from bptt.cells import Derivatives, States, Weights
+from bptt.kernels.one_hot import codes_of
 
 
 def quiet() -> np.errstate:
@@ -100,6 +101,38 @@ def product(M: Array, rows: int) -> Callable[[Array], Array]:
     return lambda a: affine(a, M)
 
 
+def look_up(table: Array, codes: Array, out: Array) -> None:
+    """The row of each symbol, written to ``out``.
+
+    Args:
+        table: (I, N) a row per symbol.
+        codes: (T, B) int64 symbols.
+        out: (T, B, N).
+    """
+    out[...] = table[codes]
+
+
+def drive_by_symbol(weights: Weights, codes: Array) -> tuple[Array, Array]:
+    """(I, G·H) W_F x + b of each symbol, and where in it each of ``codes`` stands; of few codes theirs alone."""
+    if weights.W_F.shape[1] <= codes.size:
+        return weights.W_F.T + weights.b, codes
+    symbols, places = np.unique(codes, return_inverse=True)
+    return weights.W_F.T[symbols] + weights.b, places.reshape(codes.shape)
+
+
+def add_up(rows: Array, codes: Array, size: int) -> Array:
+    """(size, N) for each symbol the sum of its rows.
+
+    Args:
+        rows: (T, B, N).
+        codes: (T, B) int64 symbols.
+        size: how many symbols there are.
+    """
+    out = np.zeros((size, rows.shape[-1]), rows.dtype)
+    np.add.at(out, codes, rows)
+    return out
+
+
 def forward(weights: Weights, x: Array, state0: States, keep: Array | None) -> tuple[Array, States]:
     """States over a sequence.
 
@@ -115,7 +148,12 @@ def forward(weights: Weights, x: Array, state0: States, keep: Array | None) -> t
     """
     T, B, _ = x.shape
     cell, H = weights.cell, weights.W_R.shape[1]
-    drive = affine(x, weights.W_F.T, weights.b)
+    codes = codes_of(x)
+    if codes is None:
+        drive = affine(x, weights.W_F.T, weights.b)
+    else:
+        drive = np.empty((T, B, len(weights.W_F)), x.dtype)
+        look_up(*drive_by_symbol(weights, codes), drive)
     saved = np.empty((T, B, len(cell.saved) * H), x.dtype)
     states = tuple(np.empty((T + 1, B, H), x.dtype) for _ in state0)
     for state, first in zip(states, state0, strict=True):

@@ -3,7 +3,8 @@ r"""Reverse mode through one layer: backpropagation through time (Werbos 1990).
     dz_t  = errors at what the weights multiply, by the loops of ``kernels``
     dW_R  = Σ_t dz_tᵀ h_{t-1}      dW_F = Σ_t dz_tᵀ x_t      db = Σ_t dz_t      dx_t = dz_t W_F
 
-The weight gradients are one matrix product each, after the loop. Where a gate scales h_{t-1}, it does so in dW_R too.
+The weight gradients are one matrix product each, after the loop; of one-hot x_t dW_F is a sum over the rows of each symbol, and
+nobody asks for dx. Where a gate scales h_{t-1}, it does so in dW_R too.
 """
 
 from typing import Any
@@ -31,7 +32,9 @@ def backward(trace: Trace | CheckpointedTrace, dh: Any) -> Grads:
     d = None if callable(dh) else checked_errors(trace, dh)
     keep = None if trace.resets is None else ~trace.resets
     dW_F, dW_R, db = (np.zeros_like(p) for p in (weights.W_F, weights.W_R, weights.b))
-    db_R, dx, carried = np.zeros_like(db), kernels.empty(trace.x.shape, trace.x.dtype), None
+    db_R, carried = np.zeros_like(db), None
+    codes = kernels.codes_of(trace.x)
+    dx = kernels.empty(trace.x.shape, trace.x.dtype) if codes is None else None
     # Long sequences in stretches, from the end: the errors of all steps are never held at once.
     for first in reversed(range(0, T, trace.stretch)):
         last = min(first + trace.stretch, T)
@@ -43,11 +46,17 @@ def backward(trace: Trace | CheckpointedTrace, dh: Any) -> Grads:
             else d[first:last]
         )
         dz_R, dz_F, carried = kernels.backward(weights, immediate, saved, states, kept, carried)
-        kernels.outer(dz_F, trace.x[first:last], dW_F, db)
+        if codes is not None:
+            by_symbol = kernels.add_up(dz_F, codes[first:last], trace.x.shape[2])
+            dW_F += by_symbol.T
+            db += by_symbol.sum(0)
+        else:
+            kernels.outer(dz_F, trace.x[first:last], dW_F, db)
         kernels.outer(*cell.recurrent_rows(dz_R, kernels.before(states[0], kept), saved), dW_R)
         if cell.recurrent_biases:
             db_R += dz_R.sum((0, 1))
-        kernels.affine(dz_F, weights.W_F, out=dx[first:last])
+        if dx is not None:
+            kernels.affine(dz_F, weights.W_F, out=dx[first:last])
     assert carried is not None
     return Grads(
         dW_F=dW_F,

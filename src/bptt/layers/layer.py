@@ -13,9 +13,11 @@ from bptt.cells.activations import Activation, Pair
 from bptt.cells.activations import activation as activation_of
 from bptt.cells.initialise import recurrent_weights
 from bptt.errors import OptionError
+from bptt.kernels import OneHot
 from bptt.layers.backward import backward
 from bptt.layers.checkpoints import CheckpointedTrace
 from bptt.layers.immediate import check_trace
+from bptt.layers.inputs import as_inputs
 from bptt.layers.parameters import TANH, Parameters
 from bptt.layers.sequences import as_lengths, as_resets, inside
 from bptt.layers.steps import run_steps
@@ -103,7 +105,8 @@ class Layer(Parameters):
         """The states over a sequence.
 
         Args:
-            x: (T, B, I) inputs, time first.
+            x: (T, B, I) inputs, time first; or (T, B) integers from 0 to I - 1, as ``torch.nn.Embedding`` takes
+                them, each for the input that is 1 while the others are 0.
             h0: (B, H) initial state; zeros if not given.
             c0: (B, H) initial cell state of an LSTM; zeros if not given.
             lengths: (B,) steps of each sequence of a padded batch; behind its end a state is held.
@@ -118,11 +121,12 @@ class Layer(Parameters):
             OptionError: if a length lies outside the batch, c0 is given to a cell without one, or
                 ``checkpoint_every`` is below 1.
         """
-        x = as_floats("x", x, ("T", "B", self.inputs), self.dtype)
+        x = as_inputs(x, self.inputs, self.dtype, lengths)
         T, B, _ = x.shape
         lengths, resets = as_lengths(lengths, T, B), as_resets(resets, T, B)
         if lengths is not None:
-            x = np.where(inside(lengths, T)[..., None], x, 0)
+            real = inside(lengths, T)
+            x = x.without(~real) if isinstance(x, OneHot) else np.where(real[..., None], x, 0)
         state0 = self.initial_state(B, h0, c0)
         if checkpoint_every is not None:
             every = as_whole(

@@ -12,6 +12,7 @@ import numpy as np
 
 from bptt.arrays import Array, as_kind
 from bptt.errors import ShapeError
+from bptt.kernels import OneHot, codes_of
 from bptt.layers.layer import Layer
 from bptt.layers.masks import Mask, masked_back
 from bptt.layers.sequences import in_reverse, resets_in_reverse
@@ -128,7 +129,11 @@ def level_forward(
     """
     if not isinstance(level, Bidirectional):
         return level.forward(x, *given[0], lengths=lengths, resets=resets)
-    turned = np.ascontiguousarray(in_reverse(x, lengths))
+    if (codes := codes_of(x)) is not None:
+        other = in_reverse(codes[..., None], lengths)[..., 0]
+        turned: Array = OneHot.of(other, x.shape[2], x.dtype)
+    else:
+        turned = np.ascontiguousarray(in_reverse(x, lengths))
     return BidirectionalTrace(
         level.forward_layer.forward(x, *given[0], lengths=lengths, resets=resets),
         level.backward_layer.forward(

@@ -9,6 +9,7 @@ from bptt.errors import NonFiniteError, OptionError, ShapeError
 from bptt.layers.backward import backward
 from bptt.layers.descent import ARRAYS, descend
 from bptt.layers.immediate import check_trace
+from bptt.layers.inputs import as_inputs
 from bptt.layers.levels import LevelTrace, level_forward, level_layers, level_outputs
 from bptt.layers.masks import Mask, ProjectedMask, masked
 from bptt.layers.sequences import as_lengths, as_resets
@@ -54,7 +55,7 @@ class Stack(Levels):
         """All levels over a sequence.
 
         Args:
-            x: (T, B, I) inputs.
+            x: (T, B, I) inputs, or (T, B) integers as for a layer.
             h0: one (B, H) initial state per layer, bottom first, forward before backward: a list, or an
                 array (layers, B, H); zeros if not given. An entry may be None.
             c0: the same for the cell states of LSTM layers; None for the others.
@@ -66,7 +67,7 @@ class Stack(Levels):
         Raises:
             ShapeError, DTypeError, NonFiniteError, OptionError: as for a layer.
         """
-        x = as_floats("x", x, ("T", "B", self.inputs), self.dtype)
+        x = as_inputs(x, self.inputs, self.dtype, lengths)
         T, B, _ = x.shape
         lengths, resets = as_lengths(lengths, T, B), as_resets(resets, T, B)
         h0s, c0s = (self._per_layer(name, value) for name, value in (("h0", h0), ("c0", c0)))
@@ -148,10 +149,8 @@ def _listed(name: str, value: Any, count: int, what: str) -> list[Any]:
 def backward_from(trace: StackTrace, errors: list[Array]) -> StackGrads:
     """Reverse mode from given errors ∂⁺E/∂state of every layer, each in its own order."""
 
-    def step(number: int, t: Trace, d: Array) -> tuple[Grads, Array]:
+    def step(number: int, t: Trace, d: Array) -> tuple[Grads, Array | None]:
         grads = backward(t, d)
         return grads, grads.dx
 
-    grads, dx = descend(trace, errors, ARRAYS, step)
-    assert dx is not None
-    return StackGrads(grads, dx)
+    return StackGrads(*descend(trace, errors, ARRAYS, step))

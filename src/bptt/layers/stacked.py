@@ -126,11 +126,11 @@ class StackGrads:
     Attributes:
         layers: one per layer, bottom first; forward before backward. A backward layer's dx is in its
             own order.
-        dx: (T, B, I) of the stack's input.
+        dx: (T, B, I) of the stack's input; None where that came as integers.
     """
 
     layers: list[Grads]
-    dx: Array
+    dx: Array | None
 
 
 def as_stack_trace(trace: Trace) -> StackTrace:

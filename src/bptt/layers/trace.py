@@ -127,7 +127,7 @@ class Grads:
         dW_F: (G·H, I).
         dW_R: (G·H, H).
         db: (G·H,).
-        dx: (T, B, I).
+        dx: (T, B, I); None where the inputs came as integers.
         dh0: (B, H).
         dc0: (B, H) of an LSTM, else None.
         recurrent_biases: by the names of the recurrent biases that stand apart, (H,) each: "b_Rn" of a GRU.
@@ -136,7 +136,7 @@ class Grads:
     dW_F: Array
     dW_R: Array
     db: Array
-    dx: Array
+    dx: Array | None
     dh0: Array
     dc0: Array | None = None
     recurrent_biases: dict[str, Array] = field(default_factory=dict)

@@ -174,7 +174,7 @@ class Network:
         """Forward over a batch, with the loss.
 
         Args:
-            x: (T, B, I) inputs.
+            x: (T, B, I) inputs, or (T, B) integers as for a layer.
             targets: (N, B) class labels for cross-entropy, (N, B, O) numbers for mse, where N is
                 the number of loss steps; the step's axis may be left out where N is 1. Behind a
                 sequence's end they are not read.

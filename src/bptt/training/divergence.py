@@ -13,6 +13,7 @@ from bptt import kernels
 from bptt.arrays import Array
 from bptt.errors import BpttError, DivergenceError, NonFiniteError
 from bptt.gradients.by_lag import LagProfile, by_lag
+from bptt.layers.inputs import as_inputs
 from bptt.layers.levels import level_forward, level_layers, level_outputs
 from bptt.layers.sequences import in_reverse, inside
 from bptt.network import Network, Run
@@ -99,7 +100,8 @@ def _error(got: str, kept: str, where: dict[str, Any]) -> DivergenceError:
 
 def _first_overflow(network: Network, arguments: dict[str, Any]) -> tuple[str, int] | None:
     """The layer and the time step, in the layer's own order, at which a state is not finite first."""
-    stack, x, lengths = network.stack, arguments["x"], arguments.get("lengths")
+    stack, lengths = network.stack, arguments.get("lengths")
+    x: Array = as_inputs(arguments["x"], stack.inputs, stack.dtype, lengths)
     T, B, _ = x.shape
     single = len(stack.layers) == 1
     initial = [

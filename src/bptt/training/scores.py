@@ -66,8 +66,7 @@ def bits_per_character(network: Network, text: Text, batch: int = 8) -> float:
     total, length = 0.0, 256
     for first in range(0, len(stream) - 1, length):
         codes = stream[first : first + length + 1]
-        x = text.one_hot(codes[:-1], network.stack.dtype)
-        run = network.run(**carried(x, codes[1:], state))
+        run = network.run(**carried(codes[:-1], codes[1:], state))
         total, state = total + run.E * (len(codes) - 1), final(run)
     return total / (len(stream) - 1) / BITS
 

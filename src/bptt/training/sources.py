@@ -83,8 +83,7 @@ class TextSource:
     def arguments(self, network: Network, n: int, state: State) -> dict[str, Any]:
         """The n-th chunk, with the state carried unless the text starts (again) there."""
         codes, targets, start = chunk(self.stream, self.length, n)
-        x = self.text.one_hot(codes, network.stack.dtype)
-        return carried(x, targets, at_rest(network, self.batch) if start else state)
+        return carried(codes, targets, at_rest(network, self.batch) if start else state)
 
     def starts(self, n: int) -> bool:
         """Where the text starts (again)."""

@@ -50,7 +50,8 @@ def trusted(dW_R: Array, trace: Trace) -> bool:
 def _kept_digits(trace: StackTrace, grads: list[Grads]) -> bool:
     """Whether no errors on their way to a level below are so small, all of them, that they lost digits."""
     above = grads[len(directions(trace.levels[0])) :]
-    return all(max(g.dx.max(), -g.dx.min()) > _least(g.dx) for g in above)
+    down = [g.dx for g in above if g.dx is not None]
+    return all(max(dx.max(), -dx.min()) > _least(dx) for dx in down)
 
 
 def _least(array: Array) -> float:

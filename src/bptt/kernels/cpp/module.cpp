@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <vector>
 
 #include "arrays.h"
@@ -16,6 +17,7 @@
 #include "pool_module.h"
 #include "processor.h"
 #include "rnn.h"
+#include "symbols.h"
 #include "team.h"
 #include "whole_module.h"
 
@@ -58,6 +60,13 @@ void share_batch(Size steps, Size B, Size H, Size G, const Keep& keep, Loop&& lo
     });
 }
 
+// So many symbols, each of those there are.
+const std::int64_t* among(const Array<const std::int64_t>& codes, Size count, Size symbols) {
+    const std::int64_t* at = whole(codes, count, "codes");
+    require(std::all_of(at, at + count, [=](std::int64_t code) { return 0 <= code && code < symbols; }), "codes");
+    return at;
+}
+
 template <class T>
 void bind_products(nb::module_& m, const char* packed_name) {
     using In = Array<const T>;
@@ -73,6 +82,28 @@ void bind_products(nb::module_& m, const char* packed_name) {
             affine(M, from.data, from.stride, added, to.data, to.stride, begin, end);
         }, 1, WORTHWHILE_ALONE);
     }, "M"_a, "a"_x, "bias"_x.none(), "out"_x, unlocked);
+
+    m.def("look_up", [](In table, const Array<const std::int64_t>& codes, Out out) {
+        require(table.ndim() == 2, "table");
+        const Size symbols = table.shape(0), width = table.shape(1);
+        const Strided<T> to(out, width, "out");
+        const T* from = whole(table, symbols * width, "table");
+        const std::int64_t* at = among(codes, to.rows, symbols);
+        share(to.rows, 4.0 * to.rows * width, [&](Size begin, Size end) {
+            look_up(from, width, at, to.data, to.stride, begin, end);
+        });
+    }, "table"_x, "codes"_x, "out"_x, unlocked);
+
+    m.def("add_up", [](In rows, const Array<const std::int64_t>& codes, Out out) {
+        require(out.ndim() == 2, "out");
+        const Size symbols = out.shape(0), width = out.shape(1);
+        const Strided<const T> from(rows, width, "rows");
+        T* to = whole(out, symbols * width, "out");
+        const std::int64_t* at = among(codes, from.rows, symbols);
+        share(width, 8.0 * from.rows * width, [&](Size begin, Size end) {
+            add_up(from.data, from.stride, at, from.rows, to, width, begin, end);
+        }, W<T>);
+    }, "rows"_x, "codes"_x, "out"_x, unlocked);
 
     m.def("outer", [](In a, In b, Out out, std::optional<Out> sums) {
         require(out.ndim() == 2, "out");

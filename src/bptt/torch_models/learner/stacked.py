@@ -95,6 +95,7 @@ def _without(low: Replay, high: Replay, captured: Captured) -> list[Array] | Non
     own = {call.index: errors for call, errors in zip(calls, grads, strict=True)}
     errors = placed_errors(low.strand, low.trace, own)
     by_way = backward_from(high.trace, high.errors).dx
+    assert by_way is not None  # a level's inputs are numbers
     H = low.trace.traces[-1].layer.hidden
     difference = low.errors[-1][..., :H] - errors[-1][..., :H] - by_way
     largest = max(float(np.abs(by_way).max()), float(np.abs(low.errors[-1]).max()))
