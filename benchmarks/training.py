@@ -62,7 +62,10 @@ def with_torch(cell, hand_over):
     with torch.no_grad():
         readout.weight.copy_(torch.tensor(net.W_O))
         readout.bias.copy_(torch.tensor(net.b_O))
-    rnn.bias_hh_l0.requires_grad_(False)  # bptt has one bias: with two, Adam takes it twice as far
+    # bptt has one bias, and a GRU that of its candidate's state: with two, Adam takes it twice as far
+    own = torch.zeros_like(rnn.bias_hh_l0)
+    own[2 * HIDDEN :] = cell == "gru"
+    rnn.bias_hh_l0.register_hook(lambda gradient: gradient * own)
     learnt = [p for p in [*rnn.parameters(), *readout.parameters()] if p.requires_grad]
     optimizer, one_hot, state = torch.optim.Adam(learnt, 2e-3), torch.eye(net.stack.inputs), None
     for n in range(COMPARED + TURNS * TURN):
