@@ -267,14 +267,14 @@ def scans(result):
 
 def machine(result):
     """What the numbers depend on."""
-    m = result["machine"]
+    m, minutes = result["machine"], number(result["minutes"])
     speeds = ", ".join(
         f"{NAMES[name]} {speed:.0f}" for name, speed in result["peak_gflops"].items()
     )
     return (
         f"Medians of one run, {result['dtype']}, {result['threads']} threads each on {m['cores']} cores "
         f"({m['architecture']}). bptt {m['bptt']}; NumPy {m['numpy']}; PyTorch {m['torch']}; JAX {m['jax']}; "
-        f"Python {m['python']}. A 2048 × 2048 product, GFLOP/s: {speeds}."
+        f"Python {m['python']}. A 2048 × 2048 product, GFLOP/s: {speeds}. The whole of `make bench` took {minutes} minutes."
     )
 
 
