@@ -98,15 +98,11 @@ class Block:
             left, on = self.left(j), self.left(j + 1)
             if not (total.least_at_weights >= tiny and largest < math.inf):
                 return False
-            if (
-                largest <= SAFE[dtype]
-                and h_prev[left.start + self.first - j : left.stop + self.first - j].any()
-            ):
+            steps = slice(left.start + self.first - j, left.stop + self.first - j)
+            if largest <= SAFE[dtype] and h_prev[steps].any():  # G is zero where the states are
                 return False
-            if (
-                on.start < on.stop
-                and not low <= total.least_arriving <= total.most_arriving <= high
-            ):
+            goes_on = on.start < on.stop
+            if goes_on and not low <= total.least_arriving <= total.most_arriving <= high:
                 return False
         return True
 
@@ -157,7 +153,8 @@ class LayerAlone(LayerWalk):
         block = self.block
         if block is None:
             return super().standing
-        return len(range(*block.left(block.at).indices(len(block.rows.D))))
+        left = block.left(block.at)
+        return int(left.stop - left.start)
 
     def log_norm(self) -> float:
         """As of ``LayerWalk``; within a block nothing is walked anew."""
@@ -196,9 +193,8 @@ class LayerAlone(LayerWalk):
         if lags < 2 or not rows.reach.all():
             return None
         reach = REACH[rows.D.dtype]
-        rows.rescale(
-            (rows.squares.min(), rows.squares.max()), reach // 2
-        )  # so that some lags have room
+        ends = rows.squares.min(), rows.squares.max()
+        rows.rescale(ends, reach // 2)  # so that some lags have room
         if rows.common is None or rows.squares.min() < 4.0**-reach:
             return None
         self.turn = 1 - self.turn
