@@ -7,8 +7,6 @@ numbers stay in range. The lags are those that ``LayerWalk`` measures, one after
 import math
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from bptt import kernels
 from bptt.arrays import Array
 from bptt.cells.scales import LOG2
@@ -16,6 +14,7 @@ from bptt.gradients.by_lag.lag import NOTHING, Lag
 from bptt.gradients.by_lag.layer_walk import LayerWalk
 from bptt.gradients.by_lag.rows import Rows
 from bptt.gradients.by_lag.scaled import REACH, SAFE, Scaled, Sizes, log_norms
+from bptt.gradients.by_lag.step_back import least_square
 from bptt.layers.trace import Trace
 
 LAGS = 8  # of a block
@@ -91,12 +90,12 @@ class Block:
         """
         dtype = self.rows.D.dtype
         low, high = 4.0 ** -REACH[dtype], 4.0 ** REACH[dtype]
-        tiny = float(np.finfo(np.float64).tiny)
+        least = least_square(dtype, self.found.squares.dtype)
         for j, (largest, total) in enumerate(
             zip(self.found.largest, self.found.totals, strict=True)
         ):
             left, on = self.left(j), self.left(j + 1)
-            if not (total.least_at_weights >= tiny and largest < math.inf):
+            if not (total.least_at_weights >= least and largest < math.inf):
                 return False
             steps = slice(left.start + self.first - j, left.stop + self.first - j)
             if largest <= SAFE[dtype] and h_prev[steps].any():  # G is zero where the states are

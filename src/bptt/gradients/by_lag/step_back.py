@@ -68,6 +68,12 @@ class SteppedBack:
     totals: LagTotals | None = None
 
 
+def least_square(dtype: np.dtype[np.floating], of_squares: np.dtype[np.floating]) -> float:
+    """Of a row of dz, below which numbers of the type may have lost digits."""
+    limits = np.finfo(dtype)
+    return max(float(np.finfo(of_squares).tiny), float(limits.tiny / limits.eps) ** 2)
+
+
 def squares_lost(cell: Cell, rows: Rows, derivatives: Derivatives, step: SteppedBack) -> bool:
     """Whether dz of some row has lost digits, or all of itself: the units that held nearly all of the row are off.
 
@@ -80,8 +86,7 @@ def squares_lost(cell: Cell, rows: Rows, derivatives: Derivatives, step: Stepped
     s, totals = step.dz.squares, step.totals
     assert s is not None
     assert totals is not None
-    limits = np.finfo(rows.D.dtype)
-    least = max(float(np.finfo(s.dtype).tiny), float(limits.tiny / limits.eps) ** 2)
+    least = least_square(rows.D.dtype, s.dtype)
     if totals.least_at_weights >= least:
         return False
     lost = (s < least) & (rows.squares > 0)
