@@ -165,26 +165,52 @@ def test_squares_of_sums_may_leave_the_range_of_floats(module):
         assert (found == 9 * 20 * 2.0**140).all()
 
 
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_looking_up_and_adding_up_by_symbol_are_numpys(module, dtype):
+    rng = np.random.default_rng(6)
+    for rows, B, symbols, width in shapes():
+        codes = rng.integers(0, symbols, (rows, B))
+        table = rng.standard_normal((symbols, width)).astype(dtype)
+        wide = np.empty((rows, B, width + 3), dtype)  # of which only some columns are written
+        loops.look_up(table, codes, wide[..., :width])
+        assert np.array_equal(wide[..., :width], table[codes])
+        errors = rng.standard_normal((rows, B, width)).astype(dtype)
+        near(
+            loops.add_up(errors, codes, symbols), numpy_loops.add_up(errors, codes, symbols), dtype
+        )
+
+
+def test_symbols_beyond_the_table_are_refused(module):
+    codes, rows = np.array([[0, 3]]), np.ones((1, 2, 4))
+    with pytest.raises(ValueError, match="codes has another shape"):
+        loops.look_up(np.ones((3, 4)), codes, np.empty((1, 2, 4)))
+    with pytest.raises(ValueError, match="codes has another shape"):
+        loops.add_up(rows, -codes, 3)
+
+
 def test_the_bill_is_numpys(module):
     rng = np.random.default_rng(3)
-    factors = [0.5, 2.0, 0.25, 3.0, 1.5, 0.75, 1.25, 2.5], [1.0, 0.5, 2.0, 0.25, 1.0, 0.5, 0.5, 1.0]
+    first, then = (
+        [0.5, 2.0, 0.25, 3.0, 1.5, 0.75, 1.25, 2.5],
+        [1.0, 0.5, 2.0, 0.25, 1.0, 0.5, 0.5, 1.0],
+    )
     for rows, columns, *_ in shapes():
         W, *sums = rng.normal(size=(5, rows, columns))
-        lags = list(rng.normal(size=(3, rows, columns)))
-        expected, found = np.empty((2, 4, rows, columns))
-        for bill, to in ((numpy_loops.bill, expected), (loops.bill, found)):
-            products = bill(lags, W, sums, list(to), *factors)
-            assert np.allclose(
-                products[0],
-                numpy_loops.bill(lags[:1], W, sums, list(np.empty_like(to)), *factors)[0],
-            )
-        assert np.allclose(
-            products,
-            numpy_loops.bill(lags, W, sums, list(expected), *factors),
-            rtol=1e-12,
-            atol=1e-10,
+        lags, (expected, found) = (
+            list(rng.normal(size=(3, rows, columns))),
+            np.empty((2, 4, rows, columns)),
         )
+        slow = numpy_loops.bill(lags, W, sums, list(expected), first, then)
+        quick = loops.bill(lags, W, sums, list(found), first, then)
+        assert np.allclose(quick, slow, rtol=1e-12, atol=1e-10)
         near(found, expected, "float64")
+        # One after the other, and the sums where they are.
+        singly = [
+            loops.bill([G], W, sums, sums, by, by)[0]
+            for G, by in zip(lags, (first, then, then), strict=True)
+        ]
+        assert np.array_equal(singly, quick)
+        assert np.array_equal(sums, found)
 
 
 def test_an_array_of_another_shape_type_or_layout_is_refused(module):

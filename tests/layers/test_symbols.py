@@ -6,7 +6,6 @@ import pytest
 import bptt
 from bptt import kernels
 from bptt.errors import DTypeError, OptionError, ShapeError
-from bptt.kernels import numpy_loops
 from tests.conftest import relative
 
 CELLS = {"rnn": bptt.RNN, "lstm": bptt.LSTM, "gru": bptt.GRU}
@@ -111,20 +110,3 @@ def test_a_trace_says_no_other_symbols_than_its_rows_hold():
         assert kernels.codes_of(other) is None
     with pytest.raises(ValueError, match="read-only"):
         x[0] = 0
-
-
-@pytest.mark.parametrize("width", [1, 16, 37, 260])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_look_up_and_add_up_are_numpys_for_any_number_of_threads(dtype, width):
-    rng = np.random.default_rng(1)
-    codes, rows = rng.integers(0, 90, (300, 9)), rng.standard_normal((300, 9, width)).astype(dtype)
-    expected = numpy_loops.add_up(rows.astype("float64"), codes, 90)
-    before, found = bptt.get_num_threads(), []
-    try:
-        for count in (1, 2, 5):
-            bptt.set_num_threads(count)
-            found.append(kernels.add_up(rows, codes, 90))
-    finally:
-        bptt.set_num_threads(before)
-    assert relative(found[0], expected) < (1e-13 if dtype == "float64" else 1e-5)
-    assert all(np.array_equal(found[0], other) for other in found)

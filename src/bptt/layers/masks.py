@@ -48,11 +48,11 @@ class ProjectedMask:
 Mask = Array | ProjectedMask
 
 
-# A product that overflows is refused by whom it comes to, with the number of its step.
-
-
 def masked(x: Array, mask: Mask | None) -> Array:
-    """A level's inputs (..., H) behind the mask."""
+    """A level's inputs (..., H) behind the mask.
+
+    A product that overflows is refused by whom it comes to, with the number of its step; so in ``masked_back``.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         if isinstance(mask, ProjectedMask):
             return np.asarray((x @ mask.projection.T * mask.mask) @ mask.inverse.T)

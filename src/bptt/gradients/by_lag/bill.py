@@ -13,11 +13,13 @@ norms follow from six products: no matrix is touched until a lag has a part in i
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 
 import numpy as np
 
 from bptt import kernels
+from bptt.arrays import Array
 from bptt.cells.scales import LOG2
 from bptt.gradients.by_lag.scaled import Scaled
 
@@ -43,13 +45,8 @@ class Bill:
         self.square = float(np.einsum("ij,ij->", whole.M, whole.M))
         self.kept, self.remaining = Scaled.zeros(whole.M.shape), whole.copy()
         self.kept_chunked, self.left_chunked = (Scaled.zeros(whole.M.shape) for _ in range(2))
-        self.spare = [np.empty_like(whole.M) for _ in range(4)]
-        self.empty = [
-            True,
-            whole.is_zero(),
-            True,
-            True,
-        ]  # S, R, N, L: a zero has no scale of its own
+        # S, R, N, L: a zero has no scale of its own
+        self.empty = [True, whole.is_zero(), True, True]
         self.rows: list[tuple[float, ...]] = []
         self.sizes: list[tuple[float, int]] = []
         self.waiting: _Waiting | None = None
@@ -115,18 +112,24 @@ class Bill:
         first = self._factors(lags[0])
         then = self._factors(lags[0]) if len(lags) > 1 else first
         M = [total.M for total in sums]
-        products = kernels.bill([G.M for G in lags], self.whole.M, M, self.spare, first, then)
-        if len(lags) > 1 and not all(
-            map(_holds_digits, (p[i] for p in products for i in (2, 5, 6)))
-        ):
-            for total, e in zip(sums, before, strict=True):
-                total.e = e
-            self.empty = empty
-            return None
-        for total, behind in zip(sums, self.spare, strict=True):
-            total.M = behind
-        self.spare = M
-        return [self._row(lags[0].e, *found) for found in products]
+        to = self.spare if len(lags) > 1 else M
+        products = kernels.bill([G.M for G in lags], self.whole.M, M, to, first, then)
+        if len(lags) > 1:
+            squares = (found[i] for found in products for i in (2, 5, 6))  # of R, L and N
+            if not all(map(_holds_digits, squares)):
+                for total, e in zip(sums, before, strict=True):
+                    total.e = e
+                self.empty = empty
+                return None
+            for total, behind in zip(sums, to, strict=True):
+                total.M = behind
+            self.spare = M
+        return [self._row(lags[0].e, found) for found in products]
+
+    @cached_property
+    def spare(self) -> list[Array]:
+        """Room for the four sums, so that they are still there where several lags must be counted one by one."""
+        return [np.empty_like(self.whole.M) for _ in range(4)]
 
     def _factors(self, G: Scaled) -> list[float]:
         """What brings the sums and their parts to the scales that they have behind a lag."""
@@ -141,19 +144,9 @@ class Bill:
             factors += [math.ldexp(1.0, min(own - total.e, 999)) for own in (e, part.e)]
         return factors
 
-    def _row(
-        self,
-        e: int,
-        gg: float,
-        gw: float,
-        rr: float,
-        ss: float,
-        sw: float,
-        ll: float,
-        nn: float,
-        nw: float,
-    ) -> tuple[float, ...]:
+    def _row(self, e: int, products: tuple[float, ...]) -> tuple[float, ...]:
         """‖M‖² of a G of the scale e, and what stands in its row behind the norm."""
+        gg, gw, rr, ss, sw, ll, nn, nw = products
         if not self.square:  # shares of nothing are not numbers
             return gg, *[math.nan] * 6
         R, N, L, W = self.remaining, self.kept_chunked, self.left_chunked, self.whole

@@ -7,10 +7,8 @@ import numpy as np
 from bptt.arrays import Array, squares
 from bptt.gradients.by_lag.scaled import REACH, Sizes
 
-HELD = (
-    1e-200,
-    1e200,
-)  # squares that can be multiplied by a power of two as their rows are, to every digit
+# Squares that can be multiplied by a power of two as their rows are, to every digit.
+HELD = (1e-200, 1e200)
 
 
 @dataclass(eq=False)

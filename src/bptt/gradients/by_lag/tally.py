@@ -98,9 +98,8 @@ class Tally:
         if self.has_steps and self.steps * len(self.lags) <= MOST_CELLS:
             measured.by_step.append(self._per_loss_step(k, lag))
         if self.one_chunk:
-            self.waiting += [None] * (
-                k - len(self.bill.rows) - len(self.waiting)
-            )  # a layer below can start late
+            known = len(self.bill.rows) + len(self.waiting)
+            self.waiting += [None] * (k - known)  # a layer below can start late
             self.waiting.append(lag.G)
             if len(self.waiting) >= TOGETHER or self.whole.M.nbytes > SMALL:
                 self._count()

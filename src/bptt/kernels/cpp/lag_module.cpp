@@ -45,7 +45,8 @@ void share_block(const Packed<T>& W_R, const Array<const T>& d, const Array<cons
     const Size H = W_R.N, S = Back::S * H, numbers = Back::G * H * H;
     const Cube<const T> errors(d, "d");
     const Strided<const T> states(h_prev, H, "h_prev");
-    require(errors.width == S && sums.ndim() == 4 && sums.shape(0) > 0, "sums");
+    require(errors.width == S, "d");
+    require(sums.ndim() == 4 && sums.shape(0) > 0, "sums");
     check(W_R, Back::G);
     const Size rows = errors.T_ * errors.B, parts = sums.shape(0), lags = sums.shape(1);
     require(first >= 0 && first <= states.rows && lags <= first + errors.T_ && rows <= states.rows - first * errors.B, "first");
