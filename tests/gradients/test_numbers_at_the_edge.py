@@ -320,3 +320,20 @@ def test_a_mask_of_any_size(power):
     moved = (power / 2 + power / 110 * 35) * np.log10(2)
     assert np.allclose(masked.log10_norm[:5], ordinary.log10_norm[:5] + moved, rtol=0, atol=1e-5)
     assert np.allclose(masked.share, ordinary.share, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "z", "size"), [("float32", -100.0, 1e34), ("float64", -740.0, 1e300)]
+)
+def test_large_errors_at_slopes_that_have_lost_digits(dtype, z, size):
+    """e^-100 has five bits left in float32: times an error of 1e34 that is all of a gradient, and no digit of it was right."""
+    eps = float(np.finfo(dtype).eps)
+    below = bptt.RNN(*(np.array(w, dtype) for w in ([[1]], [[0.5]], [z])), activation="logistic")
+    above = bptt.RNN(*(np.array(w, dtype) for w in ([[size]], [[0]], [0])), activation="identity")
+    x, h0, dh = np.zeros((1, 1, 1), dtype), np.ones((1, 1), dtype), np.ones((1, 1, 1), dtype)
+    exact = pytest.approx(size * np.exp(np.longdouble(z) + 0.5), rel=8 * eps * abs(z))
+    trace = bptt.Stack([below, above]).forward(x, [h0, h0])
+    lower, _ = bptt.by_lag(trace, dh, keep_matrices=True)
+    alone = below.forward(x, h0)
+    for found in (lower.dW_R, lower.matrices[0], bptt.truncated_bptt(alone, size * dh, 1, 1)):
+        assert found.item() == exact

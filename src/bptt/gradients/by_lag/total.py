@@ -7,6 +7,7 @@ recursion is run once more with every row's scale kept apart (Q13).
 import numpy as np
 
 from bptt.arrays import Array
+from bptt.cells.scales import underflown
 from bptt.errors import NonFiniteError
 from bptt.gradients.by_lag.between_levels import ROWS
 from bptt.gradients.by_lag.one_pass import StepTaken, steps_back
@@ -42,9 +43,21 @@ def whole(trace: StackTrace, errors: list[Rows | None]) -> list[Scaled]:
 
 
 def trusted(dW_R: Array, trace: Trace) -> bool:
-    """Neither overflowed nor so small that the errors it is summed from, each times a state, may be zero or denormal."""
+    """Neither overflowed nor so small that the errors it is summed from, each times a state, may be zero or denormal.
+
+    Nor are the slopes that they were multiplied by: behind large errors that shows in no number.
+    """
     size, most = float(np.abs(dW_R).max()), float(max(1, trace.h.max(), -trace.h.min()))
-    return bool(np.isfinite(dW_R).all() and size / most > _least(dW_R))
+    return bool(np.isfinite(dW_R).all() and size / most > _least(dW_R)) and not _slopes_lost(trace)
+
+
+def _slopes_lost(trace: Trace) -> bool:
+    """Whether slopes of an RNN are zero, or denormal, that should not be; looked at by stretches, to hold few."""
+    weights, T, stretch = trace.weights, len(trace.x), trace.stretch
+    if not weights.cell.choose_phi:
+        return False
+    firsts = range(0, T, stretch)
+    return any(underflown(weights, trace.linearised(t, min(t + stretch, T))) for t in firsts)
 
 
 def _kept_digits(trace: StackTrace, grads: list[Grads]) -> bool:
