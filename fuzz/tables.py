@@ -70,7 +70,7 @@ def table(result):
         f"**{result['networks'] - wrong:,} fine, {wrong:,} wrong**. {result['refused']:,} of them overflow in their forward "
         f"pass, and say so; in {result['beyond']:,} the gradient of a layer is smaller than what its type can hold beside the "
         f"rest, which is refused. {result['minutes']:g} minutes of one processor, {result['date']}; NumPy "
-        f"{result['machine']['numpy']}, {result['machine']['bptt']}.",
+        f"{result['machine']['numpy']}, bptt {result['machine']['bptt']}.",
         "",
         "| quantity | compared | largest difference |",
         "|---|---:|---:|",
